@@ -1,0 +1,348 @@
+//! The command line: clap types and help texts, turned once into a [`Command`].
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{Command, Output, Source, SyncArgs};
+use crate::crawl::{AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PlainHttp};
+use crate::demo::Week;
+
+/// How the program was called: what to do, and how to speak of it.
+pub struct Invocation {
+    /// What to do, or why that cannot be told.
+    pub command: Result<Command>,
+    /// How to speak of it.
+    pub speech: Speech,
+}
+
+/// How much is said on standard error, and in which form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// The least important thing that is said; `None` is the default of the place.
+    pub level: Option<LogLevel>,
+    /// Text or JSON lines.
+    pub format: LogFormat,
+    /// When to use colour.
+    pub color: ColorChoice,
+}
+
+/// How important a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LogLevel {
+    /// Why the run failed
+    Error,
+    /// And what a person should look at
+    Warn,
+    /// And what came of the run
+    Info,
+    /// And every page that was read
+    Debug,
+}
+
+/// The form of what is said on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text for people
+    #[default]
+    Console,
+    /// One JSON object a line
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Crawls a PostHog organization (members, roles, who holds which role) into a .c1z snapshot for ConductorOne
+///
+/// Without a command it does `sync`.
+#[derive(Parser)]
+#[command(name = "posthog-c1z", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalOptions,
+    #[command(flatten)]
+    sync: SyncOptions,
+    #[command(subcommand)]
+    command: Option<Sub>,
+}
+
+#[derive(Subcommand)]
+enum Sub {
+    /// Crawl one organization and write one snapshot
+    Sync(Box<SyncOptions>),
+}
+
+#[derive(Args)]
+struct GlobalOptions {
+    /// The snapshot; `-` writes it to standard output [default: sync.c1z, with --demo demo.c1z]
+    #[arg(short, long, global = true, env = "BATON_FILE", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Say on standard error what came of the run; twice: every page
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// What to say on standard error
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_LOG_LEVEL",
+        value_name = "LEVEL",
+        value_enum,
+        ignore_case = true
+    )]
+    log_level: Option<LogLevel>,
+    /// How to say it
+    #[arg(
+        long,
+        global = true,
+        env = "BATON_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        ignore_case = true
+    )]
+    log_format: LogFormat,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    color: ColorChoice,
+}
+
+#[derive(Args)]
+struct SyncOptions {
+    /// The organization: https://<host>/api/organizations/<id> [also POSTHOG_HOST]
+    #[arg(long, env = "BATON_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+    /// The organization's id, where --base-url names the host alone [also POSTHOG_ORGANIZATION_ID]
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+    /// The personal API key; visible to other users of this machine, so rather use BATON_API_TOKEN or a file
+    #[arg(long, value_name = "KEY", hide_env_values = true)]
+    api_token: Option<String>,
+    /// A file that holds the key; `-` is standard input
+    #[arg(long, env = "BATON_API_TOKEN_FILE", value_name = "PATH")]
+    api_token_file: Option<PathBuf>,
+    /// Send the key unencrypted where the address begins with http://
+    #[arg(long)]
+    allow_http: bool,
+    /// Seconds that one request may take, with its whole answer
+    #[arg(
+        long,
+        env = "BATON_HTTP_TIMEOUT_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    http_timeout_seconds: u64,
+    /// Permissions of the snapshot, in octal
+    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
+    mode: u32,
+    /// The folder for the database while it is built [default: beside the snapshot]
+    #[arg(long, env = "BATON_TMPDIR", value_name = "DIR")]
+    temp_dir: Option<PathBuf>,
+    /// Crawl the sample organization that this program carries in itself, or the same a week later
+    #[arg(
+        long,
+        value_name = "WEEK",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "first",
+        conflicts_with_all = ["base_url", "organization", "api_token", "api_token_file"]
+    )]
+    demo: Option<DemoWeek>,
+    // What the official connector takes to run as a service. Set in the environment, these are ignored.
+    #[arg(long, hide = true, num_args = 0..=1, value_parser = not_supported)]
+    client_id: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, value_parser = not_supported)]
+    client_secret: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, value_parser = not_supported)]
+    host_id: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DemoWeek {
+    /// As it is
+    First,
+    /// A week on
+    Later,
+}
+
+fn not_supported(_: &str) -> Result<String, &'static str> {
+    Err("not supported: this tool is offline and read-only")
+}
+
+fn parse_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text.trim_start_matches("0o"), 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("expected permissions in octal, such as 0600".to_owned()),
+    }
+}
+
+/// Takes the command line and the environment.
+///
+/// # Errors
+/// clap's own message, for wrong usage and for `--help` and `--version`.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(args)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    if let Some((name, _)) = matches.subcommand() {
+        refuse_sync_options_before(name, &matches)?;
+    }
+    let Cli {
+        global,
+        sync,
+        command,
+    } = cli;
+    let level = match (global.log_level, global.verbose) {
+        (_, 2..) => Some(LogLevel::Debug),
+        (Some(level), verbose) => Some(if verbose > 0 {
+            level.max(LogLevel::Info)
+        } else {
+            level
+        }),
+        (None, 1) => Some(LogLevel::Info),
+        (None, _) => None,
+    };
+    let speech = Speech {
+        level,
+        format: global.log_format,
+        color: global.color,
+    };
+    let command = match command {
+        None => sync_command(sync, global.file),
+        Some(Sub::Sync(options)) => sync_command(*options, global.file),
+    };
+    Ok(Invocation { command, speech })
+}
+
+/// Options of `sync` stand behind it, or without any command; before another command they would be lost.
+fn refuse_sync_options_before(
+    command: &str,
+    matches: &clap::ArgMatches,
+) -> Result<(), clap::Error> {
+    let options = SyncOptions::augment_args(clap::Command::new(""));
+    let given = options.get_arguments().find(|option| {
+        matches.value_source(option.get_id().as_str())
+            == Some(clap::parser::ValueSource::CommandLine)
+    });
+    let Some(option) = given.and_then(clap::Arg::get_long) else {
+        return Ok(());
+    };
+    Err(Cli::command().error(
+        clap::error::ErrorKind::ArgumentConflict,
+        format!("`--{option}` belongs behind the command: posthog-c1z {command} --{option} …"),
+    ))
+}
+
+fn sync_command(options: SyncOptions, file: Option<PathBuf>) -> Result<Command> {
+    let (source, default_file) = match options.demo {
+        Some(DemoWeek::First) => (Source::Demo(Week::First), "demo.c1z"),
+        Some(DemoWeek::Later) => (Source::Demo(Week::Later), "demo.c1z"),
+        None => (organization(&options)?, "sync.c1z"),
+    };
+    let path = file.unwrap_or_else(|| default_file.into());
+    let output = match path.as_os_str() == "-" {
+        true => Output::Stdout,
+        false => Output::File {
+            path,
+            mode: options.mode,
+        },
+    };
+    let http = HttpSettings {
+        timeout: Duration::from_secs(options.http_timeout_seconds),
+    };
+    Ok(Command::Sync(SyncArgs {
+        source,
+        http,
+        output,
+        temp_dir: options.temp_dir,
+    }))
+}
+
+fn organization(options: &SyncOptions) -> Result<Source> {
+    let plain_http = if options.allow_http {
+        PlainHttp::Allow
+    } else {
+        PlainHttp::Refuse
+    };
+    let address = options
+        .base_url
+        .clone()
+        .or_else(|| environment("POSTHOG_HOST"));
+    let organization = options
+        .organization
+        .clone()
+        .or_else(|| environment("POSTHOG_ORGANIZATION_ID"));
+    let base_url = BaseUrl::parse(
+        &address.ok_or(AddressError::Missing)?,
+        organization.as_deref(),
+        plain_http,
+    )?;
+    Ok(Source::Organization {
+        base_url,
+        key: api_key(options)?,
+    })
+}
+
+/// The key, from the first place that has one.
+fn api_key(options: &SyncOptions) -> Result<ApiKey> {
+    if let Some(key) = &options.api_token {
+        return ApiKey::parse(key).context("--api-token");
+    }
+    if let Some(path) = &options.api_token_file {
+        return key_from_file(path);
+    }
+    if let Some(key) = environment("BATON_API_TOKEN") {
+        return ApiKey::parse(&key).context("BATON_API_TOKEN");
+    }
+    if let Some(directory) = environment("CREDENTIALS_DIRECTORY") {
+        let path = Path::new(&directory).join("api-token");
+        if path.exists() {
+            return key_from_file(&path);
+        }
+    }
+    match environment("POSTHOG_API_KEY") {
+        Some(key) => ApiKey::parse(&key).context("POSTHOG_API_KEY"),
+        None => Err(KeyError::Missing.into()),
+    }
+}
+
+/// Longest key file that is read, in bytes; a key is far shorter.
+const MAX_KEY_FILE: u64 = 4096;
+
+fn key_from_file(path: &Path) -> Result<ApiKey> {
+    let mut text = String::new();
+    if path.as_os_str() == "-" {
+        io::stdin()
+            .take(MAX_KEY_FILE)
+            .read_to_string(&mut text)
+            .context("reading the key from standard input")?;
+        return ApiKey::parse(&text).context("standard input");
+    }
+    let place = || format!("reading the key from `{}`", path.display());
+    let file = std::fs::File::open(path).with_context(place)?;
+    file.take(MAX_KEY_FILE)
+        .read_to_string(&mut text)
+        .with_context(place)?;
+    ApiKey::parse(&text).with_context(|| format!("`{}`", path.display()))
+}
+
+/// A variable that is set to something.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
+}

@@ -1,0 +1,289 @@
+//! An error into message, hint and exit code: the one table. The words a user sees when something failed are chosen
+//! here and nowhere else.
+
+use std::io;
+
+use crate::crawl::{self, AddressError, KeyError, Problem};
+use crate::snapshot;
+
+use super::sync::NotWhole;
+
+/// What the process ends with. Their table is in the README.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// Wrong usage, or nothing more exact.
+    Usage = 2,
+    /// Bad configuration: address, host name, not a PostHog API.
+    Configuration = 3,
+    /// Out of time.
+    TimedOut = 4,
+    /// No such file, organization or person.
+    NotFound = 5,
+    /// The key may not.
+    Forbidden = 7,
+    /// A bug.
+    Bug = 13,
+    /// Network, or a server that fails.
+    Network = 14,
+    /// Not a c1z, a damaged one, or none with a finished sync.
+    BadSnapshot = 15,
+    /// The key is not accepted.
+    KeyRejected = 16,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// A failure, as a user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What failed and why; lowercase, no full stop, no secrets.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What the process ends with.
+    pub exit_code: ExitCode,
+}
+
+impl Failure {
+    /// What `error` means to a user.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let (exit_code, hint) = judge(error);
+        Self {
+            message: format!("{error:#}"),
+            hint,
+            exit_code,
+        }
+    }
+}
+
+/// A closed pipe: whoever read our output has seen enough, and it is no failure.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+type Verdict = (ExitCode, Option<String>);
+
+fn verdict(code: ExitCode, hint: impl Into<String>) -> Verdict {
+    (code, Some(hint.into()))
+}
+
+fn judge(error: &anyhow::Error) -> Verdict {
+    if let Some(error) = error.downcast_ref::<crawl::Error>() {
+        return of_crawl(error);
+    }
+    if let Some(error) = error.downcast_ref::<AddressError>() {
+        return of_address(error);
+    }
+    if let Some(error) = error.downcast_ref::<KeyError>() {
+        return of_key(*error);
+    }
+    if let Some(error) = error.downcast_ref::<snapshot::Error>() {
+        return of_snapshot(error);
+    }
+    if error.is::<NotWhole>() {
+        return verdict(
+            ExitCode::Bug,
+            "this is a bug in posthog-c1z; please report it with the text above",
+        );
+    }
+    (ExitCode::Usage, None)
+}
+
+fn of_crawl(error: &crawl::Error) -> Verdict {
+    match &error.problem {
+        Problem::Status { status, detail, .. } => of_status(
+            error.reading,
+            *status,
+            detail.as_deref().unwrap_or_default(),
+        ),
+        Problem::Redirect { .. } => verdict(
+            ExitCode::Configuration,
+            "the address must be the one that the server itself uses, such as \
+             `https://eu.posthog.com/api/organizations/<id>`; redirects are not followed, they would take the key along",
+        ),
+        Problem::NotJson { .. } => verdict(
+            ExitCode::Configuration,
+            "this is a web page and not the API: check that the address has the form \
+             `https://<host>/api/organizations/<id>` and that no proxy answers in its place",
+        ),
+        Problem::Shape(_) => verdict(
+            ExitCode::Configuration,
+            "check that the address is PostHog's; if it is, the API has changed: please report it with the text above",
+        ),
+        Problem::Cut | Problem::Connection(_) => verdict(
+            ExitCode::Network,
+            "the network or a proxy broke the connection; try again",
+        ),
+        Problem::Client(_) => verdict(
+            ExitCode::Network,
+            "check the network and the proxy settings",
+        ),
+        Problem::TimedOut => verdict(
+            ExitCode::TimedOut,
+            "the server may be busy; try again, or allow it more with --http-timeout-seconds",
+        ),
+        Problem::UnknownHost(_) => verdict(
+            ExitCode::Configuration,
+            "check the spelling of the host, and the name server",
+        ),
+        Problem::Tls(_) => verdict(
+            ExitCode::Configuration,
+            "if the server's certificate comes from an authority of your own, name its file in SSL_CERT_FILE",
+        ),
+    }
+}
+
+/// What a status means, by the words that PostHog sends with it. Its `code` does not tell these cases apart.
+fn of_status(reading: &str, status: u16, detail: &str) -> Verdict {
+    match status {
+        401 => verdict(
+            ExitCode::KeyRejected,
+            "the key is wrong, was revoked or rolled, or belongs to the other region: keys of eu.posthog.com do not \
+             open us.posthog.com. Personal keys are made under Settings > Personal API keys",
+        ),
+        402 | 403 => verdict(ExitCode::Forbidden, refused(reading, detail)),
+        404 if detail.contains("Endpoint not found") => verdict(
+            ExitCode::NotFound,
+            "this server does not have that part of the API; check that it runs PostHog and has roles",
+        ),
+        404 => verdict(
+            ExitCode::NotFound,
+            "check the organization's id in the address: Settings > Organization > General shows it",
+        ),
+        429 => verdict(
+            ExitCode::Network,
+            "the key's requests are used up for now; try again later",
+        ),
+        500.. => verdict(ExitCode::Network, "the server failed; try again later"),
+        _ => verdict(
+            ExitCode::Configuration,
+            "check that the address has the form `https://<host>/api/organizations/<id>`",
+        ),
+    }
+}
+
+fn refused(reading: &str, detail: &str) -> String {
+    if let Some(scope) = detail.split("required scope").nth(1) {
+        let scope = scope.trim().trim_matches(['\'', '"', '.']);
+        return format!("edit the key under Settings > Personal API keys and add `{scope}`");
+    }
+    if detail.contains("scoped projects") {
+        return "the key is bound to projects; make one under Settings > Personal API keys that is bound to none, or \
+                to this organization"
+            .to_owned();
+    }
+    if detail.contains("does not have access to the requested organization") {
+        return "the key is bound to other organizations; add this one under Settings > Personal API keys".to_owned();
+    }
+    if detail.contains("does not allow using personal API keys") {
+        return "an administrator can allow personal API keys under Settings > Organization > Security, or lend a key"
+            .to_owned();
+    }
+    if detail.contains("do not have permission") {
+        return "the key's owner is not a member of this organization, or may not see this; use a member's key"
+            .to_owned();
+    }
+    let scope = if reading == "members" {
+        "organization_member:read"
+    } else {
+        "organization:read"
+    };
+    format!(
+        "check that the key has the scope `{scope}` and that its owner is a member of the organization"
+    )
+}
+
+fn of_address(error: &AddressError) -> Verdict {
+    const FORM: &str = "the address has the form `https://eu.posthog.com/api/organizations/<id>` (or us.posthog.com, \
+                        or your own host)";
+    let hint = match error {
+        AddressError::Missing => format!("give --base-url or set BATON_BASE_URL; {FORM}"),
+        AddressError::IngestionHost { api_host, .. } => {
+            format!("use `https://{api_host}/api/organizations/<id>`")
+        }
+        AddressError::NoOrganization { example, .. } => {
+            format!("use `{example}`, or the host alone together with --organization <id>")
+        }
+        AddressError::UserInfo => {
+            "leave it out: the key goes into BATON_API_TOKEN or a file".to_owned()
+        }
+        AddressError::PlainHttp { .. } => {
+            "use `https://`, or allow it with --allow-http if you trust every network in between"
+                .to_owned()
+        }
+        AddressError::NotAUrl(_) | AddressError::Scheme(_) | AddressError::Query => FORM.to_owned(),
+    };
+    (ExitCode::Configuration, Some(hint))
+}
+
+fn of_key(error: KeyError) -> Verdict {
+    let hint = match error {
+        KeyError::Missing => {
+            "set BATON_API_TOKEN, or name a file with --api-token-file; personal keys are made under Settings > \
+             Personal API keys"
+        }
+        KeyError::Empty | KeyError::Characters => {
+            "give the key alone, as PostHog showed it when it was made"
+        }
+        KeyError::ProjectKey => {
+            "make a personal key (`phx_…`) under Settings > Personal API keys, with the scopes `organization:read` \
+             and `organization_member:read`"
+        }
+    };
+    verdict(ExitCode::Configuration, hint)
+}
+
+fn of_snapshot(error: &snapshot::Error) -> Verdict {
+    use snapshot::Error;
+    match error {
+        Error::Io {
+            action: "reading",
+            source,
+            ..
+        } if source.kind() == io::ErrorKind::NotFound => (ExitCode::NotFound, None),
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => verdict(
+            ExitCode::Usage,
+            "make room on that filesystem; what was there before is untouched",
+        ),
+        Error::Io { .. } => (ExitCode::Usage, None),
+        Error::Building(_) => verdict(
+            ExitCode::Usage,
+            "see that the folder for temporary files can be written and has room",
+        ),
+        Error::Version3 { .. } => verdict(
+            ExitCode::BadSnapshot,
+            "the connector that wrote it can write format v1 with `--storage-engine sqlite`",
+        ),
+        Error::TooLarge { .. } => verdict(
+            ExitCode::BadSnapshot,
+            "if you trust the file, raise BATON_DECODER_MAX_DECODED_SIZE_MB",
+        ),
+        Error::Damaged {
+            damage: snapshot::Damage::Window,
+            ..
+        } => verdict(
+            ExitCode::BadSnapshot,
+            "if you trust the file, raise BATON_DECODER_MAX_MEMORY_MB",
+        ),
+        Error::Damaged { .. } => verdict(
+            ExitCode::BadSnapshot,
+            "get the file anew from where it was made or stored",
+        ),
+        Error::NotC1z { .. } => (ExitCode::BadSnapshot, None),
+        Error::NoFinishedSync { .. } => verdict(
+            ExitCode::BadSnapshot,
+            "its crawl did not end; nothing in it can be relied on, so nothing is shown",
+        ),
+        Error::NoSuchSync { .. } => (ExitCode::BadSnapshot, None),
+    }
+}

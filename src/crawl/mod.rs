@@ -1,0 +1,10 @@
+//! Reading an organization over HTTP. PostHog is the one source so far; `http.rs` is what a second would share.
+
+mod address;
+mod error;
+mod http;
+pub mod posthog;
+
+pub use address::{AddressError, ApiKey, BaseUrl, KeyError, PlainHttp};
+pub use error::{Error, Problem};
+pub use http::HttpSettings;

@@ -1,0 +1,372 @@
+//! PostHog's words into Baton's; pure. The texts and ids made here are frozen: ConductorOne keys configuration on
+//! them, and a snapshot of last year must compare with one of today.
+
+use super::api::{Member, Role, RoleMembership, User};
+use crate::model::{
+    AccountType, Email, Entitlement, EntitlementId, Grant, Profile, Purpose, Resource, ResourceId,
+    ResourceType, ResourceTypeId, Status, Text, Trait, UserTrait, Value,
+};
+
+/// Longest display name, in bytes (FORMAT.md, limits).
+const MAX_DISPLAY_NAME: usize = 1024;
+/// Longest description, in bytes.
+const MAX_DESCRIPTION: usize = 2048;
+/// The slug of the one entitlement every role has.
+const MEMBER: &str = "member";
+/// Addresses of the bots that PostHog itself adds.
+const BOT_DOMAIN: &str = "@posthogbot.user";
+
+/// Profile key that says whether a role holder stands in the list of members; written only when not.
+const LISTED_AS_MEMBER: &str = "listed_as_member";
+const MEMBERSHIP_ID: &str = "membership_id";
+
+/// The two resource types, whose ids every other id is made with.
+pub struct Types {
+    pub user: ResourceTypeId,
+    pub role: ResourceTypeId,
+}
+
+impl Types {
+    pub fn new() -> Self {
+        Self {
+            user: ResourceTypeId::new("user"),
+            role: ResourceTypeId::new("role"),
+        }
+    }
+
+    pub fn resource_types(&self) -> [ResourceType; 2] {
+        [
+            ResourceType {
+                id: self.user.clone(),
+                display_name: "User".into(),
+                traits: vec![Trait::User],
+                skips_entitlements_and_grants: true,
+            },
+            ResourceType {
+                id: self.role.clone(),
+                display_name: "Role".into(),
+                traits: vec![Trait::Role],
+                skips_entitlements_and_grants: false,
+            },
+        ]
+    }
+
+    pub fn user_id(&self, user: &User) -> ResourceId {
+        ResourceId::new(&self.user, user.uuid.clone())
+    }
+
+    /// A member, as the list of members has it.
+    pub fn member(&self, member: &Member<User>) -> Resource {
+        self.user_resource(&member.user, Some(member), Listed::AsMember)
+    }
+
+    /// A role holder whom the list of members does not name: deactivated, a bot, just joined or gone.
+    pub fn unlisted(&self, holder: &RoleMembership) -> Resource {
+        self.user_resource(
+            &holder.user,
+            holder.organization_member.as_ref(),
+            Listed::Nowhere,
+        )
+    }
+
+    fn user_resource<U>(
+        &self,
+        user: &User,
+        membership: Option<&Member<U>>,
+        listed: Listed,
+    ) -> Resource {
+        let email = present(user.email.as_ref());
+        let given_name = user.first_name.clone().unwrap_or_default();
+        let family_name = user.last_name.clone().unwrap_or_default();
+        let display_name =
+            match [given_name.trim(), family_name.trim()].map(|part| !part.is_empty()) {
+                [true, true] => format!("{} {}", given_name.trim(), family_name.trim()).into(),
+                [true, false] => given_name.trim().into(),
+                [false, true] => family_name.trim().into(),
+                [false, false] => email.cloned().unwrap_or_else(|| user.uuid.clone()),
+            };
+        let is_bot = email.is_some_and(|address| address.ends_with(BOT_DOMAIN));
+        Resource {
+            id: self.user_id(user),
+            parent: None,
+            display_name: cut(display_name, MAX_DISPLAY_NAME),
+            description: Text::default(),
+            status: Some(match listed {
+                Listed::AsMember => Status::Enabled,
+                Listed::Nowhere => Status::Unspecified,
+            }),
+            created_at: membership.and_then(|m| m.joined_at),
+            profile: user_profile(user, membership, listed),
+            user: Some(Box::new(UserTrait {
+                emails: email
+                    .filter(|address| is_mail_address(address))
+                    .map(|address| Email {
+                        address: address.clone(),
+                        is_primary: true,
+                    })
+                    .into_iter()
+                    .collect(),
+                account_type: if is_bot {
+                    AccountType::Service
+                } else {
+                    AccountType::Human
+                },
+                login: email.cloned().unwrap_or_default(),
+                login_aliases: Vec::new(),
+                last_login: membership.and_then(|m| m.last_login),
+                mfa_enabled: membership.and_then(|m| m.is_2fa_enabled),
+                sso_enabled: membership.and_then(|m| m.has_social_auth),
+                given_name,
+                family_name,
+            })),
+        }
+    }
+
+    /// A role.
+    pub fn role(&self, role: &Role) -> Resource {
+        let creator = role.created_by.as_ref();
+        Resource {
+            id: self.role_id(role),
+            parent: None,
+            display_name: cut(role_name(role), MAX_DISPLAY_NAME),
+            description: Text::default(),
+            status: None,
+            created_at: role.created_at,
+            profile: profile([
+                ("is_default", role.is_default.map(Value::Bool)),
+                ("created_at", role.created_at.map(text)),
+                (
+                    "created_by",
+                    creator.map(|user| Value::Text(user.uuid.clone())),
+                ),
+                (
+                    "created_by_email",
+                    creator.and_then(|user| user.email.clone()).map(Value::Text),
+                ),
+            ]),
+            user: None,
+        }
+    }
+
+    /// The one entitlement of a role: being its member.
+    pub fn member_entitlement(&self, role: &Role) -> Entitlement {
+        let name = role_name(role);
+        Entitlement {
+            id: self.member_entitlement_id(role),
+            resource: self.role_id(role),
+            display_name: cut(format!("{name} member").into(), MAX_DISPLAY_NAME),
+            description: cut(
+                format!("Member of the {name} role in PostHog").into(),
+                MAX_DESCRIPTION,
+            ),
+            slug: MEMBER.into(),
+            purpose: Purpose::Assignment,
+            grantable_to: vec![self.user.clone()],
+        }
+    }
+
+    pub fn member_entitlement_id(&self, role: &Role) -> EntitlementId {
+        EntitlementId::new(format!("{}:{}:{MEMBER}", self.role, role.id))
+    }
+
+    /// That `principal` is a member of the role behind `entitlement`.
+    pub fn grant(
+        entitlement: EntitlementId,
+        principal: ResourceId,
+        held: &RoleMembership,
+    ) -> Grant {
+        let mut grant = Grant::new(entitlement, principal);
+        grant.joined_at = held.joined_at;
+        grant.membership_id = held.id.clone();
+        grant
+    }
+
+    fn role_id(&self, role: &Role) -> ResourceId {
+        ResourceId::new(&self.role, role.id.clone())
+    }
+}
+
+/// Whether a person stands in the list of members.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    AsMember,
+    Nowhere,
+}
+
+/// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
+pub fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
+    known.profile.get(LISTED_AS_MEMBER).is_some()
+        && known.profile.get(MEMBERSHIP_ID).is_none()
+        && holder.organization_member.is_some()
+}
+
+/// PostHog's word for a seat's number.
+pub fn organization_role(level: i64) -> Text {
+    match level {
+        1 => "member".into(),
+        8 => "administrator".into(),
+        15 => "owner".into(),
+        other => format!("unknown ({other})").into(),
+    }
+}
+
+fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) -> Profile {
+    let level = membership.and_then(|m| m.level);
+    profile([
+        ("user_id", Some(Value::Text(user.uuid.clone()))),
+        ("first_name", user.first_name.clone().map(Value::Text)),
+        ("last_name", user.last_name.clone().map(Value::Text)),
+        ("email", user.email.clone().map(Value::Text)),
+        ("email_verified", user.is_email_verified.map(Value::Bool)),
+        (
+            "posthog_user_id",
+            user.id.map(|id| Value::Number(id as f64)),
+        ),
+        ("distinct_id", user.distinct_id.clone().map(Value::Text)),
+        (
+            "role_at_organization",
+            user.role_at_organization.clone().map(Value::Text),
+        ),
+        (
+            MEMBERSHIP_ID,
+            membership.and_then(|m| m.id.clone()).map(Value::Text),
+        ),
+        (
+            "organization_level",
+            level.map(|level| Value::Number(level as f64)),
+        ),
+        (
+            "organization_role",
+            level.map(|level| Value::Text(organization_role(level))),
+        ),
+        ("joined_at", membership.and_then(|m| m.joined_at).map(text)),
+        (
+            "updated_at",
+            membership.and_then(|m| m.updated_at).map(text),
+        ),
+        (
+            "last_login",
+            membership.and_then(|m| m.last_login).map(text),
+        ),
+        (
+            "is_2fa_enabled",
+            membership.and_then(|m| m.is_2fa_enabled).map(Value::Bool),
+        ),
+        (
+            "has_social_auth",
+            membership.and_then(|m| m.has_social_auth).map(Value::Bool),
+        ),
+        (
+            LISTED_AS_MEMBER,
+            (listed == Listed::Nowhere).then_some(Value::Bool(false)),
+        ),
+    ])
+}
+
+/// A profile of what is known; what is not is left out.
+fn profile<const N: usize>(entries: [(&'static str, Option<Value>); N]) -> Profile {
+    entries
+        .into_iter()
+        .filter_map(|(key, value)| Some((shared_key(key), value?)))
+        .collect()
+}
+
+/// One text for a key however many profiles have it.
+fn shared_key(key: &'static str) -> Text {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    thread_local! {
+        static KEYS: RefCell<HashMap<&'static str, Text>> = RefCell::default();
+    }
+    KEYS.with_borrow_mut(|keys| keys.entry(key).or_insert_with(|| key.into()).clone())
+}
+
+fn text(value: impl ToString) -> Value {
+    Value::Text(value.to_string().into())
+}
+
+fn present(text: Option<&Text>) -> Option<&Text> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+fn role_name(role: &Role) -> Text {
+    present(role.name.as_ref()).unwrap_or(&role.id).clone()
+}
+
+/// At most `max` bytes, cut between two characters.
+fn cut(text: Text, max: usize) -> Text {
+    if text.len() <= max {
+        text
+    } else {
+        text[..text.floor_char_boundary(max)].into()
+    }
+}
+
+/// Whether ConductorOne takes it for a mail address: its rules are narrower than PostHog's.
+fn is_mail_address(address: &str) -> bool {
+    let Some((local, host)) = address.rsplit_once('@') else {
+        return false;
+    };
+    let is_atom = |atom: &str| {
+        !atom.is_empty()
+            && atom
+                .chars()
+                .all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c))
+    };
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    address.len() <= 254
+        && local.len() <= 64
+        && host.len() <= 253
+        && local.split('.').all(is_atom)
+        && host.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seat_names_are_posthogs_and_others_keep_their_number() {
+        let names = [1, 8, 15, 3, -1].map(organization_role);
+        assert_eq!(
+            names.each_ref().map(|n| &**n),
+            [
+                "member",
+                "administrator",
+                "owner",
+                "unknown (3)",
+                "unknown (-1)"
+            ]
+        );
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(&*cut("aé".into(), 2), "a");
+        assert_eq!(&*cut("aé".into(), 3), "aé");
+    }
+
+    #[test]
+    fn only_addresses_that_conductorone_takes_are_mail_addresses() {
+        for good in [
+            "a@b",
+            "o'hara+x@example.com",
+            "Ann.B@Sub.example.org",
+            "hogbot@posthogbot.user",
+        ] {
+            assert!(is_mail_address(good), "{good}");
+        }
+        for bad in [
+            "", "a", "@b", "a@", "a b@c.d", "a@-b.c", "a@b_c", "a..b@c.d", "<a@b>",
+        ] {
+            assert!(!is_mail_address(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! PostHog's organization API over the sample: a request into its answer, without a socket in sight.
+//!
+//! A request is checked in PostHog's order: is there such an endpoint, is the key good, is the organization the
+//! sample's, is the method allowed. A role is looked up only where PostHog looks it up: the memberships of an
+//! unknown one are an empty list.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::API_KEY;
+use super::http::{Answer, Request};
+use super::organization::{Membership, Organization, Person, Role, Seat, User, by_time};
+use super::page::{Page, Query};
+
+/// PostHog itself caps no page. The sample does, so that its few people fill more than one.
+const MAX_ROWS: usize = 15;
+
+/// An endpoint, with what its path names.
+enum Endpoint<'a> {
+    CurrentKey,
+    Organization(&'a str, Inside<'a>),
+}
+
+/// What is asked of an organization.
+enum Inside<'a> {
+    Itself,
+    Members,
+    /// Can be changed and removed, but not read.
+    Member,
+    Roles,
+    Role(&'a str),
+    RoleMemberships(&'a str),
+}
+
+/// Answers one request.
+pub fn answer(organization: &Organization, request: &Request) -> Answer {
+    let path = request.path.replace("%40", "@");
+    let Some(endpoint) = route(&path) else {
+        return not_found("Endpoint not found.");
+    };
+    if let Some(refusal) = unauthenticated(request) {
+        return refusal;
+    }
+    if let Endpoint::Organization(id, _) = endpoint
+        && ![organization.id.as_str(), "@current"].contains(&id)
+    {
+        return not_found("Organization not found.");
+    }
+    if request.method != "GET" || matches!(endpoint, Endpoint::Organization(_, Inside::Member)) {
+        return method_not_allowed(&request.method);
+    }
+
+    let inside = match endpoint {
+        Endpoint::CurrentKey => return Answer::ok(&current_key(organization)),
+        Endpoint::Organization(_, inside) => inside,
+    };
+    match inside {
+        Inside::Itself => Answer::ok(&itself(organization)),
+        Inside::Members | Inside::Member => members(organization, request),
+        Inside::Roles => {
+            let roles = organization.roles.iter();
+            let rows = roles.map(|role| RoleRow::new(organization, role)).collect();
+            Answer::ok(&Page::cut(rows, usize::MAX, request))
+        }
+        Inside::Role(id) => match organization.roles.iter().find(|role| role.id == id) {
+            Some(role) => Answer::ok(&RoleRow::new(organization, role)),
+            None => not_found("Not found."),
+        },
+        Inside::RoleMemberships(id) => {
+            let role = organization.roles.iter().find(|role| role.id == id);
+            let rows = role.map_or_else(Vec::new, |role| memberships(organization, role));
+            Answer::ok(&Page::cut(rows, MAX_ROWS, request))
+        }
+    }
+}
+
+/// The endpoint of a path, with or without a slash at its end.
+fn route(path: &str) -> Option<Endpoint<'_>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let words: Vec<&str> = path.strip_prefix("/api/")?.split('/').collect();
+    let (id, inside) = match words.as_slice() {
+        ["personal_api_keys", "@current"] => return Some(Endpoint::CurrentKey),
+        ["organizations", id] => (id, Inside::Itself),
+        ["organizations", id, "members"] => (id, Inside::Members),
+        ["organizations", id, "members", _] => (id, Inside::Member),
+        ["organizations", id, "roles"] => (id, Inside::Roles),
+        ["organizations", id, "roles", role] => (id, Inside::Role(role)),
+        ["organizations", id, "roles", role, "role_memberships"] => {
+            (id, Inside::RoleMemberships(role))
+        }
+        _ => return None,
+    };
+    Some(Endpoint::Organization(id, inside))
+}
+
+/// The refusal, unless the header is exactly `Bearer` and the sample's key.
+fn unauthenticated(request: &Request) -> Option<Answer> {
+    let key = request
+        .authorization
+        .as_deref()
+        .and_then(|header| header.strip_prefix("Bearer "));
+    let (code, detail) = match key {
+        Some(API_KEY) => return None,
+        Some(_) => (
+            "authentication_failed",
+            "Personal API key found in request Authorization header is invalid.",
+        ),
+        None => (
+            "not_authenticated",
+            "Authentication credentials were not provided.",
+        ),
+    };
+    let refusal = Answer::refusal("401 Unauthorized", "authentication_error", code, detail);
+    Some(refusal.with_header("WWW-Authenticate: Bearer"))
+}
+
+fn not_found(detail: &str) -> Answer {
+    Answer::refusal("404 Not Found", "invalid_request", "not_found", detail)
+}
+
+fn method_not_allowed(method: &str) -> Answer {
+    let refusal = Answer::refusal(
+        "405 Method Not Allowed",
+        "invalid_request",
+        "method_not_allowed",
+        &format!("Method \"{method}\" not allowed."),
+    );
+    refusal.with_header("Allow: GET")
+}
+
+fn current_key(organization: &Organization) -> Value {
+    let key = &organization.access_key;
+    json!({
+        "id": key.id,
+        "label": key.label,
+        "value": null,
+        "mask_value": "phx_...tion",
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "user_id": organization.person(&key.owner).user.id,
+        "scopes": ["organization:read", "organization_member:read"],
+        "scoped_teams": [],
+        "scoped_organizations": [],
+    })
+}
+
+fn itself(organization: &Organization) -> Value {
+    let owner = organization.person(&organization.access_key.owner);
+    json!({
+        "id": organization.id,
+        "name": organization.name,
+        "slug": organization.slug,
+        "created_at": organization.created_at,
+        "updated_at": organization.updated_at,
+        "membership_level": owner.seat.as_ref().map(|seat| seat.level),
+        "member_count": organization.members().count(),
+        "members_can_see_org_members": true,
+        "members_can_invite": false,
+        "members_can_use_personal_api_keys": true,
+        "allow_publicly_shared_resources": true,
+        "enforce_2fa": null,
+        "default_role_id": organization.default_role().map(|role| &role.id),
+        "available_product_features": [
+            {"key": "access_control", "name": "Access control"},
+            {"key": "role_based_access", "name": "Role-based access"},
+        ],
+        "is_active": true,
+        "is_not_active_reason": null,
+    })
+}
+
+fn members(organization: &Organization, request: &Request) -> Answer {
+    let mut members: Vec<(&Person, &Seat)> = organization.members().collect();
+    members.sort_by(|(_, left), (_, right)| by_time(&left.joined_at, &right.joined_at));
+    if Query::parse(&request.query).value("order") != Some("joined_at") {
+        members.reverse();
+    }
+    let rows = members
+        .into_iter()
+        .map(|(person, seat)| MemberRow {
+            last_login: Some(&seat.last_login),
+            ..MemberRow::inside_membership(person, seat)
+        })
+        .collect();
+    Answer::ok(&Page::cut(rows, MAX_ROWS, request))
+}
+
+/// The memberships of one role, oldest first.
+fn memberships<'a>(organization: &'a Organization, role: &'a Role) -> Vec<MembershipRow<'a>> {
+    let mut held: Vec<&Membership> = role.memberships.iter().collect();
+    held.sort_by(|left, right| {
+        by_time(&left.joined_at, &right.joined_at).then_with(|| left.id.cmp(&right.id))
+    });
+    held.into_iter()
+        .map(|held| MembershipRow::new(organization, role, held))
+        .collect()
+}
+
+/// A member, as `members/` lists it and as a membership carries it.
+#[derive(Serialize)]
+struct MemberRow<'a> {
+    id: &'a str,
+    user: &'a User,
+    level: u8,
+    joined_at: &'a str,
+    updated_at: &'a str,
+    is_2fa_enabled: bool,
+    has_social_auth: bool,
+    /// `None` is absent, `Some(None)` is `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_login: Option<&'a Option<String>>,
+}
+
+/// A role with everybody who holds it.
+#[derive(Serialize)]
+struct RoleRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    created_at: &'a str,
+    created_by: Option<&'a User>,
+    members: Vec<MembershipRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_default: Option<bool>,
+}
+
+/// That one person holds one role; the person is told twice.
+#[derive(Serialize)]
+struct MembershipRow<'a> {
+    id: &'a str,
+    role_id: &'a str,
+    organization_member: Option<MemberRow<'a>>,
+    user: &'a User,
+    joined_at: &'a str,
+    updated_at: &'a str,
+}
+
+impl<'a> MemberRow<'a> {
+    /// Without the last login, which only `members/` looks up.
+    fn inside_membership(person: &'a Person, seat: &'a Seat) -> MemberRow<'a> {
+        MemberRow {
+            id: &seat.id,
+            user: &person.user,
+            level: seat.level,
+            joined_at: &seat.joined_at,
+            updated_at: &seat.updated_at,
+            is_2fa_enabled: seat.is_2fa_enabled,
+            has_social_auth: seat.has_social_auth,
+            last_login: None,
+        }
+    }
+}
+
+impl<'a> RoleRow<'a> {
+    fn new(organization: &'a Organization, role: &'a Role) -> RoleRow<'a> {
+        let created_by = role.created_by.as_ref();
+        RoleRow {
+            id: &role.id,
+            name: &role.name,
+            created_at: &role.created_at,
+            created_by: created_by.map(|key| &organization.person(key).user),
+            members: memberships(organization, role),
+            is_default: role.is_default,
+        }
+    }
+}
+
+impl<'a> MembershipRow<'a> {
+    fn new(organization: &'a Organization, role: &'a Role, held: &'a Membership) -> Self {
+        let person = organization.person(&held.holder);
+        let seat = person.seat.as_ref();
+        MembershipRow {
+            id: &held.id,
+            role_id: &role.id,
+            organization_member: seat.map(|seat| MemberRow::inside_membership(person, seat)),
+            user: &person.user,
+            joined_at: &held.joined_at,
+            updated_at: &held.joined_at,
+        }
+    }
+}

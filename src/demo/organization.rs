@@ -1,0 +1,217 @@
+//! The sample organization as `organization.json` tells it, and the verbs with which a week changes it.
+//!
+//! The file names people and roles by short keys (`amara`, `engineering`) that never leave this module. A field
+//! it leaves out is `null` in the API's answers, except `role_at_organization` and `is_default`: those two are
+//! left out there as well, as old servers leave them out.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// PostHog's level of an ordinary member is 1 and of an owner 15; this one lies between.
+pub const ADMINISTRATOR: u8 = 8;
+
+const KNOWN_KEY: &str =
+    "the sample names only people and roles it has, and a test walks both weeks";
+
+/// One organization: who is in it, who joins in its second week, and who holds which role.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    pub id: String,
+    pub name: String,
+    pub slug: String,
+    pub created_at: String,
+    pub updated_at: String,
+    pub access_key: AccessKey,
+    pub people: Vec<Person>,
+    pub newcomers: Vec<Person>,
+    pub roles: Vec<Role>,
+}
+
+/// The personal API key that the crawl uses; its value is [`super::API_KEY`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    pub id: String,
+    pub label: String,
+    /// The key of a person.
+    pub owner: String,
+    pub created_at: String,
+    pub last_used_at: String,
+}
+
+/// An account, and its seat in the organization if it has one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub key: String,
+    #[serde(default = "yes")]
+    pub is_active: bool,
+    pub user: User,
+    /// `None`: has left the organization, and only a role membership remembers.
+    pub seat: Option<Seat>,
+}
+
+/// The account, in the API's own form.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    pub id: u64,
+    pub uuid: String,
+    pub distinct_id: Option<String>,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    pub is_email_verified: Option<bool>,
+    pub hedgehog_config: Option<Value>,
+    /// `None` is absent, `Some(None)` is `null`.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub role_at_organization: Option<Option<String>>,
+}
+
+/// One stay in the organization.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seat {
+    pub id: String,
+    pub level: u8,
+    pub joined_at: String,
+    pub updated_at: String,
+    pub is_2fa_enabled: bool,
+    pub has_social_auth: bool,
+    pub last_login: Option<String>,
+}
+
+/// A role, and who holds it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub key: String,
+    pub id: String,
+    pub name: String,
+    pub created_at: String,
+    /// The key of a person.
+    pub created_by: Option<String>,
+    /// `None` is absent.
+    pub is_default: Option<bool>,
+    pub memberships: Vec<Membership>,
+}
+
+/// That one person holds one role.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Membership {
+    pub id: String,
+    /// The key of a person.
+    pub holder: String,
+    pub joined_at: String,
+}
+
+impl Organization {
+    /// The organization as the file has it.
+    pub fn first_week() -> Organization {
+        serde_json::from_str(include_str!("organization.json"))
+            .expect("the file is part of the binary, and every test of the module reads it")
+    }
+
+    /// The people that `members/` lists: with a seat, active, and none of PostHog's own bots.
+    pub fn members(&self) -> impl Iterator<Item = (&Person, &Seat)> {
+        self.people
+            .iter()
+            .filter(|person| person.is_active && !person.user.email.ends_with("@posthogbot.user"))
+            .filter_map(|person| Some((person, person.seat.as_ref()?)))
+    }
+
+    /// The person of that key.
+    pub fn person(&self, key: &str) -> &Person {
+        self.people
+            .iter()
+            .find(|person| person.key == key)
+            .expect(KNOWN_KEY)
+    }
+
+    /// The role that everybody gets who joins.
+    pub fn default_role(&self) -> Option<&Role> {
+        self.roles.iter().find(|role| role.is_default == Some(true))
+    }
+
+    /// Removes a person, and with the seat everything held through it.
+    pub fn leave(&mut self, key: &str) {
+        self.people.retain(|person| person.key != key);
+        for role in &mut self.roles {
+            role.memberships.retain(|held| held.holder != key);
+        }
+    }
+
+    /// Lets a newcomer in. The default role is not given here: its membership has an id of its own.
+    pub fn join(&mut self, key: &str) {
+        let at = self
+            .newcomers
+            .iter()
+            .position(|person| person.key == key)
+            .expect(KNOWN_KEY);
+        self.people.push(self.newcomers.remove(at));
+    }
+
+    /// Gives a role to a person.
+    pub fn give(&mut self, role: &str, holder: &str, id: &str, joined_at: &str) {
+        let membership = Membership {
+            id: id.to_owned(),
+            holder: self.person(holder).key.clone(),
+            joined_at: joined_at.to_owned(),
+        };
+        self.role_mut(role).memberships.push(membership);
+    }
+
+    /// Takes a role from a person who stays.
+    pub fn revoke(&mut self, role: &str, holder: &str) {
+        self.role_mut(role)
+            .memberships
+            .retain(|held| held.holder != holder);
+    }
+
+    /// The role of that key, to be changed.
+    pub fn role_mut(&mut self, key: &str) -> &mut Role {
+        self.roles
+            .iter_mut()
+            .find(|role| role.key == key)
+            .expect(KNOWN_KEY)
+    }
+
+    /// The account of the person of that key, to be changed.
+    pub fn user_mut(&mut self, key: &str) -> &mut User {
+        &mut self.person_mut(key).user
+    }
+
+    /// The seat of the person of that key, to be changed.
+    pub fn seat_mut(&mut self, key: &str) -> &mut Seat {
+        self.person_mut(key).seat.as_mut().expect(KNOWN_KEY)
+    }
+
+    fn person_mut(&mut self, key: &str) -> &mut Person {
+        self.people
+            .iter_mut()
+            .find(|person| person.key == key)
+            .expect(KNOWN_KEY)
+    }
+}
+
+/// Compares two of the API's timestamps. Without the `Z` they sort as text, whether they carry a fraction or not.
+pub fn by_time(left: &str, right: &str) -> Ordering {
+    left.trim_end_matches('Z').cmp(right.trim_end_matches('Z'))
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Tells a `null` that is there from a key that is not.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}

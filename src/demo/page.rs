@@ -1,0 +1,88 @@
+//! Pages with `limit` and `offset`, cut and linked as Django REST framework's `LimitOffsetPagination` does.
+//!
+//! One thing differs, on purpose: a list may have a cap, which holds for the default too, so that the sample's
+//! few rows still fill several pages.
+
+use serde::Serialize;
+
+use super::http::Request;
+
+/// Rows of a page when the request asks for no number, or for none that makes sense.
+const DEFAULT_LIMIT: usize = 100;
+
+/// The envelope around the rows of one page.
+#[derive(Serialize)]
+pub struct Page<T> {
+    /// Rows of the whole list.
+    count: usize,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<T>,
+}
+
+impl<T> Page<T> {
+    /// Cuts the page that the request asks for out of the whole list, with at most `cap` rows.
+    pub fn cut(rows: Vec<T>, cap: usize, request: &Request) -> Page<T> {
+        let query = Query::parse(&request.query);
+        let limit = query.number("limit").filter(|limit| *limit > 0);
+        let limit = limit.unwrap_or(DEFAULT_LIMIT).min(cap);
+        let offset = query.number("offset").unwrap_or(0);
+
+        let count = rows.len();
+        let end = offset.saturating_add(limit);
+        let url = |offset| {
+            let (host, path) = (&request.host, &request.path);
+            format!("http://{host}{path}?{}", query.at(limit, offset))
+        };
+        Page {
+            count,
+            next: (end < count).then(|| url(end)),
+            previous: (offset > 0).then(|| url(offset.saturating_sub(limit))),
+            results: rows.into_iter().skip(offset).take(limit).collect(),
+        }
+    }
+}
+
+/// The parameters of a request in the order they came, still percent-encoded: they go back as they are.
+pub struct Query<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Query<'a> {
+    /// Takes apart what follows the question mark.
+    pub fn parse(text: &'a str) -> Query<'a> {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        Query(
+            pairs
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .collect(),
+        )
+    }
+
+    /// The parameter's value; of several, the last, as Django has it.
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        let mut named = self.0.iter().rev().filter(|(key, _)| *key == name);
+        named.next().map(|(_, value)| *value)
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        self.value(name)?.parse().ok()
+    }
+
+    /// The same parameters at another place of the list, sorted by name. The offset is left out at the start.
+    fn at(&self, limit: usize, offset: usize) -> String {
+        let limit = limit.to_string();
+        let offset = (offset > 0).then(|| offset.to_string());
+
+        let kept = self.0.iter().copied();
+        let mut pairs: Vec<(&str, &str)> = kept
+            .filter(|(name, _)| !["limit", "offset"].contains(name))
+            .collect();
+        pairs.push(("limit", &limit));
+        pairs.extend(offset.as_deref().map(|offset| ("offset", offset)));
+        pairs.sort_by_key(|(name, _)| *name);
+        let pairs: Vec<String> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("&")
+    }
+}

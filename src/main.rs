@@ -1,0 +1,38 @@
+//! Parse, run, print the failure, exit: nothing worth testing on its own.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use posthog_c1z::commands::{self, Failure, Outcome, World};
+use posthog_c1z::model::Timestamp;
+use posthog_c1z::terminal::Terminal;
+use posthog_c1z::{cli, snapshot};
+
+fn main() -> ExitCode {
+    let invocation = match cli::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(message) => message.exit(),
+    };
+    let terminal = Terminal::new(invocation.speech);
+    let mut out = BufWriter::new(io::stdout());
+    let result = invocation.command.and_then(|command| {
+        let mut world = World {
+            now: &Timestamp::now,
+            new_sync_id: &snapshot::new_sync_id,
+            reporter: &terminal,
+            out: &mut out,
+        };
+        let outcome = commands::run(&command, &mut world)?;
+        out.flush()?;
+        Ok(outcome)
+    });
+    match result {
+        Ok(outcome) => outcome.exit_code().into(),
+        Err(error) if commands::is_closed_pipe(&error) => Outcome::Done.exit_code().into(),
+        Err(error) => {
+            let failure = Failure::of(&error);
+            terminal.fail(&failure);
+            failure.exit_code.into()
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a crawl can prove about itself: where it read, when, with whose key, how many rows each list promised and
+//! gave. Stored in the file as one JSON document; its fields are described in `snapshot/FORMAT.md`.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the document's form, its first field.
+const SCHEMA: &str = "posthog-c1z.evidence";
+
+/// The document. What was not told is absent or `null`, never zero or false.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Always `posthog-c1z.evidence`.
+    pub schema: String,
+    /// Grows when a field changes its meaning or goes; new fields alone do not raise it.
+    pub schema_version: u32,
+    /// What made the file.
+    pub tool: ToolEvidence,
+    /// The address that was read, without anything secret.
+    pub base_url: String,
+    /// The organization, as far as it told about itself.
+    pub organization: OrganizationEvidence,
+    /// When the crawl began, RFC 3339.
+    pub started_at: String,
+    /// When its last answer was read, RFC 3339.
+    pub ended_at: String,
+    /// The key's own entry, if the API tells it.
+    pub key: Option<CrawlKey>,
+    /// HTTP requests sent.
+    pub requests: u64,
+    /// Answers that held a page of a list.
+    pub pages: u64,
+    /// Every list that was read, in the order of reading.
+    pub lists: Vec<ListEvidence>,
+    /// Role holders that the list of members does not name: deactivated, bots, just joined or gone.
+    pub unlisted_principals: u64,
+    /// What this crawl could not prove, in words; empty when there is nothing.
+    pub unproved: Vec<String>,
+    /// What a person should know about the crawl, in words; empty when there is nothing.
+    pub warnings: Vec<String>,
+    /// SHA-256 over the canonical form of the rows; the writer fills it in.
+    pub content_digest: Option<String>,
+}
+
+impl Evidence {
+    /// The form this program writes.
+    pub const SCHEMA_VERSION: u32 = 1;
+
+    /// A document about `base_url`, with nothing read yet.
+    pub fn new(base_url: String, organization_id: String) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            schema_version: Self::SCHEMA_VERSION,
+            tool: ToolEvidence {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            base_url,
+            organization: OrganizationEvidence {
+                id: organization_id,
+                ..Default::default()
+            },
+            started_at: String::new(),
+            ended_at: String::new(),
+            key: None,
+            requests: 0,
+            pages: 0,
+            lists: Vec::new(),
+            unlisted_principals: 0,
+            unproved: Vec::new(),
+            warnings: Vec::new(),
+            content_digest: None,
+        }
+    }
+
+    /// Whether a JSON document says of itself that it is one of these.
+    pub fn is_evidence(&self) -> bool {
+        self.schema == SCHEMA
+    }
+}
+
+/// What made the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolEvidence {
+    /// `posthog-c1z`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// The organization, in PostHog's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationEvidence {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its name in addresses.
+    pub slug: Option<String>,
+    /// How many members it says it has.
+    pub member_count: Option<u64>,
+    /// The seat of the key's owner: 1, 8, 15 or another number.
+    pub membership_level: Option<i64>,
+    /// Whether members below administrator see the whole list of members.
+    pub members_can_see_org_members: Option<bool>,
+}
+
+/// The key that was used. Never the key itself, nor its mask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrawlKey {
+    /// Its label in PostHog.
+    pub label: Option<String>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Organizations it is bound to; empty when it is not bound.
+    pub scoped_organizations: Vec<String>,
+    /// Whose key it is, if that person is among the members.
+    pub owner: Option<KeyOwner>,
+}
+
+/// The member whose key was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyOwner {
+    /// The user's uuid.
+    pub user_id: String,
+    /// Name, else the e-mail.
+    pub display_name: String,
+    /// E-mail, if there is one.
+    pub email: Option<String>,
+    /// The seat: `member`, `administrator`, `owner` or `unknown (N)`.
+    pub organization_role: Option<String>,
+}
+
+/// One list, and what became of its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListEvidence {
+    /// Its path below the base URL.
+    pub path: String,
+    /// Answers it came in.
+    pub pages: u64,
+    /// Rows the API said there are, in its last answer.
+    pub count: Option<u64>,
+    /// Rows that came, repeats included.
+    pub received: u64,
+    /// Rows kept, each once.
+    pub kept: u64,
+}

@@ -1,0 +1,290 @@
+//! [`Inventory`]: all that one sync run learned, sorted, each row once. Everything before it makes it, everything
+//! after it reads it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId,
+};
+
+/// Resource types, resources, entitlements and grants, each sorted by the bytes of its id, each id once. No reference
+/// dangles: only [`InventoryBuilder::finish`] makes one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    resource_types: Vec<ResourceType>,
+    resources: Vec<Resource>,
+    entitlements: Vec<Entitlement>,
+    grants: Vec<Grant>,
+}
+
+impl Inventory {
+    /// By id.
+    pub fn resource_types(&self) -> &[ResourceType] {
+        &self.resource_types
+    }
+
+    /// By `<type>:<id>`.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// By id.
+    pub fn entitlements(&self) -> &[Entitlement] {
+        &self.entitlements
+    }
+
+    /// By id.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    /// How many resources are of type `id`.
+    pub fn count_of_type(&self, id: &str) -> usize {
+        self.resources
+            .iter()
+            .filter(|r| r.id.resource_type.as_str() == id)
+            .count()
+    }
+}
+
+/// Something that must not be in a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// A resource of a type that is not there.
+    MissingResourceType {
+        /// The resource.
+        resource: ResourceId,
+    },
+    /// An entitlement on a resource that is not there.
+    MissingResource {
+        /// The entitlement.
+        entitlement: EntitlementId,
+        /// Its resource.
+        resource: ResourceId,
+    },
+    /// A grant of an entitlement that is not there.
+    MissingEntitlement {
+        /// The grant.
+        grant: String,
+        /// Its entitlement.
+        entitlement: EntitlementId,
+    },
+    /// A grant to a principal that is not there.
+    MissingPrincipal {
+        /// The grant.
+        grant: String,
+        /// Its principal.
+        principal: ResourceId,
+    },
+    /// An id that is empty or over 1,024 bytes.
+    IdLength {
+        /// The id, or its beginning.
+        id: String,
+    },
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingResourceType { resource } => {
+                write!(f, "the type of resource `{resource}` is missing")
+            }
+            Self::MissingResource {
+                entitlement,
+                resource,
+            } => {
+                write!(
+                    f,
+                    "entitlement `{entitlement}` is on resource `{resource}`, which is missing"
+                )
+            }
+            Self::MissingEntitlement { grant, entitlement } => {
+                write!(
+                    f,
+                    "grant `{grant}` gives entitlement `{entitlement}`, which is missing"
+                )
+            }
+            Self::MissingPrincipal { grant, principal } => {
+                write!(
+                    f,
+                    "grant `{grant}` is held by `{principal}`, which is missing"
+                )
+            }
+            Self::IdLength { id } => {
+                write!(f, "id `{id}` is empty or longer than {MAX_ID_BYTES} bytes")
+            }
+        }
+    }
+}
+
+/// Longest id that the SDK's servers take, in bytes (FORMAT.md, limits).
+const MAX_ID_BYTES: usize = 1024;
+
+/// Collects rows in any order, with repeats, and sorts them out in [`finish`](Self::finish).
+#[derive(Debug, Default)]
+pub struct InventoryBuilder {
+    resource_types: Vec<ResourceType>,
+    resources: Vec<Resource>,
+    position: HashMap<ResourceId, usize>,
+    entitlements: Vec<Entitlement>,
+    grants: Vec<Grant>,
+}
+
+impl InventoryBuilder {
+    /// Adds a resource type.
+    pub fn add_resource_type(&mut self, resource_type: ResourceType) {
+        self.resource_types.push(resource_type);
+    }
+
+    /// Adds a resource, or replaces the row that an earlier page gave. True if it is new.
+    pub fn add_resource(&mut self, resource: Resource) -> bool {
+        match self.position.get(&resource.id) {
+            Some(&at) => {
+                self.resources[at] = resource;
+                false
+            }
+            None => {
+                self.position
+                    .insert(resource.id.clone(), self.resources.len());
+                self.resources.push(resource);
+                true
+            }
+        }
+    }
+
+    /// The resource under `id`, if it was added.
+    pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
+        self.position.get(id).map(|&at| &self.resources[at])
+    }
+
+    /// Resources added so far, in the order they came.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// Adds an entitlement; of several with one id the last one stays.
+    pub fn add_entitlement(&mut self, entitlement: Entitlement) {
+        self.entitlements.push(entitlement);
+    }
+
+    /// Adds a grant; of several with one id one stays.
+    pub fn add_grant(&mut self, grant: Grant) {
+        self.grants.push(grant);
+    }
+
+    /// Sorts, drops repeats and checks every id and reference.
+    ///
+    /// # Errors
+    /// All that must not be in a snapshot.
+    pub fn finish(mut self) -> Result<Inventory, Vec<Defect>> {
+        drop(std::mem::take(&mut self.position));
+        self.resource_types.sort_by(|a, b| a.id.cmp(&b.id));
+        self.resources.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        self.entitlements.sort_by(|a, b| a.id.cmp(&b.id));
+        // Unstable sorting needs no second copy; the tie-break keeps the choice among repeats the same each time.
+        self.grants.sort_unstable_by(|a, b| {
+            a.cmp_id(b)
+                .then_with(|| a.joined_at.cmp(&b.joined_at))
+                .then_with(|| a.membership_id.cmp(&b.membership_id))
+        });
+        keep_last(&mut self.resource_types, |a, b| a.id == b.id);
+        keep_last(&mut self.entitlements, |a, b| a.id == b.id);
+        keep_last(&mut self.grants, |a, b| a.cmp_id(b).is_eq());
+
+        let inventory = Inventory {
+            resource_types: self.resource_types,
+            resources: self.resources,
+            entitlements: self.entitlements,
+            grants: self.grants,
+        };
+        let defects = inventory.defects();
+        if defects.is_empty() {
+            Ok(inventory)
+        } else {
+            Err(defects)
+        }
+    }
+}
+
+/// Of neighbours that are the same, keeps the last.
+fn keep_last<T>(rows: &mut Vec<T>, same: impl Fn(&T, &T) -> bool) {
+    rows.dedup_by(|later, kept| {
+        let repeat = same(later, kept);
+        if repeat {
+            std::mem::swap(later, kept);
+        }
+        repeat
+    });
+}
+
+impl Inventory {
+    fn defects(&self) -> Vec<Defect> {
+        let has_type = |id: &ResourceTypeId| {
+            self.resource_types
+                .binary_search_by(|t| t.id.cmp(id))
+                .is_ok()
+        };
+        let has_resource =
+            |id: &ResourceId| self.resources.binary_search_by(|r| r.id.cmp(id)).is_ok();
+        let has_entitlement =
+            |id: &EntitlementId| self.entitlements.binary_search_by(|e| e.id.cmp(id)).is_ok();
+        let mut defects = Vec::new();
+        let mut check_id = |id: &str, whole: &dyn Fn() -> String| {
+            if id.is_empty() || id.len() > MAX_ID_BYTES {
+                defects.push(Defect::IdLength {
+                    id: whole().chars().take(80).collect(),
+                });
+            }
+        };
+        for resource in &self.resources {
+            check_id(&resource.id.resource, &|| resource.id.to_string());
+        }
+        for entitlement in &self.entitlements {
+            check_id(entitlement.id.as_str(), &|| entitlement.id.to_string());
+        }
+        for grant in &self.grants {
+            check_id(&grant.id(), &|| grant.id().into_owned());
+        }
+        for resource in self
+            .resources
+            .iter()
+            .filter(|r| !has_type(&r.id.resource_type))
+        {
+            defects.push(Defect::MissingResourceType {
+                resource: resource.id.clone(),
+            });
+        }
+        for entitlement in self
+            .entitlements
+            .iter()
+            .filter(|e| !has_resource(&e.resource))
+        {
+            defects.push(Defect::MissingResource {
+                entitlement: entitlement.id.clone(),
+                resource: entitlement.resource.clone(),
+            });
+        }
+        // Grants come in runs of one entitlement: looking it up once a run spares most of the searches.
+        let mut known: Option<&EntitlementId> = None;
+        for grant in &self.grants {
+            if known != Some(&grant.entitlement) {
+                if has_entitlement(&grant.entitlement) {
+                    known = Some(&grant.entitlement);
+                } else {
+                    defects.push(Defect::MissingEntitlement {
+                        grant: grant.id().into_owned(),
+                        entitlement: grant.entitlement.clone(),
+                    });
+                }
+            }
+            if !has_resource(&grant.principal) {
+                defects.push(Defect::MissingPrincipal {
+                    grant: grant.id().into_owned(),
+                    principal: grant.principal.clone(),
+                });
+            }
+        }
+        defects
+    }
+}

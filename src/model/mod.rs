@@ -1,0 +1,27 @@
+//! The words everything else is written in: Baton's resources, entitlements and grants, and the
+//! [`Inventory`] that holds what one sync run learned.
+//!
+//! Nothing here knows of HTTP, SQLite or a terminal. The crawl makes these values, the snapshot stores
+//! them, the commands read them.
+
+mod entitlement;
+mod evidence;
+mod grant;
+mod ids;
+mod inventory;
+mod profile;
+mod resource;
+mod sync_run;
+mod time;
+
+pub use entitlement::{Entitlement, Purpose};
+pub use evidence::{
+    CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,
+};
+pub use grant::Grant;
+pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
+pub use inventory::{Defect, Inventory, InventoryBuilder};
+pub use profile::{Profile, Value};
+pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
+pub use sync_run::{SyncRun, SyncType};
+pub use time::{Timestamp, TimestampError};

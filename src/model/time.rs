@@ -1,0 +1,186 @@
+//! Moments in time, in UTC, and the three texts they have: PostHog's, SQLite's and RFC 3339's.
+
+use std::fmt;
+
+/// A moment, to the nanosecond, between the years 1 and 9999 (what protobuf's JSON can say).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(jiff::Timestamp);
+
+/// Not a moment we can hold: malformed, or outside the years 1 to 9999.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimestampError(String);
+
+impl fmt::Display for TimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a time", self.0.escape_debug())
+    }
+}
+
+impl std::error::Error for TimestampError {}
+
+/// 0001-01-01T00:00:00Z, the first moment that protobuf's JSON has a text for.
+const FIRST_SECOND: i64 = -62_135_596_800;
+
+impl Timestamp {
+    /// The clock of this machine.
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now())
+    }
+
+    /// Reads RFC 3339, with any offset and up to nine digits of fraction.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        let error = || TimestampError(text.chars().take(64).collect());
+        let moment: jiff::Timestamp = text.parse().map_err(|_| error())?;
+        Self::checked(moment).ok_or_else(error)
+    }
+
+    /// Reads the time text of a c1z, `YYYY-MM-DD HH:MM:SS[.fraction]`, as UTC. RFC 3339 is taken too, since the
+    /// official readers take it.
+    pub fn parse_sqlite(text: &str) -> Result<Self, TimestampError> {
+        match text.parse::<jiff::civil::DateTime>() {
+            Ok(civil) if !text.ends_with(['Z', 'z']) && !has_offset(text) => {
+                jiff::tz::TimeZone::UTC
+                    .to_timestamp(civil)
+                    .ok()
+                    .and_then(Self::checked)
+                    .ok_or_else(|| TimestampError(text.to_owned()))
+            }
+            _ => Self::parse(text),
+        }
+    }
+
+    /// From protobuf's two numbers. `None` outside the years 1 to 9999 or with nanoseconds outside a second.
+    pub fn from_unix(seconds: i64, nanos: i32) -> Option<Self> {
+        if !(0..1_000_000_000).contains(&nanos) {
+            return None;
+        }
+        let whole = jiff::Timestamp::from_second(seconds).ok()?;
+        Self::checked(
+            whole
+                .checked_add(jiff::SignedDuration::from_nanos(nanos.into()))
+                .ok()?,
+        )
+    }
+
+    fn checked(moment: jiff::Timestamp) -> Option<Self> {
+        (moment.as_second() >= FIRST_SECOND).then_some(Self(moment))
+    }
+
+    /// Whole seconds since 1970, rounded down, so that the nanoseconds are never negative.
+    pub fn unix_seconds(self) -> i64 {
+        self.0.as_second() - i64::from(self.0.subsec_nanosecond() < 0)
+    }
+
+    /// Nanoseconds past [`Self::unix_seconds`], 0 to 999,999,999.
+    pub fn subsec_nanos(self) -> i32 {
+        self.0.subsec_nanosecond().rem_euclid(1_000_000_000)
+    }
+
+    /// Time text of a c1z: UTC without saying so, the fraction without trailing zeros, absent when zero.
+    pub fn to_sqlite(self) -> String {
+        let text = self.0.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        match self.subsec_nanos() {
+            0 => text,
+            nanos => format!("{text}.{}", format!("{nanos:09}").trim_end_matches('0')),
+        }
+    }
+
+    /// RFC 3339 as protobuf's JSON writes it: 0, 3, 6 or 9 digits of fraction.
+    pub fn to_protobuf_json(self) -> String {
+        match self.subsec_nanos() {
+            nanos if nanos != 0 && nanos % 1_000_000 == 0 => {
+                format!(
+                    "{}.{:03}Z",
+                    self.0.strftime("%Y-%m-%dT%H:%M:%S"),
+                    nanos / 1_000_000
+                )
+            }
+            _ => self.to_string(),
+        }
+    }
+
+    /// Milliseconds from `earlier` until this moment; 0 when it is not earlier.
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0.duration_since(earlier.0).as_millis()).unwrap_or(0)
+    }
+}
+
+/// True with `+hh:mm` or `-hh:mm` behind the time of day.
+fn has_offset(text: &str) -> bool {
+    text.get(10..).is_some_and(|time| time.contains(['+', '-']))
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with `Z`, as PostHog and protobuf's JSON write it: 0, 6 or 9 digits of fraction.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S"))?;
+        match self.subsec_nanos() {
+            0 => {}
+            nanos if nanos % 1_000 == 0 => write!(f, ".{:06}", nanos / 1_000)?,
+            nanos => write!(f, ".{nanos:09}")?,
+        }
+        f.write_str("Z")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fraction_is_absent_when_zero_and_six_digits_otherwise() {
+        for text in [
+            "2024-05-06T07:08:09Z",
+            "2024-05-06T07:08:09.120000Z",
+            "1969-12-31T23:59:59.999999Z",
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn offsets_become_utc() {
+        let moment = Timestamp::parse("2024-05-06T09:08:09+02:00").unwrap();
+        assert_eq!(moment.to_string(), "2024-05-06T07:08:09Z");
+    }
+
+    #[test]
+    fn sqlite_text_has_no_zone_and_no_trailing_zeros() {
+        let moment = Timestamp::parse("2024-05-06T07:08:09.120000Z").unwrap();
+        assert_eq!(moment.to_sqlite(), "2024-05-06 07:08:09.12");
+        assert_eq!(
+            Timestamp::parse_sqlite("2024-05-06 07:08:09.12").unwrap(),
+            moment
+        );
+        assert_eq!(
+            Timestamp::parse_sqlite("2024-05-06T09:08:09.12+02:00").unwrap(),
+            moment
+        );
+    }
+
+    #[test]
+    fn moments_before_1970_keep_their_nanoseconds_positive() {
+        let moment = Timestamp::parse("1969-12-31T23:59:59.250Z").unwrap();
+        assert_eq!(
+            (moment.unix_seconds(), moment.subsec_nanos()),
+            (-1, 250_000_000)
+        );
+        assert_eq!(Timestamp::from_unix(-1, 250_000_000), Some(moment));
+    }
+
+    #[test]
+    fn what_protobuf_cannot_say_is_no_time() {
+        for text in [
+            "",
+            "yesterday",
+            "0000-12-31T23:59:59Z",
+            "-0001-01-01T00:00:00Z",
+        ] {
+            assert!(Timestamp::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Timestamp::from_unix(0, 1_000_000_000), None);
+        assert_eq!(Timestamp::from_unix(0, -1), None);
+        assert_eq!(Timestamp::from_unix(i64::MAX, 0), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! What happens while it happens. The work tells; whoever listens draws bars, writes lines or keeps a list.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// A part of the work that is worth naming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Reading the organization itself and the key's own entry.
+    Organization,
+    /// Reading members.
+    Members,
+    /// Reading roles.
+    Roles,
+    /// Reading who holds which role.
+    RoleMemberships,
+    /// Writing rows and indexes.
+    Rows,
+    /// Compressing, and replacing the target.
+    Compression,
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A phase begins; `of` is how many steps it has, where that is known.
+    Started {
+        /// Which.
+        phase: Phase,
+        /// Steps to come: rows, roles or bytes.
+        of: Option<u64>,
+    },
+    /// So many further steps of the phase are done.
+    Advanced {
+        /// Which.
+        phase: Phase,
+        /// Steps done since the last event.
+        steps: u64,
+        /// Steps there are, where an answer has told.
+        of: Option<u64>,
+    },
+    /// The phase is done.
+    Finished {
+        /// Which.
+        phase: Phase,
+    },
+    /// Something a person should know although the run goes on, in words.
+    Warned {
+        /// What.
+        message: String,
+    },
+    /// A snapshot stands where it was asked for.
+    Synced(Box<SyncSummary>),
+}
+
+/// What a finished crawl found and left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncSummary {
+    /// The organization's name, else its id.
+    pub organization: String,
+    /// The address that was read.
+    pub base_url: String,
+    /// People, those that only hold a role included.
+    pub users: u64,
+    /// Of these, role holders that the list of members does not name.
+    pub unlisted: u64,
+    /// Roles, each with one entitlement.
+    pub roles: u64,
+    /// Grants.
+    pub grants: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// The file; `None` for standard output.
+    pub file: Option<PathBuf>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// The content digest.
+    pub content_digest: String,
+    /// From the first request to the finished file.
+    pub elapsed_ms: u64,
+    /// What the crawl could not prove, in words.
+    pub unproved: Vec<String>,
+    /// Commands worth trying next.
+    pub next_steps: Vec<String>,
+}
+
+/// Whoever listens. One method, so that no listener misses a kind of event.
+pub trait Reporter: Sync {
+    /// Takes notice of `event`. Must not block for long: the work waits.
+    fn report(&self, event: Event);
+}
+
+/// Listens to nothing.
+pub struct Silent;
+
+impl Reporter for Silent {
+    fn report(&self, _: Event) {}
+}
+
+/// Keeps all events, for tests.
+#[derive(Default)]
+pub struct Recording(Mutex<Vec<Event>>);
+
+impl Recording {
+    /// The events so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.0
+            .lock()
+            .map(|events| events.clone())
+            .unwrap_or_default()
+    }
+}
+
+impl Reporter for Recording {
+    fn report(&self, event: Event) {
+        if let Ok(mut events) = self.0.lock() {
+            events.push(event);
+        }
+    }
+}

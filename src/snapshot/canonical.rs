@@ -1,0 +1,315 @@
+//! The canonical form of a message: equal meaning, equal bytes. What the content digest is made of, and what `diff`
+//! compares first. FORMAT.md, "content digest", describes it for others to recompute.
+//!
+//! Fields come by number, map entries by key, the contents of an Any by the same rules, zero values not at all.
+//! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+use super::messages::{self, Descriptor, Form, Kind, Label};
+use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
+
+/// Profile keys that change from day to day without anybody's access changing.
+pub(super) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
+/// `UserTrait.last_login`, for the same reason.
+const NOISE_USER_FIELD: u32 = 9;
+
+/// Appends the canonical form of `message` without the fields in `skip`.
+pub(super) fn canonical(
+    descriptor: &'static Descriptor,
+    message: &[u8],
+    skip: &[u32],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    Canonical { out, depth: 0 }.message(descriptor, message, skip, Keys::All)
+}
+
+/// Which keys of a Struct count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    All,
+    /// A profile's own keys: all but [`NOISE_KEYS`].
+    Lasting,
+}
+
+struct Canonical<'o> {
+    out: &'o mut Vec<u8>,
+    depth: u32,
+}
+
+impl Canonical<'_> {
+    fn message(
+        &mut self,
+        descriptor: &'static Descriptor,
+        message: &[u8],
+        skip: &[u32],
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Malformed);
+        }
+        if descriptor.form == Form::Any {
+            self.any(message)?;
+        } else {
+            let all = fields(message)?;
+            for same in all.chunk_by(|a, b| a.number == b.number) {
+                let number = same[0].number;
+                let is_noise =
+                    number == NOISE_USER_FIELD && std::ptr::eq(descriptor, &messages::USER_TRAIT);
+                if !skip.contains(&number) && !is_noise {
+                    self.field(descriptor, number, same, keys)?;
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// All that came under one number.
+    fn field(
+        &mut self,
+        descriptor: &'static Descriptor,
+        number: u32,
+        same: &[RawField<'_>],
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        let Some(field) = descriptor.field(number) else {
+            self.out.extend(same.iter().flat_map(|raw| raw.encoded));
+            return Ok(());
+        };
+        // The keys of a profile are those of the Struct that a message holds; one inside a Value is a value.
+        let keys = match field.kind {
+            Kind::Message(inner)
+                if inner.form == Form::Struct && descriptor.form == Form::Plain =>
+            {
+                Keys::Lasting
+            }
+            Kind::Map(_) => keys,
+            _ => Keys::All,
+        };
+        match (field.kind, field.label) {
+            (Kind::Map(value), _) => self.map(number, value, same, keys),
+            (Kind::Message(inner), Label::Repeated) => same
+                .iter()
+                .try_for_each(|raw| self.nested(number, inner, bytes(raw)?, keys)),
+            (Kind::Embedded(inner, identity), Label::Repeated) => same
+                .iter()
+                .try_for_each(|raw| self.identity(number, inner, identity, bytes(raw)?)),
+            (Kind::Message(inner), _) => self.nested(number, inner, &merged(same)?, keys),
+            (Kind::Embedded(inner, identity), _) => {
+                self.identity(number, inner, identity, &merged(same)?)
+            }
+            (Kind::String, Label::Repeated) => same.iter().try_for_each(|raw| {
+                self.bytes(number, bytes(raw)?);
+                Ok(())
+            }),
+            (_, Label::Repeated) => self.packed(number, same),
+            (Kind::String, label) => {
+                let text = bytes(last(same))?;
+                if label == Label::Oneof || !text.is_empty() {
+                    self.bytes(number, text);
+                }
+                Ok(())
+            }
+            (_, label) => {
+                let raw = last(same);
+                let is_zero = match raw.payload {
+                    Payload::Varint(value) => value == 0,
+                    Payload::Fixed64(value) => value == [0; 8],
+                    Payload::Fixed32(value) => value == [0; 4],
+                    Payload::Bytes(_) => return Err(Malformed),
+                };
+                if label == Label::Oneof || !is_zero {
+                    match raw.payload {
+                        // Spelled anew, for a varint may be longer than it need be.
+                        Payload::Varint(value) => {
+                            encode_key(number, WireType::Varint, self.out);
+                            encode_varint(value, self.out);
+                        }
+                        _ => self.out.extend(raw.encoded),
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn bytes(&mut self, number: u32, bytes: &[u8]) {
+        encode_key(number, WireType::LengthDelimited, self.out);
+        encode_varint(bytes.len() as u64, self.out);
+        self.out.extend(bytes);
+    }
+
+    /// What `write` appends, under `number` and with its length before it.
+    fn delimited(
+        &mut self,
+        number: u32,
+        write: impl FnOnce(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        encode_key(number, WireType::LengthDelimited, self.out);
+        let start = self.out.len();
+        write(self)?;
+        let length = self.out.len() - start;
+        encode_varint(length as u64, self.out);
+        let prefix = self.out.len() - start - length;
+        self.out[start..].rotate_right(prefix);
+        Ok(())
+    }
+
+    fn nested(
+        &mut self,
+        number: u32,
+        inner: &'static Descriptor,
+        message: &[u8],
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        self.delimited(number, |this| this.message(inner, message, &[], keys))
+    }
+
+    /// Only what identifies the object that is copied here.
+    fn identity(
+        &mut self,
+        number: u32,
+        inner: &'static Descriptor,
+        identity: u32,
+        message: &[u8],
+    ) -> Result<(), Malformed> {
+        let all = fields(message)?;
+        let same: Vec<_> = all
+            .into_iter()
+            .filter(|raw| raw.number == identity)
+            .collect();
+        self.delimited(number, |this| match same.is_empty() {
+            true => Ok(()),
+            false => this.field(inner, identity, &same, Keys::All),
+        })
+    }
+
+    fn map(
+        &mut self,
+        number: u32,
+        value: &'static Descriptor,
+        same: &[RawField<'_>],
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        for (key, entry) in map_entries(same)? {
+            if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
+                continue;
+            }
+            self.delimited(number, |this| {
+                this.bytes(1, key);
+                this.nested(2, value, entry, Keys::All)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn packed(&mut self, number: u32, same: &[RawField<'_>]) -> Result<(), Malformed> {
+        let values = repeated_varints(same)?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.delimited(number, |this| {
+            values
+                .iter()
+                .for_each(|value| encode_varint(*value, this.out));
+            Ok(())
+        })
+    }
+
+    fn any(&mut self, message: &[u8]) -> Result<(), Malformed> {
+        let (type_url, value) = any_parts(message)?;
+        self.bytes(1, type_url);
+        match std::str::from_utf8(type_url)
+            .ok()
+            .and_then(messages::by_type_url)
+        {
+            Some(inner) => self.nested(2, inner, value, Keys::All),
+            None => {
+                self.bytes(2, value);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Type URL and contents of an Any.
+pub(super) fn any_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let (mut type_url, mut value): (&[u8], &[u8]) = (b"", b"");
+    for raw in fields(message)? {
+        match raw.number {
+            1 => type_url = bytes(&raw)?,
+            2 => value = bytes(&raw)?,
+            _ => {}
+        }
+    }
+    Ok((type_url, value))
+}
+
+/// A key and its encoded value.
+type MapEntry<'a> = (&'a [u8], &'a [u8]);
+
+/// The entries of a map, by key; of a key that comes twice the last counts.
+pub(super) fn map_entries<'a>(same: &[RawField<'a>]) -> Result<Vec<MapEntry<'a>>, Malformed> {
+    let mut entries = Vec::with_capacity(same.len());
+    for raw in same {
+        let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
+        for part in fields(bytes(raw)?)? {
+            match part.number {
+                1 => key = bytes(&part)?,
+                2 => value = bytes(&part)?,
+                _ => {}
+            }
+        }
+        entries.push((key, value));
+    }
+    entries.sort_by_key(|(key, _)| *key);
+    entries.dedup_by(|later, kept| {
+        let repeat = later.0 == kept.0;
+        if repeat {
+            *kept = *later;
+        }
+        repeat
+    });
+    Ok(entries)
+}
+
+/// The numbers of a repeated field, packed or not.
+pub(super) fn repeated_varints(same: &[RawField<'_>]) -> Result<Vec<u64>, Malformed> {
+    let mut values = Vec::new();
+    for raw in same {
+        match raw.payload {
+            Payload::Varint(value) => values.push(value),
+            Payload::Bytes(packed) => values.extend(super::wire::packed_varints(packed)?),
+            Payload::Fixed64(_) | Payload::Fixed32(_) => return Err(Malformed),
+        }
+    }
+    Ok(values)
+}
+
+/// A message that came in several parts is the parts one after the other.
+pub(super) fn merged<'a>(same: &[RawField<'a>]) -> Result<std::borrow::Cow<'a, [u8]>, Malformed> {
+    match same {
+        [only] => Ok(bytes(only)?.into()),
+        parts => {
+            let mut whole = Vec::new();
+            for part in parts {
+                whole.extend(bytes(part)?);
+            }
+            Ok(whole.into())
+        }
+    }
+}
+
+pub(super) fn bytes<'a>(raw: &RawField<'a>) -> Result<&'a [u8], Malformed> {
+    match raw.payload {
+        Payload::Bytes(bytes) => Ok(bytes),
+        _ => Err(Malformed),
+    }
+}
+
+/// Of a single field that comes several times, the last counts.
+pub(super) fn last<'s, 'a>(same: &'s [RawField<'a>]) -> &'s RawField<'a> {
+    &same[same.len() - 1]
+}

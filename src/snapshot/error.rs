@@ -1,0 +1,284 @@
+//! What can go wrong with a snapshot, as types; the words of the way out are chosen in `commands/failure.rs`.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
+
+use crate::model::TimestampError;
+
+const MIB: u64 = 1 << 20;
+
+/// Bounds on what is decoded. The official readers have the same, under the same environment variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest decoded database, in MiB.
+    pub max_decoded_mib: u64,
+    /// Largest zstd window, in MiB.
+    pub max_window_mib: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_decoded_mib: 10 * 1024,
+            max_window_mib: 128,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn check_decoded(&self, path: &Path, bytes: u64) -> Result<(), Error> {
+        match bytes > self.max_decoded_mib.saturating_mul(MIB) {
+            true => Err(Error::TooLarge {
+                path: path.to_owned(),
+                max_decoded_mib: self.max_decoded_mib,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// The largest power of two within the window, as zstd wants it: 10 to 31.
+    pub(super) fn window_log(&self) -> u32 {
+        self.max_window_mib
+            .saturating_mul(MIB)
+            .max(1)
+            .ilog2()
+            .clamp(10, 31)
+    }
+}
+
+/// Why a snapshot could not be read or written.
+#[derive(Debug)]
+pub enum Error {
+    /// The file system refused.
+    Io {
+        /// What was being done, such as "writing".
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The database could not be built.
+    Building(rusqlite::Error),
+    /// The first bytes are not a c1z's.
+    NotC1z {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like instead.
+        looks_like: Option<&'static str>,
+    },
+    /// The newer container, which only the official SDK reads.
+    Version3 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Decoded, it is larger than allowed.
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit, in MiB.
+        max_decoded_mib: u64,
+    },
+    /// A c1z that is broken.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        damage: Damage,
+    },
+    /// No sync run to show.
+    NoFinishedSync {
+        /// The file.
+        path: PathBuf,
+        /// How many sync runs began and never ended.
+        unfinished: usize,
+    },
+    /// No sync run of this id.
+    NoSuchSync {
+        /// The file.
+        path: PathBuf,
+        /// The id that was asked for.
+        id: String,
+    },
+}
+
+/// In which way a c1z is broken.
+#[derive(Debug)]
+pub enum Damage {
+    /// Nothing behind the magic.
+    Empty,
+    /// It ends in the middle.
+    Truncated,
+    /// The checksum does not fit the content.
+    Checksum,
+    /// The size it declares is not the one it has.
+    FrameSize,
+    /// Something follows the last frame.
+    TrailingBytes,
+    /// Its zstd window is larger than allowed.
+    Window,
+    /// Any other complaint of zstd's.
+    Zstd(String),
+    /// SQLite's complaint.
+    Sqlite(rusqlite::Error),
+    /// A table is missing or is something else.
+    Schema(String),
+    /// A time that is none.
+    Time {
+        /// Where it stands.
+        column: &'static str,
+        /// What it is.
+        source: TimestampError,
+    },
+    /// A blob that is no message, or a column that is not what it should be.
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The row's id.
+        id: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Damage {
+    pub(super) fn of_zstd(error: &io::Error) -> Self {
+        use ZSTD_ErrorCode as Code;
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::Truncated;
+        }
+        let Some(zstd) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<zstd::Error>())
+        else {
+            return Self::Zstd(error.to_string());
+        };
+        match () {
+            () if zstd.is(Code::ZSTD_error_checksum_wrong) => Self::Checksum,
+            () if zstd.is(Code::ZSTD_error_prefix_unknown) => Self::TrailingBytes,
+            () if zstd.is(Code::ZSTD_error_frameParameter_windowTooLarge) => Self::Window,
+            () => Self::Zstd(zstd.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("nothing follows the first five bytes"),
+            Self::Truncated => f.write_str("it ends in the middle"),
+            Self::Checksum => f.write_str("its checksum does not fit its content"),
+            Self::FrameSize => f.write_str("the size it declares is not the size it has"),
+            Self::TrailingBytes => {
+                f.write_str("something that is no zstd frame follows the database")
+            }
+            Self::Window => f.write_str("its zstd window is larger than allowed"),
+            Self::Zstd(problem) => write!(f, "zstd: {problem}"),
+            Self::Sqlite(error) => write!(f, "sqlite: {error}"),
+            Self::Schema(problem) => f.write_str(problem),
+            Self::Time { column, source } => write!(f, "`{column}`: {source}"),
+            Self::Row { table, id, problem } => {
+                write!(f, "row `{}` of `{table}`: {problem}", id.escape_debug())
+            }
+        }
+    }
+}
+
+impl Error {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path: path.clone(),
+            source,
+        }
+    }
+
+    pub(super) fn building(source: rusqlite::Error) -> Self {
+        Self::Building(source)
+    }
+
+    pub(super) fn damaged(path: &Path, damage: Damage) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            damage,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { action, path, .. } => write!(f, "{action} `{}`", path.display()),
+            Self::Building(_) => f.write_str("building the database"),
+            Self::NotC1z {
+                path,
+                looks_like: Some(other),
+            } => {
+                write!(
+                    f,
+                    "`{}` is not a c1z: it looks like {other}",
+                    path.display()
+                )
+            }
+            Self::NotC1z {
+                path,
+                looks_like: None,
+            } => write!(f, "`{}` is not a c1z", path.display()),
+            Self::Version3 { path } => {
+                write!(
+                    f,
+                    "`{}` is a c1z of format v3, which this program cannot read",
+                    path.display()
+                )
+            }
+            Self::TooLarge {
+                path,
+                max_decoded_mib,
+            } => {
+                write!(
+                    f,
+                    "`{}` decodes to more than {max_decoded_mib} MiB",
+                    path.display()
+                )
+            }
+            Self::Damaged { path, damage } => {
+                write!(f, "`{}` is damaged: {damage}", path.display())
+            }
+            Self::NoFinishedSync {
+                path,
+                unfinished: 0,
+            } => {
+                write!(f, "`{}` holds no sync run", path.display())
+            }
+            Self::NoFinishedSync { path, unfinished } => {
+                write!(
+                    f,
+                    "`{}` holds no finished sync run, only {unfinished} unfinished",
+                    path.display()
+                )
+            }
+            Self::NoSuchSync { path, id } => {
+                write!(
+                    f,
+                    "`{}` holds no finished sync run `{}`",
+                    path.display(),
+                    id.escape_debug()
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Building(source) => Some(source),
+            _ => None,
+        }
+    }
+}

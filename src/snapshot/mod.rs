@@ -1,0 +1,125 @@
+#![doc = include_str!("FORMAT.md")]
+
+mod canonical;
+mod container;
+mod decode;
+mod digest;
+mod encode;
+mod error;
+mod json;
+mod messages;
+mod proto;
+mod reader;
+mod schema;
+mod wire;
+mod writer;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use svix_ksuid::Ksuid;
+
+use crate::model::{Evidence, Inventory, SyncId, SyncRun, Timestamp};
+use crate::progress::Reporter;
+
+pub use digest::{ContentDigest, RowKind};
+pub use error::{Damage, Error, Limits};
+pub use reader::{Columns, Query, Row, Rows, Snapshot};
+
+/// Under which id our evidence stands among the assets.
+const EVIDENCE_ASSET: &str = "posthog-c1z:evidence";
+const EVIDENCE_CONTENT_TYPE: &str = "application/json";
+
+/// Seconds from 1970 to the KSUID epoch.
+const KSUID_EPOCH: i64 = 1_400_000_000;
+
+/// A new id for a sync run that starts at `at`: a KSUID, so its first characters sort by time.
+pub fn new_sync_id(at: Timestamp) -> SyncId {
+    let seconds = (at.unix_seconds() - KSUID_EPOCH).clamp(0, i64::from(u32::MAX));
+    SyncId::new(Ksuid::new_raw(u32::try_from(seconds).unwrap_or(u32::MAX), None).to_string())
+}
+
+/// What goes into one snapshot.
+#[derive(Clone, Copy)]
+pub struct Contents<'a> {
+    /// The one sync run of the file.
+    pub sync_run: &'a SyncRun,
+    /// Its rows.
+    pub inventory: &'a Inventory,
+    /// What the crawl can prove; the writer adds the content digest.
+    pub evidence: Option<&'a Evidence>,
+}
+
+/// Where a snapshot goes.
+pub enum Target<'a> {
+    /// A file, replaced in one step, with this Unix mode.
+    File {
+        /// Where.
+        path: &'a Path,
+        /// Permission bits, such as `0o600`.
+        mode: u32,
+    },
+    /// A stream.
+    Stream(&'a mut dyn Write),
+}
+
+/// A compressed file, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the whole file, in hexadecimal.
+    pub sha256: String,
+    /// The size of the database inside, in bytes.
+    pub decoded_bytes: u64,
+}
+
+/// Writes one finished snapshot, or leaves everything as it was. The database is built in `temp_dir` (else beside the
+/// target, else in the system's folder) in a file that has no name, so nothing stays behind however the run ends.
+///
+/// # Errors
+/// What the disk or SQLite refuses.
+pub fn write(
+    target: Target<'_>,
+    contents: &Contents<'_>,
+    temp_dir: Option<&Path>,
+    reporter: &dyn Reporter,
+) -> Result<(Written, ContentDigest), Error> {
+    let system = std::env::temp_dir();
+    let dir = match (&target, temp_dir) {
+        (_, Some(dir)) => dir,
+        (Target::File { path, .. }, None) => container::parent(path),
+        (Target::Stream(_), None) => &system,
+    };
+    let (mut database, path) = private_file(dir)?;
+    let connection = writer::open(&path, temp_dir).map_err(Error::building)?;
+    drop(path);
+    let digest = writer::write(connection, contents, reporter).map_err(Error::building)?;
+    let written = match target {
+        Target::File { path, mode } => container::replace(path, mode, |file| {
+            container::compress(&mut database, file, reporter).map_err(Error::io("writing", path))
+        }),
+        Target::Stream(out) => container::compress(&mut database, out, reporter)
+            .map_err(Error::io("writing", Path::new("standard output"))),
+    }?;
+    Ok((written, digest))
+}
+
+/// A new file in `dir` that only this user may read. Its name goes when the path is dropped.
+fn private_file(dir: &Path) -> Result<(std::fs::File, tempfile::TempPath), Error> {
+    tempfile::Builder::new()
+        .prefix(".posthog-c1z-")
+        .suffix(".db")
+        .tempfile_in(dir)
+        .map(tempfile::NamedTempFile::into_parts)
+        .map_err(Error::io("creating a temporary file in", dir))
+}
+
+/// Where a decoded database goes while it is read, and how large it may be.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Bounds on what is decoded.
+    pub limits: Limits,
+    /// The folder for the decoded database; the system's if none is named.
+    pub temp_dir: Option<PathBuf>,
+}

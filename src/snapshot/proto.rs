@@ -1,0 +1,269 @@
+//! The messages inside the blobs that we write and look into: prost structs, numbers as in FORMAT.md.
+//!
+//! Messages that are only shown or compared (other traits, other annotations) are in `wire.rs` as tables.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+/// What every annotation's type URL begins with.
+pub(super) const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
+
+/// A message that can stand in an Any.
+pub(super) trait Annotation: Message + Default {
+    /// Its full name.
+    const NAME: &'static str;
+
+    /// The message in an Any.
+    fn to_any(&self) -> Any {
+        Any {
+            type_url: format!("{TYPE_URL_PREFIX}{}", Self::NAME),
+            value: self.encode_to_vec(),
+        }
+    }
+
+    /// The first of `annotations` that is of this type.
+    fn find(annotations: &[Any]) -> Result<Option<Self>, prost::DecodeError> {
+        annotations
+            .iter()
+            .find(|any| any.type_url.strip_prefix(TYPE_URL_PREFIX) == Some(Self::NAME))
+            .map(|any| Self::decode(any.value.as_slice()))
+            .transpose()
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Any {
+    #[prost(string, tag = "1")]
+    pub type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Timestamp {
+    #[prost(int64, tag = "1")]
+    pub seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub nanos: i32,
+}
+
+/// A B-tree keeps the keys sorted, so equal profiles have equal bytes.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Struct {
+    #[prost(btree_map = "string, message", tag = "1")]
+    pub fields: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Value {
+    #[prost(oneof = "value::Kind", tags = "1, 2, 3, 4, 5, 6")]
+    pub kind: Option<value::Kind>,
+}
+
+pub(super) mod value {
+    #[derive(Clone, PartialEq, prost::Oneof)]
+    pub(in crate::snapshot) enum Kind {
+        #[prost(int32, tag = "1")]
+        Null(i32),
+        #[prost(double, tag = "2")]
+        Number(f64),
+        #[prost(string, tag = "3")]
+        Text(String),
+        #[prost(bool, tag = "4")]
+        Bool(bool),
+        #[prost(message, tag = "5")]
+        Object(super::Struct),
+        #[prost(message, tag = "6")]
+        List(super::ListValue),
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ListValue {
+    #[prost(message, repeated, tag = "1")]
+    pub values: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ResourceId {
+    #[prost(string, tag = "1")]
+    pub resource_type: String,
+    #[prost(string, tag = "2")]
+    pub resource: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ResourceType {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    #[prost(string, tag = "2")]
+    pub display_name: String,
+    #[prost(int32, repeated, tag = "3")]
+    pub traits: Vec<i32>,
+    #[prost(message, repeated, tag = "4")]
+    pub annotations: Vec<Any>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct SkipEntitlementsAndGrants {}
+
+impl Annotation for SkipEntitlementsAndGrants {
+    const NAME: &'static str = "c1.connector.v2.SkipEntitlementsAndGrants";
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Status {
+    #[prost(int32, tag = "1")]
+    pub status: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Resource {
+    #[prost(message, optional, tag = "1")]
+    pub id: Option<ResourceId>,
+    #[prost(message, optional, tag = "2")]
+    pub parent_resource_id: Option<ResourceId>,
+    #[prost(string, tag = "3")]
+    pub display_name: String,
+    #[prost(message, repeated, tag = "4")]
+    pub annotations: Vec<Any>,
+    #[prost(string, tag = "5")]
+    pub description: String,
+    #[prost(message, optional, tag = "9")]
+    pub profile: Option<Struct>,
+    #[prost(message, optional, tag = "11")]
+    pub status: Option<Status>,
+    #[prost(message, optional, tag = "12")]
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Email {
+    #[prost(string, tag = "1")]
+    pub address: String,
+    #[prost(bool, tag = "2")]
+    pub is_primary: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct MfaStatus {
+    #[prost(bool, tag = "1")]
+    pub mfa_enabled: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct SsoStatus {
+    #[prost(bool, tag = "1")]
+    pub sso_enabled: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StructuredName {
+    #[prost(string, tag = "1")]
+    pub given_name: String,
+    #[prost(string, tag = "2")]
+    pub family_name: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct UserTrait {
+    #[prost(message, repeated, tag = "1")]
+    pub emails: Vec<Email>,
+    #[prost(message, optional, tag = "2")]
+    pub status: Option<Status>,
+    #[prost(message, optional, tag = "3")]
+    pub profile: Option<Struct>,
+    #[prost(int32, tag = "5")]
+    pub account_type: i32,
+    #[prost(string, tag = "6")]
+    pub login: String,
+    #[prost(string, repeated, tag = "7")]
+    pub login_aliases: Vec<String>,
+    #[prost(message, optional, tag = "8")]
+    pub created_at: Option<Timestamp>,
+    #[prost(message, optional, tag = "9")]
+    pub last_login: Option<Timestamp>,
+    #[prost(message, optional, tag = "10")]
+    pub mfa_status: Option<MfaStatus>,
+    #[prost(message, optional, tag = "11")]
+    pub sso_status: Option<SsoStatus>,
+    #[prost(message, optional, tag = "12")]
+    pub structured_name: Option<StructuredName>,
+}
+
+impl Annotation for UserTrait {
+    const NAME: &'static str = "c1.connector.v2.UserTrait";
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RoleTrait {
+    #[prost(message, optional, tag = "1")]
+    pub profile: Option<Struct>,
+}
+
+impl Annotation for RoleTrait {
+    const NAME: &'static str = "c1.connector.v2.RoleTrait";
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct GroupTrait {
+    #[prost(message, optional, tag = "2")]
+    pub profile: Option<Struct>,
+}
+
+impl Annotation for GroupTrait {
+    const NAME: &'static str = "c1.connector.v2.GroupTrait";
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AppTrait {
+    #[prost(message, optional, tag = "4")]
+    pub profile: Option<Struct>,
+}
+
+impl Annotation for AppTrait {
+    const NAME: &'static str = "c1.connector.v2.AppTrait";
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Entitlement {
+    #[prost(message, optional, tag = "1")]
+    pub resource: Option<Resource>,
+    #[prost(string, tag = "2")]
+    pub id: String,
+    #[prost(string, tag = "3")]
+    pub display_name: String,
+    #[prost(string, tag = "4")]
+    pub description: String,
+    #[prost(message, repeated, tag = "5")]
+    pub grantable_to: Vec<ResourceType>,
+    #[prost(message, repeated, tag = "6")]
+    pub annotations: Vec<Any>,
+    #[prost(int32, tag = "7")]
+    pub purpose: i32,
+    #[prost(string, tag = "8")]
+    pub slug: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Grant {
+    #[prost(message, optional, tag = "1")]
+    pub entitlement: Option<Entitlement>,
+    #[prost(message, optional, tag = "2")]
+    pub principal: Option<Resource>,
+    #[prost(string, tag = "3")]
+    pub id: String,
+    #[prost(message, repeated, tag = "4")]
+    pub annotations: Vec<Any>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct GrantMetadata {
+    #[prost(message, optional, tag = "1")]
+    pub metadata: Option<Struct>,
+}
+
+impl Annotation for GrantMetadata {
+    const NAME: &'static str = "c1.connector.v2.GrantMetadata";
+}

@@ -1,0 +1,371 @@
+//! The model into the rows of a SQLite database, in one transaction, in the order of the ids.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, params};
+use serde::Serialize;
+
+use super::digest::{ContentDigest, Digester, RowKind};
+use super::{Contents, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE, encode, schema};
+use crate::model::{Entitlement, EntitlementId, Inventory, ResourceId, ResourceType, Timestamp};
+use crate::progress::{Event, Phase, Reporter};
+
+/// What the SDK's sync engine takes for "all four steps done"; an empty token would mean "start over".
+const COMPLETED_SYNC_TOKEN: &str = r#"{"completed_actions_count":4,"version":1}"#;
+
+/// Memory that SQLite may use for pages and for sorting index entries, in KiB.
+const CACHE_KIB: i64 = 32 * 1024;
+
+/// Opens the empty file at `path` for writing. Once this returns, the name is no longer needed: there is no journal,
+/// since a database that is not complete is thrown away.
+pub(super) fn open(path: &Path, temp_dir: Option<&Path>) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.pragma_update(None, "page_size", 4096)?;
+    connection.pragma_update(None, "locking_mode", "exclusive")?;
+    connection.pragma_update(None, "journal_mode", "off")?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    if let Some(dir) = temp_dir.and_then(Path::to_str) {
+        connection.pragma_update(None, "temp_store_directory", dir)?;
+    }
+    for table in &schema::TABLES {
+        connection.execute_batch(&table.create())?;
+    }
+    Ok(connection)
+}
+
+/// Writes all rows, the evidence and the indexes, and closes the database.
+pub(super) fn write(
+    mut connection: Connection,
+    contents: &Contents<'_>,
+    reporter: &dyn Reporter,
+) -> rusqlite::Result<ContentDigest> {
+    let inventory = contents.inventory;
+    let rows =
+        inventory.resources().len() + inventory.entitlements().len() + inventory.grants().len();
+    reporter.report(Event::Started {
+        phase: Phase::Rows,
+        of: Some(rows as u64),
+    });
+
+    let transaction = connection.transaction()?;
+    let mut writer = Writer {
+        connection: &transaction,
+        sync_id: contents.sync_run.id.as_str(),
+        discovered_at: contents.sync_run.started_at.to_sqlite(),
+        digester: Digester::new(),
+        reporter,
+    };
+    writer.resource_types(inventory)?;
+    writer.resources(inventory)?;
+    writer.entitlements(inventory)?;
+    writer.grants(inventory)?;
+    let digest = std::mem::replace(&mut writer.digester, Digester::new()).finish();
+    writer.evidence(contents, &digest)?;
+    writer.sync_run(contents)?;
+    // After the rows: an index built from sorted runs is smaller and faster than one that grows row by row.
+    for index in &schema::INDEXES {
+        transaction.execute_batch(&index.create())?;
+    }
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error)?;
+    reporter.report(Event::Finished { phase: Phase::Rows });
+    Ok(digest)
+}
+
+struct Writer<'a> {
+    connection: &'a Connection,
+    sync_id: &'a str,
+    discovered_at: String,
+    digester: Digester,
+    reporter: &'a dyn Reporter,
+}
+
+impl Writer<'_> {
+    fn resource_types(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare(
+            "insert into v1_resource_types (external_id, data, sync_id, discovered_at) values (?1, ?2, ?3, ?4)",
+        )?;
+        for row in inventory.resource_types() {
+            let data = encode::resource_type(row);
+            self.digester
+                .row(RowKind::ResourceType, &[row.id.as_str().as_bytes()], &data);
+            insert.execute(params![
+                row.id.as_str(),
+                data,
+                self.sync_id,
+                self.discovered_at
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn resources(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        let types: BTreeMap<_, &ResourceType> = inventory
+            .resource_types()
+            .iter()
+            .map(|t| (&t.id, t))
+            .collect();
+        let mut insert = self.connection.prepare(
+            "insert into v1_resources (resource_type_id, external_id, parent_resource_type_id, parent_resource_id, \
+             data, sync_id, discovered_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        let mut progress = Progress::new(self.reporter);
+        for row in inventory.resources() {
+            let data = encode::resource(row, types[&row.id.resource_type]);
+            let id = row.id.to_string();
+            let parent = row
+                .parent
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            self.digester.row(
+                RowKind::Resource,
+                &[id.as_bytes(), parent.as_bytes()],
+                &data,
+            );
+            insert.execute(params![
+                row.id.resource_type.as_str(),
+                id,
+                row.parent
+                    .as_ref()
+                    .map(|parent| parent.resource_type.as_str()),
+                row.parent.as_ref().map(|parent| &*parent.resource),
+                data,
+                self.sync_id,
+                self.discovered_at,
+            ])?;
+            progress.step();
+        }
+        Ok(())
+    }
+
+    fn entitlements(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare(
+            "insert into v1_entitlements (resource_type_id, resource_id, external_id, data, sync_id, discovered_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let mut progress = Progress::new(self.reporter);
+        for row in inventory.entitlements() {
+            let data = encode::entitlement(row);
+            let id = row.id.as_str();
+            let resource = row.resource.to_string();
+            self.digester.row(
+                RowKind::Entitlement,
+                &[id.as_bytes(), resource.as_bytes()],
+                &data,
+            );
+            insert.execute(params![
+                row.resource.resource_type.as_str(),
+                &*row.resource.resource,
+                id,
+                data,
+                self.sync_id,
+                self.discovered_at,
+            ])?;
+            progress.step();
+        }
+        Ok(())
+    }
+
+    fn grants(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        let entitlements: BTreeMap<&EntitlementId, &Entitlement> = inventory
+            .entitlements()
+            .iter()
+            .map(|e| (&e.id, e))
+            .collect();
+        let mut insert = self.connection.prepare(
+            "insert into v1_grants (resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
+             principal_resource_id, external_id, data, sync_id, discovered_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        let mut progress = Progress::new(self.reporter);
+        for row in inventory.grants() {
+            // An inventory has every entitlement its grants name.
+            let resource: &ResourceId = &entitlements[&row.entitlement].resource;
+            let data = encode::grant(row, resource);
+            let id = row.id();
+            let principal = row.principal.to_string();
+            self.digester.row(
+                RowKind::Grant,
+                &[
+                    id.as_bytes(),
+                    row.entitlement.as_str().as_bytes(),
+                    principal.as_bytes(),
+                    b"",
+                ],
+                &data,
+            );
+            insert.execute(params![
+                resource.resource_type.as_str(),
+                &*resource.resource,
+                row.entitlement.as_str(),
+                row.principal.resource_type.as_str(),
+                &*row.principal.resource,
+                id,
+                data,
+                self.sync_id,
+                self.discovered_at,
+            ])?;
+            progress.step();
+        }
+        Ok(())
+    }
+
+    fn evidence(
+        &mut self,
+        contents: &Contents<'_>,
+        digest: &ContentDigest,
+    ) -> rusqlite::Result<()> {
+        let Some(evidence) = contents.evidence else {
+            return Ok(());
+        };
+        let mut evidence = evidence.clone();
+        evidence.content_digest = Some(digest.to_string());
+        self.connection.execute(
+            "insert into v1_assets (external_id, content_type, data, sync_id, discovered_at) \
+             values (?1, ?2, ?3, ?4, ?5)",
+            params![
+                EVIDENCE_ASSET,
+                EVIDENCE_CONTENT_TYPE,
+                json(&evidence).into_bytes(),
+                self.sync_id,
+                self.discovered_at,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn sync_run(&mut self, contents: &Contents<'_>) -> rusqlite::Result<()> {
+        let run = contents.sync_run;
+        self.connection.execute(
+            "insert into v1_sync_runs (sync_id, started_at, ended_at, sync_token, sync_type, parent_sync_id, \
+             supports_diff, grants_backfilled, stats) values (?1, ?2, ?3, ?4, ?5, ?6, 1, 1, ?7)",
+            params![
+                self.sync_id,
+                run.started_at.to_sqlite(),
+                run.ended_at.map(Timestamp::to_sqlite),
+                COMPLETED_SYNC_TOKEN,
+                run.sync_type.to_string(),
+                run.parent_id,
+                json(&Stats::of(contents)),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value)
+        .expect("structs of text, numbers and text-keyed maps have a JSON form")
+}
+
+/// Tells of rows by the thousand: an event for each would cost as much as the row.
+struct Progress<'a> {
+    reporter: &'a dyn Reporter,
+    steps: u64,
+}
+
+impl<'a> Progress<'a> {
+    const EVERY: u64 = 1_000;
+
+    fn new(reporter: &'a dyn Reporter) -> Self {
+        Self { reporter, steps: 0 }
+    }
+
+    fn step(&mut self) {
+        self.steps += 1;
+        if self.steps == Self::EVERY {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let steps = std::mem::take(&mut self.steps);
+        self.reporter.report(Event::Advanced {
+            phase: Phase::Rows,
+            steps,
+            of: None,
+        });
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+/// The `stats` column: zero-valued members are left out, except in `resources_by_resource_type`, which names every
+/// type of the sync run.
+#[derive(Serialize)]
+pub(super) struct Stats<'a> {
+    #[serde(skip_serializing_if = "is_zero")]
+    resource_types: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    resources: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    entitlements: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    grants: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    assets: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    resources_by_resource_type: BTreeMap<&'a str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    entitlements_by_resource_type: BTreeMap<&'a str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    grants_by_resource_type: BTreeMap<&'a str, u64>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl<'a> Stats<'a> {
+    fn of(contents: &Contents<'a>) -> Self {
+        let inventory = contents.inventory;
+        let mut resources_by_resource_type: BTreeMap<_, _> = inventory
+            .resource_types()
+            .iter()
+            .map(|t| (t.id.as_str(), 0))
+            .collect();
+        for resource in inventory.resources() {
+            *resources_by_resource_type
+                .entry(resource.id.resource_type.as_str())
+                .or_default() += 1;
+        }
+        let mut type_of = BTreeMap::new();
+        let mut entitlements_by_resource_type = BTreeMap::new();
+        for entitlement in inventory.entitlements() {
+            let resource_type = entitlement.resource.resource_type.as_str();
+            type_of.insert(&entitlement.id, resource_type);
+            *entitlements_by_resource_type
+                .entry(resource_type)
+                .or_default() += 1;
+        }
+        let mut grants_by_resource_type = BTreeMap::new();
+        for run in inventory
+            .grants()
+            .chunk_by(|a, b| a.entitlement == b.entitlement)
+        {
+            *grants_by_resource_type
+                .entry(type_of[&run[0].entitlement])
+                .or_default() += run.len() as u64;
+        }
+        Self {
+            resource_types: inventory.resource_types().len() as u64,
+            resources: inventory.resources().len() as u64,
+            entitlements: inventory.entitlements().len() as u64,
+            grants: inventory.grants().len() as u64,
+            assets: u64::from(contents.evidence.is_some()),
+            resources_by_resource_type,
+            entitlements_by_resource_type,
+            grants_by_resource_type,
+        }
+    }
+}

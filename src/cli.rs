@@ -8,9 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Command, Output, Source, SyncArgs};
+use crate::commands::{
+    AccessArgs, Command, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, Output,
+    Source, StatsArgs, StatsScope, SyncArgs, VerifyArgs,
+};
 use crate::crawl::{AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PlainHttp};
 use crate::demo::Week;
+use crate::report::Format;
+use crate::report::sheet::Formulas;
+use crate::snapshot::{Filter, Limits, ReadOptions};
 
 /// How the program was called: what to do, and how to speak of it.
 pub struct Invocation {
@@ -84,6 +90,149 @@ struct Cli {
 enum Sub {
     /// Crawl one organization and write one snapshot
     Sync(Box<SyncOptions>),
+    /// Sync runs, counts, content digest, and what the crawl could prove
+    Stats(StatsOptions),
+    /// List resource types
+    ResourceTypes(ListOptions),
+    /// List resources: users and roles
+    Resources(ListOptions),
+    /// List entitlements: what can be held
+    Entitlements(ListOptions),
+    /// List grants: who holds what
+    Grants(ListOptions),
+    /// List whoever holds something
+    Principals(ListOptions),
+    /// All that one person has
+    Access(AccessOptions),
+    /// Read everything and tell every defect; exits 1 with findings, 15 with a file that cannot be read
+    Verify(VerifyOptions),
+    /// The snapshot as CSV or JSON
+    #[command(subcommand)]
+    Export(ExportSub),
+    /// Completions for a shell, for you to put where it looks for them
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, in roff
+    Man,
+}
+
+#[derive(Args)]
+struct InputOptions {
+    /// The snapshot [default: what -f names]
+    #[arg(value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// The sync run to look at [default: the newest finished full one, else the newest finished one]
+    #[arg(long, value_name = "ID")]
+    sync_id: Option<String>,
+}
+
+#[derive(Args)]
+struct StatsOptions {
+    #[command(flatten)]
+    input: InputOptions,
+    /// Print the whole evidence as JSON, and nothing else
+    #[arg(long)]
+    evidence: bool,
+    /// Exit 1 if the newest finished sync run is older, such as 26h or 2d
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    max_age: Option<u64>,
+}
+
+#[derive(Args)]
+struct ListOptions {
+    #[command(flatten)]
+    input: InputOptions,
+    /// Of this resource type only; for entitlements and grants, of the resource they are on
+    #[arg(short = 't', long, value_name = "TYPE")]
+    resource_type: Option<String>,
+    /// Of this resource only, by its id or <type>:<id>; for entitlements and grants, the one they are on
+    #[arg(short = 'r', long, value_name = "ID")]
+    resource: Option<String>,
+    /// Of this entitlement only
+    #[arg(short = 'e', long, value_name = "ID")]
+    entitlement: Option<String>,
+}
+
+#[derive(Args)]
+struct AccessOptions {
+    /// An e-mail, a uuid, or user:<uuid>
+    person: String,
+    #[command(flatten)]
+    input: InputOptions,
+}
+
+#[derive(Args)]
+struct VerifyOptions {
+    /// The snapshots [default: what -f names]
+    #[arg(value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum ExportSub {
+    /// The twelve columns of ConductorOne's file import, or with --table one for people
+    Csv {
+        #[command(flatten)]
+        export: ExportOptions,
+        /// A table for people, with all that is known
+        #[arg(long, value_enum, value_name = "TABLE")]
+        table: Option<TableName>,
+        /// Make cells harmless that a spreadsheet would run as a formula [default with --table]
+        #[arg(long, conflicts_with = "raw")]
+        safe: bool,
+        /// Leave every cell as it is [default without --table]
+        #[arg(long)]
+        raw: bool,
+    },
+    /// The whole snapshot as one JSON document
+    Json {
+        #[command(flatten)]
+        export: ExportOptions,
+    },
+    /// One JSON object a line: the sync run, then every row
+    Ndjson {
+        #[command(flatten)]
+        export: ExportOptions,
+    },
+}
+
+#[derive(Args)]
+struct ExportOptions {
+    #[command(flatten)]
+    input: InputOptions,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TableName {
+    /// Who there is, with seat, second factor, last login
+    Users,
+    /// Which roles there are
+    Roles,
+    /// Who holds what, since when
+    Grants,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum OutputFormat {
+    /// For people
+    #[default]
+    Console,
+    /// For programs
+    Json,
+}
+
+impl From<OutputFormat> for Format {
+    fn from(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Console => Self::Console,
+            OutputFormat::Json => Self::Json,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -91,6 +240,18 @@ struct GlobalOptions {
     /// The snapshot; `-` writes it to standard output [default: sync.c1z, with --demo demo.c1z]
     #[arg(short, long, global = true, env = "BATON_FILE", value_name = "FILE")]
     file: Option<PathBuf>,
+    /// The form of the answer
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        global = true,
+        env = "BATON_OUTPUT_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    output_format: OutputFormat,
     /// Say on standard error what came of the run; twice: every page
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
@@ -118,7 +279,54 @@ struct GlobalOptions {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     color: ColorChoice,
+    /// The folder for the decoded database [default: beside the snapshot on writing, the system's on reading]
+    #[arg(long, global = true, env = "BATON_TMPDIR", value_name = "DIR")]
+    temp_dir: Option<PathBuf>,
+    // The limits of the official readers, under their names.
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "BATON_DECODER_MAX_DECODED_SIZE_MB"
+    )]
+    decoder_max_decoded_size_mb: Option<u64>,
+    #[arg(long, global = true, hide = true, env = "BATON_DECODER_MAX_MEMORY_MB")]
+    decoder_max_memory_mb: Option<u64>,
 }
+
+impl GlobalOptions {
+    fn read_options(&self) -> ReadOptions {
+        let default = Limits::default();
+        let limits = Limits {
+            max_decoded_mib: self
+                .decoder_max_decoded_size_mb
+                .unwrap_or(default.max_decoded_mib),
+            max_window_mib: self.decoder_max_memory_mb.unwrap_or(default.max_window_mib),
+        };
+        ReadOptions {
+            limits,
+            temp_dir: self.temp_dir.clone(),
+        }
+    }
+
+    /// The file to read: the argument, else what `-f` names.
+    fn path(&self, argument: Option<PathBuf>) -> PathBuf {
+        argument
+            .or_else(|| self.file.clone())
+            .unwrap_or_else(|| DEFAULT_FILE.into())
+    }
+
+    fn input(&self, options: InputOptions) -> Input {
+        Input {
+            path: self.path(options.input),
+            sync_id: options.sync_id,
+            options: self.read_options(),
+        }
+    }
+}
+
+/// Where a snapshot is if nothing else is said.
+const DEFAULT_FILE: &str = "sync.c1z";
 
 #[derive(Args)]
 struct SyncOptions {
@@ -149,9 +357,6 @@ struct SyncOptions {
     /// Permissions of the snapshot, in octal
     #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
     mode: u32,
-    /// The folder for the database while it is built [default: beside the snapshot]
-    #[arg(long, env = "BATON_TMPDIR", value_name = "DIR")]
-    temp_dir: Option<PathBuf>,
     /// Crawl the sample organization that this program carries in itself, or the same a week later
     #[arg(
         long,
@@ -221,11 +426,150 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cla
         format: global.log_format,
         color: global.color,
     };
-    let command = match command {
-        None => sync_command(sync, global.file),
-        Some(Sub::Sync(options)) => sync_command(*options, global.file),
-    };
+    let command = resolve(
+        command.unwrap_or_else(|| Sub::Sync(Box::new(sync))),
+        &global,
+    );
     Ok(Invocation { command, speech })
+}
+
+fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
+    let format = global.output_format.into();
+    let list = |listing, options: ListOptions| {
+        let ListOptions {
+            input,
+            resource_type,
+            resource,
+            entitlement,
+        } = options;
+        let filter = Filter {
+            resource_type,
+            resource,
+            entitlement,
+            principal: None,
+        };
+        Command::List(ListArgs {
+            listing,
+            input: global.input(input),
+            filter,
+            format,
+        })
+    };
+    Ok(match sub {
+        Sub::Sync(options) => sync_command(*options, global)?,
+        Sub::Stats(options) => Command::Stats(StatsArgs {
+            input: global.input(options.input),
+            format,
+            scope: if options.evidence {
+                StatsScope::Evidence
+            } else {
+                StatsScope::Overview
+            },
+            max_age_seconds: options.max_age,
+        }),
+        Sub::ResourceTypes(options) => list(Listing::ResourceTypes, options),
+        Sub::Resources(options) => list(Listing::Resources, options),
+        Sub::Entitlements(options) => list(Listing::Entitlements, options),
+        Sub::Grants(options) => list(Listing::Grants, options),
+        Sub::Principals(options) => list(Listing::Principals, options),
+        Sub::Access(AccessOptions { person, input }) => Command::Access(AccessArgs {
+            person,
+            input: global.input(input),
+            format,
+        }),
+        Sub::Verify(VerifyOptions { mut inputs }) => {
+            if inputs.is_empty() {
+                inputs.push(global.path(None));
+            }
+            Command::Verify(VerifyArgs {
+                paths: inputs,
+                options: global.read_options(),
+                format,
+            })
+        }
+        Sub::Export(sub) => {
+            let (export, form) = export_form(sub);
+            let ExportOptions { input, out } = export;
+            Command::Export(ExportArgs {
+                input: global.input(input),
+                form,
+                out,
+            })
+        }
+        Sub::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "posthog-c1z", &mut text);
+            Command::Show(text)
+        }
+        Sub::Man => Command::Show(manual()),
+    })
+}
+
+fn export_form(sub: ExportSub) -> (ExportOptions, ExportForm) {
+    match sub {
+        ExportSub::Json { export } => (export, ExportForm::Json),
+        ExportSub::Ndjson { export } => (export, ExportForm::Ndjson),
+        ExportSub::Csv {
+            export,
+            table: None,
+            safe,
+            ..
+        } => {
+            let formulas = if safe {
+                Formulas::Disarm
+            } else {
+                Formulas::Keep
+            };
+            (export, ExportForm::Csv(formulas))
+        }
+        ExportSub::Csv {
+            export,
+            table: Some(table),
+            raw,
+            ..
+        } => {
+            let formulas = if raw {
+                Formulas::Keep
+            } else {
+                Formulas::Disarm
+            };
+            let table = match table {
+                TableName::Users => ExportTable::Users,
+                TableName::Roles => ExportTable::Roles,
+                TableName::Grants => ExportTable::Grants,
+            };
+            (export, ExportForm::Table(table, formulas))
+        }
+    }
+}
+
+/// The manual page of the program, then those of its commands, as one document.
+fn manual() -> Vec<u8> {
+    fn render(command: &clap::Command, out: &mut Vec<u8>) {
+        clap_mangen::Man::new(command.clone())
+            .render(out)
+            .expect("a Vec takes all bytes");
+        for sub in command
+            .get_subcommands()
+            .filter(|sub| sub.get_name() != "help")
+        {
+            render(sub, out);
+        }
+    }
+    let mut command = Cli::command();
+    command.build();
+    let mut page = Vec::new();
+    render(&command, &mut page);
+    page
+}
+
+/// A length of time, in seconds.
+fn parse_age(text: &str) -> Result<u64, String> {
+    let age: Result<jiff::SignedDuration, _> = text.parse();
+    match age.map(|age| u64::try_from(age.as_secs())) {
+        Ok(Ok(seconds)) => Ok(seconds),
+        _ => Err("expected a length of time, such as 26h, 90m or 2d".to_owned()),
+    }
 }
 
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.
@@ -247,13 +591,13 @@ fn refuse_sync_options_before(
     ))
 }
 
-fn sync_command(options: SyncOptions, file: Option<PathBuf>) -> Result<Command> {
+fn sync_command(options: SyncOptions, global: &GlobalOptions) -> Result<Command> {
     let (source, default_file) = match options.demo {
         Some(DemoWeek::First) => (Source::Demo(Week::First), "demo.c1z"),
         Some(DemoWeek::Later) => (Source::Demo(Week::Later), "demo.c1z"),
-        None => (organization(&options)?, "sync.c1z"),
+        None => (organization(&options)?, DEFAULT_FILE),
     };
-    let path = file.unwrap_or_else(|| default_file.into());
+    let path = global.file.clone().unwrap_or_else(|| default_file.into());
     let output = match path.as_os_str() == "-" {
         true => Output::Stdout,
         false => Output::File {
@@ -268,7 +612,7 @@ fn sync_command(options: SyncOptions, file: Option<PathBuf>) -> Result<Command> 
         source,
         http,
         output,
-        temp_dir: options.temp_dir,
+        temp_dir: global.temp_dir.clone(),
     }))
 }
 

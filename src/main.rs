@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             new_sync_id: &snapshot::new_sync_id,
             reporter: &terminal,
             out: &mut out,
+            page: terminal.page(),
         };
         let outcome = commands::run(&command, &mut world)?;
         out.flush()?;

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 
-use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::Level;
 
 use crate::cli::{ColorChoice, LogFormat, LogLevel, Speech};
 use crate::commands::Failure;
 use crate::progress::{Event, Phase, Reporter, SyncSummary};
+use crate::report::{Page, duration, printable, size};
 
 /// Whoever watches: a person at a terminal, or a log.
 pub struct Terminal {
@@ -58,7 +59,7 @@ impl Terminal {
             tracing::error!(exit_code = *exit_code as u8, hint, "{message}");
             return;
         }
-        let (red, bold, reset) = match self.colored() {
+        let (red, bold, reset) = match self.styles(io::stderr().is_terminal()) {
             true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
             false => ("", "", ""),
         };
@@ -69,13 +70,25 @@ impl Terminal {
         say(&text);
     }
 
-    fn colored(&self) -> bool {
+    /// What standard output is.
+    pub fn page(&self) -> Page {
+        let stdout = io::stdout();
+        let width = match stdout.is_terminal() {
+            true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0)),
+            false => None,
+        };
+        Page {
+            width,
+            styled: self.styles(stdout.is_terminal()),
+        }
+    }
+
+    fn styles(&self, is_terminal: bool) -> bool {
         match self.speech.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => {
-                io::stderr().is_terminal()
-                    && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+                is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
             }
         }
     }
@@ -260,7 +273,6 @@ fn in_words(summary: &SyncSummary) -> String {
         0 => String::new(),
         n => format!(" ({n} of them hold a role but are no listed members)"),
     };
-    let seconds = summary.elapsed_ms as f64 / 1000.0;
     let mut text = format!(
         "\
 organization  {}
@@ -271,12 +283,13 @@ found         {users} users{unlisted}
 file          {file} ({})
 sha-256       {}
 digest        {}
-took          {seconds:.1} s, {requests} requests
+took          {}, {requests} requests
 ",
-        crate::report::printable(organization),
-        HumanBytes(summary.bytes),
+        printable(organization),
+        size(summary.bytes),
         summary.sha256,
         summary.content_digest,
+        duration(summary.elapsed_ms),
     );
     for unproved in &summary.unproved {
         text.push_str(&format!("not proved    {unproved}\n"));

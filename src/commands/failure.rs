@@ -6,6 +6,7 @@ use std::io;
 use crate::crawl::{self, AddressError, KeyError, Problem};
 use crate::snapshot;
 
+use super::access::{NobodyFound, SeveralFound};
 use super::sync::NotWhole;
 
 /// What the process ends with. Their table is in the README.
@@ -14,6 +15,8 @@ use super::sync::NotWhole;
 pub enum ExitCode {
     /// Done.
     Done = 0,
+    /// Differences, findings, too old.
+    Found = 1,
     /// Wrong usage, or nothing more exact.
     Usage = 2,
     /// Bad configuration: address, host name, not a PostHog API.
@@ -89,6 +92,18 @@ fn judge(error: &anyhow::Error) -> Verdict {
     }
     if let Some(error) = error.downcast_ref::<snapshot::Error>() {
         return of_snapshot(error);
+    }
+    if let Some(error) = error.downcast_ref::<SeveralFound>() {
+        return verdict(
+            ExitCode::Usage,
+            format!("name one of them by its id:\n      {}", error.candidates()),
+        );
+    }
+    if error.is::<NobodyFound>() {
+        return verdict(
+            ExitCode::NotFound,
+            "`posthog-c1z resources -t user` lists everybody",
+        );
     }
     if error.is::<NotWhole>() {
         return verdict(

@@ -1,7 +1,14 @@
 //! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
 
+mod access;
+mod export;
 mod failure;
+mod input;
+mod list;
+mod person;
+mod stats;
 mod sync;
+mod verify;
 
 use std::io::Write;
 
@@ -9,14 +16,33 @@ use anyhow::Result;
 
 use crate::model::{SyncId, Timestamp};
 use crate::progress::Reporter;
+use crate::report::Page;
 
+pub use access::AccessArgs;
+pub use export::{ExportArgs, ExportForm, ExportTable};
 pub use failure::{ExitCode, Failure, is_closed_pipe};
+pub use input::Input;
+pub use list::{ListArgs, Listing};
+pub use stats::{StatsArgs, StatsScope};
 pub use sync::{Output, Source, SyncArgs};
+pub use verify::VerifyArgs;
 
 /// What was asked for, with every setting resolved.
 pub enum Command {
     /// Crawl, and write a snapshot.
     Sync(SyncArgs),
+    /// What is in a file.
+    Stats(StatsArgs),
+    /// Rows of one kind.
+    List(ListArgs),
+    /// All that one person has.
+    Access(AccessArgs),
+    /// Every defect of files.
+    Verify(VerifyArgs),
+    /// A snapshot in another form.
+    Export(ExportArgs),
+    /// A text that the command line makes of its own definition: shell completions, the manual page.
+    Show(Vec<u8>),
 }
 
 /// How a command ended that did not fail.
@@ -24,6 +50,10 @@ pub enum Command {
 pub enum Outcome {
     /// As asked.
     Done,
+    /// Done, and there is something to look at: findings, a snapshot that is too old.
+    Found,
+    /// Of the files to verify, one could not be read.
+    Unreadable,
 }
 
 impl Outcome {
@@ -31,6 +61,8 @@ impl Outcome {
     pub fn exit_code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::Done,
+            Self::Found => ExitCode::Found,
+            Self::Unreadable => ExitCode::BadSnapshot,
         }
     }
 }
@@ -45,6 +77,8 @@ pub struct World<'a> {
     pub reporter: &'a dyn Reporter,
     /// Takes the answer: standard output.
     pub out: &'a mut dyn Write,
+    /// What it is.
+    pub page: Page,
 }
 
 /// Does what was asked.
@@ -54,5 +88,14 @@ pub struct World<'a> {
 pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
     match command {
         Command::Sync(args) => sync::run(args, world),
+        Command::Stats(args) => stats::run(args, world),
+        Command::List(args) => list::run(args, world),
+        Command::Access(args) => access::run(args, world),
+        Command::Verify(args) => verify::run(args, world),
+        Command::Export(args) => export::run(args, world),
+        Command::Show(text) => {
+            world.out.write_all(text)?;
+            Ok(Outcome::Done)
+        }
     }
 }

@@ -99,6 +99,11 @@ impl Timestamp {
         }
     }
 
+    /// For people: `2024-05-06 07:08:09`, in UTC, without the fraction.
+    pub fn to_seconds(self) -> String {
+        self.0.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     /// Milliseconds from `earlier` until this moment; 0 when it is not earlier.
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.duration_since(earlier.0).as_millis()).unwrap_or(0)

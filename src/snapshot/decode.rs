@@ -12,10 +12,10 @@ use crate::model::{
     ResourceType, ResourceTypeId, Status, Timestamp, Trait, UserTrait, Value,
 };
 
-type Decoded<T> = Result<T, prost::DecodeError>;
+type Result<T> = std::result::Result<T, prost::DecodeError>;
 
 /// A resource type from its id and blob.
-pub(super) fn resource_type(id: ResourceTypeId, data: &[u8]) -> Decoded<ResourceType> {
+pub(super) fn resource_type(id: ResourceTypeId, data: &[u8]) -> Result<ResourceType> {
     let message = proto::ResourceType::decode(data)?;
     Ok(ResourceType {
         id,
@@ -33,7 +33,7 @@ pub(super) fn resource(
     id: ResourceId,
     parent: Option<ResourceId>,
     data: &[u8],
-) -> Decoded<Resource> {
+) -> Result<Resource> {
     let message = proto::Resource::decode(data)?;
     let user = proto::UserTrait::find(&message.annotations)?;
     let trait_profile = match &user {
@@ -61,7 +61,7 @@ pub(super) fn resource(
     })
 }
 
-fn profile_of_other_trait(annotations: &[proto::Any]) -> Decoded<Option<proto::Struct>> {
+fn profile_of_other_trait(annotations: &[proto::Any]) -> Result<Option<proto::Struct>> {
     if let Some(role) = proto::RoleTrait::find(annotations)? {
         return Ok(role.profile);
     }
@@ -103,7 +103,7 @@ pub(super) fn entitlement(
     id: EntitlementId,
     resource: ResourceId,
     data: &[u8],
-) -> Decoded<Entitlement> {
+) -> Result<Entitlement> {
     let message = proto::Entitlement::decode(data)?;
     Ok(Entitlement {
         id,
@@ -131,7 +131,7 @@ pub(super) fn grant(
     entitlement: EntitlementId,
     principal: ResourceId,
     data: &[u8],
-) -> Decoded<Grant> {
+) -> Result<Grant> {
     let message = proto::Grant::decode(data)?;
     let metadata = proto::GrantMetadata::find(&message.annotations)?
         .and_then(|found| found.metadata)

@@ -164,6 +164,21 @@ pub(super) fn grant(from: &Grant, entitlement_resource: &ResourceId) -> Vec<u8> 
     .encode_to_vec()
 }
 
+/// The beginning of a grant's message: those references that are given.
+pub(super) fn grant_references(
+    entitlement: Option<(&EntitlementId, &ResourceId)>,
+    principal: Option<&ResourceId>,
+    id: Option<&String>,
+) -> Vec<u8> {
+    proto::Grant {
+        entitlement: entitlement.map(|(id, resource)| entitlement_reference(id, resource)),
+        principal: principal.map(resource_reference),
+        id: id.cloned().unwrap_or_default(),
+        annotations: Vec::new(),
+    }
+    .encode_to_vec()
+}
+
 fn entitlement_reference(id: &EntitlementId, resource: &ResourceId) -> proto::Entitlement {
     proto::Entitlement {
         resource: Some(resource_reference(resource)),

@@ -114,8 +114,6 @@ pub enum Damage {
     Truncated,
     /// The checksum does not fit the content.
     Checksum,
-    /// The size it declares is not the one it has.
-    FrameSize,
     /// Something follows the last frame.
     TrailingBytes,
     /// Its zstd window is larger than allowed.
@@ -171,7 +169,6 @@ impl fmt::Display for Damage {
             Self::Empty => f.write_str("nothing follows the first five bytes"),
             Self::Truncated => f.write_str("it ends in the middle"),
             Self::Checksum => f.write_str("its checksum does not fit its content"),
-            Self::FrameSize => f.write_str("the size it declares is not the size it has"),
             Self::TrailingBytes => {
                 f.write_str("something that is no zstd frame follows the database")
             }
@@ -209,65 +206,59 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The file or folder that it is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Building(_) => None,
+            Self::Io { path, .. }
+            | Self::NotC1z { path, .. }
+            | Self::Version3 { path }
+            | Self::TooLarge { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::NoFinishedSync { path, .. }
+            | Self::NoSuchSync { path, .. } => Some(path),
+        }
+    }
+
+    /// What is wrong, without the path: "is not a c1z".
+    pub fn predicate(&self) -> String {
+        match self {
+            Self::Io { action, source, .. } => format!("failed while {action}: {source}"),
+            Self::Building(source) => format!("building the database: {source}"),
+            Self::NotC1z {
+                looks_like: Some(other),
+                ..
+            } => format!("is not a c1z: it looks like {other}"),
+            Self::NotC1z {
+                looks_like: None, ..
+            } => "is not a c1z".to_owned(),
+            Self::Version3 { .. } => {
+                "is a c1z of format v3, which this program cannot read".to_owned()
+            }
+            Self::TooLarge {
+                max_decoded_mib, ..
+            } => format!("decodes to more than {max_decoded_mib} MiB"),
+            Self::Damaged { damage, .. } => format!("is damaged: {damage}"),
+            Self::NoFinishedSync { unfinished: 0, .. } => "holds no sync run".to_owned(),
+            Self::NoFinishedSync { unfinished, .. } => {
+                format!("holds no finished sync run, only {unfinished} unfinished")
+            }
+            Self::NoSuchSync { id, .. } => {
+                format!("holds no finished sync run `{}`", id.escape_debug())
+            }
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { action, path, .. } => write!(f, "{action} `{}`", path.display()),
             Self::Building(_) => f.write_str("building the database"),
-            Self::NotC1z {
-                path,
-                looks_like: Some(other),
-            } => {
-                write!(
-                    f,
-                    "`{}` is not a c1z: it looks like {other}",
-                    path.display()
-                )
-            }
-            Self::NotC1z {
-                path,
-                looks_like: None,
-            } => write!(f, "`{}` is not a c1z", path.display()),
-            Self::Version3 { path } => {
-                write!(
-                    f,
-                    "`{}` is a c1z of format v3, which this program cannot read",
-                    path.display()
-                )
-            }
-            Self::TooLarge {
-                path,
-                max_decoded_mib,
-            } => {
-                write!(
-                    f,
-                    "`{}` decodes to more than {max_decoded_mib} MiB",
-                    path.display()
-                )
-            }
-            Self::Damaged { path, damage } => {
-                write!(f, "`{}` is damaged: {damage}", path.display())
-            }
-            Self::NoFinishedSync {
-                path,
-                unfinished: 0,
-            } => {
-                write!(f, "`{}` holds no sync run", path.display())
-            }
-            Self::NoFinishedSync { path, unfinished } => {
-                write!(
-                    f,
-                    "`{}` holds no finished sync run, only {unfinished} unfinished",
-                    path.display()
-                )
-            }
-            Self::NoSuchSync { path, id } => {
-                write!(
-                    f,
-                    "`{}` holds no finished sync run `{}`",
-                    path.display(),
-                    id.escape_debug()
-                )
+            _ => {
+                let path = self.path().unwrap_or(Path::new(""));
+                write!(f, "`{}` {}", path.display(), self.predicate())
             }
         }
     }

@@ -10,6 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::canonical::{any_parts, bytes, last, map_entries, merged, repeated_varints};
 use super::messages::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
+use super::validate::timestamp_parts;
 use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
 use crate::model::Timestamp;
 
@@ -207,14 +208,7 @@ impl Json<'_> {
     }
 
     fn timestamp(&mut self, message: &[u8]) -> Result<(), Malformed> {
-        let (mut seconds, mut nanos) = (0, 0);
-        for raw in fields(message)? {
-            match (raw.number, raw.payload) {
-                (1, Payload::Varint(value)) => seconds = value as i64,
-                (2, Payload::Varint(value)) => nanos = value as i32,
-                _ => {}
-            }
-        }
+        let (seconds, nanos) = timestamp_parts(message)?;
         match Timestamp::from_unix(seconds, nanos) {
             Some(moment) => push_string(&moment.to_protobuf_json(), self.out),
             None => push_string(&format!("{seconds} s {nanos} ns"), self.out),

@@ -9,8 +9,12 @@ mod error;
 mod json;
 mod messages;
 mod proto;
+mod query;
 mod reader;
+mod rows;
 mod schema;
+mod validate;
+mod verify;
 mod wire;
 mod writer;
 
@@ -24,7 +28,10 @@ use crate::progress::Reporter;
 
 pub use digest::{ContentDigest, RowKind};
 pub use error::{Damage, Error, Limits};
-pub use reader::{Columns, Query, Row, Rows, Snapshot};
+pub use query::{Counts, Filter, Lookup, Query, Rows};
+pub use reader::Snapshot;
+pub use rows::{BadBlob, Columns, Decoded, Row};
+pub use verify::Finding;
 
 /// Under which id our evidence stands among the assets.
 const EVIDENCE_ASSET: &str = "posthog-c1z:evidence";

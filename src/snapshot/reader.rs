@@ -11,12 +11,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use super::digest::{ContentDigest, Digester, RowKind};
-use super::json::write_json;
-use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, decode, private_file};
-use crate::model::{
-    Defect, EntitlementId, Evidence, Inventory, InventoryBuilder, ResourceId, ResourceTypeId,
-    SyncId, SyncRun, SyncType, Text, Timestamp,
-};
+use super::query::Filter;
+use super::rows::{Decoded, Row, RowColumns};
+use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, private_file};
+use crate::model::{Defect, Evidence, Inventory, InventoryBuilder, SyncId, SyncRun, SyncType};
 
 /// Largest text or blob that is taken from a file, in bytes.
 const MAX_VALUE_BYTES: i32 = 64 << 20;
@@ -24,7 +22,7 @@ const MAX_VALUE_BYTES: i32 = 64 << 20;
 /// An open snapshot file. Nothing is ever written to it.
 pub struct Snapshot {
     connection: Connection,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// Size of the file, in bytes.
     pub bytes: u64,
     /// Size of the database inside, in bytes.
@@ -123,40 +121,30 @@ impl Snapshot {
         }
     }
 
-    /// A question for the rows of one kind.
+    /// The text of a sync run's `stats` column, which readers of the SDK believe; `None` if the column or its value
+    /// is absent.
     ///
     /// # Errors
-    /// When the table is missing or is not a table.
-    pub fn query(&self, kind: RowKind) -> Result<Query<'_>, Error> {
-        let (table, columns) = match kind {
-            RowKind::ResourceType => ("v1_resource_types", ""),
-            RowKind::Resource => (
-                "v1_resources",
-                ", resource_type_id, parent_resource_type_id, parent_resource_id",
-            ),
-            RowKind::Entitlement => ("v1_entitlements", ", resource_type_id, resource_id"),
-            RowKind::Grant => (
-                "v1_grants",
-                ", resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
-                 principal_resource_id",
-            ),
+    /// When the table cannot be read.
+    pub fn stats_column(&self, sync: &SyncId) -> Result<Option<String>, Error> {
+        const TABLE: &str = "v1_sync_runs";
+        if !self.columns(TABLE)?.iter().any(|name| name == "stats") {
+            return Ok(None);
+        }
+        let mut statement = self.prepare("select stats from v1_sync_runs where sync_id = ?1")?;
+        let mut rows = statement
+            .query([sync.as_str()])
+            .map_err(|e| self.sqlite(e))?;
+        let Some(row) = rows.next().map_err(|e| self.sqlite(e))? else {
+            return Ok(None);
         };
-        let known = self.columns(table)?;
-        let expansion = match kind {
-            RowKind::Grant if known.iter().any(|name| name == "expansion") => ", expansion",
-            RowKind::Grant => ", null",
-            _ => "",
-        };
-        let sql = format!(
-            "select external_id, data{columns}{expansion} from {table} where sync_id = ?1 \
-             order by external_id"
-        );
-        Ok(Query {
+        Ok(RowColumns {
             snapshot: self,
-            kind,
-            table,
-            statement: self.prepare(&sql)?,
-        })
+            table: TABLE,
+            row,
+        }
+        .optional_text(0)?
+        .map(ToOwned::to_owned))
     }
 
     /// All rows of a sync run.
@@ -166,7 +154,7 @@ impl Snapshot {
     pub fn inventory(&self, sync: &SyncId) -> Result<Inventory, Error> {
         let mut found = InventoryBuilder::default();
         for kind in RowKind::ALL {
-            for row in self.query(kind)?.rows(sync)? {
+            for row in self.query(kind, &Filter::default())?.rows(sync)? {
                 self.add(row?, &mut found)?;
             }
         }
@@ -177,29 +165,16 @@ impl Snapshot {
     }
 
     fn add(&self, row: Row, found: &mut InventoryBuilder) -> Result<(), Error> {
-        let table = row.table;
-        let blob = |error: prost::DecodeError| {
-            self.row_damage(table, &row.id, format!("its blob is no message: {error}"))
-        };
-        match row.columns {
-            Columns::ResourceType => found.add_resource_type(
-                decode::resource_type(ResourceTypeId::new(row.id.as_str()), &row.data)
-                    .map_err(blob)?,
-            ),
-            Columns::Resource { id, parent } => {
-                found.add_resource(decode::resource(id, parent, &row.data).map_err(blob)?);
+        match row
+            .decode()
+            .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))?
+        {
+            Decoded::ResourceType(decoded) => found.add_resource_type(decoded),
+            Decoded::Resource(decoded) => {
+                found.add_resource(*decoded);
             }
-            Columns::Entitlement { resource } => found.add_entitlement(
-                decode::entitlement(EntitlementId::new(row.id.as_str()), resource, &row.data)
-                    .map_err(blob)?,
-            ),
-            Columns::Grant {
-                entitlement,
-                principal,
-                ..
-            } => found.add_grant(
-                decode::grant(&row.id, entitlement, principal, &row.data).map_err(blob)?,
-            ),
+            Decoded::Entitlement(decoded) => found.add_entitlement(decoded),
+            Decoded::Grant(decoded) => found.add_grant(decoded),
         }
         Ok(())
     }
@@ -211,7 +186,7 @@ impl Snapshot {
     pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
         let mut digester = Digester::new();
         for kind in RowKind::ALL {
-            for row in self.query(kind)?.rows(sync)? {
+            for row in self.query(kind, &Filter::default())?.rows(sync)? {
                 row?.digest(&mut digester);
             }
         }
@@ -247,7 +222,7 @@ impl Snapshot {
     }
 
     /// The names of a table's columns.
-    fn columns(&self, table: &'static str) -> Result<Vec<String>, Error> {
+    pub(super) fn columns(&self, table: &'static str) -> Result<Vec<String>, Error> {
         if !self.has_table(table)? {
             return Err(Error::damaged(
                 &self.path,
@@ -262,22 +237,22 @@ impl Snapshot {
     }
 
     /// Whether there is a real table of this name: a view or virtual table would run what the file says.
-    fn has_table(&self, table: &str) -> Result<bool, Error> {
+    pub(super) fn has_table(&self, table: &str) -> Result<bool, Error> {
         let mut statement = self.prepare(
             "select 1 from sqlite_schema where name = ?1 and type = 'table' and rootpage > 0",
         )?;
         statement.exists([table]).map_err(|e| self.sqlite(e))
     }
 
-    fn prepare(&self, sql: &str) -> Result<Statement<'_>, Error> {
+    pub(super) fn prepare(&self, sql: &str) -> Result<Statement<'_>, Error> {
         self.connection.prepare(sql).map_err(|e| self.sqlite(e))
     }
 
-    fn sqlite(&self, error: rusqlite::Error) -> Error {
+    pub(super) fn sqlite(&self, error: rusqlite::Error) -> Error {
         sqlite(&self.path, error)
     }
 
-    fn row_damage(&self, table: &'static str, id: &str, problem: String) -> Error {
+    pub(super) fn row_damage(&self, table: &'static str, id: &str, problem: String) -> Error {
         Error::damaged(
             &self.path,
             Damage::Row {
@@ -319,263 +294,4 @@ fn open_untrusted(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
-}
-
-/// A prepared question for rows, to be asked with [`Query::rows`].
-pub struct Query<'s> {
-    snapshot: &'s Snapshot,
-    kind: RowKind,
-    table: &'static str,
-    statement: Statement<'s>,
-}
-
-impl Query<'_> {
-    /// The rows of one sync run, ordered by the bytes of their id.
-    ///
-    /// # Errors
-    /// When SQLite refuses.
-    pub fn rows(&mut self, sync: &SyncId) -> Result<Rows<'_>, Error> {
-        let snapshot = self.snapshot;
-        let rows = self
-            .statement
-            .query([sync.as_str()])
-            .map_err(|e| snapshot.sqlite(e))?;
-        Ok(Rows {
-            snapshot,
-            kind: self.kind,
-            table: self.table,
-            rows,
-            last: None,
-        })
-    }
-}
-
-/// Rows, one at a time; memory does not grow with their number.
-pub struct Rows<'q> {
-    snapshot: &'q Snapshot,
-    kind: RowKind,
-    table: &'static str,
-    rows: rusqlite::Rows<'q>,
-    last: Option<String>,
-}
-
-impl Iterator for Rows<'_> {
-    type Item = Result<Row, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.rows.next() {
-            Ok(Some(row)) => {
-                let columns = RowColumns {
-                    snapshot: self.snapshot,
-                    table: self.table,
-                    row,
-                };
-                let row = match columns.row(self.kind) {
-                    Ok(row) => row,
-                    Err(error) => return Some(Err(error)),
-                };
-                // An index that lies about the order would make two walks miss each other.
-                if self.last.as_ref().is_some_and(|last| *last >= row.id) {
-                    let problem = "it comes twice or out of order".to_owned();
-                    return Some(Err(self.snapshot.row_damage(self.table, &row.id, problem)));
-                }
-                self.last = Some(row.id.clone());
-                Some(Ok(row))
-            }
-            Ok(None) => None,
-            Err(error) => Some(Err(self.snapshot.sqlite(error))),
-        }
-    }
-}
-
-/// One row of the four tables of content.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The table's name.
-    pub table: &'static str,
-    /// Which of the four.
-    pub kind: RowKind,
-    /// The column `external_id`.
-    pub id: String,
-    /// The columns that say what it belongs to.
-    pub columns: Columns,
-    /// Its message.
-    pub data: Vec<u8>,
-}
-
-/// What a row's columns say besides its id.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Columns {
-    /// Nothing more.
-    ResourceType,
-    /// Of a resource.
-    Resource {
-        /// Type and bare id.
-        id: ResourceId,
-        /// What it is part of.
-        parent: Option<ResourceId>,
-    },
-    /// Of an entitlement.
-    Entitlement {
-        /// What it is granted on.
-        resource: ResourceId,
-    },
-    /// Of a grant.
-    Grant {
-        /// What the entitlement is on.
-        resource: ResourceId,
-        /// What is held.
-        entitlement: EntitlementId,
-        /// Who holds it.
-        principal: ResourceId,
-        /// A serialized `GrantExpandable`, if the grant is one.
-        expansion: Option<Vec<u8>>,
-    },
-}
-
-impl Row {
-    /// Appends the row's message as JSON, in the shape of the `baton` CLI. A blob that is no message is `null`.
-    pub fn push_json(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        if write_json(self.kind.descriptor(), &self.data, out).is_err() {
-            out.truncate(start);
-            out.extend_from_slice(b"null");
-        }
-    }
-
-    fn digest(&self, digester: &mut Digester) {
-        let id = self.id.as_bytes();
-        match &self.columns {
-            Columns::ResourceType => digester.row(self.kind, &[id], &self.data),
-            Columns::Resource { parent, .. } => {
-                let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
-                digester.row(self.kind, &[id, parent.as_bytes()], &self.data);
-            }
-            Columns::Entitlement { resource } => {
-                digester.row(
-                    self.kind,
-                    &[id, resource.to_string().as_bytes()],
-                    &self.data,
-                );
-            }
-            Columns::Grant {
-                entitlement,
-                principal,
-                expansion,
-                ..
-            } => {
-                let principal = principal.to_string();
-                let expansion = expansion.as_deref().unwrap_or_default();
-                let parts = [
-                    id,
-                    entitlement.as_str().as_bytes(),
-                    principal.as_bytes(),
-                    expansion,
-                ];
-                digester.row(self.kind, &parts, &self.data);
-            }
-        }
-    }
-}
-
-/// The columns of one row, checked for their type as they are taken.
-struct RowColumns<'r> {
-    snapshot: &'r Snapshot,
-    table: &'static str,
-    row: &'r rusqlite::Row<'r>,
-}
-
-impl<'r> RowColumns<'r> {
-    fn row(&self, kind: RowKind) -> Result<Row, Error> {
-        let id = self.text(0)?.to_owned();
-        let columns = match kind {
-            RowKind::ResourceType => Columns::ResourceType,
-            RowKind::Resource => {
-                let resource_type = self.text(2)?;
-                let bare = id
-                    .strip_prefix(resource_type)
-                    .and_then(|rest| rest.strip_prefix(':'))
-                    .unwrap_or(&id);
-                let parent = match (self.optional_text(3)?, self.optional_text(4)?) {
-                    (Some(parent_type), Some(parent)) => Some(resource_id(parent_type, parent)),
-                    _ => None,
-                };
-                Columns::Resource {
-                    id: resource_id(resource_type, bare),
-                    parent,
-                }
-            }
-            RowKind::Entitlement => Columns::Entitlement {
-                resource: resource_id(self.text(2)?, self.text(3)?),
-            },
-            RowKind::Grant => Columns::Grant {
-                resource: resource_id(self.text(2)?, self.text(3)?),
-                entitlement: EntitlementId::new(self.text(4)?),
-                principal: resource_id(self.text(5)?, self.text(6)?),
-                expansion: match self.value(7)? {
-                    ValueRef::Null => None,
-                    _ => Some(self.blob(7)?.to_owned()),
-                },
-            },
-        };
-        let data = self.blob(1)?.to_owned();
-        Ok(Row {
-            table: self.table,
-            kind,
-            id,
-            columns,
-            data,
-        })
-    }
-
-    fn value(&self, at: usize) -> Result<ValueRef<'r>, Error> {
-        self.row.get_ref(at).map_err(|e| self.snapshot.sqlite(e))
-    }
-
-    fn text(&self, at: usize) -> Result<&'r str, Error> {
-        match self.value(at)? {
-            ValueRef::Text(text) => std::str::from_utf8(text)
-                .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
-            _ => Err(self.wrong(at, "holds something else than text")),
-        }
-    }
-
-    fn optional_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
-        match self.value(at)? {
-            ValueRef::Null => Ok(None),
-            _ => self.text(at).map(Some),
-        }
-    }
-
-    fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
-        match self.value(at)? {
-            ValueRef::Blob(bytes) => Ok(bytes),
-            _ => Err(self.wrong(at, "holds something else than a blob")),
-        }
-    }
-
-    fn time(&self, at: usize, column: &'static str) -> Result<Timestamp, Error> {
-        let text = match self.value(at)? {
-            ValueRef::Text(text) => String::from_utf8_lossy(text),
-            ValueRef::Integer(number) => number.to_string().into(),
-            ValueRef::Real(number) => number.to_string().into(),
-            ValueRef::Blob(_) | ValueRef::Null => "".into(),
-        };
-        Timestamp::parse_sqlite(&text)
-            .map_err(|source| Error::damaged(&self.snapshot.path, Damage::Time { column, source }))
-    }
-
-    fn wrong(&self, at: usize, what: &str) -> Error {
-        let column = self.row.as_ref().column_name(at).unwrap_or("?").to_owned();
-        let id = match self.row.get_ref(0) {
-            Ok(ValueRef::Text(id)) => String::from_utf8_lossy(id).into_owned(),
-            _ => String::new(),
-        };
-        self.snapshot
-            .row_damage(self.table, &id, format!("column `{column}` {what}"))
-    }
-}
-
-fn resource_id(resource_type: &str, resource: &str) -> ResourceId {
-    ResourceId::new(&ResourceTypeId::new(resource_type), Text::from(resource))
 }

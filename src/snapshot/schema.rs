@@ -5,92 +5,92 @@ pub(super) const TABLES: [Table; 7] = [
     Table {
         name: "v1_resource_types",
         columns: &[
-            ("id", "integer primary key"),
-            ("external_id", "text not null"),
-            ("data", "blob not null"),
-            ("sync_id", "text not null"),
-            ("discovered_at", "datetime not null"),
+            column("id", "integer primary key"),
+            column("external_id", "text not null"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
         ],
     },
     Table {
         name: "v1_resources",
         columns: &[
-            ("id", "integer primary key"),
-            ("resource_type_id", "text not null"),
-            ("external_id", "text not null"),
-            ("parent_resource_type_id", "text"),
-            ("parent_resource_id", "text"),
-            ("data", "blob not null"),
-            ("sync_id", "text not null"),
-            ("discovered_at", "datetime not null"),
+            column("id", "integer primary key"),
+            column("resource_type_id", "text not null"),
+            column("external_id", "text not null"),
+            column("parent_resource_type_id", "text"),
+            column("parent_resource_id", "text"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
         ],
     },
     Table {
         name: "v1_entitlements",
         columns: &[
-            ("id", "integer primary key"),
-            ("resource_type_id", "text not null"),
-            ("resource_id", "text not null"),
-            ("external_id", "text not null"),
-            ("data", "blob not null"),
-            ("sync_id", "text not null"),
-            ("discovered_at", "datetime not null"),
+            column("id", "integer primary key"),
+            column("resource_type_id", "text not null"),
+            column("resource_id", "text not null"),
+            column("external_id", "text not null"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
         ],
     },
     Table {
         name: "v1_sync_runs",
         columns: &[
-            ("id", "integer primary key"),
-            ("sync_id", "text not null"),
-            ("started_at", "datetime not null"),
-            ("ended_at", "datetime"),
-            ("sync_token", "text not null"),
-            ("sync_type", "text not null default 'full'"),
-            ("parent_sync_id", "text not null default ''"),
-            ("linked_sync_id", "text not null default ''"),
-            ("supports_diff", "integer not null default 0"),
-            ("grants_backfilled", "integer not null default 0"),
-            ("stats", "text"),
-            ("ingest_invariant_generation", "text not null default ''"),
-            ("ingest_invariant_coverage", "text not null default ''"),
-            ("ingest_invariant_mode", "text not null default ''"),
+            column("id", "integer primary key"),
+            column("sync_id", "text not null"),
+            column("started_at", "datetime not null"),
+            column("ended_at", "datetime"),
+            column("sync_token", "text not null"),
+            column("sync_type", "text not null default 'full'"),
+            column("parent_sync_id", "text not null default ''"),
+            column("linked_sync_id", "text not null default ''"),
+            column("supports_diff", "integer not null default 0"),
+            later("grants_backfilled", "integer not null default 0"),
+            later("stats", "text"),
+            later("ingest_invariant_generation", "text not null default ''"),
+            later("ingest_invariant_coverage", "text not null default ''"),
+            later("ingest_invariant_mode", "text not null default ''"),
         ],
     },
     Table {
         name: "v1_grants",
         columns: &[
-            ("id", "integer primary key"),
-            ("resource_type_id", "text not null"),
-            ("resource_id", "text not null"),
-            ("entitlement_id", "text not null"),
-            ("principal_resource_type_id", "text not null"),
-            ("principal_resource_id", "text not null"),
-            ("external_id", "text not null"),
-            ("expansion", "blob"),
-            ("needs_expansion", "integer not null default 0"),
-            ("data", "blob not null"),
-            ("sync_id", "text not null"),
-            ("discovered_at", "datetime not null"),
+            column("id", "integer primary key"),
+            column("resource_type_id", "text not null"),
+            column("resource_id", "text not null"),
+            column("entitlement_id", "text not null"),
+            column("principal_resource_type_id", "text not null"),
+            column("principal_resource_id", "text not null"),
+            column("external_id", "text not null"),
+            column("expansion", "blob"),
+            column("needs_expansion", "integer not null default 0"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
         ],
     },
     Table {
         name: "v1_assets",
         columns: &[
-            ("id", "integer primary key"),
-            ("external_id", "text not null"),
-            ("content_type", "text not null"),
-            ("data", "blob not null"),
-            ("sync_id", "text not null"),
-            ("discovered_at", "datetime not null"),
+            column("id", "integer primary key"),
+            column("external_id", "text not null"),
+            column("content_type", "text not null"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
         ],
     },
     Table {
         name: "v1_connector_sessions",
         columns: &[
-            ("id", "integer primary key"),
-            ("sync_id", "text not null"),
-            ("key", "text not null"),
-            ("value", "blob not null"),
+            column("id", "integer primary key"),
+            column("sync_id", "text not null"),
+            column("key", "text not null"),
+            column("value", "blob not null"),
         ],
     },
 ];
@@ -149,11 +149,14 @@ pub(super) const INDEXES: [Index; 16] = [
         "v1_grants",
         "external_id, sync_id",
     ),
-    plain(
-        "idx_grants_entitlement_sync_grant_v1",
-        "v1_grants",
-        "entitlement_id, sync_id, id",
-    ),
+    Index {
+        since: Since::Later,
+        ..plain(
+            "idx_grants_entitlement_sync_grant_v1",
+            "v1_grants",
+            "entitlement_id, sync_id, id",
+        )
+    },
     partial(
         "idx_grants_sync_expansion_v1",
         "v1_grants",
@@ -180,7 +183,7 @@ pub(super) const INDEXES: [Index; 16] = [
 
 pub(super) struct Table {
     pub name: &'static str,
-    pub columns: &'static [(&'static str, &'static str)],
+    pub columns: &'static [Column],
 }
 
 impl Table {
@@ -189,9 +192,45 @@ impl Table {
         let columns: Vec<_> = self
             .columns
             .iter()
-            .map(|(name, kind)| format!("{name} {kind}"))
+            .map(|column| format!("{} {}", column.name, column.declaration))
             .collect();
         format!("create table {} ({})", self.name, columns.join(", "))
+    }
+}
+
+/// Whether a file of SDK v0.7.27 has it already. Readers add what came later, so its absence is no defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    Always,
+    Later,
+}
+
+pub(super) struct Column {
+    pub name: &'static str,
+    pub declaration: &'static str,
+    pub since: Since,
+}
+
+impl Column {
+    /// The first word of the declaration.
+    pub fn declared_type(&self) -> &'static str {
+        self.declaration.split(' ').next().unwrap_or_default()
+    }
+}
+
+const fn column(name: &'static str, declaration: &'static str) -> Column {
+    Column {
+        name,
+        declaration,
+        since: Since::Always,
+    }
+}
+
+const fn later(name: &'static str, declaration: &'static str) -> Column {
+    Column {
+        name,
+        declaration,
+        since: Since::Later,
     }
 }
 
@@ -201,6 +240,7 @@ pub(super) struct Index {
     pub columns: &'static str,
     pub unique: bool,
     pub condition: Option<&'static str>,
+    pub since: Since,
 }
 
 impl Index {
@@ -227,6 +267,7 @@ const fn plain(name: &'static str, table: &'static str, columns: &'static str) -
         columns,
         unique: false,
         condition: None,
+        since: Since::Always,
     }
 }
 
@@ -237,6 +278,7 @@ const fn unique(name: &'static str, table: &'static str, columns: &'static str) 
         columns,
         unique: true,
         condition: None,
+        since: Since::Always,
     }
 }
 
@@ -252,5 +294,6 @@ const fn partial(
         columns,
         unique: false,
         condition: Some(condition),
+        since: Since::Always,
     }
 }

@@ -62,6 +62,11 @@ pub(super) fn fields(message: &[u8]) -> Result<Vec<RawField<'_>>, Malformed> {
     Ok(fields)
 }
 
+/// Whether the message has a field of this number; false for what is no message.
+pub(super) fn has_field(message: &[u8], number: u32) -> bool {
+    fields(message).is_ok_and(|fields| fields.iter().any(|field| field.number == number))
+}
+
 fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
     let (bytes, after) = rest.split_first_chunk().ok_or(Malformed)?;
     *rest = after;

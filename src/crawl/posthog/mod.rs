@@ -321,8 +321,13 @@ impl<'a> Crawl<'a> {
             .filter(|user| has_unknown_seat(user))
             .count();
         if unknown_seats > 0 {
+            let people = if unknown_seats == 1 {
+                "person has"
+            } else {
+                "people have"
+            };
             self.evidence.warnings.push(format!(
-                "{unknown_seats} people have a seat this program has no name for; it is kept as its number"
+                "{unknown_seats} {people} a seat this program has no name for; it is kept as its number"
             ));
         }
         (self.found, self.evidence)

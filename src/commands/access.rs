@@ -1,0 +1,285 @@
+//! All that one person has.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::input::{Catalog, Input, moment};
+use super::person::{Person, on_off, status_word};
+use super::{Outcome, World};
+use crate::model::{Grant, Resource, ResourceId, SyncRun};
+use crate::report::{Column, Format, Table, printable};
+use crate::snapshot::{Columns, Decoded, Filter, RowKind, Snapshot};
+
+/// Whose access, in which snapshot.
+#[derive(Clone, Debug)]
+pub struct AccessArgs {
+    /// An e-mail, an id, or `<type>:<id>`.
+    pub person: String,
+    /// The snapshot.
+    pub input: Input,
+    /// In which form.
+    pub format: Format,
+}
+
+/// Nobody of that description.
+#[derive(Debug)]
+pub struct NobodyFound {
+    person: String,
+}
+
+impl fmt::Display for NobodyFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nobody matches `{}`", self.person.escape_debug())
+    }
+}
+
+impl std::error::Error for NobodyFound {}
+
+/// More than one person of that description.
+#[derive(Debug)]
+pub struct SeveralFound {
+    person: String,
+    /// `<type>:<id>`, name and e-mail of each.
+    candidates: Vec<String>,
+}
+
+impl SeveralFound {
+    /// `<type>:<id>`, name and e-mail of each, one a line.
+    pub fn candidates(&self) -> String {
+        self.candidates.join("\n      ")
+    }
+}
+
+impl fmt::Display for SeveralFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} people match `{}`",
+            self.candidates.len(),
+            self.person.escape_debug()
+        )
+    }
+}
+
+impl std::error::Error for SeveralFound {}
+
+const COLUMNS: &[Column] = &[
+    Column::new("Holds"),
+    Column::new("On"),
+    Column::whole("Since (UTC)"),
+];
+
+pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let (snapshot, run) = args.input.open_sync()?;
+    let found = find(&args.person, &snapshot, &run)?;
+    let resource = match found.as_slice() {
+        [one] => one,
+        [] => bail!(NobodyFound {
+            person: args.person.clone()
+        }),
+        several => {
+            let line = |resource: &Resource| {
+                let email = Person { resource }.email().unwrap_or("no e-mail");
+                format!(
+                    "{} ({}, {})",
+                    resource.id,
+                    printable(&resource.display_name),
+                    printable(email)
+                )
+            };
+            bail!(SeveralFound {
+                person: args.person.clone(),
+                candidates: several.iter().map(line).collect()
+            })
+        }
+    };
+    let held = holdings(&resource.id, &snapshot, &run)?;
+    match args.format {
+        Format::Json => {
+            let document = AccessDocument::of(resource, &held);
+            writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
+        }
+        Format::Console => write(resource, &held, world)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Everybody that `person` may mean: by id first, else by e-mail.
+fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource>> {
+    let person = person.trim();
+    let mut by_id = Vec::new();
+    let mut by_email = Vec::new();
+    for row in snapshot
+        .query(RowKind::Resource, &Filter::default())?
+        .rows(&run.id)?
+    {
+        let row = row?;
+        let Decoded::Resource(resource) = row.decode()? else {
+            continue;
+        };
+        let Some(candidate) = Person::of(&resource) else {
+            continue;
+        };
+        if row.id == person || *resource.id.resource == *person {
+            by_id.push(*resource);
+        } else if candidate.has_email(person) {
+            by_email.push(*resource);
+        }
+    }
+    Ok(if by_id.is_empty() { by_email } else { by_id })
+}
+
+/// A grant, with the names a person knows it by.
+struct Holding {
+    grant: Grant,
+    resource: ResourceId,
+    resource_name: String,
+    entitlement_name: String,
+    slug: String,
+}
+
+fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Holding>> {
+    let mut catalog = Catalog::new(snapshot, run)?;
+    let filter = Filter {
+        principal: Some(principal.clone()),
+        ..Filter::default()
+    };
+    let mut held = Vec::new();
+    for row in snapshot.query(RowKind::Grant, &filter)?.rows(&run.id)? {
+        let row = row?;
+        let (Decoded::Grant(grant), Columns::Grant { resource, .. }) = (row.decode()?, row.columns)
+        else {
+            continue;
+        };
+        let entitlement = catalog.entitlement_model(grant.entitlement.as_str())?;
+        held.push(Holding {
+            resource_name: catalog.resource_name(&resource)?.to_string(),
+            slug: catalog.entitlement_slug(&grant.entitlement)?.to_string(),
+            entitlement_name: entitlement
+                .map_or_else(String::new, |found| found.display_name.to_string()),
+            resource,
+            grant,
+        });
+    }
+    Ok(held)
+}
+
+fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result<()> {
+    let Some(person) = Person::of(resource) else {
+        return Ok(());
+    };
+    let out = &mut *world.out;
+    let unknown = |text: &str| {
+        if text.is_empty() {
+            "unknown".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let mut line = |label: &str, text: &str| writeln!(out, "{label:15}{}", printable(text));
+    line("name", person.name())?;
+    line("e-mail", person.email().unwrap_or("unknown"))?;
+    line("id", &resource.id.to_string())?;
+    if !person.is_listed() {
+        line(
+            "note",
+            "holds roles, but does not stand in the organization's list of members",
+        )?;
+    }
+    match (person.seat(), person.level()) {
+        (Some(seat), Some(level)) => line("seat", &format!("{seat} (level {level})"))?,
+        (Some(seat), None) => line("seat", seat)?,
+        (None, _) => line("seat", "unknown")?,
+    }
+    line("status", &unknown(status_word(resource.status)))?;
+    line("second factor", &unknown(on_off(person.mfa_enabled())))?;
+    line("linked login", &unknown(on_off(person.sso_enabled())))?;
+    line("joined", &unknown(&moment(person.joined_at())))?;
+    let last_login = moment(person.last_login());
+    line(
+        "last login",
+        if last_login.is_empty() {
+            "never, or not told"
+        } else {
+            &last_login
+        },
+    )?;
+    writeln!(out)?;
+    if held.is_empty() {
+        writeln!(out, "holds nothing")?;
+        return Ok(());
+    }
+    let mut table = Table::new(out, world.page, COLUMNS);
+    for holding in held {
+        table.push(vec![
+            holding.slug.clone(),
+            holding.resource_name.clone(),
+            moment(holding.grant.joined_at),
+        ])?;
+    }
+    Ok(table.finish()?)
+}
+
+#[derive(Serialize)]
+struct AccessDocument<'a> {
+    schema: &'static str,
+    schema_version: u32,
+    id: String,
+    display_name: &'a str,
+    email: Option<&'a str>,
+    status: Option<&'static str>,
+    listed_as_member: bool,
+    organization_level: Option<i64>,
+    organization_role: Option<&'a str>,
+    is_2fa_enabled: Option<bool>,
+    has_social_auth: Option<bool>,
+    joined_at: Option<String>,
+    last_login: Option<String>,
+    grants: Vec<GrantDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct GrantDocument<'a> {
+    id: String,
+    entitlement_id: &'a str,
+    entitlement: &'a str,
+    slug: &'a str,
+    resource_id: String,
+    resource: &'a str,
+    joined_at: Option<String>,
+}
+
+impl<'a> AccessDocument<'a> {
+    fn of(resource: &'a Resource, held: &'a [Holding]) -> Self {
+        let person = Person { resource };
+        Self {
+            schema: "posthog-c1z.access",
+            schema_version: 1,
+            id: resource.id.to_string(),
+            display_name: person.name(),
+            email: person.email(),
+            status: Some(status_word(resource.status)).filter(|word| !word.is_empty()),
+            listed_as_member: person.is_listed(),
+            organization_level: person.level(),
+            organization_role: person.seat(),
+            is_2fa_enabled: person.mfa_enabled(),
+            has_social_auth: person.sso_enabled(),
+            joined_at: person.joined_at().map(|at| at.to_string()),
+            last_login: person.last_login().map(|at| at.to_string()),
+            grants: held
+                .iter()
+                .map(|holding| GrantDocument {
+                    id: holding.grant.id().into_owned(),
+                    entitlement_id: holding.grant.entitlement.as_str(),
+                    entitlement: &holding.entitlement_name,
+                    slug: &holding.slug,
+                    resource_id: holding.resource.to_string(),
+                    resource: &holding.resource_name,
+                    joined_at: holding.grant.joined_at.map(|at| at.to_string()),
+                })
+                .collect(),
+        }
+    }
+}

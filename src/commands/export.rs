@@ -1,0 +1,460 @@
+//! A snapshot out: as C1's file import, as tables for people, as one JSON document, as JSON lines. All in the order of
+//! the ids, so the same snapshot always gives the same bytes.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::input::{Catalog, Input, moment};
+use super::person::{Person, on_off, status_word};
+use super::stats::SyncRunDocument;
+use super::{Outcome, World};
+use crate::model::{AccountType, Evidence, Resource, ResourceId, Status, SyncRun, Value};
+use crate::report::sheet::{Formulas, Sheet};
+use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
+
+/// What to export, and where to.
+#[derive(Clone, Debug)]
+pub struct ExportArgs {
+    /// The snapshot.
+    pub input: Input,
+    /// In which form.
+    pub form: ExportForm,
+    /// Where to; standard output if no file is named.
+    pub out: Option<PathBuf>,
+}
+
+/// The forms a snapshot is exported in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportForm {
+    /// The twelve columns of C1's file import.
+    Csv(Formulas),
+    /// One table with all that is known, for people.
+    Table(ExportTable, Formulas),
+    /// The whole snapshot as one document.
+    Json,
+    /// One object a line.
+    Ndjson,
+}
+
+/// A table for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportTable {
+    /// Who there is.
+    Users,
+    /// Which roles there are.
+    Roles,
+    /// Who holds what.
+    Grants,
+}
+
+pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let (snapshot, run) = args.input.open_sync()?;
+    let export = Export {
+        snapshot: &snapshot,
+        run: &run,
+    };
+    match &args.out {
+        None => export.write(args.form, world.out)?,
+        Some(path) => {
+            let place = || format!("writing `{}`", path.display());
+            let file = File::create(path).with_context(place)?;
+            let mut out = BufWriter::with_capacity(1 << 20, file);
+            export.write(args.form, &mut out)?;
+            out.flush().with_context(place)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+struct Export<'s> {
+    snapshot: &'s Snapshot,
+    run: &'s SyncRun,
+}
+
+/// C1's file import: names, spelling and order are its own.
+const IMPORT_COLUMNS: [&str; 12] = [
+    "Type",
+    "Last Name",
+    "First Name",
+    "User ID",
+    "User Status",
+    "Email Address",
+    "Entitlement Display Name",
+    "Entitlement",
+    "Resource Type",
+    "Resource Name",
+    "Entitlement Description",
+    "Entitlement Slug",
+];
+
+const USER_COLUMNS: [&str; 16] = [
+    "Name",
+    "E-mail",
+    "Seat",
+    "Seat level",
+    "Second factor",
+    "Linked login",
+    "Last login (UTC)",
+    "Joined (UTC)",
+    "Listed as member",
+    "Status",
+    "Account type",
+    "First name",
+    "Last name",
+    "Job",
+    "E-mail verified",
+    "User ID",
+];
+
+const ROLE_COLUMNS: [&str; 6] = [
+    "Role",
+    "Members",
+    "Default",
+    "Created (UTC)",
+    "Created by",
+    "Role ID",
+];
+
+const GRANT_COLUMNS: [&str; 10] = [
+    "Name",
+    "E-mail",
+    "Seat",
+    "Resource",
+    "Resource type",
+    "Entitlement",
+    "Since (UTC)",
+    "Principal ID",
+    "Entitlement ID",
+    "Grant ID",
+];
+
+impl Export<'_> {
+    fn write(&self, form: ExportForm, out: &mut dyn Write) -> Result<()> {
+        match form {
+            ExportForm::Csv(formulas) => self.import_csv(formulas, out),
+            ExportForm::Table(ExportTable::Users, formulas) => self.users(formulas, out),
+            ExportForm::Table(ExportTable::Roles, formulas) => self.roles(formulas, out),
+            ExportForm::Table(ExportTable::Grants, formulas) => self.grants(formulas, out),
+            ExportForm::Json => self.json(out),
+            ExportForm::Ndjson => self.ndjson(out),
+        }
+    }
+
+    fn for_each(&self, kind: RowKind, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        for row in self
+            .snapshot
+            .query(kind, &Filter::default())?
+            .rows(&self.run.id)?
+        {
+            each(row?)?;
+        }
+        Ok(())
+    }
+
+    fn import_csv(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
+        let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
+        let mut catalog = Catalog::new(self.snapshot, self.run)?;
+        self.for_each(RowKind::Entitlement, |row| {
+            let cells = entitlement_cells(&row, &mut catalog)?;
+            let head = ["Entitlement", "", "", "", "", ""];
+            Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
+        })?;
+        let mut people = People::default();
+        let mut entitlement: Option<(String, [String; 6])> = None;
+        self.for_each(RowKind::Grant, |row| {
+            let Columns::Grant {
+                entitlement: id,
+                principal,
+                resource,
+                ..
+            } = &row.columns
+            else {
+                return Ok(());
+            };
+            if entitlement
+                .as_ref()
+                .is_none_or(|(known, _)| known != id.as_str())
+            {
+                let cells = match catalog.entitlement(id.as_str())? {
+                    Some(row) => entitlement_cells(&row, &mut catalog)?,
+                    None => {
+                        let mut cells: [String; 6] = Default::default();
+                        cells[1] = id.to_string();
+                        cells[2] = resource.resource_type.to_string();
+                        cells
+                    }
+                };
+                entitlement = Some((id.to_string(), cells));
+            }
+            let person = people.get(principal, &mut catalog)?;
+            let head = ["Grant", &person[0], &person[1], &person[2], "", &person[4]];
+            let cells = entitlement
+                .iter()
+                .flat_map(|(_, cells)| cells.iter().map(String::as_str));
+            Ok(sheet.push(head.into_iter().chain(cells))?)
+        })?;
+        self.for_each(RowKind::Resource, |row| {
+            let Decoded::Resource(resource) = row.decode()? else {
+                return Ok(());
+            };
+            if Person::of(&resource).is_none() {
+                return Ok(());
+            }
+            let person = identity_cells(&resource);
+            let cells = std::iter::once("Identity").chain(person.iter().map(String::as_str));
+            Ok(sheet.push(cells.chain([""; 6]))?)
+        })?;
+        Ok(sheet.finish()?)
+    }
+
+    fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
+        let mut sheet = Sheet::new(out, formulas, &USER_COLUMNS)?;
+        self.for_each(RowKind::Resource, |row| {
+            let Decoded::Resource(resource) = row.decode()? else {
+                return Ok(());
+            };
+            let Some(person) = Person::of(&resource) else {
+                return Ok(());
+            };
+            let account_type = resource.user.as_ref().map(|user| user.account_type);
+            let cells = [
+                person.name(),
+                person.email().unwrap_or_default(),
+                person.seat().unwrap_or_default(),
+                &person
+                    .level()
+                    .map(|level| level.to_string())
+                    .unwrap_or_default(),
+                on_off(person.mfa_enabled()),
+                on_off(person.sso_enabled()),
+                &moment(person.last_login()),
+                &moment(person.joined_at()),
+                if person.is_listed() { "yes" } else { "no" },
+                status_word(resource.status),
+                match account_type {
+                    Some(AccountType::Human) => "human",
+                    Some(AccountType::Service) => "service",
+                    Some(AccountType::System) => "system",
+                    _ => "",
+                },
+                person.given_name(),
+                person.family_name(),
+                person.job().unwrap_or_default(),
+                yes_no(resource.profile.get("email_verified")),
+                &resource.id.resource,
+            ];
+            Ok(sheet.push(cells)?)
+        })?;
+        Ok(sheet.finish()?)
+    }
+
+    fn roles(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
+        let mut members = HashMap::<String, u64>::new();
+        self.for_each(RowKind::Grant, |row| {
+            if let Columns::Grant { resource, .. } = &row.columns {
+                *members.entry(resource.to_string()).or_default() += 1;
+            }
+            Ok(())
+        })?;
+        let mut sheet = Sheet::new(out, formulas, &ROLE_COLUMNS)?;
+        let catalog = Catalog::new(self.snapshot, self.run)?;
+        self.for_each(RowKind::Resource, |row| {
+            let Decoded::Resource(resource) = row.decode()? else {
+                return Ok(());
+            };
+            if !catalog.is_role(resource.id.resource_type.as_str()) {
+                return Ok(());
+            }
+            let profile = &resource.profile;
+            let created_by = profile
+                .text("created_by_email")
+                .or(profile.text("created_by"));
+            let cells = [
+                &*resource.display_name,
+                &members
+                    .get(&row.id)
+                    .copied()
+                    .unwrap_or_default()
+                    .to_string(),
+                yes_no(profile.get("is_default")),
+                &moment(resource.created_at),
+                created_by.unwrap_or_default(),
+                &resource.id.resource,
+            ];
+            Ok(sheet.push(cells)?)
+        })?;
+        Ok(sheet.finish()?)
+    }
+
+    fn grants(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
+        let mut sheet = Sheet::new(out, formulas, &GRANT_COLUMNS)?;
+        let mut catalog = Catalog::new(self.snapshot, self.run)?;
+        self.for_each(RowKind::Grant, |row| {
+            let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
+                (row.decode()?, &row.columns)
+            else {
+                return Ok(());
+            };
+            let principal = catalog.resource(&grant.principal)?.map(|row| row.decode());
+            let principal = match &principal {
+                Some(Ok(Decoded::Resource(resource))) => Some(&**resource),
+                _ => None,
+            };
+            let person = principal.and_then(Person::of);
+            let cells = [
+                principal
+                    .map(|resource| &*resource.display_name)
+                    .unwrap_or_default(),
+                person.as_ref().and_then(Person::email).unwrap_or_default(),
+                person.as_ref().and_then(Person::seat).unwrap_or_default(),
+                &catalog.resource_name(resource)?,
+                resource.resource_type.as_str(),
+                &catalog.entitlement_slug(&grant.entitlement)?,
+                &moment(grant.joined_at),
+                &grant.principal.to_string(),
+                grant.entitlement.as_str(),
+                &row.id,
+            ];
+            Ok(sheet.push(cells)?)
+        })?;
+        Ok(sheet.finish()?)
+    }
+
+    /// One document; each object stands on a line of its own, so that two of them compare line by line.
+    fn json(&self, out: &mut dyn Write) -> Result<()> {
+        let head = SnapshotHead {
+            schema: "posthog-c1z.snapshot",
+            schema_version: 1,
+            sync_run: SyncRunDocument::of(self.run),
+            content_digest: self.snapshot.content_digest(&self.run.id)?.to_string(),
+            evidence: self.snapshot.evidence(&self.run.id)?,
+        };
+        let head = serde_json::to_string_pretty(&head)?;
+        let head = head.strip_suffix("\n}").unwrap_or(&head);
+        out.write_all(head.as_bytes())?;
+        let mut json = Vec::new();
+        for kind in RowKind::ALL {
+            write!(out, ",\n  \"{}\": [", plural(kind))?;
+            let mut separator = "\n    ";
+            self.for_each(kind, |row| {
+                json.clear();
+                row.push_json(&mut json);
+                out.write_all(separator.as_bytes())?;
+                separator = ",\n    ";
+                Ok(out.write_all(&json)?)
+            })?;
+            out.write_all(b"\n  ]")?;
+        }
+        Ok(out.write_all(b"\n}\n")?)
+    }
+
+    /// One object a line: the sync run, then every row.
+    fn ndjson(&self, out: &mut dyn Write) -> Result<()> {
+        let run = serde_json::to_string(&SyncRunDocument::of(self.run))?;
+        writeln!(out, "{{\"kind\":\"sync_run\",\"data\":{run}}}")?;
+        let mut json = Vec::new();
+        for kind in RowKind::ALL {
+            self.for_each(kind, |row| {
+                json.clear();
+                row.push_json(&mut json);
+                write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
+                serde_json::to_writer(&mut *out, &row.id)?;
+                out.write_all(b",\"data\":")?;
+                out.write_all(&json)?;
+                Ok(out.write_all(b"}\n")?)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct SnapshotHead<'a> {
+    schema: &'static str,
+    schema_version: u32,
+    sync_run: SyncRunDocument<'a>,
+    content_digest: String,
+    evidence: Option<Evidence>,
+}
+
+fn plural(kind: RowKind) -> &'static str {
+    match kind {
+        RowKind::ResourceType => "resource_types",
+        RowKind::Resource => "resources",
+        RowKind::Entitlement => "entitlements",
+        RowKind::Grant => "grants",
+    }
+}
+
+fn singular(kind: RowKind) -> &'static str {
+    match kind {
+        RowKind::ResourceType => "resource_type",
+        RowKind::Resource => "resource",
+        RowKind::Entitlement => "entitlement",
+        RowKind::Grant => "grant",
+    }
+}
+
+/// The last six columns of C1's file import.
+fn entitlement_cells(row: &Row, catalog: &mut Catalog<'_>) -> Result<[String; 6]> {
+    let Decoded::Entitlement(entitlement) = row.decode()? else {
+        return Ok(Default::default());
+    };
+    Ok([
+        entitlement.display_name.to_string(),
+        row.id.clone(),
+        entitlement.resource.resource_type.to_string(),
+        catalog.resource_name(&entitlement.resource)?.to_string(),
+        entitlement.description.to_string(),
+        entitlement.slug.to_string(),
+    ])
+}
+
+/// Last name, first name, user id, status and e-mail of C1's file import.
+fn identity_cells(resource: &Resource) -> [String; 5] {
+    let person = Person { resource };
+    let status = match resource.status {
+        Some(Status::Enabled) => "Enabled",
+        Some(Status::Disabled) => "Disabled",
+        Some(Status::Deleted) => "Deleted",
+        Some(Status::Unspecified) | None => "",
+    };
+    [
+        person.family_name(),
+        person.given_name(),
+        person.user_id(),
+        status,
+        person.email().unwrap_or_default(),
+    ]
+    .map(ToOwned::to_owned)
+}
+
+/// Identity cells of principals that were met before.
+#[derive(Default)]
+struct People(HashMap<ResourceId, [String; 5]>);
+
+impl People {
+    fn get(&mut self, id: &ResourceId, catalog: &mut Catalog<'_>) -> Result<&[String; 5]> {
+        if !self.0.contains_key(id) {
+            let cells = match catalog.resource(id)?.map(|row| row.decode()) {
+                Some(Ok(Decoded::Resource(resource))) => identity_cells(&resource),
+                _ => ["", "", &id.resource, "", ""].map(ToOwned::to_owned),
+            };
+            self.0.insert(id.clone(), cells);
+        }
+        Ok(&self.0[id])
+    }
+}
+
+fn yes_no(value: Option<&Value>) -> &'static str {
+    match value {
+        Some(Value::Bool(true)) => "yes",
+        Some(Value::Bool(false)) => "no",
+        _ => "",
+    }
+}

@@ -1,0 +1,205 @@
+//! The snapshot that a command reads, and what its rows refer to.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::model::{Entitlement, EntitlementId, ResourceId, SyncRun, Text, Timestamp, Trait};
+use crate::snapshot::{Decoded, Filter, Lookup, ReadOptions, Row, RowKind, Snapshot};
+
+/// Which snapshot, and which sync run of it.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// The file.
+    pub path: PathBuf,
+    /// The sync run; the newest finished full one if none is named.
+    pub sync_id: Option<String>,
+    /// Limits on reading.
+    pub options: ReadOptions,
+}
+
+impl Input {
+    /// Opens the file.
+    pub(super) fn open(&self) -> Result<Snapshot> {
+        Ok(Snapshot::open(&self.path, &self.options)?)
+    }
+
+    /// Opens the file and chooses the sync run.
+    pub(super) fn open_sync(&self) -> Result<(Snapshot, SyncRun)> {
+        let snapshot = self.open()?;
+        let run = snapshot.sync_run(self.sync_id.as_deref())?;
+        Ok((snapshot, run))
+    }
+}
+
+/// Bytes of JSON that are kept for the next row that refers to the same object.
+const CACHE_BYTES: usize = 96 << 20;
+
+/// What rows refer to: resource types, resources and entitlements, by id.
+pub(super) struct Catalog<'s> {
+    types: HashMap<String, TypeEntry>,
+    resources: Lookup<'s>,
+    entitlements: Lookup<'s>,
+    names: HashMap<ResourceId, Text>,
+    /// Grants come in runs of one entitlement.
+    last_entitlement: Option<(EntitlementId, Text)>,
+    json: HashMap<String, Vec<u8>>,
+    json_bytes: usize,
+}
+
+struct TypeEntry {
+    display_name: Text,
+    traits: Vec<Trait>,
+    json: Vec<u8>,
+}
+
+impl<'s> Catalog<'s> {
+    pub fn new(snapshot: &'s Snapshot, run: &SyncRun) -> Result<Self> {
+        let mut types = HashMap::new();
+        for row in snapshot
+            .query(RowKind::ResourceType, &Filter::default())?
+            .rows(&run.id)?
+        {
+            let row = row?;
+            let mut json = Vec::new();
+            row.push_json(&mut json);
+            let (display_name, traits) = match row.decode() {
+                Ok(Decoded::ResourceType(decoded)) => (decoded.display_name, decoded.traits),
+                _ => (row.id.as_str().into(), Vec::new()),
+            };
+            types.insert(
+                row.id,
+                TypeEntry {
+                    display_name,
+                    traits,
+                    json,
+                },
+            );
+        }
+        Ok(Self {
+            types,
+            resources: snapshot.lookup(RowKind::Resource, &run.id)?,
+            entitlements: snapshot.lookup(RowKind::Entitlement, &run.id)?,
+            names: HashMap::new(),
+            last_entitlement: None,
+            json: HashMap::new(),
+            json_bytes: 0,
+        })
+    }
+
+    /// A type's name for people, else its id.
+    pub fn type_name<'a>(&'a self, id: &'a str) -> &'a str {
+        match self.types.get(id) {
+            Some(entry) if !entry.display_name.is_empty() => &entry.display_name,
+            _ => id,
+        }
+    }
+
+    /// Whether resources of a type are roles.
+    pub fn is_role(&self, id: &str) -> bool {
+        self.types
+            .get(id)
+            .is_some_and(|entry| entry.traits.contains(&Trait::Role))
+    }
+
+    /// A type's JSON; `null` if it is missing.
+    pub fn type_json(&self, id: &str) -> &[u8] {
+        self.types.get(id).map_or(b"null", |entry| &entry.json)
+    }
+
+    pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row>> {
+        Ok(self.resources.get(&id.to_string())?)
+    }
+
+    pub fn entitlement(&mut self, id: &str) -> Result<Option<Row>> {
+        Ok(self.entitlements.get(id)?)
+    }
+
+    /// A resource's name for people: `(missing)` if it is not there, its id if it has none.
+    pub fn resource_name(&mut self, id: &ResourceId) -> Result<Text> {
+        if let Some(name) = self.names.get(id) {
+            return Ok(name.clone());
+        }
+        let name = match self.resource(id)?.map(|row| row.decode()) {
+            Some(Ok(Decoded::Resource(decoded))) if !decoded.display_name.is_empty() => {
+                decoded.display_name
+            }
+            Some(_) => id.resource.clone(),
+            None => "(missing)".into(),
+        };
+        self.names.insert(id.clone(), name.clone());
+        Ok(name)
+    }
+
+    /// An entitlement as the model has it; `None` if it is missing or its blob is no message.
+    pub fn entitlement_model(&mut self, id: &str) -> Result<Option<Entitlement>> {
+        Ok(match self.entitlement(id)?.map(|row| row.decode()) {
+            Some(Ok(Decoded::Entitlement(decoded))) => Some(decoded),
+            _ => None,
+        })
+    }
+
+    /// An entitlement's short name on its resource: its slug, else its name, else its id; `(missing)` if it is not
+    /// there.
+    pub fn entitlement_slug(&mut self, id: &EntitlementId) -> Result<Text> {
+        if let Some((known, slug)) = &self.last_entitlement
+            && known == id
+        {
+            return Ok(slug.clone());
+        }
+        let slug = match self.entitlement_model(id.as_str())? {
+            Some(Entitlement { slug, .. }) if !slug.is_empty() => slug,
+            Some(Entitlement { display_name, .. }) if !display_name.is_empty() => display_name,
+            Some(_) => id.as_str().into(),
+            None => "(missing)".into(),
+        };
+        self.last_entitlement = Some((id.clone(), slug.clone()));
+        Ok(slug)
+    }
+
+    /// A resource's JSON; `null` if it is missing.
+    pub fn resource_json(&mut self, id: &ResourceId) -> Result<&[u8]> {
+        let id = id.to_string();
+        if !self.json.contains_key(&id) {
+            let row = self.resources.get(&id)?;
+            self.keep(id.clone(), row);
+        }
+        Ok(self.json.get(&id).map_or(b"null", Vec::as_slice))
+    }
+
+    fn keep(&mut self, id: String, row: Option<Row>) {
+        let mut json = Vec::new();
+        match row {
+            Some(row) => row.push_json(&mut json),
+            None => json.extend_from_slice(b"null"),
+        }
+        if self.json_bytes > CACHE_BYTES {
+            self.json.clear();
+            self.json_bytes = 0;
+        }
+        self.json_bytes += id.len() + json.len();
+        self.json.insert(id, json);
+    }
+
+    /// An entitlement's JSON; `null` if it is missing.
+    pub fn entitlement_json(&mut self, id: &str) -> Result<Vec<u8>> {
+        let mut json = Vec::new();
+        match self.entitlement(id)? {
+            Some(row) => row.push_json(&mut json),
+            None => json.extend_from_slice(b"null"),
+        }
+        Ok(json)
+    }
+}
+
+/// A moment for people, to the second; empty if there is none.
+pub(super) fn moment(at: Option<Timestamp>) -> String {
+    at.map(Timestamp::to_seconds).unwrap_or_default()
+}
+
+/// The day of a moment, in UTC; empty if there is none.
+pub(super) fn day(at: Option<Timestamp>) -> String {
+    at.map(|at| at.to_seconds().chars().take(10).collect())
+        .unwrap_or_default()
+}

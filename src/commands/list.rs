@@ -1,0 +1,271 @@
+//! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
+
+use anyhow::Result;
+
+use super::input::{Catalog, Input, day};
+use super::{Outcome, World};
+use crate::model::{EntitlementId, ResourceId, SyncRun, Trait};
+use crate::report::{Column, Format, JsonList, Table};
+use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
+
+/// What to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Resource types.
+    ResourceTypes,
+    /// Resources.
+    Resources,
+    /// Entitlements.
+    Entitlements,
+    /// Grants.
+    Grants,
+    /// Whoever holds a grant, each once.
+    Principals,
+}
+
+/// What to list, from where, in which form.
+#[derive(Clone, Debug)]
+pub struct ListArgs {
+    /// What.
+    pub listing: Listing,
+    /// From where.
+    pub input: Input,
+    /// Which rows.
+    pub filter: Filter,
+    /// In which form.
+    pub format: Format,
+}
+
+pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let (snapshot, run) = args.input.open_sync()?;
+    let list = List {
+        snapshot: &snapshot,
+        run: &run,
+        catalog: Catalog::new(&snapshot, &run)?,
+        args,
+    };
+    match args.format {
+        Format::Console => list.table(world)?,
+        Format::Json => list.json(world)?,
+    }
+    Ok(Outcome::Done)
+}
+
+struct List<'a> {
+    snapshot: &'a Snapshot,
+    run: &'a SyncRun,
+    catalog: Catalog<'a>,
+    args: &'a ListArgs,
+}
+
+impl Listing {
+    fn row_kind(self) -> RowKind {
+        match self {
+            Self::ResourceTypes => RowKind::ResourceType,
+            Self::Resources | Self::Principals => RowKind::Resource,
+            Self::Entitlements => RowKind::Entitlement,
+            Self::Grants => RowKind::Grant,
+        }
+    }
+
+    fn json_name(self) -> &'static str {
+        match self {
+            Self::ResourceTypes => "resourceTypes",
+            Self::Resources | Self::Principals => "resources",
+            Self::Entitlements => "entitlements",
+            Self::Grants => "grants",
+        }
+    }
+
+    fn columns(self) -> &'static [Column] {
+        const NAME: Column = Column::new("Name");
+        const RESOURCE_TYPE: Column = Column::new("Resource type");
+        const RESOURCE: Column = Column::new("Resource");
+        const ENTITLEMENT: Column = Column::new("Entitlement");
+        const ID: Column = Column::id("ID");
+        match self {
+            Self::ResourceTypes => const { &[RESOURCE_TYPE, Column::new("Traits"), ID] },
+            Self::Resources | Self::Principals => {
+                const { &[NAME, RESOURCE_TYPE, Column::new("Parent"), ID] }
+            }
+            Self::Entitlements => {
+                const {
+                    &[
+                        ENTITLEMENT,
+                        RESOURCE,
+                        RESOURCE_TYPE,
+                        Column::new("Slug"),
+                        ID,
+                    ]
+                }
+            }
+            Self::Grants => {
+                const {
+                    &[
+                        Column::new("Principal"),
+                        RESOURCE,
+                        ENTITLEMENT,
+                        Column::whole("Since"),
+                        ID,
+                    ]
+                }
+            }
+        }
+    }
+}
+
+impl List<'_> {
+    /// Calls `each` for every row that is wanted, in the order of the ids.
+    fn for_each(&mut self, mut each: impl FnMut(&mut Self, &Row) -> Result<()>) -> Result<()> {
+        if self.args.listing == Listing::Principals {
+            for principal in self.snapshot.principals(&self.run.id, &self.args.filter)? {
+                if let Some(row) = self.catalog.resource(&principal)? {
+                    each(self, &row)?;
+                }
+            }
+            return Ok(());
+        }
+        let snapshot = self.snapshot;
+        let mut query = snapshot.query(self.args.listing.row_kind(), &self.args.filter)?;
+        for row in query.rows(&self.run.id)? {
+            each(self, &row?)?;
+        }
+        Ok(())
+    }
+
+    fn table(mut self, world: &mut World<'_>) -> Result<()> {
+        let mut table = Table::new(world.out, world.page, self.args.listing.columns());
+        self.for_each(|list, row| Ok(table.push(list.cells(row)?)?))?;
+        Ok(table.finish()?)
+    }
+
+    fn cells(&mut self, row: &Row) -> Result<Vec<String>> {
+        let bare = |id: &ResourceId| id.resource.to_string();
+        Ok(match row.decode()? {
+            Decoded::ResourceType(decoded) => {
+                let traits: Vec<_> = decoded
+                    .traits
+                    .iter()
+                    .map(|kind| trait_name(*kind))
+                    .collect();
+                vec![
+                    decoded.display_name.to_string(),
+                    traits.join(", "),
+                    row.id.clone(),
+                ]
+            }
+            Decoded::Resource(decoded) => {
+                let parent = match &decoded.parent {
+                    Some(parent) => self.catalog.resource_name(parent)?.to_string(),
+                    None => String::new(),
+                };
+                let resource_type = self
+                    .catalog
+                    .type_name(decoded.id.resource_type.as_str())
+                    .to_owned();
+                vec![
+                    decoded.display_name.to_string(),
+                    resource_type,
+                    parent,
+                    bare(&decoded.id),
+                ]
+            }
+            Decoded::Entitlement(decoded) => vec![
+                decoded.display_name.to_string(),
+                self.catalog.resource_name(&decoded.resource)?.to_string(),
+                self.catalog
+                    .type_name(decoded.resource.resource_type.as_str())
+                    .to_owned(),
+                decoded.slug.to_string(),
+                row.id.clone(),
+            ],
+            Decoded::Grant(decoded) => {
+                let Columns::Grant { resource, .. } = &row.columns else {
+                    return Ok(Vec::new());
+                };
+                vec![
+                    self.catalog.resource_name(&decoded.principal)?.to_string(),
+                    self.catalog.resource_name(resource)?.to_string(),
+                    self.catalog
+                        .entitlement_slug(&decoded.entitlement)?
+                        .to_string(),
+                    day(decoded.joined_at),
+                    row.id.clone(),
+                ]
+            }
+        })
+    }
+
+    fn json(mut self, world: &mut World<'_>) -> Result<()> {
+        let mut list = JsonList::new(world.out, self.args.listing.json_name())?;
+        // Grants come in runs of one entitlement, whose JSON and resource's are made once a run.
+        let mut known: Option<KnownEntitlement> = None;
+        let mut json = Vec::new();
+        self.for_each(|this, row| {
+            json.clear();
+            row.push_json(&mut json);
+            match &row.columns {
+                Columns::ResourceType => list.push(&[("resourceType", &json)])?,
+                Columns::Resource { id, .. } => {
+                    let resource_type = this.catalog.type_json(id.resource_type.as_str());
+                    list.push(&[("resource", &json), ("resourceType", resource_type)])?;
+                }
+                Columns::Entitlement { resource } => {
+                    let resource_json = this.catalog.resource_json(resource)?.to_owned();
+                    let resource_type = this.catalog.type_json(resource.resource_type.as_str());
+                    list.push(&[
+                        ("entitlement", &json),
+                        ("resource", &resource_json),
+                        ("resourceType", resource_type),
+                    ])?;
+                }
+                Columns::Grant {
+                    resource,
+                    entitlement,
+                    principal,
+                    ..
+                } => {
+                    let entitlement = match &mut known {
+                        Some(known) if known.id == *entitlement => known,
+                        _ => known.insert(KnownEntitlement {
+                            id: entitlement.clone(),
+                            entitlement: this.catalog.entitlement_json(entitlement.as_str())?,
+                            resource: this.catalog.resource_json(resource)?.to_owned(),
+                            resource_type: this
+                                .catalog
+                                .type_json(resource.resource_type.as_str())
+                                .to_owned(),
+                        }),
+                    };
+                    list.push(&[
+                        ("grant", &json),
+                        ("entitlement", &entitlement.entitlement),
+                        ("resource", &entitlement.resource),
+                        ("resourceType", &entitlement.resource_type),
+                        ("principal", this.catalog.resource_json(principal)?),
+                    ])?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(list.finish()?)
+    }
+}
+
+struct KnownEntitlement {
+    id: EntitlementId,
+    entitlement: Vec<u8>,
+    resource: Vec<u8>,
+    resource_type: Vec<u8>,
+}
+
+fn trait_name(kind: Trait) -> String {
+    match kind {
+        Trait::User => "user".to_owned(),
+        Trait::Group => "group".to_owned(),
+        Trait::Role => "role".to_owned(),
+        Trait::App => "app".to_owned(),
+        Trait::Secret => "secret".to_owned(),
+        Trait::Other(number) => format!("trait {number}"),
+    }
+}

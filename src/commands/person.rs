@@ -1,0 +1,126 @@
+//! What the profile of a user says, in words: our own snapshots' keys first, what other connectors use as far as it
+//! means the same.
+
+use crate::model::{Resource, Status, Timestamp, Value};
+
+/// A user of a snapshot, as people ask about one.
+pub(super) struct Person<'a> {
+    pub resource: &'a Resource,
+}
+
+impl<'a> Person<'a> {
+    /// `None` for what is no user.
+    pub fn of(resource: &'a Resource) -> Option<Self> {
+        resource.user.is_some().then_some(Self { resource })
+    }
+
+    fn user(&self) -> Option<&'a crate::model::UserTrait> {
+        self.resource.user.as_deref()
+    }
+
+    fn text(&self, key: &str) -> Option<&'a str> {
+        self.resource
+            .profile
+            .text(key)
+            .filter(|text| !text.is_empty())
+    }
+
+    pub fn name(&self) -> &'a str {
+        &self.resource.display_name
+    }
+
+    pub fn given_name(&self) -> &'a str {
+        self.text("first_name")
+            .or(self.user().map(|user| &*user.given_name))
+            .unwrap_or_default()
+    }
+
+    pub fn family_name(&self) -> &'a str {
+        self.text("last_name")
+            .or(self.user().map(|user| &*user.family_name))
+            .unwrap_or_default()
+    }
+
+    /// What C1's file import calls the user's id: `user_id` of the profile, else the resource's.
+    pub fn user_id(&self) -> &'a str {
+        self.text("user_id").unwrap_or(&self.resource.id.resource)
+    }
+
+    pub fn email(&self) -> Option<&'a str> {
+        self.user()
+            .and_then(|user| user.primary_email())
+            .or_else(|| self.text("email"))
+    }
+
+    /// Whether `wanted` is one of the person's addresses, whatever its case.
+    pub fn has_email(&self, wanted: &str) -> bool {
+        let wanted = wanted.to_lowercase();
+        let emails = self
+            .user()
+            .into_iter()
+            .flat_map(|user| &user.emails)
+            .map(|email| &*email.address);
+        let login = self.user().map(|user| &*user.login);
+        emails
+            .chain(login)
+            .chain(self.text("email"))
+            .any(|address| address.to_lowercase() == wanted)
+    }
+
+    /// The seat: its word, or none.
+    pub fn seat(&self) -> Option<&'a str> {
+        self.text("organization_role")
+    }
+
+    /// The seat's number.
+    pub fn level(&self) -> Option<i64> {
+        match self.resource.profile.get("organization_level") {
+            Some(Value::Number(level)) => Some(*level as i64),
+            _ => None,
+        }
+    }
+
+    pub fn mfa_enabled(&self) -> Option<bool> {
+        self.user().and_then(|user| user.mfa_enabled)
+    }
+
+    pub fn sso_enabled(&self) -> Option<bool> {
+        self.user().and_then(|user| user.sso_enabled)
+    }
+
+    pub fn last_login(&self) -> Option<Timestamp> {
+        self.user().and_then(|user| user.last_login)
+    }
+
+    pub fn joined_at(&self) -> Option<Timestamp> {
+        self.resource.created_at
+    }
+
+    /// False for a role holder that the organization's list of members does not name.
+    pub fn is_listed(&self) -> bool {
+        self.resource.profile.get("listed_as_member") != Some(&Value::Bool(false))
+    }
+
+    pub fn job(&self) -> Option<&'a str> {
+        self.text("role_at_organization")
+    }
+}
+
+/// What is known of a switch, in words; empty if nothing is.
+pub(super) fn on_off(switch: Option<bool>) -> &'static str {
+    match switch {
+        Some(true) => "on",
+        Some(false) => "off",
+        None => "",
+    }
+}
+
+/// A status in words; empty if it is not known.
+pub(super) fn status_word(status: Option<Status>) -> &'static str {
+    match status {
+        Some(Status::Enabled) => "enabled",
+        Some(Status::Disabled) => "disabled",
+        Some(Status::Deleted) => "deleted",
+        Some(Status::Unspecified) | None => "",
+    }
+}

@@ -1,0 +1,92 @@
+//! Read everything, tell every defect: one line or one JSON object each, with a code that stays the same.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Outcome, World};
+use crate::report::{Format, printable};
+use crate::snapshot::{Finding, ReadOptions, Snapshot};
+
+/// Which files to verify.
+#[derive(Clone, Debug)]
+pub struct VerifyArgs {
+    /// The files.
+    pub paths: Vec<PathBuf>,
+    /// Limits on reading.
+    pub options: ReadOptions,
+    /// In which form to tell.
+    pub format: Format,
+}
+
+/// How a file came out; of several files the worst counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Clean,
+    Defective,
+    Unreadable,
+}
+
+pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let mut worst = Verdict::Clean;
+    for path in &args.paths {
+        let file = path.display().to_string();
+        let mut tell = |finding: &Finding| tell(world.out, args.format, &file, finding);
+        let mut found = 0_u64;
+        let mut written = Ok(());
+        let result = Snapshot::open(path, &args.options).and_then(|snapshot| {
+            snapshot.verify(&mut |finding| {
+                found += 1;
+                if written.is_ok() {
+                    written = tell(&finding);
+                }
+            })
+        });
+        written?;
+        let verdict = match result {
+            Ok(()) if found == 0 => Verdict::Clean,
+            Ok(()) => Verdict::Defective,
+            Err(error) => {
+                tell(&Finding {
+                    code: error.code(),
+                    message: error.predicate(),
+                })?;
+                Verdict::Unreadable
+            }
+        };
+        if verdict == Verdict::Clean && args.format == Format::Console {
+            writeln!(world.out, "{}: ok", printable(&file))?;
+        }
+        worst = worst.max(verdict);
+    }
+    Ok(match worst {
+        Verdict::Clean => Outcome::Done,
+        Verdict::Defective => Outcome::Found,
+        Verdict::Unreadable => Outcome::Unreadable,
+    })
+}
+
+#[derive(Serialize)]
+struct FindingDocument<'a> {
+    file: &'a str,
+    code: &'a str,
+    message: &'a str,
+}
+
+fn tell(out: &mut dyn Write, format: Format, file: &str, finding: &Finding) -> Result<()> {
+    let Finding { code, message } = finding;
+    match format {
+        Format::Console => writeln!(out, "{}: {code}: {}", printable(file), printable(message))?,
+        Format::Json => {
+            let document = FindingDocument {
+                file,
+                code,
+                message,
+            };
+            writeln!(out, "{}", serde_json::to_string(&document)?)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! CSV, for C1's file import and for spreadsheets. RFC 4180: commas, quotes doubled, lines that end in CR LF.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+/// What happens to a cell that a spreadsheet would run as a formula.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formulas {
+    /// It stays as it is: for programs.
+    Keep,
+    /// An apostrophe before it makes it text: for people.
+    Disarm,
+}
+
+/// A CSV file that is being written.
+pub struct Sheet<'w> {
+    writer: csv::Writer<&'w mut dyn Write>,
+    formulas: Formulas,
+}
+
+impl<'w> Sheet<'w> {
+    /// A sheet with these column heads. Before [`Formulas::Disarm`]ed ones stands a byte order mark: without it a
+    /// common spreadsheet takes UTF-8 for something else.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn new(out: &'w mut dyn Write, formulas: Formulas, heads: &[&str]) -> csv::Result<Self> {
+        if formulas == Formulas::Disarm {
+            out.write_all("\u{feff}".as_bytes())?;
+        }
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(out);
+        writer.write_record(heads)?;
+        Ok(Self { writer, formulas })
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn push<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> csv::Result<()> {
+        for cell in cells {
+            let cell = match self.formulas {
+                Formulas::Keep => Cow::Borrowed(cell),
+                Formulas::Disarm => disarmed(cell),
+            };
+            self.writer.write_field(cell.as_bytes())?;
+        }
+        self.writer.write_record(None::<&[u8]>)
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// The cell, with an apostrophe before it if a spreadsheet would take it for a formula.
+fn disarmed(cell: &str) -> Cow<'_, str> {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => Cow::Owned(format!("'{cell}")),
+        false => Cow::Borrowed(cell),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sheet(formulas: Formulas, row: [&str; 2]) -> String {
+        let mut out = Vec::new();
+        let mut sheet = Sheet::new(&mut out, formulas, &["A", "B"]).unwrap();
+        sheet.push(row).unwrap();
+        sheet.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn quotes_commas_and_line_breaks_are_quoted() {
+        assert_eq!(
+            sheet(Formulas::Keep, ["a \"b\", c", "d\ne"]),
+            "A,B\r\n\"a \"\"b\"\", c\",\"d\ne\"\r\n"
+        );
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_run_becomes_text_only_when_disarmed() {
+        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"] {
+            assert!(
+                sheet(Formulas::Disarm, [cell, ""]).contains(&format!("'{cell}")),
+                "{cell}"
+            );
+            assert!(!sheet(Formulas::Keep, [cell, ""]).contains('\''), "{cell}");
+        }
+    }
+}

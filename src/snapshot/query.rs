@@ -1,0 +1,348 @@
+//! Questions to a snapshot: rows of one kind in the order of their ids, rows by id, and counts.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::Statement;
+
+use super::Error;
+use super::digest::RowKind;
+use super::reader::Snapshot;
+use super::rows::{Row, RowColumns, resource_id};
+use crate::model::{ResourceId, SyncId};
+
+impl Snapshot {
+    /// A question for the rows of one kind.
+    ///
+    /// # Errors
+    /// When the table is missing or is not a table.
+    pub fn query(&self, kind: RowKind, filter: &Filter) -> Result<Query<'_>, Error> {
+        let (table, select) = self.select(kind)?;
+        let (conditions, arguments) = filter.conditions(kind);
+        let sql = format!("{select} where sync_id = ?1{conditions} order by external_id");
+        Ok(Query {
+            snapshot: self,
+            kind,
+            table,
+            statement: self.prepare(&sql)?,
+            arguments,
+        })
+    }
+
+    /// The table of a kind, and how to select what a [`Row`] is made of.
+    fn select(&self, kind: RowKind) -> Result<(&'static str, String), Error> {
+        let (table, columns) = match kind {
+            RowKind::ResourceType => ("v1_resource_types", ""),
+            RowKind::Resource => (
+                "v1_resources",
+                ", resource_type_id, parent_resource_type_id, parent_resource_id",
+            ),
+            RowKind::Entitlement => ("v1_entitlements", ", resource_type_id, resource_id"),
+            RowKind::Grant => (
+                "v1_grants",
+                ", resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
+                 principal_resource_id",
+            ),
+        };
+        let known = self.columns(table)?;
+        let expansion = match kind {
+            RowKind::Grant if known.iter().any(|name| name == "expansion") => ", expansion",
+            RowKind::Grant => ", null",
+            _ => "",
+        };
+        Ok((
+            table,
+            format!("select external_id, data{columns}{expansion} from {table}"),
+        ))
+    }
+
+    /// The principals of the grants that fit `filter`, each once, ordered by the bytes of `<type>:<id>`.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn principals(&self, sync: &SyncId, filter: &Filter) -> Result<Vec<ResourceId>, Error> {
+        const TABLE: &str = "v1_grants";
+        self.columns(TABLE)?;
+        let (conditions, arguments) = filter.conditions(RowKind::Grant);
+        let mut statement = self.prepare(&format!(
+            "select distinct principal_resource_type_id, principal_resource_id from {TABLE} \
+             where sync_id = ?1{conditions}"
+        ))?;
+        let arguments = std::iter::once(sync.as_str()).chain(arguments.iter().map(String::as_str));
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(arguments))
+            .map_err(|e| self.sqlite(e))?;
+        let mut principals = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
+            let columns = RowColumns {
+                snapshot: self,
+                table: TABLE,
+                row,
+            };
+            principals.push(resource_id(columns.text(0)?, columns.text(1)?));
+        }
+        principals.sort_unstable();
+        Ok(principals)
+    }
+
+    /// How many rows there are of each resource type, counted. For grants and entitlements it is the type of the
+    /// entitlement's resource.
+    ///
+    /// # Errors
+    /// When a table cannot be read.
+    pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
+        let mut counts = Counts {
+            resource_types: self.count("v1_resource_types", sync)?,
+            ..Counts::default()
+        };
+        for (table, column) in [
+            ("v1_resources", &mut counts.resources),
+            ("v1_entitlements", &mut counts.entitlements),
+            ("v1_grants", &mut counts.grants),
+        ] {
+            self.columns(table)?;
+            let mut statement = self.prepare(&format!(
+                "select resource_type_id, count(*) from {table} where sync_id = ?1 group by resource_type_id"
+            ))?;
+            let mut rows = statement
+                .query([sync.as_str()])
+                .map_err(|e| self.sqlite(e))?;
+            while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
+                let name = RowColumns {
+                    snapshot: self,
+                    table,
+                    row,
+                }
+                .text(0)?
+                .to_owned();
+                column.insert(name, row.get(1).map_err(|e| self.sqlite(e))?);
+            }
+        }
+        Ok(counts)
+    }
+
+    fn count(&self, table: &'static str, sync: &SyncId) -> Result<u64, Error> {
+        self.columns(table)?;
+        self.prepare(&format!("select count(*) from {table} where sync_id = ?1"))?
+            .query_row([sync.as_str()], |row| row.get(0))
+            .map_err(|e| self.sqlite(e))
+    }
+
+    /// A way to find rows of one kind by their id.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn lookup(&self, kind: RowKind, sync: &SyncId) -> Result<Lookup<'_>, Error> {
+        Lookup::new(self, kind, sync)
+    }
+}
+
+/// Which rows are wanted; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this resource type; for entitlements and grants it is the type of the entitlement's resource.
+    pub resource_type: Option<String>,
+    /// Of this resource, `<type>:<id>` or the bare id; for grants the entitlement's resource.
+    pub resource: Option<String>,
+    /// Of this entitlement.
+    pub entitlement: Option<String>,
+    /// Held by this principal.
+    pub principal: Option<ResourceId>,
+}
+
+impl Filter {
+    /// Conditions that begin with "and", with parameters from `?2` on, and the parameters.
+    fn conditions(&self, kind: RowKind) -> (String, Vec<String>) {
+        let mut sql = String::new();
+        let mut arguments = Vec::new();
+        let mut parameter = |value: &str| {
+            arguments.push(value.to_owned());
+            format!("?{}", arguments.len() + 1)
+        };
+        if let Some(wanted) = &self.resource_type {
+            let column = if kind == RowKind::ResourceType {
+                "external_id"
+            } else {
+                "resource_type_id"
+            };
+            sql += &format!(" and {column} = {}", parameter(wanted));
+        }
+        if let (Some(wanted), true) = (&self.resource, kind != RowKind::ResourceType) {
+            let wanted = parameter(wanted);
+            sql += &match kind {
+                RowKind::Resource => {
+                    format!(
+                        " and (external_id = {wanted} or external_id = resource_type_id || ':' || {wanted})"
+                    )
+                }
+                _ => {
+                    format!(
+                        " and (resource_id = {wanted} or resource_type_id || ':' || resource_id = {wanted})"
+                    )
+                }
+            };
+        }
+        if let (Some(wanted), RowKind::Entitlement | RowKind::Grant) = (&self.entitlement, kind) {
+            let column = if kind == RowKind::Grant {
+                "entitlement_id"
+            } else {
+                "external_id"
+            };
+            sql += &format!(" and {column} = {}", parameter(wanted));
+        }
+        if let (Some(wanted), RowKind::Grant) = (&self.principal, kind) {
+            sql += &format!(
+                " and principal_resource_type_id = {} and principal_resource_id = {}",
+                parameter(wanted.resource_type.as_str()),
+                parameter(&wanted.resource)
+            );
+        }
+        (sql, arguments)
+    }
+}
+
+/// Rows of a sync run, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Resource types.
+    pub resource_types: u64,
+    /// Resources, by type.
+    pub resources: BTreeMap<String, u64>,
+    /// Entitlements, by the type of their resource.
+    pub entitlements: BTreeMap<String, u64>,
+    /// Grants, by the type of their entitlement's resource.
+    pub grants: BTreeMap<String, u64>,
+}
+
+/// Finds rows by their id. Keeps the ids in memory, so a file without indexes costs no more than one with them.
+pub struct Lookup<'s> {
+    snapshot: &'s Snapshot,
+    kind: RowKind,
+    table: &'static str,
+    rowids: HashMap<String, i64>,
+    by_rowid: Statement<'s>,
+}
+
+impl<'s> Lookup<'s> {
+    fn new(snapshot: &'s Snapshot, kind: RowKind, sync: &SyncId) -> Result<Self, Error> {
+        let (table, select) = snapshot.select(kind)?;
+        let by_rowid = snapshot.prepare(&format!("{select} where id = ?1"))?;
+        let mut statement = snapshot.prepare(&format!(
+            "select external_id, id from {table} where sync_id = ?1"
+        ))?;
+        let mut rows = statement
+            .query([sync.as_str()])
+            .map_err(|e| snapshot.sqlite(e))?;
+        let mut rowids = HashMap::new();
+        while let Some(row) = rows.next().map_err(|e| snapshot.sqlite(e))? {
+            let id = RowColumns {
+                snapshot,
+                table,
+                row,
+            }
+            .text(0)?
+            .to_owned();
+            rowids.insert(id, row.get(1).map_err(|e| snapshot.sqlite(e))?);
+        }
+        Ok(Self {
+            snapshot,
+            kind,
+            table,
+            rowids,
+            by_rowid,
+        })
+    }
+
+    /// The row under `id`.
+    ///
+    /// # Errors
+    /// When it is there but cannot be read.
+    pub fn get(&mut self, id: &str) -> Result<Option<Row>, Error> {
+        let Some(rowid) = self.rowids.get(id) else {
+            return Ok(None);
+        };
+        let mut rows = self
+            .by_rowid
+            .query([rowid])
+            .map_err(|e| self.snapshot.sqlite(e))?;
+        match rows.next().map_err(|e| self.snapshot.sqlite(e))? {
+            Some(row) => RowColumns {
+                snapshot: self.snapshot,
+                table: self.table,
+                row,
+            }
+            .row(self.kind)
+            .map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A prepared question for rows, to be asked with [`Query::rows`].
+pub struct Query<'s> {
+    snapshot: &'s Snapshot,
+    kind: RowKind,
+    table: &'static str,
+    statement: Statement<'s>,
+    arguments: Vec<String>,
+}
+
+impl Query<'_> {
+    /// The rows of one sync run, ordered by the bytes of their id.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn rows(&mut self, sync: &SyncId) -> Result<Rows<'_>, Error> {
+        let snapshot = self.snapshot;
+        let arguments =
+            std::iter::once(sync.as_str()).chain(self.arguments.iter().map(String::as_str));
+        let rows = self
+            .statement
+            .query(rusqlite::params_from_iter(arguments))
+            .map_err(|e| snapshot.sqlite(e))?;
+        Ok(Rows {
+            snapshot,
+            kind: self.kind,
+            table: self.table,
+            rows,
+            last: None,
+        })
+    }
+}
+
+/// Rows, one at a time; memory does not grow with their number.
+pub struct Rows<'q> {
+    snapshot: &'q Snapshot,
+    kind: RowKind,
+    table: &'static str,
+    rows: rusqlite::Rows<'q>,
+    last: Option<String>,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.rows.next() {
+            Ok(Some(row)) => {
+                let columns = RowColumns {
+                    snapshot: self.snapshot,
+                    table: self.table,
+                    row,
+                };
+                let row = match columns.row(self.kind) {
+                    Ok(row) => row,
+                    Err(error) => return Some(Err(error)),
+                };
+                // An index that lies about the order would make two walks miss each other.
+                if self.last.as_ref().is_some_and(|last| *last >= row.id) {
+                    let problem = "it comes twice or out of order".to_owned();
+                    return Some(Err(self.snapshot.row_damage(self.table, &row.id, problem)));
+                }
+                self.last = Some(row.id.clone());
+                Some(Ok(row))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(self.snapshot.sqlite(error))),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! One row: its columns, checked for their type as they are taken, and its blob, as model or as JSON.
+
+use std::borrow::Cow;
+
+use rusqlite::types::ValueRef;
+
+use super::digest::{Digester, RowKind};
+use super::json::write_json;
+use super::reader::Snapshot;
+use super::{Damage, Error, decode, encode, wire};
+use crate::model::{
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
+    Timestamp,
+};
+
+/// One row of the four tables of content.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The table's name.
+    pub table: &'static str,
+    /// Which of the four.
+    pub kind: RowKind,
+    /// The column `external_id`.
+    pub id: String,
+    /// The columns that say what it belongs to.
+    pub columns: Columns,
+    /// Its message.
+    pub data: Vec<u8>,
+}
+
+/// What a row's columns say besides its id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Columns {
+    /// Nothing more.
+    ResourceType,
+    /// Of a resource.
+    Resource {
+        /// Type and bare id.
+        id: ResourceId,
+        /// What it is part of.
+        parent: Option<ResourceId>,
+    },
+    /// Of an entitlement.
+    Entitlement {
+        /// What it is granted on.
+        resource: ResourceId,
+    },
+    /// Of a grant.
+    Grant {
+        /// What the entitlement is on.
+        resource: ResourceId,
+        /// What is held.
+        entitlement: EntitlementId,
+        /// Who holds it.
+        principal: ResourceId,
+        /// A serialized `GrantExpandable`, if the grant is one.
+        expansion: Option<Vec<u8>>,
+    },
+}
+
+/// A row in the words of the model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decoded {
+    /// Of `v1_resource_types`.
+    ResourceType(ResourceType),
+    /// Of `v1_resources`.
+    Resource(Box<Resource>),
+    /// Of `v1_entitlements`.
+    Entitlement(Entitlement),
+    /// Of `v1_grants`.
+    Grant(Grant),
+}
+
+/// A blob that is no message of its table's kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadBlob(String);
+
+impl std::fmt::Display for BadBlob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "its blob is no message: {}", self.0)
+    }
+}
+
+impl std::error::Error for BadBlob {}
+
+impl Row {
+    /// The row in the words of the model.
+    ///
+    /// # Errors
+    /// When its blob is no message.
+    pub fn decode(&self) -> Result<Decoded, BadBlob> {
+        let id = self.id.as_str();
+        match &self.columns {
+            Columns::ResourceType => decode::resource_type(ResourceTypeId::new(id), &self.data)
+                .map(Decoded::ResourceType),
+            Columns::Resource { id, parent } => {
+                decode::resource(id.clone(), parent.clone(), &self.data)
+                    .map(|resource| Decoded::Resource(Box::new(resource)))
+            }
+            Columns::Entitlement { resource } => {
+                decode::entitlement(EntitlementId::new(id), resource.clone(), &self.data)
+                    .map(Decoded::Entitlement)
+            }
+            Columns::Grant {
+                entitlement,
+                principal,
+                ..
+            } => decode::grant(id, entitlement.clone(), principal.clone(), &self.data)
+                .map(Decoded::Grant),
+        }
+        .map_err(|error| BadBlob(error.to_string()))
+    }
+
+    /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that a blob leaves out are taken
+    /// from the columns, as the SDK does. A blob that is no message is `null`.
+    pub fn push_json(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        let message = self.with_references();
+        if write_json(self.kind.descriptor(), &message, out).is_err() {
+            out.truncate(start);
+            out.extend_from_slice(b"null");
+        }
+    }
+
+    /// The message, with id, entitlement and principal of a "slim" grant put back.
+    fn with_references(&self) -> Cow<'_, [u8]> {
+        let Columns::Grant {
+            resource,
+            entitlement,
+            principal,
+            ..
+        } = &self.columns
+        else {
+            return Cow::Borrowed(&self.data);
+        };
+        let has = |number| wire::has_field(&self.data, number);
+        if has(1) && has(2) && has(3) {
+            return Cow::Borrowed(&self.data);
+        }
+        let missing = encode::grant_references(
+            (!has(1)).then_some((entitlement, resource)),
+            (!has(2)).then_some(principal),
+            (!has(3)).then_some(&self.id),
+        );
+        Cow::Owned([missing.as_slice(), &self.data].concat())
+    }
+
+    pub(super) fn digest(&self, digester: &mut Digester) {
+        let id = self.id.as_bytes();
+        match &self.columns {
+            Columns::ResourceType => digester.row(self.kind, &[id], &self.data),
+            Columns::Resource { parent, .. } => {
+                let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
+                digester.row(self.kind, &[id, parent.as_bytes()], &self.data);
+            }
+            Columns::Entitlement { resource } => {
+                digester.row(
+                    self.kind,
+                    &[id, resource.to_string().as_bytes()],
+                    &self.data,
+                );
+            }
+            Columns::Grant {
+                entitlement,
+                principal,
+                expansion,
+                ..
+            } => {
+                let principal = principal.to_string();
+                let expansion = expansion.as_deref().unwrap_or_default();
+                let parts = [
+                    id,
+                    entitlement.as_str().as_bytes(),
+                    principal.as_bytes(),
+                    expansion,
+                ];
+                digester.row(self.kind, &parts, &self.data);
+            }
+        }
+    }
+}
+
+/// The columns of one row, checked for their type as they are taken.
+pub(super) struct RowColumns<'r> {
+    pub snapshot: &'r Snapshot,
+    pub table: &'static str,
+    pub row: &'r rusqlite::Row<'r>,
+}
+
+impl<'r> RowColumns<'r> {
+    pub fn row(&self, kind: RowKind) -> Result<Row, Error> {
+        let id = self.text(0)?.to_owned();
+        let columns = match kind {
+            RowKind::ResourceType => Columns::ResourceType,
+            RowKind::Resource => {
+                let resource_type = self.text(2)?;
+                let bare = id
+                    .strip_prefix(resource_type)
+                    .and_then(|rest| rest.strip_prefix(':'))
+                    .unwrap_or(&id);
+                let parent = match (self.optional_text(3)?, self.optional_text(4)?) {
+                    (Some(parent_type), Some(parent)) => Some(resource_id(parent_type, parent)),
+                    _ => None,
+                };
+                Columns::Resource {
+                    id: resource_id(resource_type, bare),
+                    parent,
+                }
+            }
+            RowKind::Entitlement => Columns::Entitlement {
+                resource: resource_id(self.text(2)?, self.text(3)?),
+            },
+            RowKind::Grant => Columns::Grant {
+                resource: resource_id(self.text(2)?, self.text(3)?),
+                entitlement: EntitlementId::new(self.text(4)?),
+                principal: resource_id(self.text(5)?, self.text(6)?),
+                expansion: match self.value(7)? {
+                    ValueRef::Null => None,
+                    _ => Some(self.blob(7)?.to_owned()),
+                },
+            },
+        };
+        let data = self.blob(1)?.to_owned();
+        Ok(Row {
+            table: self.table,
+            kind,
+            id,
+            columns,
+            data,
+        })
+    }
+
+    pub fn value(&self, at: usize) -> Result<ValueRef<'r>, Error> {
+        self.row.get_ref(at).map_err(|e| self.snapshot.sqlite(e))
+    }
+
+    pub fn text(&self, at: usize) -> Result<&'r str, Error> {
+        match self.value(at)? {
+            ValueRef::Text(text) => std::str::from_utf8(text)
+                .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
+            _ => Err(self.wrong(at, "holds something else than text")),
+        }
+    }
+
+    pub fn optional_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
+        match self.value(at)? {
+            ValueRef::Null => Ok(None),
+            _ => self.text(at).map(Some),
+        }
+    }
+
+    pub fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
+        match self.value(at)? {
+            ValueRef::Blob(bytes) => Ok(bytes),
+            _ => Err(self.wrong(at, "holds something else than a blob")),
+        }
+    }
+
+    pub fn time(&self, at: usize, column: &'static str) -> Result<Timestamp, Error> {
+        let text = match self.value(at)? {
+            ValueRef::Text(text) => String::from_utf8_lossy(text),
+            ValueRef::Integer(number) => number.to_string().into(),
+            ValueRef::Real(number) => number.to_string().into(),
+            ValueRef::Blob(_) | ValueRef::Null => "".into(),
+        };
+        Timestamp::parse_sqlite(&text)
+            .map_err(|source| Error::damaged(&self.snapshot.path, Damage::Time { column, source }))
+    }
+
+    fn wrong(&self, at: usize, what: &str) -> Error {
+        let column = self.row.as_ref().column_name(at).unwrap_or("?").to_owned();
+        let id = match self.row.get_ref(0) {
+            Ok(ValueRef::Text(id)) => String::from_utf8_lossy(id).into_owned(),
+            _ => String::new(),
+        };
+        self.snapshot
+            .row_damage(self.table, &id, format!("column `{column}` {what}"))
+    }
+}
+
+pub(super) fn resource_id(resource_type: &str, resource: &str) -> ResourceId {
+    ResourceId::new(&ResourceTypeId::new(resource_type), Text::from(resource))
+}

@@ -1,0 +1,568 @@
+//! Reads everything in a snapshot and tells every defect, each under a code that stays the same.
+//!
+//! Whether a file can be read at all is decided by [`Snapshot::open`]; what is found here is what a reader would
+//! show wrongly, or stumble over later.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use prost::Message;
+use svix_ksuid::Ksuid;
+
+use super::digest::{Digester, RowKind};
+use super::query::{Counts, Filter};
+use super::reader::Snapshot;
+use super::rows::{Columns, Row};
+use super::validate::{Flaw, validate};
+use super::{Damage, Error, proto, schema};
+use crate::model::{ResourceId, SyncRun};
+
+/// One defect of a readable file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of defect; these texts never change.
+    pub code: &'static str,
+    /// What is wrong where, in words.
+    pub message: String,
+}
+
+impl Error {
+    /// The code of a file that cannot be read; these texts never change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } | Self::Building(_) => "unreadable",
+            Self::NotC1z { .. } => "not-c1z",
+            Self::Version3 { .. } => "format-v3",
+            Self::TooLarge { .. } => "too-large",
+            Self::NoFinishedSync { .. } | Self::NoSuchSync { .. } => "no-finished-sync",
+            Self::Damaged { damage, .. } => match damage {
+                Damage::Empty => "empty",
+                Damage::Truncated => "truncated",
+                Damage::Checksum => "checksum",
+                Damage::TrailingBytes => "trailing-bytes",
+                Damage::Window => "window",
+                Damage::Zstd(_) => "zstd",
+                Damage::Sqlite(_) => "sqlite",
+                Damage::Schema(_) => "schema",
+                Damage::Time { .. } => "time-text",
+                Damage::Row { .. } => "row",
+            },
+        }
+    }
+}
+
+impl Snapshot {
+    /// Tells `found` of every defect. Holds the ids of resources and entitlements of one sync run in memory, and
+    /// nothing that grows with the grants.
+    ///
+    /// # Errors
+    /// When so little is sound that looking on is pointless.
+    pub fn verify(&self, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
+        let mut verifier = Verifier {
+            snapshot: self,
+            found,
+        };
+        verifier.integrity()?;
+        verifier.schema()?;
+        verifier.times()?;
+        let runs = match self.sync_runs() {
+            Ok(runs) => runs,
+            // Already told, as the time text it is.
+            Err(Error::Damaged {
+                damage: Damage::Time { .. },
+                ..
+            }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        verifier.sync_runs(&runs);
+        verifier.orphans()?;
+        for run in &runs {
+            verifier.rows(run)?;
+        }
+        Ok(())
+    }
+}
+
+struct Verifier<'a> {
+    snapshot: &'a Snapshot,
+    found: &'a mut dyn FnMut(Finding),
+}
+
+/// The tables that hold rows of a sync run.
+const ROW_TABLES: [&str; 6] = [
+    "v1_resource_types",
+    "v1_resources",
+    "v1_entitlements",
+    "v1_grants",
+    "v1_assets",
+    "v1_connector_sessions",
+];
+
+impl Verifier<'_> {
+    fn tell(&mut self, code: &'static str, message: impl Into<String>) {
+        (self.found)(Finding {
+            code,
+            message: message.into(),
+        });
+    }
+
+    /// What SQLite itself finds wrong: pages, and indexes that do not fit their table.
+    fn integrity(&mut self) -> Result<(), Error> {
+        for problem in self.texts("pragma integrity_check(100)")? {
+            if problem != "ok" {
+                self.tell("sqlite-integrity", problem.replace('\n', " "));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tables, columns and indexes, by their names. What came after SDK v0.7.27 may be missing.
+    fn schema(&mut self) -> Result<(), Error> {
+        for table in &schema::TABLES {
+            let columns: HashMap<String, String> = self.pairs(&format!(
+                "select name, lower(type) from pragma_table_info('{}')",
+                table.name
+            ))?;
+            if columns.is_empty() {
+                self.tell(
+                    "missing-table",
+                    format!("table `{}` is missing", table.name),
+                );
+                continue;
+            }
+            for column in table.columns {
+                let wanted = column.declared_type();
+                match columns.get(column.name) {
+                    None if column.since == schema::Since::Later => {}
+                    None => {
+                        self.tell(
+                            "missing-column",
+                            format!("`{}.{}` is missing", table.name, column.name),
+                        );
+                    }
+                    Some(declared) if declared != wanted => self.tell(
+                        "column-type",
+                        format!(
+                            "`{}.{}` is declared {declared}, not {wanted}",
+                            table.name, column.name
+                        ),
+                    ),
+                    Some(_) => {}
+                }
+            }
+        }
+        for view in
+            self.texts("select name from sqlite_schema where type in ('view', 'trigger')")?
+        {
+            self.tell(
+                "foreign-object",
+                format!("it holds a view or trigger, `{view}`"),
+            );
+        }
+        for index in &schema::INDEXES {
+            self.index(index)?;
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, index: &schema::Index) -> Result<(), Error> {
+        let columns = self
+            .texts(&format!(
+                "select name from pragma_index_info('{}')",
+                index.name
+            ))?
+            .join(", ");
+        if columns.is_empty() {
+            if index.since == schema::Since::Always {
+                self.tell(
+                    "missing-index",
+                    format!("index `{}` is missing", index.name),
+                );
+            }
+            return Ok(());
+        }
+        let unique = self.texts(&format!(
+            "select \"unique\" || '' from pragma_index_list('{}') where name = '{}'",
+            index.table, index.name
+        ))?;
+        let is_unique = unique == ["1"];
+        if columns != index.columns || is_unique != index.unique {
+            let kind = |unique| if unique { "unique" } else { "not unique" };
+            self.tell(
+                "index",
+                format!(
+                    "index `{}` is on ({columns}), {}; it must be on ({}), {}, or the SDK cannot append to the file",
+                    index.name,
+                    kind(is_unique),
+                    index.columns,
+                    kind(index.unique)
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// Times that no reader can parse.
+    fn times(&mut self) -> Result<(), Error> {
+        // As the format has them; RFC 3339 is read too, but orders wrongly beside it.
+        const TIME: &str =
+            "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]*";
+        for (table, column) in [
+            ("v1_sync_runs", "started_at"),
+            ("v1_sync_runs", "ended_at"),
+            ("v1_resource_types", "discovered_at"),
+            ("v1_resources", "discovered_at"),
+            ("v1_entitlements", "discovered_at"),
+            ("v1_grants", "discovered_at"),
+            ("v1_assets", "discovered_at"),
+        ] {
+            if !self.snapshot.has_table(table)? {
+                continue;
+            }
+            let bad = self.texts(&format!(
+                "select count(*) || ' times in `{table}.{column}` are not of the form YYYY-MM-DD HH:MM:SS, such as `' \
+                 || substr(cast({column} as text), 1, 40) || '`' from {table} where {column} is not null \
+                 and (typeof({column}) <> 'text' or {column} not glob '{TIME}') having count(*) > 0"
+            ))?;
+            bad.into_iter()
+                .for_each(|message| self.tell("time-text", message));
+        }
+        Ok(())
+    }
+
+    fn sync_runs(&mut self, runs: &[SyncRun]) {
+        if !runs.iter().any(|run| run.ended_at.is_some()) {
+            self.tell(
+                "no-finished-sync",
+                "no sync run in it is finished, so readers show nothing or too much",
+            );
+        }
+        for run in runs {
+            let id = run.id.as_str();
+            if id.len() != 27 || id.parse::<Ksuid>().is_err() {
+                self.tell(
+                    "sync-id",
+                    format!(
+                        "sync run `{}` has an id that is no KSUID",
+                        id.escape_debug()
+                    ),
+                );
+            }
+            match run.ended_at {
+                None => self.tell(
+                    "unfinished-sync",
+                    format!("sync run `{id}` began and never ended"),
+                ),
+                Some(ended_at) if ended_at < run.started_at => {
+                    self.tell(
+                        "sync-times",
+                        format!("sync run `{id}` ended before it began"),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Rows that belong to no sync run: no reader ever shows them.
+    fn orphans(&mut self) -> Result<(), Error> {
+        for table in ROW_TABLES {
+            if !self.snapshot.has_table(table)? {
+                continue;
+            }
+            for message in self.texts(&format!(
+                "select count(*) || ' rows of `{table}` belong to no sync run' from {table} \
+                 where sync_id not in (select sync_id from v1_sync_runs) having count(*) > 0"
+            ))? {
+                self.tell("orphan-rows", message);
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, run: &SyncRun) -> Result<(), Error> {
+        let snapshot = self.snapshot;
+        let mut known = Known::default();
+        let mut counts = Counts::default();
+        let mut digester = Digester::new();
+        for kind in RowKind::ALL {
+            for row in snapshot.query(kind, &Filter::default())?.rows(&run.id)? {
+                let row = match row {
+                    Ok(row) => row,
+                    Err(
+                        error @ Error::Damaged {
+                            damage: Damage::Row { .. },
+                            ..
+                        },
+                    ) => {
+                        self.tell("row", error.to_string());
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                };
+                self.row(&row, &mut known);
+                counts.add(&row);
+                row.digest(&mut digester);
+            }
+        }
+        self.duplicate_grants(run)?;
+        if let Some(problem) = snapshot
+            .stats_column(&run.id)?
+            .and_then(|stats| counts.differs_from(&stats))
+        {
+            self.tell(
+                "stats",
+                format!(
+                    "sync run `{}`: its stats column is wrong: {problem}",
+                    run.id
+                ),
+            );
+        }
+        if let Some(evidence) = snapshot.evidence(&run.id)? {
+            let digest = digester.finish().to_string();
+            if evidence.content_digest.as_deref() != Some(digest.as_str()) {
+                self.tell(
+                    "evidence-digest",
+                    format!(
+                        "the evidence's content digest is not that of the rows, which is {digest}"
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row, known: &mut Known) {
+        let name = || format!("`{}` in `{}`", row.id.escape_debug(), row.table);
+        match validate(row.kind.descriptor(), &row.data) {
+            Ok(()) => {}
+            Err(Flaw::Malformed) => {
+                return self.tell("blob", format!("{}: its blob is no message", name()));
+            }
+            Err(Flaw::Utf8) => self.tell(
+                "utf-8",
+                format!("{}: its blob holds text that is not UTF-8", name()),
+            ),
+            Err(Flaw::Number) => {
+                self.tell(
+                    "number",
+                    format!(
+                        "{}: its blob holds a number that JSON has no form for",
+                        name()
+                    ),
+                );
+            }
+            Err(Flaw::Time) => {
+                self.tell(
+                    "time",
+                    format!(
+                        "{}: its blob holds a time outside the years 1 to 9999",
+                        name()
+                    ),
+                );
+            }
+        }
+        for mismatch in mismatches(row) {
+            self.tell("column", format!("{}: {mismatch}", name()));
+        }
+        match &row.columns {
+            Columns::ResourceType => {
+                known.types.insert(row.id.clone());
+            }
+            Columns::Resource { id, .. } => {
+                if !known.types.contains(id.resource_type.as_str()) {
+                    self.tell(
+                        "dangling-type",
+                        format!("{}: its resource type is missing", name()),
+                    );
+                }
+                known.resources.insert(row.id.clone());
+            }
+            Columns::Entitlement { resource } => {
+                if !known.resources.contains(&resource.to_string()) {
+                    self.tell(
+                        "dangling-resource",
+                        format!("{}: its resource `{resource}` is missing", name()),
+                    );
+                }
+                known.entitlements.insert(row.id.clone());
+            }
+            Columns::Grant {
+                entitlement,
+                principal,
+                ..
+            } => {
+                if !known.entitlements.contains(entitlement.as_str()) {
+                    let message = format!("{}: its entitlement `{entitlement}` is missing", name());
+                    self.tell("dangling-entitlement", message);
+                }
+                if !known.resources.contains(&principal.to_string()) {
+                    let message = format!("{}: its principal `{principal}` is missing", name());
+                    self.tell("dangling-principal", message);
+                }
+            }
+        }
+    }
+
+    /// Two grants for one fact: v1 readers show both, a conversion keeps one.
+    fn duplicate_grants(&mut self, run: &SyncRun) -> Result<(), Error> {
+        for message in self.texts(&format!(
+            "select '`' || entitlement_id || '` is granted ' || count(*) || ' times to `' \
+             || principal_resource_type_id || ':' || principal_resource_id || '`' from v1_grants \
+             where sync_id = '{}' group by entitlement_id, principal_resource_type_id, principal_resource_id \
+             having count(*) > 1",
+            run.id.as_str().replace('\'', "''")
+        ))? {
+            self.tell("duplicate-grant", message);
+        }
+        Ok(())
+    }
+
+    fn texts(&self, sql: &str) -> Result<Vec<String>, Error> {
+        let mut statement = self.snapshot.prepare(sql)?;
+        let texts = statement
+            .query_map([], |row| row.get(0))
+            .map_err(|e| self.snapshot.sqlite(e))?;
+        texts
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.snapshot.sqlite(e))
+    }
+
+    fn pairs(&self, sql: &str) -> Result<HashMap<String, String>, Error> {
+        let mut statement = self.snapshot.prepare(sql)?;
+        let pairs = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(|e| self.snapshot.sqlite(e))?;
+        pairs
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.snapshot.sqlite(e))
+    }
+}
+
+/// Ids that references may name.
+#[derive(Default)]
+struct Known {
+    types: HashSet<String>,
+    resources: HashSet<String>,
+    entitlements: HashSet<String>,
+}
+
+/// Where a row's blob says something else than its columns. Blobs may leave references out; then there is nothing
+/// to compare.
+fn mismatches(row: &Row) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut compare = |what: &str, in_blob: &str, in_column: &str| {
+        if in_blob != in_column {
+            let (blob, column) = (in_blob.escape_debug(), in_column.escape_debug());
+            found.push(format!(
+                "{what} is `{blob}` in the blob and `{column}` in the columns"
+            ));
+        }
+    };
+    let text = |id: Option<proto::ResourceId>| {
+        id.map(|id| format!("{}:{}", id.resource_type, id.resource))
+            .unwrap_or_default()
+    };
+    match &row.columns {
+        Columns::ResourceType => {
+            if let Ok(message) = proto::ResourceType::decode(row.data.as_slice()) {
+                compare("its id", &message.id, &row.id);
+            }
+        }
+        Columns::Resource { id, parent } => {
+            if let Ok(message) = proto::Resource::decode(row.data.as_slice()) {
+                let resource_type = message
+                    .id
+                    .as_ref()
+                    .map(|id| id.resource_type.clone())
+                    .unwrap_or_default();
+                compare("its type", &resource_type, id.resource_type.as_str());
+                compare("its id", &text(message.id), &row.id);
+                let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
+                compare("its parent", &text(message.parent_resource_id), &parent);
+            }
+        }
+        Columns::Entitlement { resource } => {
+            if let Ok(message) = proto::Entitlement::decode(row.data.as_slice()) {
+                compare("its id", &message.id, &row.id);
+                let in_blob = message.resource.and_then(|resource| resource.id);
+                if in_blob.is_some() {
+                    compare("its resource", &text(in_blob), &resource.to_string());
+                }
+            }
+        }
+        Columns::Grant {
+            resource,
+            entitlement,
+            principal,
+            ..
+        } => {
+            if let Ok(message) = proto::Grant::decode(row.data.as_slice()) {
+                compare("its id", &message.id, &row.id);
+                if let Some(in_blob) = message.entitlement {
+                    compare("its entitlement", &in_blob.id, entitlement.as_str());
+                    if let Some(id) = in_blob.resource.and_then(|resource| resource.id) {
+                        compare(
+                            "its entitlement's resource",
+                            &text(Some(id)),
+                            &resource.to_string(),
+                        );
+                    }
+                }
+                if let Some(id) = message.principal.and_then(|principal| principal.id) {
+                    compare("its principal", &text(Some(id)), &principal.to_string());
+                }
+            }
+        }
+    }
+    found
+}
+
+impl Counts {
+    fn add(&mut self, row: &Row) {
+        let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
+            .get_mut(of.resource_type.as_str())
+        {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(of.resource_type.to_string(), 1);
+            }
+        };
+        match &row.columns {
+            Columns::ResourceType => self.resource_types += 1,
+            Columns::Resource { id, .. } => one(&mut self.resources, id),
+            Columns::Entitlement { resource } => one(&mut self.entitlements, resource),
+            Columns::Grant { resource, .. } => one(&mut self.grants, resource),
+        }
+    }
+
+    /// What a `stats` column says that the rows do not, in words.
+    pub fn differs_from(&self, stats: &str) -> Option<String> {
+        let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
+            return Some("it is no JSON".to_owned());
+        };
+        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+        let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
+            let stated = stated.as_u64().unwrap_or_default();
+            (stated != counted).then(|| format!("`{name}` is {stated}, counted are {counted}"))
+        };
+        let mut found = Vec::new();
+        for (name, total, by_type) in [
+            ("resources", sum(&self.resources), &self.resources),
+            ("entitlements", sum(&self.entitlements), &self.entitlements),
+            ("grants", sum(&self.grants), &self.grants),
+        ] {
+            found.extend(compare(name, &stats[name], total));
+            let stated = &stats[format!("{name}_by_resource_type")];
+            for (resource_type, counted) in by_type {
+                let name = format!("{name} of type {resource_type}");
+                found.extend(compare(&name, &stated[resource_type], *counted));
+            }
+        }
+        found.extend(compare(
+            "resource_types",
+            &stats["resource_types"],
+            self.resource_types,
+        ));
+        (!found.is_empty()).then(|| found.join("; "))
+    }
+}

@@ -185,9 +185,11 @@ impl Snapshot {
     /// When a row cannot be read.
     pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
         let mut digester = Digester::new();
+        let mut record = Vec::new();
         for kind in RowKind::ALL {
             for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                row?.digest(&mut digester);
+                row?.record(&mut record);
+                digester.record(&record);
             }
         }
         Ok(digester.finish())

@@ -284,6 +284,7 @@ impl Verifier<'_> {
         let mut known = Known::default();
         let mut counts = Counts::default();
         let mut digester = Digester::new();
+        let mut record = Vec::new();
         for kind in RowKind::ALL {
             for row in snapshot.query(kind, &Filter::default())?.rows(&run.id)? {
                 let row = match row {
@@ -301,7 +302,8 @@ impl Verifier<'_> {
                 };
                 self.row(&row, &mut known);
                 counts.add(&row);
-                row.digest(&mut digester);
+                row.record(&mut record);
+                digester.record(&record);
             }
         }
         self.duplicate_grants(run)?;

@@ -4,7 +4,7 @@
 //! Fields come by number, map entries by key, the contents of an Any by the same rules, zero values not at all.
 //! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint, key_len};
 
 use super::messages::{self, Descriptor, Form, Kind, Label};
 use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
@@ -99,7 +99,16 @@ impl Canonical<'_> {
             (Kind::Embedded(inner, identity), Label::Repeated) => same
                 .iter()
                 .try_for_each(|raw| self.identity(number, inner, identity, bytes(raw)?)),
-            (Kind::Message(inner), _) => self.nested(number, inner, &merged(same)?, keys),
+            (Kind::Message(inner), _) => {
+                let start = self.out.len();
+                self.nested(number, inner, &merged(same)?, keys)?;
+                // A profile of which nothing lasts says as much as none.
+                let is_empty = self.out.len() - start == key_len(number) + 1;
+                if keys == Keys::Lasting && is_empty {
+                    self.out.truncate(start);
+                }
+                Ok(())
+            }
             (Kind::Embedded(inner, identity), _) => {
                 self.identity(number, inner, identity, &merged(same)?)
             }

@@ -3,5 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod compat;
+mod roundtrip;
 mod support;
 mod sync;
+mod tidy;

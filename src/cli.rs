@@ -16,7 +16,7 @@ use crate::commands::{
 use crate::crawl::{AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PlainHttp};
 use crate::demo::Week;
 use crate::diff::FieldFilter;
-use crate::model::ChangeKind;
+use crate::model::{ChangeKind, parse_duration};
 use crate::report::Format;
 use crate::report::diff::{Detail, DiffFormat};
 use crate::report::sheet::Formulas;
@@ -143,7 +143,7 @@ struct StatsOptions {
     evidence: bool,
     /// Exit 1 if the newest finished sync run is older, such as 26h or 2d
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
-    max_age: Option<u64>,
+    max_age: Option<Duration>,
 }
 
 #[derive(Args)]
@@ -547,7 +547,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
             } else {
                 StatsScope::Overview
             },
-            max_age_seconds: options.max_age,
+            max_age: options.max_age,
         }),
         Sub::ResourceTypes(options) => list(Listing::ResourceTypes, options),
         Sub::Resources(options) => list(Listing::Resources, options),
@@ -705,13 +705,10 @@ fn manual() -> Vec<u8> {
     page
 }
 
-/// A length of time, in seconds.
-fn parse_age(text: &str) -> Result<u64, String> {
-    let age: Result<jiff::SignedDuration, _> = text.parse();
-    match age.map(|age| u64::try_from(age.as_secs())) {
-        Ok(Ok(seconds)) => Ok(seconds),
-        _ => Err("expected a length of time, such as 26h, 90m or 2d".to_owned()),
-    }
+/// A length of time.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .ok_or_else(|| "expected a length of time, such as 26h, 90m or 2d".to_owned())
 }
 
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.

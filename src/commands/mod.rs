@@ -4,10 +4,13 @@ mod access;
 mod diff;
 mod export;
 mod failure;
+mod guard;
 mod input;
 mod list;
+mod lock;
 mod stats;
 mod sync;
+mod target;
 mod verify;
 
 use std::io::Write;
@@ -22,16 +25,18 @@ pub use access::AccessArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable};
 pub use failure::{ExitCode, Failure, is_closed_pipe};
+pub use guard::{GuardSettings, Replace};
 pub use input::Input;
 pub use list::{ListArgs, Listing};
 pub use stats::{StatsArgs, StatsScope};
-pub use sync::{Output, Source, SyncArgs};
+pub use sync::{CrawlSettings, FileOutput, Output, Pruning, Rejected, Source, SyncArgs};
+pub use target::{Template, TemplateError};
 pub use verify::VerifyArgs;
 
 /// What was asked for, with every setting resolved.
 pub enum Command {
     /// Crawl, and write a snapshot.
-    Sync(SyncArgs),
+    Sync(Box<SyncArgs>),
     /// What is in a file.
     Stats(StatsArgs),
     /// Rows of one kind.

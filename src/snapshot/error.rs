@@ -195,7 +195,7 @@ impl Error {
         move |source| Self::Io {
             action,
             path: path.clone(),
-            source,
+            source: bare(source),
         }
     }
 
@@ -253,6 +253,17 @@ impl Error {
                 format!("holds no finished sync run `{}`", id.escape_debug())
             }
         }
+    }
+}
+
+/// The operating system's own error, without the random name of a temporary file that the tempfile crate adds.
+fn bare(error: io::Error) -> io::Error {
+    let inner = error
+        .get_ref()
+        .and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
     }
 }
 

@@ -369,11 +369,11 @@ struct SyncOptions {
     )]
     demo: Option<DemoWeek>,
     // What the official connector takes to run as a service. Set in the environment, these are ignored.
-    #[arg(long, hide = true, num_args = 0..=1, value_parser = not_supported)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
     client_id: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, value_parser = not_supported)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
     client_secret: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, value_parser = not_supported)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
     host_id: Option<String>,
 }
 

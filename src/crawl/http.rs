@@ -87,7 +87,7 @@ impl Http {
         self.try_get(path).map_err(|problem| Error {
             reading,
             path: self.key.scrub(path),
-            problem: self.scrubbed(problem),
+            problem,
         })
     }
 
@@ -107,11 +107,11 @@ impl Http {
                 let location = text_header(&response, header::LOCATION);
                 Err(Problem::Redirect {
                     status,
-                    location: location.map(|to| one_line(&to)),
+                    location: location.map(|to| self.one_line(&to)),
                 })
             }
             _ => {
-                let (code, detail) = refusal(response);
+                let (code, detail) = self.refusal(response);
                 Err(Problem::Status {
                     status,
                     code,
@@ -134,7 +134,7 @@ impl Http {
         });
         if !is_json {
             return Err(Problem::NotJson {
-                content_type: content_type.map(|kind| one_line(&kind)),
+                content_type: content_type.map(|kind| self.one_line(&kind)),
             });
         }
         // ureq caps its own JSON reading at 10 MiB; a page of roles may have hundreds.
@@ -147,7 +147,7 @@ impl Http {
             match error.classify() {
                 serde_json::error::Category::Io => self.broken_body(error.into()),
                 serde_json::error::Category::Eof => Problem::Cut,
-                _ => Problem::Shape(one_line(&error.to_string())),
+                _ => Problem::Shape(self.one_line(&error.to_string())),
             }
         })
     }
@@ -167,10 +167,10 @@ impl Http {
             ureq::Error::Timeout(_) | ureq::Error::BodyStalled => Problem::TimedOut,
             ureq::Error::HostNotFound => Problem::UnknownHost(self.origin.clone()),
             ureq::Error::Io(error) => self.io(error),
-            ureq::Error::Rustls(error) => Problem::Tls(one_line(&error.to_string())),
+            ureq::Error::Rustls(error) => Problem::Tls(self.one_line(&error.to_string())),
             ureq::Error::Tls(problem) => Problem::Tls(problem.to_owned()),
             ureq::Error::Decompress(..) => Problem::Cut,
-            other => Problem::Client(one_line(&other.to_string())),
+            other => Problem::Client(self.one_line(&other.to_string())),
         }
     }
 
@@ -179,7 +179,7 @@ impl Http {
             io::ErrorKind::TimedOut => Problem::TimedOut,
             io::ErrorKind::UnexpectedEof => Problem::Cut,
             // How rustls says through an io::Error that it will not talk to this server.
-            io::ErrorKind::InvalidData => Problem::Tls(one_line(&error.to_string())),
+            io::ErrorKind::InvalidData => Problem::Tls(self.one_line(&error.to_string())),
             // The standard library has no kind for a failed look-up, only this text.
             _ if error.to_string().contains("failed to lookup address") => {
                 Problem::UnknownHost(self.origin.clone())
@@ -188,29 +188,28 @@ impl Http {
         }
     }
 
-    /// The same problem, should the server have sent the key back in its own words.
-    fn scrubbed(&self, problem: Problem) -> Problem {
-        let scrub = |text: Option<String>| text.map(|text| self.key.scrub(&text));
-        match problem {
-            Problem::Status {
-                status,
-                code,
-                detail,
-            } => Problem::Status {
-                status,
-                code: scrub(code),
-                detail: scrub(detail),
-            },
-            Problem::Redirect { status, location } => Problem::Redirect {
-                status,
-                location: scrub(location),
-            },
-            Problem::NotJson { content_type } => Problem::NotJson {
-                content_type: scrub(content_type),
-            },
-            Problem::Shape(text) => Problem::Shape(self.key.scrub(&text)),
-            other => other,
+    /// Code and detail of an error's body, as far as it is PostHog's.
+    fn refusal(&self, response: Response<Body>) -> (Option<String>, Option<String>) {
+        let mut body = Vec::new();
+        // A body that breaks off still has its status, which says the most.
+        let _ = response
+            .into_body()
+            .into_reader()
+            .take(MAX_ERROR_BYTES)
+            .read_to_end(&mut body);
+        match serde_json::from_slice(&body) {
+            Ok(Refusal { code, detail }) => (
+                code.map(|code| self.one_line(&code)),
+                detail.map(|detail| self.one_line(&detail)),
+            ),
+            Err(_) => (None, None),
         }
+    }
+
+    /// Words of a server, without the key should it have sent that back, and made fit for one line of a terminal.
+    fn one_line(&self, text: &str) -> String {
+        // First the key: a text that is cut could end in half of it.
+        one_line(&self.key.scrub(text))
     }
 }
 
@@ -223,21 +222,6 @@ fn text_header(response: &Response<Body>, name: header::HeaderName) -> Option<St
 struct Refusal {
     code: Option<String>,
     detail: Option<String>,
-}
-
-/// Code and detail of an error's body, as far as it is PostHog's.
-fn refusal(response: Response<Body>) -> (Option<String>, Option<String>) {
-    let mut body = Vec::new();
-    // A body that breaks off still has its status, which says the most.
-    let _ = response
-        .into_body()
-        .into_reader()
-        .take(MAX_ERROR_BYTES)
-        .read_to_end(&mut body);
-    match serde_json::from_slice(&body) {
-        Ok(Refusal { code, detail }) => (code.map(|c| one_line(&c)), detail.map(|d| one_line(&d))),
-        Err(_) => (None, None),
-    }
 }
 
 /// Words of a server, made fit for one line of a terminal.

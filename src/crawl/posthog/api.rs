@@ -20,7 +20,8 @@ pub struct Page<T> {
 /// `<base>/`
 #[derive(Deserialize)]
 pub struct Organization {
-    pub id: String,
+    #[serde(deserialize_with = "identifier")]
+    pub id: Text,
     pub name: Option<String>,
     pub slug: Option<String>,
     pub member_count: Option<u64>,

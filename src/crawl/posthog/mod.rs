@@ -127,7 +127,7 @@ impl<'a> Crawl<'a> {
                 problem: Problem::Shape(error.to_string()),
             })?;
         self.evidence.base_url = self.base.to_string();
-        self.evidence.organization.id = organization.id;
+        self.evidence.organization.id = organization.id.to_string();
         Ok(())
     }
 

@@ -1,0 +1,25 @@
+//! What every test borrows: the real binary in a fresh folder with a clean environment, a PostHog on loopback, and a
+//! written snapshot taken apart.
+//!
+//! Nothing of the machine reaches the program: no variable but those a test sets, no home folder, no terminal.
+
+mod posthog;
+mod program;
+mod written;
+
+pub use posthog::{
+    Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
+    role, role_id, user, user_id, with, without,
+};
+pub use program::{Run, Sandbox, assert_without_key};
+pub use written::{Database, Written};
+
+/// The key of every test. A secret as far as the program knows: it must show up nowhere.
+pub const KEY: &str = "phx_q7TestKeyThatMustNeverShowUp0pZ3";
+
+/// A file of `testdata/snapshots`.
+pub fn golden(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/snapshots")
+        .join(name)
+}

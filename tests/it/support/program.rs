@@ -1,0 +1,230 @@
+//! The real binary, run in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{KEY, PostHog, Written};
+
+/// A folder to work in, a home and a place for temporary files, all empty and gone after the test.
+pub struct Sandbox {
+    root: TempDir,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["work", "home", "tmp"] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        Self { root }
+    }
+
+    /// A name in the folder that the program starts in.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("work").join(name)
+    }
+
+    /// The folder that `TMPDIR` names.
+    pub fn temp_dir(&self) -> PathBuf {
+        self.root.path().join("tmp")
+    }
+
+    /// Every name in the work folder, hidden ones too.
+    pub fn files(&self) -> Vec<String> {
+        names_in(&self.path(""))
+    }
+
+    /// Fails if anything stands in the folders where nothing may stay.
+    pub fn assert_no_litter(&self) {
+        for name in ["home", "tmp"] {
+            let found = names_in(&self.root.path().join(name));
+            assert!(found.is_empty(), "{name} holds {found:?}");
+        }
+    }
+
+    /// The program with these arguments.
+    pub fn program(&self, args: &[&str]) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_posthog-c1z"));
+        command.current_dir(self.path("")).args(args).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.env("HOME", self.root.path().join("home"));
+        command.env("TMPDIR", self.temp_dir());
+        Program {
+            command,
+            stdin: Vec::new(),
+        }
+    }
+
+    /// The program on its way to crawl `posthog`: address and key are in the environment.
+    pub fn crawl(&self, posthog: &PostHog, args: &[&str]) -> Program {
+        self.program(args)
+            .env("BATON_BASE_URL", &posthog.base_url())
+            .env("BATON_API_TOKEN", KEY)
+    }
+
+    /// A crawl of `posthog` that must succeed, and what it wrote.
+    pub fn sync(&self, posthog: &PostHog) -> Written {
+        self.crawl(posthog, &["-f", "sync.c1z"]).run().succeeds();
+        assert_eq!(self.files(), ["sync.c1z"]);
+        self.assert_no_litter();
+        Written::open(&self.path("sync.c1z"))
+    }
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The program, about to start.
+pub struct Program {
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Program {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub fn stdin(mut self, bytes: &str) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Runs to the end.
+    pub fn run(mut self) -> Run {
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        // A program that does not read it has closed its end, which is no concern of the test.
+        let _ = child.stdin.take().unwrap().write_all(&self.stdin);
+        Run::of(child.wait_with_output().unwrap())
+    }
+
+    /// Runs to the end with nobody reading standard output.
+    pub fn run_with_stdout_closed(mut self) -> Run {
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        drop(child.stdout.take());
+        Run::of(child.wait_with_output().unwrap())
+    }
+}
+
+/// What a run left behind besides files.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let code = output.status.code();
+        Self {
+            code: code.unwrap_or_else(|| panic!("killed by a signal: {stderr}")),
+            stdout: output.stdout,
+            stderr,
+        }
+    }
+
+    /// Succeeded; what it said is for the test to judge.
+    #[track_caller]
+    pub fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self
+    }
+
+    /// Succeeded without a word.
+    #[track_caller]
+    pub fn succeeds_silently(self) -> Self {
+        assert_eq!((self.code, &*self.stderr), (0, ""));
+        assert_eq!(String::from_utf8_lossy(&self.stdout), "");
+        self
+    }
+
+    /// Failed with this code, with nothing on standard output, and said all of `parts` on standard error: one `error:`
+    /// line, and at most one `hint:` line.
+    #[track_caller]
+    pub fn fails(self, code: i32, parts: &[&str]) -> Self {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        assert_eq!(String::from_utf8_lossy(&self.stdout), "");
+        for part in parts {
+            assert!(
+                self.stderr.contains(part),
+                "no `{part}` in:\n{}",
+                self.stderr
+            );
+        }
+        let beginnings = self.stderr.lines().map(|line| line.split(' ').next());
+        let beginnings: Vec<_> = beginnings.flatten().collect();
+        assert!(
+            matches!(beginnings[..], ["error:"] | ["error:", "hint:"]),
+            "{}",
+            self.stderr
+        );
+        self
+    }
+
+    /// The text behind `hint:`.
+    #[track_caller]
+    pub fn hint(&self) -> &str {
+        self.stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: "))
+            .unwrap_or_else(|| panic!("no hint in:\n{}", self.stderr))
+    }
+
+    /// Standard error as JSON lines; every line must be an object.
+    #[track_caller]
+    pub fn json_lines(&self) -> Vec<BTreeMap<String, Value>> {
+        let lines = self.stderr.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect()
+    }
+
+    /// Fails if the key, or a part of it long enough to be of use, was said.
+    #[track_caller]
+    pub fn assert_keeps_the_key(&self) {
+        assert_without_key(&self.stdout);
+        assert_without_key(self.stderr.as_bytes());
+    }
+}
+
+/// Fails if `bytes` hold the key or its first or last third.
+#[track_caller]
+pub fn assert_without_key(bytes: &[u8]) {
+    let third = KEY.len() / 3;
+    for part in [&KEY[..third], &KEY[KEY.len() - third..]] {
+        let found = bytes
+            .windows(part.len())
+            .any(|window| window == part.as_bytes());
+        assert!(!found, "`{part}` in {}", String::from_utf8_lossy(bytes));
+    }
+}

@@ -1,0 +1,287 @@
+//! Address and key: where they are taken from, and what is told of those that cannot be right.
+
+use std::fs;
+
+use crate::support::{KEY, Organization, PostHog, Sandbox, Written, member, organization_id};
+
+fn posthog() -> PostHog {
+    Organization::new()
+        .members([member(1)])
+        .accepting_any_key()
+        .serve()
+}
+
+/// The key that the requests carried.
+#[track_caller]
+fn key_sent(posthog: &PostHog) -> String {
+    let mut keys: Vec<_> = posthog
+        .asked()
+        .into_iter()
+        .flat_map(|asked| asked.authorization)
+        .collect();
+    keys.dedup();
+    let [key] = &keys[..] else { panic!("{keys:?}") };
+    key.clone()
+}
+
+#[test]
+fn key_comes_from_the_first_place_that_has_one() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("credentials")).unwrap();
+    fs::write(sandbox.path("credentials/api-token"), "phx_credentials\n").unwrap();
+    fs::write(sandbox.path("flag-file"), " phx_flag_file\n").unwrap();
+    fs::write(sandbox.path("variable-file"), "phx_variable_file").unwrap();
+
+    let flags = [
+        ("phx_flag", ["--api-token", "phx_flag"]),
+        ("phx_flag_file", ["--api-token-file", "flag-file"]),
+    ];
+    let variables = [
+        ("phx_variable_file", "BATON_API_TOKEN_FILE", "variable-file"),
+        ("phx_variable", "BATON_API_TOKEN", "phx_variable"),
+        ("phx_credentials", "CREDENTIALS_DIRECTORY", "credentials"),
+        ("phx_posthog", "POSTHOG_API_KEY", "phx_posthog"),
+    ];
+    let first_of = |first: usize| {
+        let posthog = posthog();
+        let mut args = vec!["sync", "-f", "s.c1z"];
+        args.extend(flags.iter().skip(first).flat_map(|(_, args)| args));
+        let mut program = sandbox
+            .program(&args)
+            .env("BATON_BASE_URL", &posthog.base_url());
+        for (_, name, value) in variables.iter().skip(first.saturating_sub(flags.len())) {
+            program = program.env(name, value);
+        }
+        program.run().succeeds_silently();
+        key_sent(&posthog)
+    };
+    let keys = flags
+        .iter()
+        .map(|(key, _)| *key)
+        .chain(variables.iter().map(|(key, ..)| *key));
+    for (at, key) in keys.enumerate() {
+        assert_eq!(first_of(at), format!("Bearer {key}"));
+    }
+}
+
+#[test]
+fn key_may_come_on_standard_input() {
+    let (posthog, sandbox) = (posthog(), Sandbox::new());
+    sandbox
+        .program(&["--api-token-file", "-"])
+        .env("BATON_BASE_URL", &posthog.base_url())
+        .stdin("phx_from_stdin\n")
+        .run()
+        .succeeds_silently();
+    assert_eq!(key_sent(&posthog), "Bearer phx_from_stdin");
+}
+
+#[test]
+fn credentials_directory_without_a_key_is_passed_over() {
+    let (posthog, sandbox) = (posthog(), Sandbox::new());
+    fs::create_dir(sandbox.path("credentials")).unwrap();
+    sandbox
+        .program(&[])
+        .env("BATON_BASE_URL", &posthog.base_url())
+        .env("CREDENTIALS_DIRECTORY", "credentials")
+        .env("POSTHOG_API_KEY", "phx_posthog")
+        .run()
+        .succeeds_silently();
+    assert_eq!(key_sent(&posthog), "Bearer phx_posthog");
+}
+
+#[test]
+fn address_comes_from_flag_else_environment_else_posthogs_own_names() {
+    let (posthog, sandbox) = (posthog(), Sandbox::new());
+    let (whole, host) = (posthog.base_url(), posthog.origin());
+    let nowhere = "http://127.0.0.1:1/api/organizations/nowhere";
+    for (args, variables) in [
+        (
+            vec!["--base-url", &*whole],
+            vec![("BATON_BASE_URL", nowhere), ("POSTHOG_HOST", nowhere)],
+        ),
+        (
+            vec![],
+            vec![("BATON_BASE_URL", &*whole), ("POSTHOG_HOST", nowhere)],
+        ),
+        (
+            vec![],
+            vec![
+                ("POSTHOG_HOST", &*host),
+                ("POSTHOG_ORGANIZATION_ID", organization_id()),
+            ],
+        ),
+        (
+            vec!["--base-url", &*host, "--organization", organization_id()],
+            vec![("POSTHOG_ORGANIZATION_ID", "another")],
+        ),
+        (
+            vec!["--organization", organization_id()],
+            vec![("BATON_BASE_URL", &*host)],
+        ),
+    ] {
+        let mut program = sandbox.program(&args).env("BATON_API_TOKEN", KEY);
+        for (name, value) in &variables {
+            program = program.env(name, value);
+        }
+        program.run().succeeds_silently();
+        let written = Written::open(&sandbox.path("sync.c1z"));
+        assert_eq!(written.evidence.base_url, whole, "{args:?} {variables:?}");
+        fs::remove_file(sandbox.path("sync.c1z")).unwrap();
+    }
+}
+
+#[test]
+fn settings_of_service_mode_are_ignored_in_the_environment_and_refused_as_flags() {
+    let (posthog, sandbox) = (posthog(), Sandbox::new());
+    let variables = ["BATON_CLIENT_ID", "BATON_CLIENT_SECRET", "BATON_HOST_ID"];
+    let program = sandbox.crawl(&posthog, &[]);
+    let program = variables
+        .iter()
+        .fold(program, |program, name| program.env(name, "x"));
+    program.run().succeeds_silently();
+
+    for flag in ["--client-id", "--client-secret", "--host-id"] {
+        let asked = posthog.asked().len();
+        for args in [&[flag, "x"][..], &[flag]] {
+            let run = sandbox.crawl(&posthog, args).run();
+            assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+            let refusal = "not supported: this tool is offline and read-only";
+            assert!(run.stderr.contains(refusal), "{args:?}: {}", run.stderr);
+        }
+        assert_eq!(posthog.asked().len(), asked);
+    }
+}
+
+/// Address and key that cannot be right, and words that the error and the hint must have.
+#[test]
+fn what_cannot_be_right_is_3_and_answered_with_the_right_form() {
+    let eu = "https://eu.posthog.com/api/organizations/0191";
+    for (address, key, error, hint) in [
+        (None, Some(KEY), "address", "--base-url"),
+        (Some(""), Some(KEY), "address", "--base-url"),
+        (Some(eu), None, "key", "BATON_API_TOKEN"),
+        (Some(eu), Some(" \n"), "key", ""),
+        (Some(eu), Some("phc_AbCdEf"), "project", "personal"),
+        (Some(eu), Some("phx_a b"), "key", ""),
+        (
+            Some("https://us.i.posthog.com/api/organizations/0191"),
+            Some(KEY),
+            "us.i.posthog.com",
+            "https://us.posthog.com/api/organizations/<id>",
+        ),
+        (
+            Some("https://eu.i.posthog.com"),
+            Some(KEY),
+            "eu.i.posthog.com",
+            "https://eu.posthog.com",
+        ),
+        (
+            Some("https://eu.posthog.com"),
+            Some(KEY),
+            "organization",
+            "https://eu.posthog.com/api/organizations/<id>",
+        ),
+        (
+            Some("https://eu.posthog.com/project/7/settings"),
+            Some(KEY),
+            "organization",
+            "https://eu.posthog.com/api/organizations/<id>",
+        ),
+        (
+            Some("https://eu.posthog.com/api/organizations/"),
+            Some(KEY),
+            "organization",
+            "<id>",
+        ),
+        (
+            Some("http://posthog.example.com/api/organizations/0191"),
+            Some(KEY),
+            "unencrypted",
+            "https://",
+        ),
+        (
+            Some("http://192.168.1.7:8000/api/organizations/0191"),
+            Some(KEY),
+            "unencrypted",
+            "--allow-http",
+        ),
+        (
+            Some("ftp://eu.posthog.com/api/organizations/0191"),
+            Some(KEY),
+            "ftp",
+            "https://",
+        ),
+        (Some("https://"), Some(KEY), "https://", "api/organizations"),
+    ] {
+        let sandbox = Sandbox::new();
+        let mut program = sandbox.program(&[]);
+        for (name, value) in [("BATON_BASE_URL", address), ("BATON_API_TOKEN", key)] {
+            program = match value {
+                Some(value) => program.env(name, value),
+                None => program.without_env(name),
+            };
+        }
+        let run = program.run().fails(3, &[error]);
+        let said = run.hint();
+        assert!(said.contains(hint), "{address:?} {key:?}: {said}");
+        run.assert_keeps_the_key();
+        assert!(!run.stderr.contains("phc_AbCdEf"));
+        assert_eq!(sandbox.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn address_with_a_password_is_refused_without_showing_it() {
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .program(&[
+            "--base-url",
+            "https://me:hunter2@eu.posthog.com/api/organizations/0191",
+        ])
+        .env("BATON_API_TOKEN", KEY)
+        .run()
+        .fails(3, &["password"]);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn key_that_looks_wrong_is_refused_before_anything_is_sent() {
+    for key in ["phc_AbCdEf", "", "two words"] {
+        let (posthog, sandbox) = (posthog(), Sandbox::new());
+        let run = sandbox
+            .program(&["--base-url", &posthog.base_url(), "--api-token", key])
+            .run();
+        run.fails(3, &["key"]);
+        assert_eq!(posthog.asked(), []);
+    }
+}
+
+#[test]
+fn key_file_that_cannot_be_read_is_named() {
+    let (posthog, sandbox) = (posthog(), Sandbox::new());
+    let args = [
+        "--base-url",
+        &posthog.base_url(),
+        "--api-token-file",
+        "no-such-file",
+    ];
+    let run = sandbox.program(&args).env("BATON_API_TOKEN", KEY).run();
+    assert_ne!(run.code, 0);
+    assert!(run.stderr.contains("no-such-file"), "{}", run.stderr);
+    assert_eq!(posthog.asked(), []);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["--no-such-flag"][..],
+        &["no-such-command"],
+        &["--mode", "999"],
+        &["--http-timeout-seconds", "0"],
+    ] {
+        assert_eq!(sandbox.program(args).run().code, 2, "{args:?}");
+    }
+    assert_eq!(sandbox.files(), [""; 0]);
+}

@@ -379,7 +379,7 @@ fn columns_say_what_the_blobs_say() {
 
 /// A row's message as JSON.
 fn blob_of(written: &Written, kind: RowKind, id: &str) -> Value {
-    let mut query = written.snapshot.query(kind).unwrap();
+    let mut query = written.snapshot.query(kind, &posthog_c1z::snapshot::Filter::default()).unwrap();
     let rows = query
         .rows(&written.sync_run.id)
         .unwrap()
@@ -440,7 +440,7 @@ fn only_annotations_that_every_reader_knows_are_written() {
     for kind in RowKind::ALL {
         for row in written
             .snapshot
-            .query(kind)
+            .query(kind, &posthog_c1z::snapshot::Filter::default())
             .unwrap()
             .rows(&written.sync_run.id)
             .unwrap()

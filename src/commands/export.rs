@@ -160,7 +160,7 @@ impl Export<'_> {
         let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
         let mut catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Entitlement, |row| {
-            let cells = entitlement_cells(&row, &mut catalog)?;
+            let cells = entitlement_cells(&row, self.snapshot, &mut catalog)?;
             let head = ["Entitlement", "", "", "", "", ""];
             Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
         })?;
@@ -181,7 +181,7 @@ impl Export<'_> {
                 .is_none_or(|(known, _)| known != id.as_str())
             {
                 let cells = match catalog.entitlement(id.as_str())? {
-                    Some(row) => entitlement_cells(&row, &mut catalog)?,
+                    Some(row) => entitlement_cells(&row, self.snapshot, &mut catalog)?,
                     None => {
                         let mut cells: [String; 6] = Default::default();
                         cells[1] = id.to_string();
@@ -199,7 +199,7 @@ impl Export<'_> {
             Ok(sheet.push(head.into_iter().chain(cells))?)
         })?;
         self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = row.decode()? else {
+            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
             };
             if Person::of(&resource).is_none() {
@@ -215,7 +215,7 @@ impl Export<'_> {
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
         let mut sheet = Sheet::new(out, formulas, &USER_COLUMNS)?;
         self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = row.decode()? else {
+            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
             };
             let Some(person) = Person::of(&resource) else {
@@ -264,7 +264,7 @@ impl Export<'_> {
         let mut sheet = Sheet::new(out, formulas, &ROLE_COLUMNS)?;
         let catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = row.decode()? else {
+            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
             };
             if !catalog.is_role(resource.id.resource_type.as_str()) {
@@ -296,7 +296,7 @@ impl Export<'_> {
         let mut catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Grant, |row| {
             let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
-                (row.decode()?, &row.columns)
+                (self.snapshot.decode(&row)?, &row.columns)
             else {
                 return Ok(());
             };
@@ -401,8 +401,12 @@ fn singular(kind: RowKind) -> &'static str {
 }
 
 /// The last six columns of C1's file import.
-fn entitlement_cells(row: &Row, catalog: &mut Catalog<'_>) -> Result<[String; 6]> {
-    let Decoded::Entitlement(entitlement) = row.decode()? else {
+fn entitlement_cells(
+    row: &Row,
+    snapshot: &Snapshot,
+    catalog: &mut Catalog<'_>,
+) -> Result<[String; 6]> {
+    let Decoded::Entitlement(entitlement) = snapshot.decode(row)? else {
         return Ok(Default::default());
     };
     Ok([

@@ -565,7 +565,8 @@ fn manual() -> Vec<u8> {
 
 /// A length of time, in seconds.
 fn parse_age(text: &str) -> Result<u64, String> {
-    let age: Result<jiff::SignedDuration, _> = text.parse();
+    let span: Result<jiff::Span, _> = text.parse();
+    let age = span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()));
     match age.map(|age| u64::try_from(age.as_secs())) {
         Ok(Ok(seconds)) => Ok(seconds),
         _ => Err("expected a length of time, such as 26h, 90m or 2d".to_owned()),

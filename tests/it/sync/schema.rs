@@ -379,7 +379,10 @@ fn columns_say_what_the_blobs_say() {
 
 /// A row's message as JSON.
 fn blob_of(written: &Written, kind: RowKind, id: &str) -> Value {
-    let mut query = written.snapshot.query(kind, &posthog_c1z::snapshot::Filter::default()).unwrap();
+    let mut query = written
+        .snapshot
+        .query(kind, &posthog_c1z::snapshot::Filter::default())
+        .unwrap();
     let rows = query
         .rows(&written.sync_run.id)
         .unwrap()

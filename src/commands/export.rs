@@ -363,7 +363,8 @@ impl Export<'_> {
                 json.clear();
                 row.push_json(&mut json);
                 write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
-                serde_json::to_writer(&mut *out, &row.id)?;
+                // Not straight to the output: serde_json would hide that a pipe was closed.
+                out.write_all(&serde_json::to_vec(&row.id)?)?;
                 out.write_all(b",\"data\":")?;
                 out.write_all(&json)?;
                 Ok(out.write_all(b"}\n")?)

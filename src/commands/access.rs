@@ -84,7 +84,7 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
                 let email = Person { resource }.email().unwrap_or("no e-mail");
                 format!(
                     "{} ({}, {})",
-                    resource.id,
+                    printable(&resource.id.to_string()),
                     printable(&resource.display_name),
                     printable(email)
                 )

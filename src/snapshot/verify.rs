@@ -63,14 +63,19 @@ impl Snapshot {
         };
         verifier.integrity()?;
         verifier.schema()?;
-        verifier.times()?;
+        let bad_times = verifier.times()?;
         let runs = match self.sync_runs() {
             Ok(runs) => runs,
-            // Already told, as the time text it is.
             Err(Error::Damaged {
-                damage: Damage::Time { .. },
+                damage: damage @ Damage::Time { .. },
                 ..
-            }) => return Ok(()),
+            }) => {
+                // One that only looks like a time, such as the 30th of February, is not told yet.
+                if bad_times == 0 {
+                    verifier.tell("time-text", damage.to_string());
+                }
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         verifier.sync_runs(&runs);
@@ -201,8 +206,9 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Times that no reader can parse.
-    fn times(&mut self) -> Result<(), Error> {
+    /// Times that no reader can parse, by their shape. Returns in how many columns there are any.
+    fn times(&mut self) -> Result<usize, Error> {
+        let mut told = 0;
         // As the format has them; RFC 3339 is read too, but orders wrongly beside it.
         const TIME: &str =
             "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]*";
@@ -223,10 +229,11 @@ impl Verifier<'_> {
                  || substr(cast({column} as text), 1, 40) || '`' from {table} where {column} is not null \
                  and (typeof({column}) <> 'text' or {column} not glob '{TIME}') having count(*) > 0"
             ))?;
+            told += bad.len();
             bad.into_iter()
                 .for_each(|message| self.tell("time-text", message));
         }
-        Ok(())
+        Ok(told)
     }
 
     fn sync_runs(&mut self, runs: &[SyncRun]) {
@@ -336,7 +343,7 @@ impl Verifier<'_> {
         match validate(row.kind.descriptor(), &row.data) {
             Ok(()) => {}
             Err(Flaw::Malformed) => {
-                return self.tell("blob", format!("{}: its blob is no message", name()));
+                self.tell("blob", format!("{}: its blob is no message", name()));
             }
             Err(Flaw::Utf8) => self.tell(
                 "utf-8",

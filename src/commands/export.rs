@@ -2,11 +2,12 @@
 //! the ids, so the same snapshot always gives the same bytes.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::input::{Catalog, Input, moment};
@@ -62,6 +63,11 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         None => export.write(args.form, world.out)?,
         Some(path) => {
             let place = || format!("writing `{}`", path.display());
+            ensure!(
+                !is_same_file(path, &args.input.path),
+                "`{}` is the snapshot itself; export to another file",
+                path.display()
+            );
             let file = File::create(path).with_context(place)?;
             let mut out = BufWriter::with_capacity(1 << 20, file);
             export.write(args.form, &mut out)?;
@@ -69,6 +75,14 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Whether both names lead to one file, by whatever links.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 struct Export<'s> {

@@ -3,5 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod access;
+mod damage;
+mod export;
+mod json;
+mod reading;
 mod support;
 mod sync;
+mod terminal;
+mod verify;

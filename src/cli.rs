@@ -5,16 +5,20 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    AccessArgs, Command, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, Output,
-    Source, StatsArgs, StatsScope, SyncArgs, VerifyArgs,
+    AccessArgs, Command, Comparability, DiffArgs, DiffInputs, DiffOutput, ExportArgs, ExportForm,
+    ExportTable, Input, ListArgs, Listing, Output, Source, StatsArgs, StatsScope, SyncArgs,
+    VerifyArgs,
 };
 use crate::crawl::{AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PlainHttp};
 use crate::demo::Week;
+use crate::diff::FieldFilter;
+use crate::model::{ChangeKind, parse_duration};
 use crate::report::Format;
+use crate::report::diff::{Detail, DiffFormat};
 use crate::report::sheet::Formulas;
 use crate::snapshot::{Filter, Limits, ReadOptions};
 
@@ -106,6 +110,8 @@ enum Sub {
     Access(AccessOptions),
     /// Read everything and tell every defect; exits 1 with findings, 15 with a file that cannot be read
     Verify(VerifyOptions),
+    /// What changed between two snapshots; exits 0 without differences, 1 with them, 2 or more in trouble
+    Diff(Box<DiffOptions>),
     /// The snapshot as CSV or JSON
     #[command(subcommand)]
     Export(ExportSub),
@@ -137,7 +143,7 @@ struct StatsOptions {
     evidence: bool,
     /// Exit 1 if the newest finished sync run is older, such as 26h or 2d
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
-    max_age: Option<u64>,
+    max_age: Option<Duration>,
 }
 
 #[derive(Args)]
@@ -168,6 +174,81 @@ struct VerifyOptions {
     /// The snapshots [default: what -f names]
     #[arg(value_name = "FILE")]
     inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+struct DiffOptions {
+    /// What was; alone, a file whose two newest finished full sync runs are compared
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// What is
+    #[arg(value_name = "NEW")]
+    new: Option<PathBuf>,
+    /// The sync run to compare from [default: the newest finished full one; of one file, the one before --new-sync]
+    #[arg(long, value_name = "ID")]
+    old_sync: Option<String>,
+    /// The sync run to compare with [default: the newest finished full one]
+    #[arg(long, value_name = "ID")]
+    new_sync: Option<String>,
+    /// Count fields that are left out as noise: last_login, updated_at
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    include: Vec<String>,
+    /// Leave out a field, such as email or profile.distinct_id
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// Exit 1 only for these kinds of changes, such as seat-raised,owner-added,grant-added; `any` for all
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = parse_kind)]
+    fail_on: Vec<KindName>,
+    /// A file of expected changes, one a line, as --print-accept writes them: they are set apart and do not fail
+    #[arg(long, value_name = "FILE")]
+    accept: Option<PathBuf>,
+    /// Print the lines that would accept every change
+    #[arg(long, conflicts_with_all = ["stat", "quiet"])]
+    print_accept: bool,
+    /// Compare two organizations, or sync runs that are not full, all the same
+    #[arg(long)]
+    force: bool,
+    /// Show ids behind the names
+    #[arg(long)]
+    ids: bool,
+    /// Show the first line and where the inputs come from, and no changes
+    #[arg(long)]
+    stat: bool,
+    /// Print nothing; the exit code says it
+    #[arg(short, long)]
+    quiet: bool,
+    /// Longest Markdown text; what does not fit is counted
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = parse_max_bytes)]
+    max_bytes: usize,
+}
+
+/// A kind of change, or all of them.
+#[derive(Clone, Copy)]
+enum KindName {
+    Any,
+    One(ChangeKind),
+}
+
+fn parse_kind(text: &str) -> Result<KindName, String> {
+    if text == "any" {
+        return Ok(KindName::Any);
+    }
+    text.parse().map(KindName::One).map_err(|problem: String| {
+        let all: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        format!("{problem}; there are any, {}", all.join(", "))
+    })
+}
+
+/// The heading, the first line and the two inputs always fit into this.
+const MIN_MARKDOWN_BYTES: usize = 2_048;
+
+fn parse_max_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes >= MIN_MARKDOWN_BYTES => Ok(bytes),
+        _ => Err(format!(
+            "expected a number of bytes, at least {MIN_MARKDOWN_BYTES}"
+        )),
+    }
 }
 
 #[derive(Subcommand)]
@@ -224,15 +305,10 @@ enum OutputFormat {
     Console,
     /// For programs
     Json,
-}
-
-impl From<OutputFormat> for Format {
-    fn from(format: OutputFormat) -> Self {
-        match format {
-            OutputFormat::Console => Self::Console,
-            OutputFormat::Json => Self::Json,
-        }
-    }
+    /// For log collectors: one event a line; of `diff` only
+    Ndjson,
+    /// For pull requests; of `diff` only
+    Markdown,
 }
 
 #[derive(Args)]
@@ -434,7 +510,13 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cla
 }
 
 fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
-    let format = global.output_format.into();
+    let format = match (global.output_format, &sub) {
+        (OutputFormat::Console, _) => Format::Console,
+        (OutputFormat::Json, _) | (_, Sub::Diff(_)) => Format::Json,
+        (OutputFormat::Ndjson | OutputFormat::Markdown, _) => {
+            bail!("only `diff` has that output format")
+        }
+    };
     let list = |listing, options: ListOptions| {
         let ListOptions {
             input,
@@ -465,7 +547,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
             } else {
                 StatsScope::Overview
             },
-            max_age_seconds: options.max_age,
+            max_age: options.max_age,
         }),
         Sub::ResourceTypes(options) => list(Listing::ResourceTypes, options),
         Sub::Resources(options) => list(Listing::Resources, options),
@@ -487,6 +569,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
                 format,
             })
         }
+        Sub::Diff(options) => Command::Diff(Box::new(diff_args(*options, global))),
         Sub::Export(sub) => {
             let (export, form) = export_form(sub);
             let ExportOptions { input, out } = export;
@@ -503,6 +586,65 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         }
         Sub::Man => Command::Show(manual()),
     })
+}
+
+fn diff_args(options: DiffOptions, global: &GlobalOptions) -> DiffArgs {
+    let input = |path, sync_id| Input {
+        path,
+        sync_id,
+        options: global.read_options(),
+    };
+    let inputs = match options.new {
+        Some(new) => DiffInputs::Files {
+            old: input(options.old, options.old_sync),
+            new: input(new, options.new_sync),
+        },
+        None => DiffInputs::SyncRuns {
+            file: input(options.old, None),
+            old: options.old_sync,
+            new: options.new_sync,
+        },
+    };
+    let any = options.fail_on.is_empty()
+        || options
+            .fail_on
+            .iter()
+            .any(|kind| matches!(kind, KindName::Any));
+    let kinds = options.fail_on.iter().filter_map(|kind| match kind {
+        KindName::Any => None,
+        KindName::One(kind) => Some(*kind),
+    });
+    let format = match global.output_format {
+        OutputFormat::Console => DiffFormat::Console,
+        OutputFormat::Json => DiffFormat::Json,
+        OutputFormat::Ndjson => DiffFormat::Ndjson,
+        OutputFormat::Markdown => DiffFormat::Markdown {
+            max_bytes: options.max_bytes,
+        },
+    };
+    let detail = Detail {
+        ids: options.ids,
+        counts_only: options.stat,
+    };
+    DiffArgs {
+        inputs,
+        fields: FieldFilter {
+            include: options.include,
+            ignore: options.ignore,
+        },
+        fail_on: (!any).then(|| kinds.collect()),
+        accept: options.accept,
+        comparability: if options.force {
+            Comparability::Forced
+        } else {
+            Comparability::Required
+        },
+        output: match () {
+            () if options.quiet => DiffOutput::Nothing,
+            () if options.print_accept => DiffOutput::AcceptLines,
+            () => DiffOutput::Report(format, detail),
+        },
+    }
 }
 
 fn export_form(sub: ExportSub) -> (ExportOptions, ExportForm) {
@@ -563,14 +705,10 @@ fn manual() -> Vec<u8> {
     page
 }
 
-/// A length of time, in seconds.
-fn parse_age(text: &str) -> Result<u64, String> {
-    let span: Result<jiff::Span, _> = text.parse();
-    let age = span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()));
-    match age.map(|age| u64::try_from(age.as_secs())) {
-        Ok(Ok(seconds)) => Ok(seconds),
-        _ => Err("expected a length of time, such as 26h, 90m or 2d".to_owned()),
-    }
+/// A length of time.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .ok_or_else(|| "expected a length of time, such as 26h, 90m or 2d".to_owned())
 }
 
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.

@@ -11,13 +11,14 @@
 //! Imports go one way, and neighbours do not know each other:
 //!
 //! ```text
-//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | report ─► model, progress
+//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | diff | report ─► model, progress
 //! ```
 
 pub mod cli;
 pub mod commands;
 pub mod crawl;
 pub mod demo;
+pub mod diff;
 pub mod model;
 pub mod progress;
 pub mod report;

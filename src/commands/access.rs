@@ -6,9 +6,8 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::input::{Catalog, Input, moment};
-use super::person::{Person, on_off, status_word};
 use super::{Outcome, World};
-use crate::model::{Grant, Resource, ResourceId, SyncRun};
+use crate::model::{Grant, Person, Resource, ResourceId, SyncRun, on_off, status_word};
 use crate::report::{Column, Format, Table, printable};
 use crate::snapshot::{Columns, Decoded, Filter, RowKind, Snapshot};
 

@@ -11,10 +11,12 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::input::{Catalog, Input, moment};
-use super::person::{Person, on_off, status_word};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
-use crate::model::{AccountType, Evidence, Resource, ResourceId, Status, SyncRun, Value};
+use crate::model::{
+    AccountType, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value, on_off,
+    status_word,
+};
 use crate::report::sheet::{Formulas, Sheet};
 use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
 

@@ -7,6 +7,7 @@ use crate::crawl::{self, AddressError, KeyError, Problem};
 use crate::snapshot;
 
 use super::access::{NobodyFound, SeveralFound};
+use super::diff::NotComparable;
 use super::sync::NotWhole;
 
 /// What the process ends with. Their table is in the README.
@@ -97,6 +98,12 @@ fn judge(error: &anyhow::Error) -> Verdict {
         return verdict(
             ExitCode::Usage,
             format!("name one of them by its id:\n      {}", error.candidates()),
+        );
+    }
+    if error.is::<NotComparable>() {
+        return verdict(
+            ExitCode::Usage,
+            "compare them all the same with --force, if you know why they differ",
         );
     }
     if error.is::<NobodyFound>() {

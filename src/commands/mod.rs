@@ -1,11 +1,11 @@
 //! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
 
 mod access;
+mod diff;
 mod export;
 mod failure;
 mod input;
 mod list;
-mod person;
 mod stats;
 mod sync;
 mod verify;
@@ -19,6 +19,7 @@ use crate::progress::Reporter;
 use crate::report::Page;
 
 pub use access::AccessArgs;
+pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable};
 pub use failure::{ExitCode, Failure, is_closed_pipe};
 pub use input::Input;
@@ -39,6 +40,8 @@ pub enum Command {
     Access(AccessArgs),
     /// Every defect of files.
     Verify(VerifyArgs),
+    /// What changed.
+    Diff(Box<DiffArgs>),
     /// A snapshot in another form.
     Export(ExportArgs),
     /// A text that the command line makes of its own definition: shell completions, the manual page.
@@ -92,6 +95,7 @@ pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         Command::List(args) => list::run(args, world),
         Command::Access(args) => access::run(args, world),
         Command::Verify(args) => verify::run(args, world),
+        Command::Diff(args) => diff::run(args, world),
         Command::Export(args) => export::run(args, world),
         Command::Show(text) => {
             world.out.write_all(text)?;

@@ -4,16 +4,19 @@
 //! Nothing here knows of HTTP, SQLite or a terminal. The crawl makes these values, the snapshot stores
 //! them, the commands read them.
 
+mod change;
 mod entitlement;
 mod evidence;
 mod grant;
 mod ids;
 mod inventory;
+mod person;
 mod profile;
 mod resource;
 mod sync_run;
 mod time;
 
+pub use change::{Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Side, Topic};
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
     CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,
@@ -21,7 +24,8 @@ pub use evidence::{
 pub use grant::Grant;
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder};
+pub use person::{Person, on_off, status_word};
 pub use profile::{Profile, Value};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
 pub use sync_run::{SyncRun, SyncType};
-pub use time::{Timestamp, TimestampError};
+pub use time::{Timestamp, TimestampError, parse_duration};

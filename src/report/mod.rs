@@ -1,5 +1,6 @@
 //! Values into text for people and for programs.
 
+pub mod diff;
 mod json_list;
 mod printable;
 pub mod sheet;

@@ -181,7 +181,7 @@ pub(super) fn decompress(
         let length = match decoder.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => length,
-            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error))),
+            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error, decoded))),
         };
         decoded += length as u64;
         limits.check_decoded(path, decoded)?;

@@ -77,41 +77,60 @@ impl RowKind {
     }
 }
 
-/// Takes rows in order and makes their digest.
-pub(super) struct Digester {
+/// Takes rows in the order of the file and makes their digest.
+pub struct Digester {
     hash: Sha256,
-    record: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl Default for Digester {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Digester {
+    /// Nothing taken yet.
     pub fn new() -> Self {
         let mut hash = Sha256::new();
         hash.update(b"posthog-c1z content v1\n");
         Self {
             hash,
-            record: Vec::with_capacity(1024),
+            scratch: Vec::with_capacity(1024),
         }
     }
 
-    /// Adds one row: its kind, the parts that identify it, and the canonical form of the rest of its message.
-    pub fn row(&mut self, kind: RowKind, parts: &[&[u8]], data: &[u8]) {
-        self.record.clear();
-        self.record.push(kind.tag());
-        for part in parts {
-            push_length(&mut self.record, part.len());
-            self.record.extend_from_slice(part);
-        }
-        let at = self.record.len();
-        push_length(&mut self.record, 0);
-        push_canonical(kind, data, &mut self.record);
-        let length = self.record.len() - at - LENGTH_BYTES;
-        self.record[at..at + LENGTH_BYTES].copy_from_slice(&(length as u64).to_be_bytes());
-        self.hash.update(&self.record);
+    /// Takes a row's record, as [`Row::record`](super::Row::record) makes it.
+    pub fn record(&mut self, record: &[u8]) {
+        self.hash.update(record);
     }
 
+    /// Takes a row as it is written: its kind, the parts that identify it, and its message.
+    pub(super) fn row(&mut self, kind: RowKind, parts: &[&[u8]], data: &[u8]) {
+        push_record(kind, parts, data, &mut self.scratch);
+        self.hash.update(&self.scratch);
+    }
+
+    /// The digest of all that was taken.
     pub fn finish(self) -> ContentDigest {
         ContentDigest(format!("v1:{}", hex(&self.hash.finalize())))
     }
+}
+
+/// Makes `out` the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
+/// message. Rows with equal records are the same but for noise.
+pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.push(kind.tag());
+    for part in parts {
+        push_length(out, part.len());
+        out.extend_from_slice(part);
+    }
+    let at = out.len();
+    push_length(out, 0);
+    push_canonical(kind, data, out);
+    let length = out.len() - at - LENGTH_BYTES;
+    out[at..at + LENGTH_BYTES].copy_from_slice(&(length as u64).to_be_bytes());
 }
 
 const LENGTH_BYTES: usize = 8;
@@ -122,7 +141,7 @@ fn push_length(record: &mut Vec<u8>, length: usize) {
 
 /// The canonical form of a row's message without what its columns say. A blob that is no message stands as it is, so
 /// that a damaged row still counts.
-pub(super) fn push_canonical(kind: RowKind, data: &[u8], out: &mut Vec<u8>) {
+fn push_canonical(kind: RowKind, data: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     if canonical(kind.descriptor(), data, kind.column_fields(), out).is_err() {
         out.truncate(start);

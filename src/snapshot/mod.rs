@@ -26,7 +26,7 @@ use svix_ksuid::Ksuid;
 use crate::model::{Evidence, Inventory, SyncId, SyncRun, Timestamp};
 use crate::progress::Reporter;
 
-pub use digest::{ContentDigest, RowKind};
+pub use digest::{ContentDigest, Digester, RowKind};
 pub use error::{Damage, Error, Limits};
 pub use query::{Counts, Filter, Lookup, Query, Rows};
 pub use reader::Snapshot;

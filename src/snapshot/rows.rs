@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rusqlite::types::ValueRef;
 
-use super::digest::{Digester, RowKind};
+use super::digest::{RowKind, push_record};
 use super::json::write_json;
 use super::reader::Snapshot;
 use super::{Damage, Error, decode, encode, wire};
@@ -145,19 +145,22 @@ impl Row {
         Cow::Owned([missing.as_slice(), &self.data].concat())
     }
 
-    pub(super) fn digest(&self, digester: &mut Digester) {
+    /// Makes `out` what stands for the row in the content digest. Two rows are the same, but for noise, when their
+    /// records are.
+    pub fn record(&self, out: &mut Vec<u8>) {
         let id = self.id.as_bytes();
         match &self.columns {
-            Columns::ResourceType => digester.row(self.kind, &[id], &self.data),
+            Columns::ResourceType => push_record(self.kind, &[id], &self.data, out),
             Columns::Resource { parent, .. } => {
                 let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
-                digester.row(self.kind, &[id, parent.as_bytes()], &self.data);
+                push_record(self.kind, &[id, parent.as_bytes()], &self.data, out);
             }
             Columns::Entitlement { resource } => {
-                digester.row(
+                push_record(
                     self.kind,
                     &[id, resource.to_string().as_bytes()],
                     &self.data,
+                    out,
                 );
             }
             Columns::Grant {
@@ -174,7 +177,7 @@ impl Row {
                     principal.as_bytes(),
                     expansion,
                 ];
-                digester.row(self.kind, &parts, &self.data);
+                push_record(self.kind, &parts, &self.data, out);
             }
         }
     }

@@ -64,7 +64,7 @@ pub(super) fn write(
     writer.resources(inventory)?;
     writer.entitlements(inventory)?;
     writer.grants(inventory)?;
-    let digest = std::mem::replace(&mut writer.digester, Digester::new()).finish();
+    let digest = std::mem::take(&mut writer.digester).finish();
     writer.evidence(contents, &digest)?;
     writer.sync_run(contents)?;
     // After the rows: an index built from sorted runs is smaller and faster than one that grows row by row.

@@ -280,7 +280,7 @@ fn strangers() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "not-compressed",
             [b"C1ZF\0", &database[..]].concat(),
-            "no zstd frame",
+            "is no zstd data",
         ),
         (
             "bytes-behind",

@@ -1,10 +1,11 @@
 //! What the profile of a user says, in words: our own snapshots' keys first, what other connectors use as far as it
 //! means the same.
 
-use crate::model::{Resource, Status, Timestamp, Value};
+use super::{Resource, Status, Timestamp, UserTrait, Value};
 
 /// A user of a snapshot, as people ask about one.
-pub(super) struct Person<'a> {
+pub struct Person<'a> {
+    /// The user's resource.
     pub resource: &'a Resource,
 }
 
@@ -14,7 +15,7 @@ impl<'a> Person<'a> {
         resource.user.is_some().then_some(Self { resource })
     }
 
-    fn user(&self) -> Option<&'a crate::model::UserTrait> {
+    fn user(&self) -> Option<&'a UserTrait> {
         self.resource.user.as_deref()
     }
 
@@ -25,16 +26,19 @@ impl<'a> Person<'a> {
             .filter(|text| !text.is_empty())
     }
 
+    /// Name for people.
     pub fn name(&self) -> &'a str {
         &self.resource.display_name
     }
 
+    /// First name; empty if there is none.
     pub fn given_name(&self) -> &'a str {
         self.text("first_name")
             .or(self.user().map(|user| &*user.given_name))
             .unwrap_or_default()
     }
 
+    /// Last name; empty if there is none.
     pub fn family_name(&self) -> &'a str {
         self.text("last_name")
             .or(self.user().map(|user| &*user.family_name))
@@ -46,6 +50,7 @@ impl<'a> Person<'a> {
         self.text("user_id").unwrap_or(&self.resource.id.resource)
     }
 
+    /// Primary address.
     pub fn email(&self) -> Option<&'a str> {
         self.user()
             .and_then(|user| user.primary_email())
@@ -80,18 +85,22 @@ impl<'a> Person<'a> {
         }
     }
 
+    /// Whether a second factor is on; `None` is unknown.
     pub fn mfa_enabled(&self) -> Option<bool> {
         self.user().and_then(|user| user.mfa_enabled)
     }
 
+    /// Whether a login is linked; `None` is unknown.
     pub fn sso_enabled(&self) -> Option<bool> {
         self.user().and_then(|user| user.sso_enabled)
     }
 
+    /// Last login, if the source tells.
     pub fn last_login(&self) -> Option<Timestamp> {
         self.user().and_then(|user| user.last_login)
     }
 
+    /// When the person joined.
     pub fn joined_at(&self) -> Option<Timestamp> {
         self.resource.created_at
     }
@@ -101,13 +110,14 @@ impl<'a> Person<'a> {
         self.resource.profile.get("listed_as_member") != Some(&Value::Bool(false))
     }
 
+    /// The self-declared job, which is no access role.
     pub fn job(&self) -> Option<&'a str> {
         self.text("role_at_organization")
     }
 }
 
 /// What is known of a switch, in words; empty if nothing is.
-pub(super) fn on_off(switch: Option<bool>) -> &'static str {
+pub fn on_off(switch: Option<bool>) -> &'static str {
     match switch {
         Some(true) => "on",
         Some(false) => "off",
@@ -116,7 +126,7 @@ pub(super) fn on_off(switch: Option<bool>) -> &'static str {
 }
 
 /// A status in words; empty if it is not known.
-pub(super) fn status_word(status: Option<Status>) -> &'static str {
+pub fn status_word(status: Option<Status>) -> &'static str {
     match status {
         Some(Status::Enabled) => "enabled",
         Some(Status::Disabled) => "disabled",

@@ -1,0 +1,350 @@
+//! Which fields of an object differ, by meaning: two JSON forms of one message into old and new values under names
+//! that people know.
+//!
+//! The file says some things several times, in old places and in new ones; here each is said once, unless the places
+//! disagree. What only the day changes is left out unless it is asked for.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::model::FieldChange;
+
+/// Fields that change from day to day without anybody's access changing.
+const NOISE: [&str; 2] = ["last_login", "updated_at"];
+
+/// Which fields count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldFilter {
+    /// Fields that count although they are noise.
+    pub include: Vec<String>,
+    /// Fields that do not count.
+    pub ignore: Vec<String>,
+}
+
+impl FieldFilter {
+    /// Whether a field counts. A name is meant with and without `profile.` before it.
+    fn counts(&self, field: &str) -> bool {
+        let bare = field.strip_prefix("profile.").unwrap_or(field);
+        let named = |names: &[String]| names.iter().any(|name| name == field || name == bare);
+        !named(&self.ignore) && (!NOISE.contains(&bare) || named(&self.include))
+    }
+
+    /// Whether noise may count, so that rows must be looked at which are the same but for noise.
+    pub fn wants_noise(&self) -> bool {
+        !self.include.is_empty()
+    }
+}
+
+/// Places that say the same thing: the name it goes by, then where else it stands.
+const SAID_AGAIN: [&[&str]; 9] = [
+    &["email", "login", "profile.email"],
+    &["first_name", "profile.first_name"],
+    &["last_name", "profile.last_name"],
+    &["two_factor", "profile.is_2fa_enabled"],
+    &["linked_login", "profile.has_social_auth"],
+    &["created_at", "profile.joined_at", "profile.created_at"],
+    &["last_login", "profile.last_login"],
+    &[
+        "seat",
+        "profile.organization_role",
+        "profile.organization_level",
+    ],
+    &["display_name", "profile.role_name"],
+];
+
+/// The fields that differ between two JSON forms of one object, by name. When none does although `differs` says that
+/// the objects are not the same, that is told as "other fields".
+pub fn compare(old: &Value, new: &Value, differs: bool, filter: &FieldFilter) -> Vec<FieldChange> {
+    let (old, new) = (flatten(old), flatten(new));
+    let mut changes: Vec<FieldChange> = old
+        .iter()
+        .map(|(field, value)| (field, Some(value), new.get(field)))
+        .chain(
+            new.iter()
+                .filter(|(field, _)| !old.contains_key(*field))
+                .map(|(field, value)| (field, None, Some(value))),
+        )
+        .filter(|(_, old, new)| old != new)
+        .map(|(field, old, new)| FieldChange {
+            field: field.clone(),
+            old: old.cloned(),
+            new: new.cloned(),
+        })
+        .collect();
+    let unexplained = differs && changes.is_empty();
+    changes.sort_by(|a, b| a.field.cmp(&b.field));
+    changes.retain(|change| filter.counts(&change.field));
+    say_once(&mut changes);
+    if unexplained && filter.counts(FieldChange::OTHER_FIELDS) {
+        changes.push(FieldChange {
+            field: FieldChange::OTHER_FIELDS.to_owned(),
+            old: None,
+            new: None,
+        });
+    }
+    changes
+}
+
+/// Drops what another field of the same meaning says already.
+fn say_once(changes: &mut Vec<FieldChange>) {
+    for places in SAID_AGAIN {
+        let Some(said) = changes
+            .iter()
+            .find(|change| change.field == places[0])
+            .cloned()
+        else {
+            continue;
+        };
+        changes.retain(|change| {
+            let again = places[1..].contains(&change.field.as_str());
+            let level_of_seat = change.field == "profile.organization_level";
+            !(again
+                && (level_of_seat
+                    || (same(&change.old, &said.old) && same(&change.new, &said.new))))
+        });
+    }
+}
+
+/// Equal, or two spellings of one switch: absent is not the same as off.
+fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
+    a == b
+}
+
+/// Names and values of everything an object says.
+fn flatten(object: &Value) -> BTreeMap<String, Value> {
+    let mut fields = BTreeMap::new();
+    let Value::Object(members) = object else {
+        return fields;
+    };
+    for (name, value) in members {
+        match (name.as_str(), value) {
+            ("annotations", Value::Array(annotations)) => {
+                annotations
+                    .iter()
+                    .for_each(|annotation| flatten_annotation(annotation, members, &mut fields));
+            }
+            ("profile", Value::Object(profile)) => flatten_profile(profile, &mut fields),
+            ("status", Value::Object(status)) => flatten_status(status, &mut fields),
+            _ => {
+                fields.insert(snake_case(name), value.clone());
+            }
+        }
+    }
+    if let Some(seat) = fields.get("profile.organization_role").cloned() {
+        fields.insert("seat".to_owned(), seat);
+    }
+    fields
+}
+
+fn flatten_profile(profile: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {
+    for (key, value) in profile {
+        fields.insert(format!("profile.{key}"), value.clone());
+    }
+}
+
+fn flatten_status(status: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {
+    // `STATUS_ENABLED` in the trait and `RESOURCE_STATUS_ENABLED` in the resource are one status.
+    let word = status
+        .get("status")
+        .and_then(Value::as_str)
+        .unwrap_or("STATUS_UNSPECIFIED");
+    let word = word.rsplit("STATUS_").next().unwrap_or(word).to_lowercase();
+    fields.insert("status".to_owned(), Value::String(word));
+    if let Some(details) = status.get("details") {
+        fields.insert("status_details".to_owned(), details.clone());
+    }
+}
+
+/// An annotation's fields: a trait's under their own names, any other's under the annotation's.
+fn flatten_annotation(
+    annotation: &Value,
+    object: &Map<String, Value>,
+    fields: &mut BTreeMap<String, Value>,
+) {
+    let Value::Object(members) = annotation else {
+        return;
+    };
+    let type_url = members
+        .get("@type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let type_name = type_url.rsplit(['.', '/']).next().unwrap_or_default();
+    let is_trait = type_name.ends_with("Trait");
+    let prefix = match type_name {
+        _ if is_trait => String::new(),
+        "GrantMetadata" => String::new(),
+        _ => format!("{}.", snake_case(type_name)),
+    };
+    if members.len() == 1 {
+        fields.insert(snake_case(type_name), Value::Bool(true));
+    }
+    for (name, value) in members.iter().filter(|(name, _)| *name != "@type") {
+        // What the object itself says in its newer places goes before the trait's older ones.
+        let said_in_object = is_trait && object.contains_key(name);
+        match (name.as_str(), value) {
+            _ if said_in_object && object.get(name) == Some(value) => {}
+            ("status", Value::Object(status)) if is_trait => {
+                if !said_in_object {
+                    flatten_status(status, fields);
+                }
+            }
+            ("profile", Value::Object(profile)) if is_trait && !said_in_object => {
+                flatten_profile(profile, fields)
+            }
+            ("metadata", Value::Object(metadata)) if prefix.is_empty() => {
+                for (key, value) in metadata {
+                    fields.insert(key.clone(), value.clone());
+                }
+            }
+            ("emails", Value::Array(emails)) if is_trait => flatten_emails(emails, fields),
+            ("mfaStatus", status) if is_trait => {
+                let on = status
+                    .get("mfaEnabled")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(false);
+                fields.insert("two_factor".to_owned(), Value::Bool(on));
+            }
+            ("ssoStatus", status) if is_trait => {
+                let on = status
+                    .get("ssoEnabled")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(false);
+                fields.insert("linked_login".to_owned(), Value::Bool(on));
+            }
+            ("structuredName", Value::Object(name)) if is_trait => flatten_name(name, fields),
+            ("accountType", Value::String(kind)) if is_trait => {
+                let word = kind
+                    .rsplit("ACCOUNT_TYPE_")
+                    .next()
+                    .unwrap_or(kind)
+                    .to_lowercase();
+                fields.insert("account_type".to_owned(), Value::String(word));
+            }
+            _ if said_in_object => {
+                fields.insert(format!("trait.{}", snake_case(name)), value.clone());
+            }
+            _ => {
+                fields.insert(format!("{prefix}{}", snake_case(name)), value.clone());
+            }
+        }
+    }
+}
+
+fn flatten_emails(emails: &[Value], fields: &mut BTreeMap<String, Value>) {
+    let is_primary = |email: &&Value| email.get("isPrimary").and_then(Value::as_bool) == Some(true);
+    if let Some(primary) = emails.iter().find(is_primary).or(emails.first()) {
+        fields.insert(
+            "email".to_owned(),
+            primary.get("address").cloned().unwrap_or_default(),
+        );
+    }
+    if emails.len() > 1 {
+        fields.insert("emails".to_owned(), Value::Array(emails.to_vec()));
+    }
+}
+
+fn flatten_name(name: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {
+    for (key, value) in name {
+        let field = match key.as_str() {
+            "givenName" => "first_name".to_owned(),
+            "familyName" => "last_name".to_owned(),
+            other => snake_case(other),
+        };
+        fields.insert(field, value.clone());
+    }
+}
+
+/// `displayName` into `display_name`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (at, c) in name.char_indices() {
+        if c.is_ascii_uppercase() {
+            if at > 0 {
+                snake.push('_');
+            }
+            snake.push(c.to_ascii_lowercase());
+        } else {
+            snake.push(c);
+        }
+    }
+    snake
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(email: &str, level: u32, role: &str) -> Value {
+        let profile =
+            json!({"email": email, "organization_level": level, "organization_role": role});
+        json!({
+            "displayName": "Ann",
+            "annotations": [{
+                "@type": "type.googleapis.com/c1.connector.v2.UserTrait",
+                "emails": [{"address": email, "isPrimary": true}],
+                "status": {"status": "STATUS_ENABLED"},
+                "profile": profile,
+                "login": email,
+            }],
+            "profile": profile,
+            "status": {"status": "RESOURCE_STATUS_ENABLED"},
+        })
+    }
+
+    fn names(changes: &[FieldChange]) -> Vec<&str> {
+        changes.iter().map(|change| change.field.as_str()).collect()
+    }
+
+    #[test]
+    fn what_stands_in_several_places_is_told_once() {
+        let changes = compare(
+            &user("a@x", 1, "member"),
+            &user("b@x", 8, "administrator"),
+            true,
+            &FieldFilter::default(),
+        );
+        assert_eq!(names(&changes), ["email", "seat"]);
+    }
+
+    #[test]
+    fn last_login_counts_only_when_asked_for() {
+        let at = |time: &str| json!({"profile": {"last_login": time, "x": 1}});
+        let (old, new) = (at("1"), at("2"));
+        assert!(compare(&old, &new, false, &FieldFilter::default()).is_empty());
+        let filter = FieldFilter {
+            include: vec!["last_login".to_owned()],
+            ignore: Vec::new(),
+        };
+        assert_eq!(
+            names(&compare(&old, &new, false, &filter)),
+            ["profile.last_login"]
+        );
+    }
+
+    #[test]
+    fn difference_that_no_field_explains_is_told_all_the_same() {
+        let same = json!({"displayName": "Ann"});
+        assert_eq!(
+            names(&compare(&same, &same, true, &FieldFilter::default())),
+            [FieldChange::OTHER_FIELDS]
+        );
+    }
+
+    #[test]
+    fn ignored_field_is_no_difference() {
+        let filter = FieldFilter {
+            include: Vec::new(),
+            ignore: vec!["display_name".to_owned()],
+        };
+        let changes = compare(
+            &json!({"displayName": "a"}),
+            &json!({"displayName": "b"}),
+            true,
+            &filter,
+        );
+        assert!(changes.is_empty(), "{changes:?}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Two sorted walks merged into changes, and changes told in people's terms; pure.
+
+mod fields;
+mod judge;
+mod merge;
+
+pub use fields::{FieldFilter, compare};
+pub use judge::{GrantEnds, Judge};
+pub use merge::{Step, merge};

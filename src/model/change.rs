@@ -1,0 +1,292 @@
+//! What differs between two snapshots, in people's terms: what `diff` makes and the reports print.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::{Person, Resource, ResourceId};
+
+/// What happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// It is another than it was.
+    Changed,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+        })
+    }
+}
+
+/// What kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A kind of resource.
+    ResourceType,
+    /// A user, a role, or another connector's resource.
+    Resource,
+    /// What can be held.
+    Entitlement,
+    /// That somebody holds it.
+    Grant,
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ResourceType => "resource_type",
+            Self::Resource => "resource",
+            Self::Entitlement => "entitlement",
+            Self::Grant => "grant",
+        })
+    }
+}
+
+/// Where a change stands in a report, the most important first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// Somebody has a higher seat.
+    SeatRaised,
+    /// Somebody switched the second factor off.
+    TwoFactorDisabled,
+    /// Somebody is new.
+    MemberAdded,
+    /// Somebody who is new came with a grant; told with the person.
+    GrantOfNewMember,
+    /// Somebody who was there has a further grant.
+    GrantAdded,
+    /// Somebody who is still there has a grant less.
+    GrantRevoked,
+    /// Somebody is gone.
+    MemberRemoved,
+    /// Somebody who is gone held a grant; told with the person.
+    GrantOfGoneMember,
+    /// A role is new.
+    RoleAdded,
+    /// A role is gone.
+    RoleRemoved,
+    /// A role has another name.
+    RoleRenamed,
+    /// Anything else is new: another connector's resource, an entitlement, a resource type.
+    OtherAdded,
+    /// Anything else is gone.
+    OtherRemoved,
+    /// Any other field is another.
+    OtherChanged,
+}
+
+macro_rules! change_kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What a change means, for `--fail-on` and `--accept`. A change may mean several things.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ChangeKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ChangeKind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name in options and files.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+change_kinds! {
+    /// A higher seat.
+    SeatRaised = "seat-raised",
+    /// A lower seat.
+    SeatLowered = "seat-lowered",
+    /// Somebody is an owner now and was not.
+    OwnerAdded = "owner-added",
+    /// Somebody is an administrator now and was less.
+    AdminAdded = "admin-added",
+    /// Somebody is new.
+    MemberAdded = "member-added",
+    /// Somebody is gone.
+    MemberRemoved = "member-removed",
+    /// A grant is new.
+    GrantAdded = "grant-added",
+    /// A grant is gone.
+    GrantRevoked = "grant-revoked",
+    /// A role is new.
+    RoleAdded = "role-added",
+    /// A role is gone.
+    RoleRemoved = "role-removed",
+    /// A role has another name.
+    RoleRenamed = "role-renamed",
+    /// A second factor is off and was on.
+    TwoFactorDisabled = "2fa-disabled",
+    /// Anything else is new.
+    OtherAdded = "other-added",
+    /// Anything else is gone.
+    OtherRemoved = "other-removed",
+    /// Any other field is another.
+    OtherChanged = "other-changed",
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ChangeKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("`{}` is no kind of change", text.escape_debug()))
+    }
+}
+
+/// Somebody or something that a change is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// `<type>:<id>`
+    pub id: String,
+    /// Its name, else its bare id.
+    pub name: String,
+    /// Of a user.
+    pub email: Option<String>,
+    /// Of a user: the seat's word.
+    pub seat: Option<String>,
+    /// False for a role holder that the list of members does not name.
+    pub listed: bool,
+}
+
+/// One field that is another than it was; absent values are `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// Its name, such as `email` or `profile.distinct_id`.
+    pub field: String,
+    /// What it was.
+    pub old: Option<Value>,
+    /// What it is.
+    pub new: Option<Value>,
+}
+
+impl FieldChange {
+    /// The name under which differences stand that no known field explains.
+    pub const OTHER_FIELDS: &'static str = "other fields";
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What happened.
+    pub action: Action,
+    /// To what kind of object.
+    pub object: Object,
+    /// Its id in the file.
+    pub id: String,
+    /// Where it stands in a report.
+    pub topic: Topic,
+    /// What it means.
+    pub kinds: Vec<ChangeKind>,
+    /// What it is about: the user or role; for a grant whoever holds it.
+    pub subject: Party,
+    /// For a grant or an entitlement: the resource it is on.
+    pub on: Option<Party>,
+    /// For a grant: the entitlement's short name.
+    pub entitlement: Option<String>,
+    /// What became of the fields, by name; empty for what is new or gone.
+    pub fields: Vec<FieldChange>,
+}
+
+/// One of the two inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The file, as it was named.
+    pub file: String,
+    /// The sync run.
+    pub sync_id: String,
+    /// When it was complete, RFC 3339.
+    pub captured_at: String,
+    /// The organization's name, else its id, if the file tells.
+    pub organization: Option<String>,
+    /// The content digest.
+    pub content_digest: String,
+}
+
+/// All differences between two inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// What was.
+    pub old: Side,
+    /// What is.
+    pub new: Side,
+    /// What a reader should know before trusting it, in words.
+    pub warnings: Vec<String>,
+    /// By topic, then by name.
+    pub changes: Vec<Change>,
+    /// Changes that were expected and are set apart, in the same order.
+    pub accepted: Vec<Change>,
+}
+
+impl Comparison {
+    /// Whether nothing differs, expected or not.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.accepted.is_empty()
+    }
+
+    /// How many changes there are of a topic, the expected ones left out.
+    pub fn count(&self, topic: Topic) -> usize {
+        self.changes
+            .iter()
+            .filter(|change| change.topic == topic)
+            .count()
+    }
+}
+
+impl Party {
+    /// What people know a resource by.
+    pub fn of(resource: &Resource) -> Self {
+        let person = Person::of(resource);
+        let name = match resource.display_name.is_empty() {
+            true => &resource.id.resource,
+            false => &resource.display_name,
+        };
+        Self {
+            id: resource.id.to_string(),
+            name: name.to_string(),
+            email: person
+                .as_ref()
+                .and_then(Person::email)
+                .map(ToOwned::to_owned),
+            seat: person
+                .as_ref()
+                .and_then(Person::seat)
+                .map(ToOwned::to_owned),
+            listed: person.is_none_or(|person| person.is_listed()),
+        }
+    }
+
+    /// Something of which only the id is known.
+    pub fn unknown(id: &ResourceId) -> Self {
+        Self {
+            id: id.to_string(),
+            name: id.resource.to_string(),
+            listed: true,
+            ..Self::default()
+        }
+    }
+}

@@ -63,6 +63,8 @@ impl Terminal {
             true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
             false => ("", "", ""),
         };
+        // It may quote a file's name or what stands in it. Hints do their own: theirs may have several lines.
+        let message = printable(message);
         let mut text = format!("{red}error:{reset} {message}\n");
         if let Some(hint) = hint {
             text.push_str(&format!("{bold}hint:{reset} {hint}\n"));

@@ -156,7 +156,7 @@ impl Snapshot {
         let mut found = InventoryBuilder::default();
         for kind in RowKind::ALL {
             for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                self.add(row?, &mut found)?;
+                self.add(&row?, &mut found)?;
             }
         }
         found.finish().map_err(|defects| {
@@ -165,11 +165,17 @@ impl Snapshot {
         })
     }
 
-    fn add(&self, row: Row, found: &mut InventoryBuilder) -> Result<(), Error> {
-        match row
-            .decode()
-            .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))?
-        {
+    /// A row of this file in the words of the model.
+    ///
+    /// # Errors
+    /// When its blob is no message.
+    pub fn decode(&self, row: &Row) -> Result<Decoded, Error> {
+        row.decode()
+            .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))
+    }
+
+    fn add(&self, row: &Row, found: &mut InventoryBuilder) -> Result<(), Error> {
+        match self.decode(row)? {
             Decoded::ResourceType(decoded) => found.add_resource_type(decoded),
             Decoded::Resource(decoded) => {
                 found.add_resource(*decoded);

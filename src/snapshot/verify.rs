@@ -64,14 +64,19 @@ impl Snapshot {
         };
         verifier.integrity()?;
         verifier.schema()?;
-        verifier.times()?;
+        let bad_times = verifier.times()?;
         let runs = match self.sync_runs() {
             Ok(runs) => runs,
-            // Already told, as the time text it is.
             Err(Error::Damaged {
-                damage: Damage::Time { .. },
+                damage: damage @ Damage::Time { .. },
                 ..
-            }) => return Ok(()),
+            }) => {
+                // One that only looks like a time, such as the 30th of February, is not told yet.
+                if bad_times == 0 {
+                    verifier.tell("time-text", damage.to_string());
+                }
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         verifier.sync_runs(&runs);
@@ -219,8 +224,9 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Times that no reader can parse.
-    fn times(&mut self) -> Result<(), Error> {
+    /// Times that no reader can parse, by their shape. Returns in how many columns there are any.
+    fn times(&mut self) -> Result<usize, Error> {
+        let mut told = 0;
         // As the format has them; RFC 3339 is read too, but orders wrongly beside it.
         const TIME: &str =
             "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]";
@@ -242,10 +248,11 @@ impl Verifier<'_> {
                  and (typeof({column}) <> 'text' or substr({column}, 1, 19) not glob '{TIME}' \
                  or length({column}) > 19 and (substr({column}, 20, 1) <> '.' or substr({column}, 21) glob '*[^0-9]*')) having count(*) > 0"
             ))?;
+            told += bad.len();
             bad.into_iter()
                 .for_each(|message| self.tell("time-text", message));
         }
-        Ok(())
+        Ok(told)
     }
 
     fn sync_runs(&mut self, runs: &[SyncRun]) {

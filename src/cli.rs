@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    AccessArgs, Command, Comparability, CrawlSettings, DiffArgs, DiffInputs, DiffOutput,
+    AccessArgs, CheckArgs, Command, Comparability, CrawlSettings, DiffArgs, DiffInputs, DiffOutput,
     ExportArgs, ExportForm, ExportTable, FileOutput, GuardSettings, Input, ListArgs, Listing,
     Output, Pruning, Rejected, Replace, Source, StatsArgs, StatsScope, SyncArgs, Template,
     TemplateError, VerifyArgs,
@@ -99,6 +99,8 @@ struct Cli {
 enum Sub {
     /// Crawl one organization and write one snapshot
     Sync(Box<SyncOptions>),
+    /// Say before the night comes whether `sync` with the same options would work
+    Check(Box<SyncOptions>),
     /// Sync runs, counts, content digest, and what the crawl could prove
     Stats(StatsOptions),
     /// List resource types
@@ -614,7 +616,12 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         })
     };
     Ok(match sub {
-        Sub::Sync(options) => sync_command(*options, global)?,
+        Sub::Sync(options) => Command::Sync(Box::new(sync_args(*options, global)?)),
+        Sub::Check(options) => Command::Check(Box::new(CheckArgs {
+            sync: sync_args(*options, global)?,
+            ignored: ignored_settings(),
+            format,
+        })),
         Sub::Stats(options) => Command::Stats(StatsArgs {
             input: global.input(options.input),
             format,
@@ -823,7 +830,7 @@ fn refuse_sync_options_before(
     ))
 }
 
-fn sync_command(options: SyncOptions, global: &GlobalOptions) -> Result<Command> {
+fn sync_args(options: SyncOptions, global: &GlobalOptions) -> Result<SyncArgs> {
     let (source, default_file) = match options.demo {
         Some(DemoWeek::First) => (Source::Demo(Week::First), "demo.c1z"),
         Some(DemoWeek::Later) => (Source::Demo(Week::Later), "demo.c1z"),
@@ -835,12 +842,22 @@ fn sync_command(options: SyncOptions, global: &GlobalOptions) -> Result<Command>
         false => Output::File(file_output(&options, global, &path)?),
     };
     let crawl = crawl_settings(&options);
-    Ok(Command::Sync(Box::new(SyncArgs {
+    Ok(SyncArgs {
         source,
         crawl,
         output,
         temp_dir: global.temp_dir.clone(),
-    })))
+    })
+}
+
+/// What the official connector is told in service mode, and means nothing here.
+fn ignored_settings() -> Vec<String> {
+    let names = ["BATON_CLIENT_ID", "BATON_CLIENT_SECRET", "BATON_HOST_ID"];
+    names
+        .into_iter()
+        .filter(|name| environment(name).is_some())
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 fn file_output(options: &SyncOptions, global: &GlobalOptions, path: &Path) -> Result<FileOutput> {

@@ -119,18 +119,17 @@ pub enum Replace {
     Anything,
 }
 
-/// Holds a new snapshot against the one at `baseline`, if there is one.
+/// Looks at the snapshot at `baseline`, if there is one: whether it may be replaced by one of `organization` at all.
 ///
 /// # Errors
 /// [`Refusal`] in the outer result's value; what keeps the baseline from being looked at, such as missing permission,
 /// as an error.
-pub(super) fn check(
+pub(super) fn identify(
     baseline: &Path,
-    inventory: &Inventory,
-    evidence: &Evidence,
+    organization: &str,
     settings: GuardSettings,
     options: &ReadOptions,
-) -> Result<Result<(), Refusal>> {
+) -> Result<Result<Option<Before>, Refusal>> {
     let refuse = |reason| {
         Ok(Err(Refusal {
             baseline: baseline.to_owned(),
@@ -139,26 +138,44 @@ pub(super) fn check(
         }))
     };
     if settings.replace == Replace::Anything {
-        return Ok(Ok(()));
+        return Ok(Ok(None));
     }
     let before = match Before::read(baseline, options) {
         Ok(Some(before)) => before,
-        Ok(None) => return Ok(Ok(())),
+        Ok(None) => return Ok(Ok(None)),
         Err(error @ Error::Io { .. }) => return Err(error.into()),
         Err(error) => return refuse(Reason::Unreadable(error.predicate())),
     };
     match &before.evidence {
-        None => return refuse(Reason::UnknownOrganization),
-        Some(old) if old.organization.id != evidence.organization.id => {
+        None => refuse(Reason::UnknownOrganization),
+        Some(old) if old.organization.id != organization => {
             let name = old
                 .organization
                 .name
                 .clone()
                 .unwrap_or_else(|| old.organization.id.clone());
-            return refuse(Reason::OtherOrganization(name));
+            refuse(Reason::OtherOrganization(name))
         }
-        Some(_) => {}
+        Some(_) => Ok(Ok(Some(before))),
     }
+}
+
+/// Holds a new snapshot against the one at `baseline`, if there is one.
+///
+/// # Errors
+/// As of [`identify`].
+pub(super) fn check(
+    baseline: &Path,
+    inventory: &Inventory,
+    evidence: &Evidence,
+    settings: GuardSettings,
+    options: &ReadOptions,
+) -> Result<Result<(), Refusal>> {
+    let before = match identify(baseline, &evidence.organization.id, settings, options)? {
+        Ok(Some(before)) => before,
+        Ok(None) => return Ok(Ok(())),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let resources = |name: &str| {
         before
             .counts
@@ -185,7 +202,12 @@ pub(super) fn check(
         ),
     ] {
         if is_shrunk(before, now, settings.max_shrink) {
-            return refuse(Reason::Shrunk { what, before, now });
+            let reason = Reason::Shrunk { what, before, now };
+            return Ok(Err(Refusal {
+                baseline: baseline.to_owned(),
+                reason,
+                kept: None,
+            }));
         }
     }
     Ok(Ok(()))
@@ -199,7 +221,7 @@ fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
 }
 
 /// What the snapshot before says of itself.
-struct Before {
+pub(super) struct Before {
     counts: Counts,
     evidence: Option<Evidence>,
 }

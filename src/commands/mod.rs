@@ -1,6 +1,7 @@
 //! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
 
 mod access;
+mod check;
 mod diff;
 mod export;
 mod failure;
@@ -22,6 +23,7 @@ use crate::progress::Reporter;
 use crate::report::Page;
 
 pub use access::AccessArgs;
+pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable};
 pub use failure::{ExitCode, Failure, is_closed_pipe};
@@ -37,6 +39,8 @@ pub use verify::VerifyArgs;
 pub enum Command {
     /// Crawl, and write a snapshot.
     Sync(Box<SyncArgs>),
+    /// Whether that would work.
+    Check(Box<CheckArgs>),
     /// What is in a file.
     Stats(StatsArgs),
     /// Rows of one kind.
@@ -96,6 +100,7 @@ pub struct World<'a> {
 pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
     match command {
         Command::Sync(args) => sync::run(args, world),
+        Command::Check(args) => check::run(args, world),
         Command::Stats(args) => stats::run(args, world),
         Command::List(args) => list::run(args, world),
         Command::Access(args) => access::run(args, world),

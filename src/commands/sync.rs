@@ -125,32 +125,35 @@ impl fmt::Display for NotWhole {
 impl std::error::Error for NotWhole {}
 
 pub(super) fn run(args: &SyncArgs, world: &mut World<'_>) -> Result<Outcome> {
+    with_config(args, |config| sync(args, config, world))
+}
+
+/// Does `work` with what a crawl needs to know; the sample organization is served as long as that takes.
+pub(super) fn with_config<T>(
+    args: &SyncArgs,
+    work: impl FnOnce(&Config) -> Result<T>,
+) -> Result<T> {
     match &args.source {
         Source::Organization { base_url, key } => {
-            let config = args.crawl.config(base_url.clone(), key.clone(), None);
-            sync(args, &config, world)
+            work(&args.crawl.config(base_url.clone(), key.clone(), None))
         }
         Source::Demo(week) => {
             let server = Demo::serve(*week).context("serving the sample organization")?;
             let parse = |url: &str| BaseUrl::parse(url, None, PlainHttp::Refuse);
             let public = parse(demo::PUBLIC_BASE_URL)?;
             let key = ApiKey::parse(demo::API_KEY)?;
-            let config = args
-                .crawl
-                .config(parse(&server.base_url())?, key, Some(public));
-            sync(args, &config, world)
+            work(
+                &args
+                    .crawl
+                    .config(parse(&server.base_url())?, key, Some(public)),
+            )
         }
     }
 }
 
 impl CrawlSettings {
     /// The whole of what a crawl needs to know.
-    pub(super) fn config(
-        &self,
-        base_url: BaseUrl,
-        key: ApiKey,
-        public_base_url: Option<BaseUrl>,
-    ) -> Config {
+    fn config(&self, base_url: BaseUrl, key: ApiKey, public_base_url: Option<BaseUrl>) -> Config {
         Config {
             base_url,
             public_base_url,
@@ -215,7 +218,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
                 write(&kept)?;
                 return Err(Refusal::incomplete(&path, doubt, Some(kept)).into());
             }
-            let baseline = baseline(file, &path, &evidence)?;
+            let baseline = baseline(file, &path, &evidence.organization.id)?;
             if let Err(mut refusal) =
                 guard::check(&baseline, &inventory, &evidence, file.guard, &file.read)?
             {
@@ -286,7 +289,7 @@ fn write_file(
     )?)
 }
 
-fn take_lock(file: &FileOutput, world: &World<'_>) -> Result<Lock> {
+pub(super) fn take_lock(file: &FileOutput, world: &World<'_>) -> Result<Lock> {
     let holder = format!(
         "process {}, since {} UTC",
         std::process::id(),
@@ -297,12 +300,12 @@ fn take_lock(file: &FileOutput, world: &World<'_>) -> Result<Lock> {
 
 /// The snapshot that the new one is held against: the copy under the fixed name, else the newest that the template
 /// made, else what stands at the target.
-fn baseline(file: &FileOutput, path: &Path, evidence: &Evidence) -> Result<PathBuf> {
+pub(super) fn baseline(file: &FileOutput, path: &Path, organization: &str) -> Result<PathBuf> {
     if let Some(latest) = file.latest.as_ref().filter(|latest| latest.exists()) {
         return Ok(latest.clone());
     }
     let made = match file.template.varies() {
-        true => file.template.made(&evidence.organization.id)?,
+        true => file.template.made(organization)?,
         false => Vec::new(),
     };
     Ok(made.into_iter().next().unwrap_or_else(|| path.to_owned()))

@@ -124,6 +124,14 @@ pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
     })
 }
 
+/// Whether files can be made in `dir`.
+///
+/// # Errors
+/// When they cannot.
+pub fn check_writable(dir: &Path) -> Result<(), Error> {
+    private_file(dir).map(drop)
+}
+
 /// The name of the target that a file of this name was on its way to when its writer was killed; `None` for any other
 /// file.
 pub fn target_of_unfinished(name: &str) -> Option<&str> {

@@ -3,12 +3,15 @@
 mod api;
 mod list;
 mod map;
+mod probe;
 mod roles;
 
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+
+pub use self::probe::{Cost, Probe, probe};
 
 use self::list::{ListRead, ListSource};
 use self::map::{Holder, Types};

@@ -31,7 +31,7 @@ use std::{env, thread};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
-use support::memory;
+use support::process;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -85,7 +85,7 @@ fn replay(url: &str, paths: &str, connections: usize) -> Outcome {
     let paths = fs::read_to_string(paths)?;
     let paths: Vec<&str> = paths.lines().collect();
     let next = AtomicUsize::new(0);
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let counts = thread::scope(|scope| {
         let workers: Vec<_> = (0..connections.max(1))
             .map(|_| {
@@ -108,14 +108,14 @@ fn replay(url: &str, paths: &str, connections: usize) -> Outcome {
             })
             .collect::<io::Result<Vec<_>>>()
     })?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let (seconds, time) = (begun.seconds(), begun.read());
     let bytes: u64 = counts.iter().map(|(bytes, _)| bytes).sum();
     let quotes: usize = counts.iter().map(|(_, quotes)| quotes).sum();
     println!(
-        "wall={seconds:.3} bytes={bytes} requests={} mb_per_s={:.0} quotes={quotes} peak_kib={}",
+        "{time} bytes={bytes} requests={} mb_per_s={:.0} quotes={quotes} peak_kib={}",
         paths.len(),
         bytes as f64 / 1e6 / seconds,
-        memory::peak_kib()
+        process::peak_kib()
     );
     Ok(())
 }
@@ -189,7 +189,7 @@ impl Client {
 }
 
 fn decode(c1z: &str, database: &str) -> Outcome {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let mut input = File::open(c1z)?;
     input.seek(SeekFrom::Start(MAGIC))?;
     let mut decoder = ::zstd::stream::read::Decoder::new(input)?;
@@ -203,12 +203,12 @@ fn decode(c1z: &str, database: &str) -> Outcome {
         }
         out.write_all(&chunk[..length])?;
     }
-    tell(begun, out.metadata()?.len());
+    tell(&begun, out.metadata()?.len());
     Ok(())
 }
 
 fn zstd(database: &str, new: &str, workers: u32) -> Outcome {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let mut input = File::open(database)?;
     let mut encoder = ::zstd::stream::write::Encoder::new(File::create(new)?, LEVEL)?;
     encoder.include_checksum(true)?;
@@ -224,16 +224,43 @@ fn zstd(database: &str, new: &str, workers: u32) -> Outcome {
     }
     let out = encoder.finish()?;
     out.sync_all()?;
-    tell(begun, out.metadata()?.len());
+    tell(&begun, out.metadata()?.len());
     Ok(())
 }
 
-fn tell(begun: Instant, bytes: u64) {
+fn tell(begun: &Stopwatch, bytes: u64) {
     println!(
-        "wall={:.3} bytes={bytes} peak_kib={}",
-        begun.elapsed().as_secs_f64(),
-        memory::peak_kib()
+        "{} bytes={bytes} peak_kib={}",
+        begun.read(),
+        process::peak_kib()
     );
+}
+
+/// Time that passed, and time on processors.
+struct Stopwatch {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self {
+            wall: Instant::now(),
+            cpu: process::cpu_seconds(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.wall.elapsed().as_secs_f64()
+    }
+
+    fn read(&self) -> String {
+        format!(
+            "wall={:.3} cpu={:.2}",
+            self.seconds(),
+            process::cpu_seconds() - self.cpu
+        )
+    }
 }
 
 fn read_only(database: &str) -> rusqlite::Result<Connection> {
@@ -254,7 +281,7 @@ fn schema(connection: &Connection, kind: &str) -> rusqlite::Result<Vec<(String, 
 }
 
 fn scan(database: &str) -> Outcome {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let connection = read_only(database)?;
     let (mut rows, mut bytes) = (0_u64, 0_u64);
     for (table, _) in schema(&connection, "table")? {
@@ -272,9 +299,9 @@ fn scan(database: &str) -> Outcome {
         }
     }
     println!(
-        "wall={:.3} rows={rows} bytes={bytes} peak_kib={}",
-        begun.elapsed().as_secs_f64(),
-        memory::peak_kib()
+        "{} rows={rows} bytes={bytes} peak_kib={}",
+        begun.read(),
+        process::peak_kib()
     );
     Ok(())
 }
@@ -367,10 +394,10 @@ fn sqlite(database: &str, new: &str) -> Outcome {
         held.push(Held::read(&source, name.clone())?);
     }
     drop(source);
-    let before = memory::resident_kib();
-    memory::forget_peak();
+    let before = process::resident_kib();
+    process::forget_peak();
 
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let connection = Connection::open(new)?;
     for (pragma, value) in [
         ("locking_mode", "exclusive"),
@@ -387,19 +414,19 @@ fn sqlite(database: &str, new: &str) -> Outcome {
     for table in &held {
         table.insert(&connection)?;
     }
-    let rows = begun.elapsed().as_secs_f64();
+    let rows = begun.seconds();
     for (_, sql) in &indexes {
         connection.execute_batch(sql)?;
     }
     connection.execute_batch("commit")?;
     connection.close().map_err(|(_, error)| error)?;
-    let wall = begun.elapsed().as_secs_f64();
+    let (wall, time) = (begun.seconds(), begun.read());
     println!(
-        "wall={wall:.3} rows_s={rows:.3} indexes_s={:.3} bytes={} source_kib={before} peak_kib={} grown_kib={}",
+        "{time} rows_s={rows:.3} indexes_s={:.3} bytes={} source_kib={before} peak_kib={} grown_kib={}",
         wall - rows,
         fs::metadata(new)?.len(),
-        memory::peak_kib(),
-        memory::peak_kib().saturating_sub(before)
+        process::peak_kib(),
+        process::peak_kib().saturating_sub(before)
     );
     Ok(())
 }

@@ -82,20 +82,32 @@ measure() {
     peak=$(calculate "$kib * 1.024 / 1000")
 }
 
-# row WHAT REQUESTS RECEIVED FILE FLOOR ROWS: one line of the table, of what was measured last.
-row() {
-    ratio=
-    [ -z "$5" ] || ratio=$(awk "BEGIN { if ($5 > 0) printf \"%.1f\", $wall / $5 }")
-    rate=
-    [ -z "$6" ] || rate=$(awk "BEGIN { if ($wall > 0) printf \"%d\", $6 / $wall }")
-    echo "| $size | $1 | $2 | $3 | $wall | $cpu | $peak | $4 | $rate | $5 | $ratio |"
+# ratio FIGURE FLOOR: empty where there is no floor, or where it is too small to divide by.
+ratio() {
+    awk "BEGIN { if (${2:-0} >= 0.02) printf \"%.1f\", ${1:-0} / ${2:-1} }"
 }
 
-# floor WHAT LINE [FILE]: one line of the table, of what a floor said of itself.
+# row WHAT REQUESTS RECEIVED FILE FLOOR FLOOR_CPU ROWS: one line of the table, of what was measured last.
+row() {
+    rate=
+    [ -z "$7" ] || rate=$(awk "BEGIN { if ($wall > 0) printf \"%d\", $7 / $wall }")
+    echo "| $size | $1 | $2 | $3 | $wall | $cpu | $peak | $4 | $rate | $5 / $6 | $(ratio "$wall" "$5") / $(ratio "$cpu" "$6") |"
+}
+
+# floor WHAT LINE FILE RECEIVED: one line of the table, of what a floor said of itself.
 floor() {
     grown=$(value grown_kib "$2")
     kib=${grown:-$(value peak_kib "$2")}
-    echo "| $size | *$1* | $(value requests "$2") | $4 | $(value wall "$2") | | $(calculate "$kib * 1.024 / 1000") | $3 | | | |"
+    echo "| $size | *$1* | $(value requests "$2") | $4 | $(value wall "$2") | $(value cpu "$2") | $(calculate "$kib * 1.024 / 1000") | $3 | | | |"
+}
+
+# total NAME LINE…: the sum of what several floors said.
+total() {
+    name_wanted=$1
+    shift
+    sum=0
+    for line in "$@"; do sum="$sum + $(value "$name_wanted" "$line")"; done
+    calculate "$sum"
 }
 
 megabytes() {
@@ -116,7 +128,7 @@ for flag in --requests-per-minute --requests-per-hour; do
     if sync_has "$flag"; then budget="$budget $flag 1000000000"; fi
 done
 
-echo "| size | what | requests | MB received | wall s | user + system s | peak RSS MB | file MB | rows/s | floor s | × floor |"
+echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
 echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 
 for name in $sizes; do
@@ -160,7 +172,7 @@ for name in $sizes; do
             what=sync
             [ "$mode" = default ] || what="$what, $mode"
             [ "$count" = default ] || what="$what, workers $count"
-            row "$what" "$(value requests "$served")" "$received" "$(megabytes "$old")" "$(value wall "$bare")" "$rows"
+            row "$what" "$(value requests "$served")" "$received" "$(megabytes "$old")" "$(value wall "$bare")" "$(value cpu "$bare")" "$rows"
             floor "bare read of the same URLs, $connections connection(s): $(value mb_per_s "$bare") MB/s" "$bare" '' "$received"
         done
     done
@@ -177,16 +189,18 @@ for name in $sizes; do
     several=$("$examples/floors" zstd "$database" "$work/compressed" "$(getconf _NPROCESSORS_ONLN)")
     compressed=$(megabytes "$work/compressed")
     rm -f "$work/inserted" "$work/compressed" "$database"
-    write_floor=$(calculate "$(value wall "$inserted") + $(value wall "$several")")
-    read_floor=$(calculate "$(value wall "$decoded") + $(value wall "$scanned")")
+    write_floor=$(total wall "$inserted" "$several")
+    write_floor_cpu=$(total cpu "$inserted" "$several")
+    read_floor=$(total wall "$decoded" "$scanned")
+    read_floor_cpu=$(total cpu "$decoded" "$scanned")
 
     # shellcheck disable=SC2086
     alone=$("$examples/write_alone" "$work/alone.c1z" --seed "$seed" $shape)
     wall=$(value wall "$alone")
-    cpu=
+    cpu=$(value cpu "$alone")
     peak=$(calculate "$(value grown_kib "$alone") * 1.024 / 1000")
     row "writing alone (RSS: above the $(calculate "$(value before_kib "$alone") * 1.024 / 1000") MB of the inventory)" \
-        '' '' "$(megabytes "$work/alone.c1z")" "$write_floor" "$rows"
+        '' '' "$(megabytes "$work/alone.c1z")" "$write_floor" "$write_floor_cpu" "$rows"
     rm -f "$work/alone.c1z"
     floor "bare SQLite: rows $(value rows_s "$inserted") s, indexes $(value indexes_s "$inserted") s (RSS: above the rows)" \
         "$inserted" "$(calculate "$(value bytes "$inserted") / 1000000")" ''
@@ -195,21 +209,21 @@ for name in $sizes; do
 
     measure "$program" stats "$old"
     must stats
-    row stats '' '' '' "$read_floor" ''
+    row stats '' '' '' "$read_floor" "$read_floor_cpu" ''
     measure "$program" grants -o json "$old"
     must grants
-    row 'grants -o json' '' '' '' "$read_floor" "$grants"
+    row 'grants -o json' '' '' '' "$read_floor" "$read_floor_cpu" "$grants"
     measure "$program" verify "$old"
     must verify
-    row verify '' '' '' "$read_floor" "$rows"
+    row verify '' '' '' "$read_floor" "$read_floor_cpu" "$rows"
     measure "$program" export csv "$old"
     must export
-    row 'export csv' '' '' '' "$read_floor" "$rows"
+    row 'export csv' '' '' '' "$read_floor" "$read_floor_cpu" "$rows"
     if "$program" diff --help >/dev/null 2>&1; then
         measure "$program" diff "$old" "$new"
         # 1 says that they differ.
         [ "$status" -eq 1 ] || must diff
-        row 'diff, 1 % changed' '' '' '' "$(calculate "2 * $read_floor")" "$((2 * rows))"
+        row 'diff, 1 % changed' '' '' '' "$(calculate "2 * $read_floor")" "$(calculate "2 * $read_floor_cpu")" "$((2 * rows))"
     fi
     floor 'bare decompression' "$decoded" "$(calculate "$(value bytes "$decoded") / 1000000")" ''
     floor 'bare scan of all rows' "$scanned" '' ''

@@ -2,6 +2,6 @@
 
 #![allow(dead_code, reason = "each program uses its own part of this")]
 
-pub mod memory;
 pub mod organization;
+pub mod process;
 pub mod shape;

@@ -39,8 +39,8 @@ impl Bench {
         Self { root }
     }
 
-    /// Runs a command on these bytes, and returns its exit code and how often anything was said. What was done to the
-    /// bytes is told by `what`.
+    /// Runs a command on these bytes and returns its exit code, which must be a clean one. What was done to the bytes is
+    /// told by `what`.
     fn read(&self, command: &[&str], bytes: &[u8], what: &str) -> u8 {
         let path = self.root.path().join("damaged.c1z");
         if fs::read(&path).ok().as_deref() != Some(bytes) {
@@ -493,7 +493,6 @@ fn a_window_over_the_limit_is_refused_until_the_limit_is_raised() {
 #[test]
 fn the_limit_on_the_decoded_size_counts_to_the_byte() {
     let shelf = Shelf::new();
-    // A free page more makes it one page over a mebibyte.
     let edited = Edited::golden("small.c1z")
         .sql("create table ballast (b); insert into ballast values (zeroblob(900000))");
     let mut database = edited.bytes();

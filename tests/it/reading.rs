@@ -315,7 +315,7 @@ fn a_principal_whose_resource_is_gone_is_shown_as_missing() {
 #[test]
 fn a_file_without_any_index_reads_the_same() {
     let shelf = Shelf::new().with_golden(SMALL);
-    let names = rusqlite_names(&Edited::golden(SMALL));
+    let names = index_names(&Edited::golden(SMALL));
     let drops: Vec<_> = names
         .iter()
         .map(|name| format!("drop index {name};"))
@@ -331,7 +331,7 @@ fn a_file_without_any_index_reads_the_same() {
     }
 }
 
-fn rusqlite_names(database: &Edited) -> Vec<String> {
+fn index_names(database: &Edited) -> Vec<String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), database.bytes()).unwrap();
     let connection = rusqlite::Connection::open(file.path()).unwrap();

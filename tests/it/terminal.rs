@@ -67,7 +67,7 @@ fn assert_harmless(what: &str, text: &str) {
     assert_eq!(harm, None, "{what}: {text:?}");
 }
 
-/// `small.c1z` with such characters in every name, and in the ids and types too if wanted.
+/// `small.c1z` with such characters in every name.
 fn evil() -> Edited {
     let name = format!("evil{HARM}");
     Edited::golden(SMALL)

@@ -2,6 +2,7 @@
 
 mod access;
 mod diff;
+mod expected;
 mod export;
 mod failure;
 mod input;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,14 +10,18 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    AccessArgs, Command, Comparability, DiffArgs, DiffInputs, DiffOutput, ExportArgs, ExportForm,
-    ExportTable, Input, ListArgs, Listing, Output, Source, StatsArgs, StatsScope, SyncArgs,
-    VerifyArgs,
+    AccessArgs, CheckArgs, Command, Comparability, CrawlSettings, DiffArgs, DiffInputs, DiffOutput,
+    ExportArgs, ExportForm, ExportTable, FileOutput, GuardSettings, Input, ListArgs, Listing,
+    Output, Pruning, Rejected, Replace, Source, StatsArgs, StatsScope, SyncArgs, Template,
+    TemplateError, VerifyArgs,
 };
-use crate::crawl::{AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PlainHttp};
+use crate::crawl::posthog::{Incomplete, Memberships};
+use crate::crawl::{
+    AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PaceSettings, PlainHttp,
+};
 use crate::demo::Week;
 use crate::diff::FieldFilter;
-use crate::model::ChangeKind;
+use crate::model::{ChangeKind, parse_duration};
 use crate::report::Format;
 use crate::report::diff::{Detail, DiffFormat};
 use crate::report::sheet::Formulas;
@@ -94,6 +99,8 @@ struct Cli {
 enum Sub {
     /// Crawl one organization and write one snapshot
     Sync(Box<SyncOptions>),
+    /// Say before the night comes whether `sync` with the same options would work
+    Check(Box<SyncOptions>),
     /// Sync runs, counts, content digest, and what the crawl could prove
     Stats(StatsOptions),
     /// List resource types
@@ -143,7 +150,7 @@ struct StatsOptions {
     evidence: bool,
     /// Exit 1 if the newest finished sync run is older, such as 26h or 2d
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
-    max_age: Option<u64>,
+    max_age: Option<Duration>,
 }
 
 #[derive(Args)]
@@ -430,6 +437,68 @@ struct SyncOptions {
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     http_timeout_seconds: u64,
+    /// A file of PEM certificates to trust instead of the system's [also SSL_CERT_FILE, for the system's]
+    #[arg(long, value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+    /// How often a request is sent again that may succeed then
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(..=100))]
+    retries: u32,
+    // The wait before the first retry, in milliseconds: for tests.
+    #[arg(
+        long,
+        hide = true,
+        env = "POSTHOG_C1Z_RETRY_DELAY_MS",
+        default_value_t = 500
+    )]
+    retry_delay_ms: u64,
+    /// Requests that may go out in any minute; PostHog allows 480 to a key
+    #[arg(long, value_name = "N", default_value_t = 450, value_parser = clap::value_parser!(u32).range(1..))]
+    requests_per_minute: u32,
+    /// Requests that may go out in any hour; PostHog allows 4,800 to a key
+    #[arg(long, value_name = "N", default_value_t = 4_500, value_parser = clap::value_parser!(u32).range(1..))]
+    requests_per_hour: u32,
+    /// How long the whole run may take, such as 2h [default: without end]
+    #[arg(long, value_name = "TIME", value_parser = parse_age)]
+    max_duration: Option<Duration>,
+    /// How many roles are read at a time
+    #[arg(
+        long,
+        env = "BATON_WORKERS",
+        value_name = "N",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u32).range(1..=64)
+    )]
+    workers: u32,
+    /// Where role memberships are read from
+    #[arg(long, value_name = "FROM", value_enum, default_value_t)]
+    memberships: MembershipsFrom,
+    /// Take the people alone: for servers that have no roles
+    #[arg(long, conflicts_with = "memberships")]
+    without_roles: bool,
+    /// Keep what cannot be proved to be whole as NAME.incomplete.c1z beside the snapshot (the run still exits 9)
+    #[arg(long)]
+    accept_incomplete: bool,
+    /// How many percent of users, roles or grants may be gone since the snapshot before
+    #[arg(long, value_name = "PERCENT", default_value_t = 30, value_parser = clap::value_parser!(u8).range(..=100))]
+    max_shrink: u8,
+    /// Keep a snapshot that was refused as NAME.rejected.c1z beside the old one
+    #[arg(long)]
+    keep_rejected: bool,
+    /// Replace a file that is no readable snapshot of the same organization
+    #[arg(long)]
+    force: bool,
+    /// Keep a copy of the newest snapshot under this name
+    #[arg(long, value_name = "PATH")]
+    latest: Option<PathBuf>,
+    /// Keep so many snapshots that a name with {date} or {time} made, and remove older ones
+    #[arg(long, value_name = "N")]
+    keep_last: Option<NonZeroUsize>,
+    /// Crawl nothing; tell what --keep-last would remove
+    #[arg(long, requires = "keep_last")]
+    dry_run: bool,
+    /// Seconds to wait for another run to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
     /// Permissions of the snapshot, in octal
     #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
     mode: u32,
@@ -451,6 +520,15 @@ struct SyncOptions {
     client_secret: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
     host_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum MembershipsFrom {
+    /// Each role's own list, held against what the list of roles carries
+    #[default]
+    Endpoint,
+    /// The list of roles alone: far fewer requests, for organizations with many roles
+    Embedded,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -477,7 +555,7 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 /// # Errors
 /// clap's own message, for wrong usage and for `--help` and `--version`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let matches = Cli::command().try_get_matches_from(args)?;
+    let matches = without_blank_environment(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
     if let Some((name, _)) = matches.subcommand() {
         refuse_sync_options_before(name, &matches)?;
@@ -538,7 +616,12 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         })
     };
     Ok(match sub {
-        Sub::Sync(options) => sync_command(*options, global)?,
+        Sub::Sync(options) => Command::Sync(Box::new(sync_args(*options, global)?)),
+        Sub::Check(options) => Command::Check(Box::new(CheckArgs {
+            sync: sync_args(*options, global)?,
+            ignored: ignored_settings(),
+            format,
+        })),
         Sub::Stats(options) => Command::Stats(StatsArgs {
             input: global.input(options.input),
             format,
@@ -547,7 +630,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
             } else {
                 StatsScope::Overview
             },
-            max_age_seconds: options.max_age,
+            max_age: options.max_age,
         }),
         Sub::ResourceTypes(options) => list(Listing::ResourceTypes, options),
         Sub::Resources(options) => list(Listing::Resources, options),
@@ -705,13 +788,27 @@ fn manual() -> Vec<u8> {
     page
 }
 
-/// A length of time, in seconds.
-fn parse_age(text: &str) -> Result<u64, String> {
-    let age: Result<jiff::SignedDuration, _> = text.parse();
-    match age.map(|age| u64::try_from(age.as_secs())) {
-        Ok(Ok(seconds)) => Ok(seconds),
-        _ => Err("expected a length of time, such as 26h, 90m or 2d".to_owned()),
-    }
+/// A length of time.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .ok_or_else(|| "expected a length of time, such as 26h, 90m or 2d".to_owned())
+}
+
+/// The same command, deaf to variables that are set to nothing: CI systems set many so.
+fn without_blank_environment(command: clap::Command) -> clap::Command {
+    let is_blank = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.to_string_lossy().trim().is_empty())
+    };
+    command
+        .mut_args(|arg| {
+            if is_blank(&arg) {
+                arg.env(clap::builder::Resettable::Reset)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(without_blank_environment)
 }
 
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.
@@ -733,7 +830,7 @@ fn refuse_sync_options_before(
     ))
 }
 
-fn sync_command(options: SyncOptions, global: &GlobalOptions) -> Result<Command> {
+fn sync_args(options: SyncOptions, global: &GlobalOptions) -> Result<SyncArgs> {
     let (source, default_file) = match options.demo {
         Some(DemoWeek::First) => (Source::Demo(Week::First), "demo.c1z"),
         Some(DemoWeek::Later) => (Source::Demo(Week::Later), "demo.c1z"),
@@ -742,20 +839,85 @@ fn sync_command(options: SyncOptions, global: &GlobalOptions) -> Result<Command>
     let path = global.file.clone().unwrap_or_else(|| default_file.into());
     let output = match path.as_os_str() == "-" {
         true => Output::Stdout,
-        false => Output::File {
-            path,
-            mode: options.mode,
-        },
+        false => Output::File(file_output(&options, global, &path)?),
     };
-    let http = HttpSettings {
-        timeout: Duration::from_secs(options.http_timeout_seconds),
-    };
-    Ok(Command::Sync(SyncArgs {
+    let crawl = crawl_settings(&options);
+    Ok(SyncArgs {
         source,
-        http,
+        crawl,
         output,
         temp_dir: global.temp_dir.clone(),
-    }))
+    })
+}
+
+/// What the official connector is told in service mode, and means nothing here.
+fn ignored_settings() -> Vec<String> {
+    let names = ["BATON_CLIENT_ID", "BATON_CLIENT_SECRET", "BATON_HOST_ID"];
+    names
+        .into_iter()
+        .filter(|name| environment(name).is_some())
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+fn file_output(options: &SyncOptions, global: &GlobalOptions, path: &Path) -> Result<FileOutput> {
+    let template = Template::parse(path)?;
+    if options.keep_last.is_some() && !template.varies() {
+        return Err(TemplateError::NothingToPrune.into());
+    }
+    Ok(FileOutput {
+        template,
+        mode: options.mode,
+        latest: options.latest.clone(),
+        keep_last: options.keep_last,
+        pruning: if options.dry_run {
+            Pruning::Told
+        } else {
+            Pruning::Done
+        },
+        guard: GuardSettings {
+            max_shrink: options.max_shrink,
+            replace: if options.force {
+                Replace::Anything
+            } else {
+                Replace::SameOrganization
+            },
+        },
+        rejected: if options.keep_rejected {
+            Rejected::Kept
+        } else {
+            Rejected::Dropped
+        },
+        read: global.read_options(),
+        wait: Duration::from_secs(options.wait),
+    })
+}
+
+fn crawl_settings(options: &SyncOptions) -> CrawlSettings {
+    CrawlSettings {
+        http: HttpSettings {
+            timeout: Duration::from_secs(options.http_timeout_seconds),
+            retries: options.retries,
+            retry_delay: Duration::from_millis(options.retry_delay_ms),
+            pace: PaceSettings {
+                per_minute: options.requests_per_minute,
+                per_hour: options.requests_per_hour,
+                max_duration: options.max_duration,
+            },
+            ca_cert: options.ca_cert.clone(),
+        },
+        memberships: match (options.without_roles, options.memberships) {
+            (true, _) => Memberships::WithoutRoles,
+            (false, MembershipsFrom::Endpoint) => Memberships::Endpoint,
+            (false, MembershipsFrom::Embedded) => Memberships::Embedded,
+        },
+        workers: options.workers as usize,
+        incomplete: if options.accept_incomplete {
+            Incomplete::Accept
+        } else {
+            Incomplete::Refuse
+        },
+    }
 }
 
 fn organization(options: &SyncOptions) -> Result<Source> {

@@ -11,7 +11,7 @@
 //! Imports go one way, and neighbours do not know each other:
 //!
 //! ```text
-//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | diff | report ─► model, progress
+//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | diff | report ─► model, progress, leftover
 //! ```
 
 pub mod cli;
@@ -19,6 +19,7 @@ pub mod commands;
 pub mod crawl;
 pub mod demo;
 pub mod diff;
+pub mod leftover;
 pub mod model;
 pub mod progress;
 pub mod report;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use posthog_c1z::commands::{self, Failure, Outcome, World};
 use posthog_c1z::model::Timestamp;
 use posthog_c1z::terminal::Terminal;
-use posthog_c1z::{cli, snapshot};
+use posthog_c1z::{cli, leftover, snapshot};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os()) {
@@ -14,6 +16,7 @@ fn main() -> ExitCode {
         Err(message) => message.exit(),
     };
     let terminal = Terminal::new(invocation.speech);
+    end_on_signals();
     let mut out = BufWriter::new(io::stdout());
     let result = invocation.command.and_then(|command| {
         let mut world = World {
@@ -36,4 +39,18 @@ fn main() -> ExitCode {
             failure.exit_code.into()
         }
     }
+}
+
+/// Ends the process within a moment of SIGINT or SIGTERM, and leaves nothing behind. What was at the target stands.
+fn end_on_signals() {
+    // Without handlers the default holds: the process ends all the same, if less tidily.
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
+        return;
+    };
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            leftover::remove_all();
+            std::process::exit(128 + signal);
+        }
+    });
 }

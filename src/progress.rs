@@ -44,6 +44,22 @@ pub enum Event {
         /// Which.
         phase: Phase,
     },
+    /// A request failed and is sent again after a wait.
+    Retrying {
+        /// What is being read.
+        reading: &'static str,
+        /// What went wrong, in words.
+        problem: String,
+        /// Which attempt comes next, from 2 on.
+        attempt: u32,
+        /// How long it waits.
+        wait_ms: u64,
+    },
+    /// Something worth knowing while it runs, in words.
+    Noted {
+        /// What.
+        message: String,
+    },
     /// Something a person should know although the run goes on, in words.
     Warned {
         /// What.

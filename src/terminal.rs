@@ -63,6 +63,8 @@ impl Terminal {
             true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
             false => ("", "", ""),
         };
+        // It may quote a file's name or what stands in it. Hints do their own: theirs may have several lines.
+        let message = printable(message);
         let mut text = format!("{red}error:{reset} {message}\n");
         if let Some(hint) = hint {
             text.push_str(&format!("{bold}hint:{reset} {hint}\n"));
@@ -166,6 +168,20 @@ fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: E
                 bar.finish_and_clear();
             }
         }
+        Event::Retrying {
+            reading,
+            problem,
+            wait_ms,
+            ..
+        } => {
+            let _ = all.println(format!(
+                "{reading}: {problem}; trying again in {}",
+                duration(wait_ms)
+            ));
+        }
+        Event::Noted { message } => {
+            let _ = all.println(message);
+        }
         Event::Warned { message } => {
             let _ = all.println(format!("warning: {message}"));
         }
@@ -210,6 +226,15 @@ fn tell(event: Event) {
             tracing::debug!(phase = title(phase), steps, of, "read")
         }
         Event::Finished { phase } => tracing::debug!(phase = title(phase), "finished"),
+        Event::Retrying {
+            reading,
+            problem,
+            attempt,
+            wait_ms,
+        } => {
+            tracing::info!(reading, problem, attempt, wait_ms, "trying again");
+        }
+        Event::Noted { message } => tracing::info!("{message}"),
         Event::Warned { message } => tracing::warn!("{message}"),
         Event::Synced(summary) => tell_summary(&summary),
     }

@@ -83,7 +83,7 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
                 let email = Person { resource }.email().unwrap_or("no e-mail");
                 format!(
                     "{} ({}, {})",
-                    resource.id,
+                    printable(&resource.id.to_string()),
                     printable(&resource.display_name),
                     printable(email)
                 )
@@ -115,7 +115,7 @@ fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource
         .rows(&run.id)?
     {
         let row = row?;
-        let Decoded::Resource(resource) = row.decode()? else {
+        let Decoded::Resource(resource) = snapshot.decode(&row)? else {
             continue;
         };
         let Some(candidate) = Person::of(&resource) else {
@@ -148,7 +148,8 @@ fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Resul
     let mut held = Vec::new();
     for row in snapshot.query(RowKind::Grant, &filter)?.rows(&run.id)? {
         let row = row?;
-        let (Decoded::Grant(grant), Columns::Grant { resource, .. }) = (row.decode()?, row.columns)
+        let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
+            (snapshot.decode(&row)?, row.columns)
         else {
             continue;
         };

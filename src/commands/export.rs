@@ -2,11 +2,12 @@
 //! the ids, so the same snapshot always gives the same bytes.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::input::{Catalog, Input, moment};
@@ -64,6 +65,11 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         None => export.write(args.form, world.out)?,
         Some(path) => {
             let place = || format!("writing `{}`", path.display());
+            ensure!(
+                !is_same_file(path, &args.input.path),
+                "`{}` is the snapshot itself; export to another file",
+                path.display()
+            );
             let file = File::create(path).with_context(place)?;
             let mut out = BufWriter::with_capacity(1 << 20, file);
             export.write(args.form, &mut out)?;
@@ -71,6 +77,14 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Whether both names lead to one file, by whatever links.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
 }
 
 struct Export<'s> {
@@ -162,7 +176,7 @@ impl Export<'_> {
         let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
         let mut catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Entitlement, |row| {
-            let cells = entitlement_cells(&row, &mut catalog)?;
+            let cells = entitlement_cells(&row, self.snapshot, &mut catalog)?;
             let head = ["Entitlement", "", "", "", "", ""];
             Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
         })?;
@@ -183,7 +197,7 @@ impl Export<'_> {
                 .is_none_or(|(known, _)| known != id.as_str())
             {
                 let cells = match catalog.entitlement(id.as_str())? {
-                    Some(row) => entitlement_cells(&row, &mut catalog)?,
+                    Some(row) => entitlement_cells(&row, self.snapshot, &mut catalog)?,
                     None => {
                         let mut cells: [String; 6] = Default::default();
                         cells[1] = id.to_string();
@@ -201,7 +215,7 @@ impl Export<'_> {
             Ok(sheet.push(head.into_iter().chain(cells))?)
         })?;
         self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = row.decode()? else {
+            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
             };
             if Person::of(&resource).is_none() {
@@ -217,7 +231,7 @@ impl Export<'_> {
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
         let mut sheet = Sheet::new(out, formulas, &USER_COLUMNS)?;
         self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = row.decode()? else {
+            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
             };
             let Some(person) = Person::of(&resource) else {
@@ -266,7 +280,7 @@ impl Export<'_> {
         let mut sheet = Sheet::new(out, formulas, &ROLE_COLUMNS)?;
         let catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = row.decode()? else {
+            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
             };
             if !catalog.is_role(resource.id.resource_type.as_str()) {
@@ -298,7 +312,7 @@ impl Export<'_> {
         let mut catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Grant, |row| {
             let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
-                (row.decode()?, &row.columns)
+                (self.snapshot.decode(&row)?, &row.columns)
             else {
                 return Ok(());
             };
@@ -365,7 +379,8 @@ impl Export<'_> {
                 json.clear();
                 row.push_json(&mut json);
                 write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
-                serde_json::to_writer(&mut *out, &row.id)?;
+                // Not straight to the output: serde_json would hide that a pipe was closed.
+                out.write_all(&serde_json::to_vec(&row.id)?)?;
                 out.write_all(b",\"data\":")?;
                 out.write_all(&json)?;
                 Ok(out.write_all(b"}\n")?)
@@ -403,8 +418,12 @@ fn singular(kind: RowKind) -> &'static str {
 }
 
 /// The last six columns of C1's file import.
-fn entitlement_cells(row: &Row, catalog: &mut Catalog<'_>) -> Result<[String; 6]> {
-    let Decoded::Entitlement(entitlement) = row.decode()? else {
+fn entitlement_cells(
+    row: &Row,
+    snapshot: &Snapshot,
+    catalog: &mut Catalog<'_>,
+) -> Result<[String; 6]> {
+    let Decoded::Entitlement(entitlement) = snapshot.decode(row)? else {
         return Ok(Default::default());
     };
     Ok([

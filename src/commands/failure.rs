@@ -8,7 +8,10 @@ use crate::snapshot;
 
 use super::access::{NobodyFound, SeveralFound};
 use super::diff::NotComparable;
+use super::guard::Refusal;
+use super::lock::Locked;
 use super::sync::NotWhole;
+use super::target::TemplateError;
 
 /// What the process ends with. Their table is in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub enum ExitCode {
     NotFound = 5,
     /// The key may not.
     Forbidden = 7,
+    /// A guard refused: incomplete, shrunk, another organization's snapshot in the way.
+    Refused = 9,
+    /// Another run holds the lock.
+    Locked = 10,
     /// A bug.
     Bug = 13,
     /// Network, or a server that fails.
@@ -112,6 +119,18 @@ fn judge(error: &anyhow::Error) -> Verdict {
             "`posthog-c1z resources -t user` lists everybody",
         );
     }
+    if let Some(error) = error.downcast_ref::<Refusal>() {
+        return verdict(ExitCode::Refused, error.hint());
+    }
+    if error.is::<Locked>() {
+        return verdict(
+            ExitCode::Locked,
+            "wait for it with --wait SECONDS, or end it",
+        );
+    }
+    if let Some(error) = error.downcast_ref::<TemplateError>() {
+        return verdict(ExitCode::Usage, error.hint());
+    }
     if error.is::<NotWhole>() {
         return verdict(
             ExitCode::Bug,
@@ -138,6 +157,29 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             "this is a web page and not the API: check that the address has the form \
              `https://<host>/api/organizations/<id>` and that no proxy answers in its place",
         ),
+        Problem::OutOfTime => verdict(ExitCode::TimedOut, "allow the run more with --max-duration"),
+        Problem::NotProved(_) => verdict(
+            ExitCode::Refused,
+            "people or roles come and go too fast; try again at a quieter time. --accept-incomplete keeps what was read \
+             beside the snapshot, marked as incomplete",
+        ),
+        Problem::HiddenMembers(_) => verdict(
+            ExitCode::Forbidden,
+            "use the key of an administrator or owner, or let members see each other under Settings > Organization > \
+             Members",
+        ),
+        Problem::OldServer => verdict(
+            ExitCode::NotFound,
+            "update the server; --without-roles takes its people alone",
+        ),
+        Problem::Certificates(_) => verdict(
+            ExitCode::Configuration,
+            "name a file of PEM certificates with --ca-cert",
+        ),
+        Problem::BadJson(_) => verdict(
+            ExitCode::Configuration,
+            "a proxy or another program may answer in the API's place: check the address",
+        ),
         Problem::Shape(_) => verdict(
             ExitCode::Configuration,
             "check that the address is PostHog's; if it is, the API has changed: please report it with the text above",
@@ -160,7 +202,7 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
         ),
         Problem::Tls(_) => verdict(
             ExitCode::Configuration,
-            "if the server's certificate comes from an authority of your own, name its file in SSL_CERT_FILE",
+            "if the server's certificate comes from an authority of your own, name its file with --ca-cert or in SSL_CERT_FILE",
         ),
     }
 }
@@ -174,9 +216,13 @@ fn of_status(reading: &str, status: u16, detail: &str) -> Verdict {
              open us.posthog.com. Personal keys are made under Settings > Personal API keys",
         ),
         402 | 403 => verdict(ExitCode::Forbidden, refused(reading, detail)),
+        404 if detail.contains("Endpoint not found") && reading.contains("role") => verdict(
+            ExitCode::NotFound,
+            "this server has no roles; --without-roles takes its people alone",
+        ),
         404 if detail.contains("Endpoint not found") => verdict(
             ExitCode::NotFound,
-            "this server does not have that part of the API; check that it runs PostHog and has roles",
+            "this server does not have that part of the API; check that it runs PostHog",
         ),
         404 => verdict(
             ExitCode::NotFound,

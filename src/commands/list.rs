@@ -141,7 +141,7 @@ impl List<'_> {
 
     fn cells(&mut self, row: &Row) -> Result<Vec<String>> {
         let bare = |id: &ResourceId| id.resource.to_string();
-        Ok(match row.decode()? {
+        Ok(match self.snapshot.decode(row)? {
             Decoded::ResourceType(decoded) => {
                 let traits: Vec<_> = decoded
                     .traits

@@ -1,14 +1,18 @@
 //! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
 
 mod access;
+mod check;
 mod diff;
 mod expected;
 mod export;
 mod failure;
+mod guard;
 mod input;
 mod list;
+mod lock;
 mod stats;
 mod sync;
+mod target;
 mod verify;
 
 use std::io::Write;
@@ -20,19 +24,24 @@ use crate::progress::Reporter;
 use crate::report::Page;
 
 pub use access::AccessArgs;
+pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable};
 pub use failure::{ExitCode, Failure, is_closed_pipe};
+pub use guard::{GuardSettings, Replace};
 pub use input::Input;
 pub use list::{ListArgs, Listing};
 pub use stats::{StatsArgs, StatsScope};
-pub use sync::{Output, Source, SyncArgs};
+pub use sync::{CrawlSettings, FileOutput, Output, Pruning, Rejected, Source, SyncArgs};
+pub use target::{Template, TemplateError};
 pub use verify::VerifyArgs;
 
 /// What was asked for, with every setting resolved.
 pub enum Command {
     /// Crawl, and write a snapshot.
-    Sync(SyncArgs),
+    Sync(Box<SyncArgs>),
+    /// Whether that would work.
+    Check(Box<CheckArgs>),
     /// What is in a file.
     Stats(StatsArgs),
     /// Rows of one kind.
@@ -92,6 +101,7 @@ pub struct World<'a> {
 pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
     match command {
         Command::Sync(args) => sync::run(args, world),
+        Command::Check(args) => check::run(args, world),
         Command::Stats(args) => stats::run(args, world),
         Command::List(args) => list::run(args, world),
         Command::Access(args) => access::run(args, world),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -21,8 +22,8 @@ pub struct StatsArgs {
     pub format: Format,
     /// How much.
     pub scope: StatsScope,
-    /// How old the newest finished sync run may be, in seconds.
-    pub max_age_seconds: Option<u64>,
+    /// How old the newest finished sync run may be.
+    pub max_age: Option<Duration>,
 }
 
 /// How much to tell.
@@ -215,13 +216,13 @@ impl<'a> Stats<'a> {
 
     /// Whether the newest finished sync run of the file is young enough.
     fn age(&self, args: &StatsArgs, world: &World<'_>) -> Result<Outcome> {
-        let Some(max_age_seconds) = args.max_age_seconds else {
+        let Some(max_age) = args.max_age else {
             return Ok(Outcome::Done);
         };
         let newest = self.runs.iter().filter_map(|run| run.ended_at).max();
         let age = newest.map(|ended| (world.now)().millis_since(ended));
         match age {
-            Some(age) if age <= max_age_seconds.saturating_mul(1000) => Ok(Outcome::Done),
+            Some(age) if u128::from(age) <= max_age.as_millis() => Ok(Outcome::Done),
             _ => Ok(Outcome::Found),
         }
     }

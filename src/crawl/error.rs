@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// A request that gave no answer we can use. Its text is safe to show: it never holds the key.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub enum Problem {
         code: Option<String>,
         /// What the server says to people; one line, cut at a few hundred characters.
         detail: Option<String>,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
     },
     /// The server points elsewhere. It is not followed: the key would go along.
     Redirect {
@@ -38,12 +41,24 @@ pub enum Problem {
         /// The content type it came with.
         content_type: Option<String>,
     },
+    /// Called JSON, but none.
+    BadJson(String),
     /// JSON, but not what the API documents.
     Shape(String),
     /// The answer ended in the middle.
     Cut,
     /// No answer within the time allowed.
     TimedOut,
+    /// The time allowed for the whole run is over.
+    OutOfTime,
+    /// The list could not be read so that it is surely whole.
+    NotProved(String),
+    /// The key does not see everybody, so a snapshot would lack people.
+    HiddenMembers(String),
+    /// The server cannot list more than 100 roles: it is from before 2026.
+    OldServer,
+    /// The file of certificates to trust cannot be used.
+    Certificates(String),
     /// The host has no address.
     UnknownHost(String),
     /// The secure connection could not be made.
@@ -54,10 +69,44 @@ pub enum Problem {
     Client(String),
 }
 
+impl Problem {
+    /// Whether the same request may succeed a little later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            Self::NotJson { .. } | Self::BadJson(_) | Self::Shape(_) | Self::Cut => true,
+            Self::TimedOut | Self::Connection(_) | Self::Client(_) | Self::UnknownHost(_) => true,
+            Self::Redirect { .. } | Self::Tls(_) | Self::OutOfTime => false,
+            Self::NotProved(_)
+            | Self::HiddenMembers(_)
+            | Self::OldServer
+            | Self::Certificates(_) => false,
+        }
+    }
+
+    /// Whether the server had too much to do: a smaller page may help.
+    pub(super) fn is_overload(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+            Self::TimedOut | Self::Cut => true,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reading {}: `{}` ", self.reading, self.path)?;
-        match &self.problem {
+        write!(
+            f,
+            "reading {}: `{}` {}",
+            self.reading, self.path, self.problem
+        )
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Problem::Status {
                 status,
                 detail: Some(detail),
@@ -90,6 +139,16 @@ impl fmt::Display for Error {
             Problem::NotJson { content_type: None } => {
                 f.write_str("answered with something else than JSON")
             }
+            Problem::Certificates(problem) => f.write_str(problem),
+            Problem::BadJson(problem) => write!(f, "answered with broken JSON: {problem}"),
+            Problem::OutOfTime => {
+                f.write_str("was not asked any more: the time allowed for the run is over")
+            }
+            Problem::NotProved(problem) => write!(f, "could not be read whole: {problem}"),
+            Problem::HiddenMembers(problem) => write!(f, "does not show everybody: {problem}"),
+            Problem::OldServer => f.write_str(
+                "has more than 100 roles on a server from before 2026, which cannot list them",
+            ),
             Problem::Shape(problem) => write!(f, "answered with unexpected JSON: {problem}"),
             Problem::Cut => f.write_str("stopped in the middle of its answer"),
             Problem::TimedOut => f.write_str("gave no complete answer in time"),

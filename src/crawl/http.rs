@@ -1,22 +1,36 @@
-//! The only door to the network: one origin, one key, bounded time, JSON parsed while it comes in.
+//! The only door to the network: one origin, one key, bounded time, JSON parsed while it comes in, and what happens on a
+//! 429.
 
 use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use ureq::http::{Response, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use super::address::{ApiKey, BaseUrl};
 use super::error::{Error, Problem};
+use super::pace::{OutOfTime, Pace, PaceSettings};
+use crate::progress::{Event, Reporter};
 
-/// Limits of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How requests are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
     /// For one request with its whole body.
     pub timeout: Duration,
+    /// How often a request is sent again that may succeed then.
+    pub retries: u32,
+    /// The wait before the first retry; it doubles with each, up to a minute.
+    pub retry_delay: Duration,
+    /// How many requests may go out, and until when.
+    pub pace: PaceSettings,
+    /// A file of PEM certificates to trust instead of the system's.
+    pub ca_cert: Option<PathBuf>,
 }
 
 impl HttpSettings {
@@ -28,50 +42,81 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(300),
+            retries: 6,
+            retry_delay: Duration::from_millis(500),
+            pace: PaceSettings::default(),
+            ca_cert: None,
         }
     }
 }
 
+/// Longest wait before a retry.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+/// The wait after a 429 that does not say how long: the server's shorter window.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
+/// Longest wait that a server may ask for: its longer window, and a little.
+const MAX_PAUSE: Duration = Duration::from_secs(2 * 3600);
 /// Bytes of an error's body that are looked at.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
 /// Characters of a server's own words that are shown.
 const MAX_DETAIL_CHARS: usize = 300;
 
 /// Sends requests to one origin with one key.
-pub(super) struct Http {
+pub(super) struct Http<'r> {
     agent: Agent,
     origin: String,
     key: ApiKey,
+    settings: HttpSettings,
+    pace: Pace,
     requests: AtomicU64,
+    reporter: &'r dyn Reporter,
 }
 
-impl Http {
-    pub fn new(base: &BaseUrl, key: ApiKey, settings: &HttpSettings) -> Self {
+/// How often a request is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tries {
+    /// As often as the settings say.
+    All,
+    /// Once more at the most: whoever asks has another way, such as a smaller page.
+    Few,
+    /// Once.
+    One,
+}
+
+impl<'r> Http<'r> {
+    pub fn new(
+        base: &BaseUrl,
+        key: ApiKey,
+        settings: &HttpSettings,
+        reporter: &'r dyn Reporter,
+    ) -> Result<Self, Error> {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect is an error here: followed, it could take the key to a stranger.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(HttpSettings::CONNECT_TIMEOUT.min(settings.timeout)))
-            .timeout_global(Some(settings.timeout))
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
                 "/",
                 env!("CARGO_PKG_VERSION")
             ))
             .tls_config(
-                ureq::tls::TlsConfig::builder()
-                    .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+                TlsConfig::builder()
+                    .root_certs(root_certs(settings)?)
                     .build(),
             )
             .build()
             .new_agent();
-        Self {
+        Ok(Self {
             agent,
             origin: base.origin().to_owned(),
             key,
+            pace: Pace::new(settings.pace),
+            settings: settings.clone(),
             requests: AtomicU64::new(0),
-        }
+            reporter,
+        })
     }
 
     /// Requests sent so far.
@@ -79,49 +124,128 @@ impl Http {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks for `path` (with its query) and parses the answer while it comes in.
+    /// Asks for `path` (with its query) and parses the answer.
     ///
     /// # Errors
-    /// For everything but a 200 with JSON of the wanted shape.
+    /// For everything but a 200 with JSON of the wanted shape, after all retries.
     pub fn get<T: DeserializeOwned>(&self, reading: &'static str, path: &str) -> Result<T, Error> {
-        self.try_get(path).map_err(|problem| Error {
-            reading,
-            path: self.key.scrub(path),
-            problem,
-        })
+        self.get_seed(reading, path, Tries::All, PhantomData)
     }
 
-    fn try_get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
+    /// The same, with a seed that parses the answer while it comes in.
+    ///
+    /// # Errors
+    /// As of [`Self::get`].
+    pub fn get_seed<T, S>(
+        &self,
+        reading: &'static str,
+        path: &str,
+        tries: Tries,
+        seed: S,
+    ) -> Result<T, Error>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+    {
+        let retries = match tries {
+            Tries::All => self.settings.retries,
+            Tries::Few => self.settings.retries.min(1),
+            Tries::One => 0,
+        };
+        let mut retry = 0;
+        loop {
+            let problem = match self.try_get(path, seed.clone()) {
+                Ok(answer) => return Ok(answer),
+                Err(problem) => problem,
+            };
+            let error = |problem| Error {
+                reading,
+                path: self.shown(path),
+                problem,
+            };
+            if !problem.is_passing() || retry >= retries {
+                return Err(error(problem));
+            }
+            retry += 1;
+            let wait = self.wait_before(retry, &problem);
+            self.reporter.report(Event::Retrying {
+                reading,
+                problem: error(problem).problem.to_string(),
+                attempt: retry + 1,
+                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            });
+            self.pace
+                .sleep(wait)
+                .map_err(|OutOfTime| error(Problem::OutOfTime))?;
+        }
+    }
+
+    /// How long to wait before a retry. What the server asks for holds for all workers.
+    fn wait_before(&self, retry: u32, problem: &Problem) -> Duration {
+        if let Problem::Status {
+            status,
+            retry_after,
+            ..
+        } = problem
+            && (*status == 429 || retry_after.is_some())
+        {
+            let pause = retry_after.unwrap_or(DEFAULT_PAUSE).min(MAX_PAUSE);
+            self.pace.pause(pause);
+            return pause;
+        }
+        let doubled = self
+            .settings
+            .retry_delay
+            .saturating_mul(1 << (retry - 1).min(16))
+            .min(MAX_RETRY_DELAY);
+        // Workers that failed together do not come back together.
+        doubled.mul_f64(0.5 + random_fraction() / 2.0)
+    }
+
+    fn try_get<T, S>(&self, path: &str, seed: S) -> Result<T, Problem>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = T>,
+    {
+        self.pace.wait().map_err(|OutOfTime| Problem::OutOfTime)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let timeout = self.pace.remaining().map_or(self.settings.timeout, |left| {
+            left.min(self.settings.timeout)
+        });
         let response = self
             .agent
             .get(format!("{}{path}", self.origin))
             .header(header::AUTHORIZATION, self.key.bearer())
             .header(header::ACCEPT, "application/json")
+            .config()
+            .timeout_global(Some(timeout))
+            .build()
             .call()
             .map_err(|error| self.transport(error))?;
         let status = response.status().as_u16();
         match status {
-            200 => self.parse(response),
+            200 => self.parse(response, seed),
             300..=399 => {
                 let location = text_header(&response, header::LOCATION);
-                Err(Problem::Redirect {
-                    status,
-                    location: location.map(|to| self.one_line(&to)),
-                })
+                let location = location.map(|to| self.one_line(&to));
+                Err(Problem::Redirect { status, location })
             }
             _ => {
+                let retry_after =
+                    text_header(&response, header::RETRY_AFTER).and_then(|text| retry_after(&text));
                 let (code, detail) = self.refusal(response);
                 Err(Problem::Status {
                     status,
                     code,
                     detail,
+                    retry_after,
                 })
             }
         }
     }
 
-    fn parse<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, Problem> {
+    fn parse<T, S>(&self, response: Response<Body>, seed: S) -> Result<T, Problem>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = T>,
+    {
         let content_type = text_header(&response, header::CONTENT_TYPE);
         let is_json = content_type.as_deref().is_some_and(|kind| {
             let kind = kind
@@ -143,13 +267,20 @@ impl Http {
             .into_with_config()
             .limit(u64::MAX)
             .reader();
-        serde_json::from_reader(BufReader::with_capacity(64 * 1024, body)).map_err(|error| {
-            match error.classify() {
+        let mut json =
+            serde_json::Deserializer::from_reader(BufReader::with_capacity(64 * 1024, body));
+        seed.deserialize(&mut json)
+            .and_then(|answer| json.end().map(|()| answer))
+            .map_err(|error| match error.classify() {
                 serde_json::error::Category::Io => self.broken_body(error.into()),
                 serde_json::error::Category::Eof => Problem::Cut,
-                _ => Problem::Shape(self.one_line(&error.to_string())),
-            }
-        })
+                serde_json::error::Category::Syntax => {
+                    Problem::BadJson(self.one_line(&error.to_string()))
+                }
+                serde_json::error::Category::Data => {
+                    Problem::Shape(self.one_line(&error.to_string()))
+                }
+            })
     }
 
     /// A connection that was made, and then failed in the body.
@@ -206,11 +337,56 @@ impl Http {
         }
     }
 
+    /// The path as it may be shown.
+    pub fn shown(&self, path: &str) -> String {
+        self.key.scrub(path)
+    }
+
     /// Words of a server, without the key should it have sent that back, and made fit for one line of a terminal.
     fn one_line(&self, text: &str) -> String {
         // First the key: a text that is cut could end in half of it.
         one_line(&self.key.scrub(text))
     }
+}
+
+/// The system's authorities, or those of the file that was named.
+fn root_certs(settings: &HttpSettings) -> Result<RootCerts, Error> {
+    let Some(path) = &settings.ca_cert else {
+        return Ok(RootCerts::PlatformVerifier);
+    };
+    let error = |problem: String| Error {
+        reading: "the certificates to trust",
+        path: path.display().to_string(),
+        problem: Problem::Certificates(problem),
+    };
+    let pem = std::fs::read(path).map_err(|e| error(format!("cannot be read: {e}")))?;
+    let mut certificates: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(e) => return Err(error(format!("is not in PEM form: {e}"))),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(error("holds no certificate in PEM form".to_owned()));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+/// How long a `Retry-After` asks to wait: whole seconds, or until a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text.trim()).ok()?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// A number from 0 to 1 that differs between workers and runs; nothing depends on its quality.
+fn random_fraction() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    (RandomState::new().hash_one(0_u8) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 fn text_header(response: &Response<Body>, name: header::HeaderName) -> Option<String> {
@@ -246,4 +422,22 @@ fn one_line(text: &str) -> String {
 
 fn is_bidirectional_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_has_two_forms() {
+        assert_eq!(retry_after("17"), Some(Duration::from_secs(17)));
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+        let wait = retry_after(&date).unwrap_or_default();
+        assert!((3500..=3600).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(
+            retry_after("Thu, 01 Jan 1970 00:00:00 GMT"),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(retry_after("soon"), None);
+    }
 }

@@ -3,8 +3,10 @@
 mod address;
 mod error;
 mod http;
+mod pace;
 pub mod posthog;
 
 pub use address::{AddressError, ApiKey, BaseUrl, KeyError, PlainHttp};
 pub use error::{Error, Problem};
 pub use http::HttpSettings;
+pub use pace::PaceSettings;

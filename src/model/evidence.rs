@@ -72,9 +72,9 @@ impl Evidence {
         }
     }
 
-    /// Whether a JSON document says of itself that it is one of these.
-    pub fn is_evidence(&self) -> bool {
-        self.schema == SCHEMA
+    /// Whether a JSON document says of itself that it is one of these, in a form that this program understands.
+    pub fn is_understood(&self) -> bool {
+        self.schema == SCHEMA && self.schema_version <= Self::SCHEMA_VERSION
     }
 }
 

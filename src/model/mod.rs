@@ -30,4 +30,4 @@ pub use person::{Person, on_off, status_word};
 pub use profile::{Profile, Value};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
 pub use sync_run::{SyncRun, SyncType};
-pub use time::{Timestamp, TimestampError};
+pub use time::{Timestamp, TimestampError, parse_duration};

@@ -1,6 +1,7 @@
 //! Moments in time, in UTC, and the three texts they have: PostHog's, SQLite's and RFC 3339's.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A moment, to the nanosecond, between the years 1 and 9999 (what protobuf's JSON can say).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +111,18 @@ impl Timestamp {
     }
 }
 
+/// A length of time as people write it, such as `26h`, `90m`, `2d` or `1h 30m`; `None` for anything else.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let length: jiff::SignedDuration = text.parse().ok().or_else(|| days(text))?;
+    length.try_into().ok()
+}
+
+/// Whole days of 24 hours, which jiff's exact durations do not take.
+fn days(text: &str) -> Option<jiff::SignedDuration> {
+    let days: i64 = text.trim().strip_suffix('d')?.trim().parse().ok()?;
+    Some(jiff::SignedDuration::from_hours(days.checked_mul(24)?))
+}
+
 /// True with `+hh:mm` or `-hh:mm` behind the time of day.
 fn has_offset(text: &str) -> bool {
     text.get(10..).is_some_and(|time| time.contains(['+', '-']))
@@ -172,6 +185,16 @@ mod tests {
             (-1, 250_000_000)
         );
         assert_eq!(Timestamp::from_unix(-1, 250_000_000), Some(moment));
+    }
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        let hours = |text| parse_duration(text).map(|length| length.as_secs() / 3600);
+        assert_eq!(
+            ["26h", "2d", "90m", "1h 30m"].map(hours),
+            [Some(26), Some(48), Some(1), Some(1)]
+        );
+        assert_eq!(["", "soon", "-1h", "5"].map(hours), [None; 4]);
     }
 
     #[test]

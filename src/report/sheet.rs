@@ -1,7 +1,7 @@
 //! CSV, for C1's file import and for spreadsheets. RFC 4180: commas, quotes doubled, lines that end in CR LF.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// What happens to a cell that a spreadsheet would run as a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +24,14 @@ impl<'w> Sheet<'w> {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn new(out: &'w mut dyn Write, formulas: Formulas, heads: &[&str]) -> csv::Result<Self> {
+    pub fn new(out: &'w mut dyn Write, formulas: Formulas, heads: &[&str]) -> io::Result<Self> {
         if formulas == Formulas::Disarm {
             out.write_all("\u{feff}".as_bytes())?;
         }
         let mut writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
             .from_writer(out);
-        writer.write_record(heads)?;
+        writer.write_record(heads).map_err(io_error)?;
         Ok(Self { writer, formulas })
     }
 
@@ -39,23 +39,31 @@ impl<'w> Sheet<'w> {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn push<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> csv::Result<()> {
+    pub fn push<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> io::Result<()> {
         for cell in cells {
             let cell = match self.formulas {
                 Formulas::Keep => Cow::Borrowed(cell),
                 Formulas::Disarm => disarmed(cell),
             };
-            self.writer.write_field(cell.as_bytes())?;
+            self.writer.write_field(cell.as_bytes()).map_err(io_error)?;
         }
-        self.writer.write_record(None::<&[u8]>)
+        self.writer.write_record(None::<&[u8]>).map_err(io_error)
     }
 
     /// Writes what is left.
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn finish(mut self) -> std::io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+/// The error of the output itself, by which a closed pipe is told; csv keeps it to itself.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

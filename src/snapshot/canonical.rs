@@ -4,7 +4,7 @@
 //! Fields come by number, map entries by key, the contents of an Any by the same rules, zero values not at all.
 //! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint, key_len};
 
 use super::messages::{self, Descriptor, Form, Kind, Label};
 use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
@@ -52,7 +52,10 @@ impl Canonical<'_> {
         if descriptor.form == Form::Any {
             self.any(message)?;
         } else {
-            let all = fields(message)?;
+            let mut all = fields(message)?;
+            if descriptor.form == Form::Value {
+                all = last_member(descriptor, &all);
+            }
             for same in all.chunk_by(|a, b| a.number == b.number) {
                 let number = same[0].number;
                 let is_noise =
@@ -96,7 +99,16 @@ impl Canonical<'_> {
             (Kind::Embedded(inner, identity), Label::Repeated) => same
                 .iter()
                 .try_for_each(|raw| self.identity(number, inner, identity, bytes(raw)?)),
-            (Kind::Message(inner), _) => self.nested(number, inner, &merged(same)?, keys),
+            (Kind::Message(inner), _) => {
+                let start = self.out.len();
+                self.nested(number, inner, &merged(same)?, keys)?;
+                // A profile of which nothing lasts says as much as none.
+                let is_empty = self.out.len() - start == key_len(number) + 1;
+                if keys == Keys::Lasting && is_empty {
+                    self.out.truncate(start);
+                }
+                Ok(())
+            }
             (Kind::Embedded(inner, identity), _) => {
                 self.identity(number, inner, identity, &merged(same)?)
             }
@@ -193,6 +205,8 @@ impl Canonical<'_> {
         same: &[RawField<'_>],
         keys: Keys,
     ) -> Result<(), Malformed> {
+        // An entry is a message of its own, and counts as a level.
+        self.depth += 1;
         for (key, entry) in map_entries(same)? {
             if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
                 continue;
@@ -202,6 +216,7 @@ impl Canonical<'_> {
                 this.nested(2, value, entry, Keys::All)
             })?;
         }
+        self.depth -= 1;
         Ok(())
     }
 
@@ -232,6 +247,21 @@ impl Canonical<'_> {
             }
         }
     }
+}
+
+/// Of a oneof's members only the one that came last counts, whatever its number.
+pub(super) fn last_member<'a>(
+    descriptor: &'static Descriptor,
+    fields: &[RawField<'a>],
+) -> Vec<RawField<'a>> {
+    let (members, mut rest): (Vec<_>, Vec<_>) = fields
+        .iter()
+        .copied()
+        .partition(|raw| descriptor.field(raw.number).is_some());
+    // All are slices of one message, so the later one has the higher address.
+    rest.extend(members.into_iter().max_by_key(|raw| raw.encoded.as_ptr()));
+    rest.sort_by_key(|raw| raw.number);
+    rest
 }
 
 /// Type URL and contents of an Any.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::digest::hex;
 use super::{Damage, Error, Limits, Written};
+use crate::leftover::Leftover;
 use crate::progress::{Event, Phase, Reporter};
 
 /// `C1ZF` and a NUL: SQLite inside.
@@ -106,9 +107,10 @@ pub(super) fn replace<T>(
     prefix.push(".");
     let mut temporary = tempfile::Builder::new()
         .prefix(&prefix)
-        .suffix(".tmp")
+        .suffix(UNFINISHED)
         .tempfile_in(dir)
         .map_err(Error::io("creating a file in", dir))?;
+    let _leftover = Leftover::note(temporary.path());
     let result = write(temporary.as_file_mut())?;
     let io_error = Error::io("writing", &target);
     temporary
@@ -124,6 +126,18 @@ pub(super) fn replace<T>(
         let _ = dir.sync_all();
     }
     Ok(result)
+}
+
+/// What the name of a file ends with that is on its way to its target.
+const UNFINISHED: &str = ".tmp";
+
+/// The name of the target that a file of this name was on its way to, if it is one of ours.
+pub(super) fn target_of_unfinished(name: &str) -> Option<&str> {
+    let (target, random) = name
+        .strip_prefix('.')?
+        .strip_suffix(UNFINISHED)?
+        .rsplit_once('.')?;
+    (!random.is_empty() && random.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(target)
 }
 
 fn follow(target: &Path) -> Result<PathBuf, Error> {
@@ -181,7 +195,7 @@ pub(super) fn decompress(
         let length = match decoder.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => length,
-            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error))),
+            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error, decoded))),
         };
         decoded += length as u64;
         limits.check_decoded(path, decoded)?;

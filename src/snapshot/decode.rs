@@ -68,7 +68,10 @@ fn profile_of_other_trait(annotations: &[proto::Any]) -> Result<Option<proto::St
     if let Some(group) = proto::GroupTrait::find(annotations)? {
         return Ok(group.profile);
     }
-    Ok(proto::AppTrait::find(annotations)?.and_then(|app| app.profile))
+    if let Some(app) = proto::AppTrait::find(annotations)? {
+        return Ok(app.profile);
+    }
+    Ok(proto::SecretTrait::find(annotations)?.and_then(|secret| secret.profile))
 }
 
 fn user_trait(from: proto::UserTrait) -> UserTrait {

@@ -114,6 +114,8 @@ pub enum Damage {
     Truncated,
     /// The checksum does not fit the content.
     Checksum,
+    /// What follows the magic is not compressed.
+    NotZstd,
     /// Something follows the last frame.
     TrailingBytes,
     /// Its zstd window is larger than allowed.
@@ -143,7 +145,8 @@ pub enum Damage {
 }
 
 impl Damage {
-    pub(super) fn of_zstd(error: &io::Error) -> Self {
+    /// What zstd complained of after `decoded` bytes.
+    pub(super) fn of_zstd(error: &io::Error, decoded: u64) -> Self {
         use ZSTD_ErrorCode as Code;
         if error.kind() == io::ErrorKind::UnexpectedEof {
             return Self::Truncated;
@@ -156,6 +159,7 @@ impl Damage {
         };
         match () {
             () if zstd.is(Code::ZSTD_error_checksum_wrong) => Self::Checksum,
+            () if zstd.is(Code::ZSTD_error_prefix_unknown) && decoded == 0 => Self::NotZstd,
             () if zstd.is(Code::ZSTD_error_prefix_unknown) => Self::TrailingBytes,
             () if zstd.is(Code::ZSTD_error_frameParameter_windowTooLarge) => Self::Window,
             () => Self::Zstd(zstd.to_string()),
@@ -168,6 +172,7 @@ impl fmt::Display for Damage {
         match self {
             Self::Empty => f.write_str("nothing follows the first five bytes"),
             Self::Truncated => f.write_str("it ends in the middle"),
+            Self::NotZstd => f.write_str("what follows the first five bytes is no zstd data"),
             Self::Checksum => f.write_str("its checksum does not fit its content"),
             Self::TrailingBytes => {
                 f.write_str("something that is no zstd frame follows the database")
@@ -190,7 +195,7 @@ impl Error {
         move |source| Self::Io {
             action,
             path: path.clone(),
-            source,
+            source: bare(source),
         }
     }
 
@@ -248,6 +253,17 @@ impl Error {
                 format!("holds no finished sync run `{}`", id.escape_debug())
             }
         }
+    }
+}
+
+/// The operating system's own error, without the random name of a temporary file that the tempfile crate adds.
+fn bare(error: io::Error) -> io::Error {
+    let inner = error
+        .get_ref()
+        .and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
     }
 }
 

@@ -8,7 +8,9 @@ use std::io::Write;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use super::canonical::{any_parts, bytes, last, map_entries, merged, repeated_varints};
+use super::canonical::{
+    any_parts, bytes, last, last_member, map_entries, merged, repeated_varints,
+};
 use super::messages::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
 use super::validate::timestamp_parts;
 use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
@@ -146,6 +148,7 @@ impl Json<'_> {
     }
 
     fn map(&mut self, value: &'static Descriptor, same: &[RawField<'_>]) -> Result<(), Malformed> {
+        self.depth += 1;
         self.out.push(b'{');
         for (at, (key, entry)) in map_entries(same)?.into_iter().enumerate() {
             if at > 0 {
@@ -156,6 +159,7 @@ impl Json<'_> {
             self.message(value, entry)?;
         }
         self.out.push(b'}');
+        self.depth -= 1;
         Ok(())
     }
 
@@ -179,10 +183,9 @@ impl Json<'_> {
     }
 
     fn value(&mut self, descriptor: &'static Descriptor, message: &[u8]) -> Result<(), Malformed> {
-        let all = fields(message)?;
+        let all = last_member(descriptor, &fields(message)?);
         let known = all
             .iter()
-            .rev()
             .find_map(|raw| Some((descriptor.field(raw.number)?, raw)));
         match known {
             None | Some((Field { number: 1, .. }, _)) => self.out.extend_from_slice(b"null"),

@@ -2,6 +2,9 @@
 //!
 //! The tables serve what must see a whole message, known or not: its JSON and its canonical form. Messages we
 //! write have prost structs besides, in `proto.rs`.
+//!
+//! The tables are part of the content digest: a field that is learned later is compared by meaning from then on, and
+//! by its bytes before. So a change here may change the digest of files that hold it, and needs a line in CHANGELOG.md.
 
 /// A message type.
 #[derive(Debug)]

@@ -112,6 +112,32 @@ pub fn write(
     Ok((written, digest))
 }
 
+/// Copies a finished snapshot to `to`, replacing what is there in one step.
+///
+/// # Errors
+/// What the disk refuses.
+pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
+    let mut source = std::fs::File::open(from).map_err(Error::io("reading", from))?;
+    container::replace(to, mode, |file| {
+        std::io::copy(&mut source, file).map_err(Error::io("writing", to))?;
+        Ok(())
+    })
+}
+
+/// Whether files can be made in `dir`.
+///
+/// # Errors
+/// When they cannot.
+pub fn check_writable(dir: &Path) -> Result<(), Error> {
+    private_file(dir).map(drop)
+}
+
+/// The name of the target that a file of this name was on its way to when its writer was killed; `None` for any other
+/// file.
+pub fn target_of_unfinished(name: &str) -> Option<&str> {
+    container::target_of_unfinished(name)
+}
+
 /// A new file in `dir` that only this user may read. Its name goes when the path is dropped.
 fn private_file(dir: &Path) -> Result<(std::fs::File, tempfile::TempPath), Error> {
     tempfile::Builder::new()

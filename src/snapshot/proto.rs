@@ -1,6 +1,6 @@
 //! The messages inside the blobs that we write and look into: prost structs, numbers as in FORMAT.md.
 //!
-//! Messages that are only shown or compared (other traits, other annotations) are in `wire.rs` as tables.
+//! Messages that are only shown or compared (other traits, other annotations) are in `messages.rs` as tables.
 
 use std::collections::BTreeMap;
 
@@ -224,6 +224,16 @@ pub(super) struct AppTrait {
 
 impl Annotation for AppTrait {
     const NAME: &'static str = "c1.connector.v2.AppTrait";
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SecretTrait {
+    #[prost(message, optional, tag = "1")]
+    pub profile: Option<Struct>,
+}
+
+impl Annotation for SecretTrait {
+    const NAME: &'static str = "c1.connector.v2.SecretTrait";
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -61,7 +61,7 @@ impl Snapshot {
             false => default.to_owned(),
         };
         let sql = format!(
-            "select sync_id, started_at, ended_at, {}, {} from {TABLE} order by started_at, sync_id",
+            "select sync_id, started_at, ended_at, {}, {} from {TABLE}",
             column("sync_type", "'full'"),
             column("parent_sync_id", "''"),
         );
@@ -86,6 +86,7 @@ impl Snapshot {
                 parent_id: columns.text(4)?.to_owned(),
             });
         }
+        runs.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(runs)
     }
 
@@ -155,7 +156,7 @@ impl Snapshot {
         let mut found = InventoryBuilder::default();
         for kind in RowKind::ALL {
             for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                self.add(row?, &mut found)?;
+                self.add(&row?, &mut found)?;
             }
         }
         found.finish().map_err(|defects| {
@@ -164,11 +165,17 @@ impl Snapshot {
         })
     }
 
-    fn add(&self, row: Row, found: &mut InventoryBuilder) -> Result<(), Error> {
-        match row
-            .decode()
-            .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))?
-        {
+    /// A row of this file in the words of the model.
+    ///
+    /// # Errors
+    /// When its blob is no message.
+    pub fn decode(&self, row: &Row) -> Result<Decoded, Error> {
+        row.decode()
+            .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))
+    }
+
+    fn add(&self, row: &Row, found: &mut InventoryBuilder) -> Result<(), Error> {
+        match self.decode(row)? {
             Decoded::ResourceType(decoded) => found.add_resource_type(decoded),
             Decoded::Resource(decoded) => {
                 found.add_resource(*decoded);
@@ -220,7 +227,7 @@ impl Snapshot {
         .blob(0)?;
         Ok(serde_json::from_slice(data)
             .ok()
-            .filter(Evidence::is_evidence))
+            .filter(Evidence::is_understood))
     }
 
     /// The names of a table's columns.
@@ -228,7 +235,7 @@ impl Snapshot {
         if !self.has_table(table)? {
             return Err(Error::damaged(
                 &self.path,
-                Damage::Schema(format!("it has no table `{table}`")),
+                Damage::Schema(format!("it has no plain table `{table}`")),
             ));
         }
         let mut statement = self.prepare("select name from pragma_table_info(?1)")?;
@@ -238,10 +245,12 @@ impl Snapshot {
         names.collect::<Result<_, _>>().map_err(|e| self.sqlite(e))
     }
 
-    /// Whether there is a real table of this name: a view or virtual table would run what the file says.
+    /// Whether there is a real table of this name: a view, a virtual table or a computed column would run what the
+    /// file says.
     pub(super) fn has_table(&self, table: &str) -> Result<bool, Error> {
         let mut statement = self.prepare(
-            "select 1 from sqlite_schema where name = ?1 and type = 'table' and rootpage > 0",
+            "select 1 from sqlite_schema where name = ?1 and type = 'table' and rootpage > 0 \
+             and not exists (select 1 from pragma_table_xinfo(?1) where hidden <> 0)",
         )?;
         statement.exists([table]).map_err(|e| self.sqlite(e))
     }
@@ -293,6 +302,7 @@ fn open_untrusted(path: &Path) -> rusqlite::Result<Connection> {
     }
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "ignore_check_constraints", true)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)

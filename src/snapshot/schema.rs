@@ -1,4 +1,4 @@
-//! Every table and index of a c1z, under the names the SDK gives them, and what a reader may find instead.
+//! Every table and index of a c1z, under the names the SDK gives them.
 
 /// Tables and their columns: name and declaration. `datetime` is a declared type that the official readers look at.
 pub(super) const TABLES: [Table; 7] = [

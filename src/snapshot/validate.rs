@@ -26,7 +26,7 @@ impl From<Malformed> for Flaw {
 
 /// Looks through the whole message, the contents of every Any we know included.
 pub(super) fn validate(descriptor: &'static Descriptor, message: &[u8]) -> Result<(), Flaw> {
-    check(descriptor, message, 0)
+    check(descriptor, message, 1)
 }
 
 fn check(descriptor: &'static Descriptor, message: &[u8], depth: u32) -> Result<(), Flaw> {
@@ -58,7 +58,7 @@ fn check(descriptor: &'static Descriptor, message: &[u8], depth: u32) -> Result<
             (Kind::Map(value), _) => {
                 for (key, entry) in map_entries(same)? {
                     std::str::from_utf8(key).map_err(|_| Flaw::Utf8)?;
-                    check(value, entry, depth + 1)?;
+                    check(value, entry, depth + 2)?;
                 }
             }
             (Kind::String, _) => {

@@ -3,5 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod access;
+mod compat;
+mod damage;
+mod export;
+mod json;
+mod reading;
+mod roundtrip;
 mod support;
 mod sync;
+mod terminal;
+mod tidy;
+mod verify;

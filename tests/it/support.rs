@@ -1,17 +1,21 @@
-//! What every test borrows: the real binary in a fresh folder with a clean environment, a PostHog on loopback, and a
-//! written snapshot taken apart.
+//! What every test borrows: the real binary in a fresh folder with a clean environment, a PostHog on loopback, and
+//! snapshots taken apart and put together.
 //!
 //! Nothing of the machine reaches the program: no variable but those a test sets, no home folder, no terminal.
 
+mod edited;
 mod posthog;
 mod program;
+mod reading;
 mod written;
 
+pub use edited::{Edited, decoded, field, packed};
 pub use posthog::{
     Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
     role, role_id, user, user_id, with, without,
 };
 pub use program::{Run, Sandbox, assert_without_key};
+pub use reading::{Shelf, answer, answer_at};
 pub use written::{Database, Written};
 
 /// The key of every test. A secret as far as the program knows: it must show up nowhere.

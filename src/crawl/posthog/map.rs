@@ -3,8 +3,9 @@
 
 use super::api::{Member, Role, RoleMembership, User};
 use crate::model::{
-    AccountType, Email, Entitlement, EntitlementId, Grant, Profile, Purpose, Resource, ResourceId,
-    ResourceType, ResourceTypeId, Status, Text, Trait, UserTrait, Value,
+    AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, Profile, Purpose,
+    Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait, UserTrait,
+    Value,
 };
 
 /// Longest display name, in bytes (FORMAT.md, limits).
@@ -61,7 +62,7 @@ impl Types {
     }
 
     /// A role holder whom the list of members does not name: deactivated, a bot, just joined or gone.
-    pub fn unlisted(&self, holder: &RoleMembership) -> Resource {
+    pub fn unlisted(&self, holder: &RoleMembership<User>) -> Resource {
         self.user_resource(
             &holder.user,
             holder.organization_member.as_ref(),
@@ -123,7 +124,7 @@ impl Types {
     }
 
     /// A role.
-    pub fn role(&self, role: &Role) -> Resource {
+    pub fn role<H>(&self, role: &Role<H>) -> Resource {
         let creator = role.created_by.as_ref();
         Resource {
             id: self.role_id(role),
@@ -149,7 +150,7 @@ impl Types {
     }
 
     /// The one entitlement of a role: being its member.
-    pub fn member_entitlement(&self, role: &Role) -> Entitlement {
+    pub fn member_entitlement<H>(&self, role: &Role<H>) -> Entitlement {
         let name = role_name(role);
         Entitlement {
             id: self.member_entitlement_id(role),
@@ -165,25 +166,52 @@ impl Types {
         }
     }
 
-    pub fn member_entitlement_id(&self, role: &Role) -> EntitlementId {
+    pub fn member_entitlement_id<H>(&self, role: &Role<H>) -> EntitlementId {
         EntitlementId::new(format!("{}:{}:{MEMBER}", self.role, role.id))
     }
 
-    /// That `principal` is a member of the role behind `entitlement`.
-    pub fn grant(
-        entitlement: EntitlementId,
-        principal: ResourceId,
-        held: &RoleMembership,
-    ) -> Grant {
-        let mut grant = Grant::new(entitlement, principal);
-        grant.joined_at = held.joined_at;
-        grant.membership_id = held.id.clone();
+    /// Whoever holds a role, as a grant needs it. `known` are the people read so far: of one among them only the id is
+    /// kept.
+    pub fn holder(&self, known: &InventoryBuilder, row: RoleMembership<User>) -> Holder {
+        let principal = self.user_id(&row.user);
+        let (joined_at, membership_id) = (row.joined_at, row.id.clone());
+        match known.resource(&principal) {
+            // The known id shares its text among all grants of the person.
+            Some(known) => Holder {
+                principal: known.id.clone(),
+                joined_at,
+                membership_id,
+                unlisted: None,
+            },
+            None => Holder {
+                principal,
+                joined_at,
+                membership_id,
+                unlisted: Some(Box::new(row)),
+            },
+        }
+    }
+
+    /// That somebody is a member of the role behind `entitlement`.
+    pub fn grant(entitlement: EntitlementId, holder: Holder) -> Grant {
+        let mut grant = Grant::new(entitlement, holder.principal);
+        grant.joined_at = holder.joined_at;
+        grant.membership_id = holder.membership_id;
         grant
     }
 
-    fn role_id(&self, role: &Role) -> ResourceId {
+    pub fn role_id<H>(&self, role: &Role<H>) -> ResourceId {
         ResourceId::new(&self.role, role.id.clone())
     }
+}
+
+/// Whoever holds a role: what a grant is made of.
+pub struct Holder {
+    pub principal: ResourceId,
+    pub joined_at: Option<Timestamp>,
+    pub membership_id: Option<Text>,
+    /// The whole membership of somebody whom the list of members does not name.
+    pub unlisted: Option<Box<RoleMembership<User>>>,
 }
 
 /// Whether a person stands in the list of members.
@@ -194,7 +222,7 @@ enum Listed {
 }
 
 /// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
-pub fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
+pub fn tells_more(known: &Resource, holder: &RoleMembership<User>) -> bool {
     known.profile.get(LISTED_AS_MEMBER).is_some()
         && known.profile.get(MEMBERSHIP_ID).is_none()
         && holder.organization_member.is_some()
@@ -289,7 +317,7 @@ fn present(text: Option<&Text>) -> Option<&Text> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-fn role_name(role: &Role) -> Text {
+fn role_name<H>(role: &Role<H>) -> Text {
     present(role.name.as_ref()).unwrap_or(&role.id).clone()
 }
 

@@ -1,26 +1,43 @@
 //! The order of calls: the key's own entry, members, the organization, roles, and who holds each role.
 
 mod api;
+mod list;
 mod map;
+mod probe;
+mod roles;
+
+use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use self::map::Types;
+pub use self::probe::{Cost, Probe, probe};
+
+use self::list::{ListRead, ListSource};
+use self::map::{Holder, Types};
 use super::address::{ApiKey, BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
 use super::http::{Http, HttpSettings};
+use super::pace::least_duration;
 use crate::model::{
-    CrawlKey, EntitlementId, Evidence, InventoryBuilder, KeyOwner, ListEvidence,
-    OrganizationEvidence, Resource, Text, Timestamp, Value,
+    CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
+    Text, Timestamp, Value,
 };
 use crate::progress::{Event, Phase, Reporter};
 
 /// Rows asked for in one page of members.
-const MEMBERS_PAGE: u32 = 1_000;
-/// Rows asked for in one page of role memberships: each costs the server several queries.
-const ROLE_MEMBERSHIPS_PAGE: u32 = 200;
+const MEMBERS_PAGE: u64 = 1_000;
+/// Oldest first, so that people who join during the walk come at its end. Older servers ignore it.
+const MEMBERS_ORDER: &str = "&order=joined_at";
+/// Times that members and the organization's own count are read before they are found not to agree.
+const MAX_COUNT_READINGS: u32 = 3;
+/// PostHog's number for an administrator; from there on members see everybody.
+const ADMINISTRATOR: i64 = 8;
+/// A crawl that the request budget makes longer than this is announced.
+const LONG: Duration = Duration::from_secs(60);
 
 /// What a crawl needs to know.
+#[derive(Clone)]
 pub struct Config {
     /// The organization to read.
     pub base_url: BaseUrl,
@@ -28,8 +45,55 @@ pub struct Config {
     pub public_base_url: Option<BaseUrl>,
     /// The key.
     pub key: ApiKey,
-    /// Limits of a request.
+    /// How requests are made.
     pub http: HttpSettings,
+    /// Where role memberships are read from.
+    pub memberships: Memberships,
+    /// How many roles are read at a time.
+    pub workers: usize,
+    /// What becomes of a list that cannot be proved to be whole.
+    pub incomplete: Incomplete,
+}
+
+/// Where role memberships are read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Memberships {
+    /// Each role's own list, held against what the list of roles carries.
+    #[default]
+    Endpoint,
+    /// The list of roles alone, which carries all of them.
+    Embedded,
+    /// Nowhere: the server has no roles.
+    WithoutRoles,
+}
+
+/// What becomes of a list that cannot be proved to be whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Incomplete {
+    /// The crawl fails.
+    #[default]
+    Refuse,
+    /// It goes on, and what it leaves is marked as incomplete.
+    Accept,
+}
+
+/// What a crawl found.
+pub struct Crawled {
+    /// The rows.
+    pub found: InventoryBuilder,
+    /// What it can prove.
+    pub evidence: Evidence,
+    /// Whether every list is surely whole.
+    pub completeness: Completeness,
+}
+
+/// Whether every list is surely whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// Every list was proved.
+    Proved,
+    /// At least one was not, and that was accepted; the first reason.
+    Doubtful(String),
 }
 
 /// Reads one organization: its members with their seats, its roles, and who holds them.
@@ -40,22 +104,27 @@ pub fn crawl(
     config: &Config,
     now: &dyn Fn() -> Timestamp,
     reporter: &dyn Reporter,
-) -> Result<(InventoryBuilder, Evidence), Error> {
+) -> Result<Crawled, Error> {
     let started_at = now();
-    let mut crawl = Crawl::new(config, reporter);
+    let http = Http::new(&config.base_url, config.key.clone(), &config.http, reporter)?;
+    let mut crawl = Crawl::new(config, &http, reporter);
 
     crawl.key()?;
     crawl.resolve_current_organization()?;
-    crawl.members()?;
-    crawl.organization()?;
-    for role in crawl.roles()? {
-        crawl.role_memberships(&role)?;
+    crawl.members_and_organization()?;
+    if config.memberships != Memberships::WithoutRoles {
+        let roles = crawl.roles()?;
+        crawl.role_memberships(roles)?;
     }
     Ok(crawl.finish(started_at, now()))
 }
 
+/// A role as it was read, with whoever holds it.
+type Role = api::Role<Holder>;
+
 struct Crawl<'a> {
-    http: Http,
+    config: &'a Config,
+    http: &'a Http<'a>,
     base: BaseUrl,
     reporter: &'a dyn Reporter,
     types: Types,
@@ -63,28 +132,24 @@ struct Crawl<'a> {
     evidence: Evidence,
     /// The number PostHog gives the key's owner; the list of members tells who that is.
     owner: Option<u64>,
+    completeness: Completeness,
 }
 
 impl<'a> Crawl<'a> {
-    fn new(config: &Config, reporter: &'a dyn Reporter) -> Self {
+    fn new(config: &'a Config, http: &'a Http<'a>, reporter: &'a dyn Reporter) -> Self {
         let base = config.base_url.clone();
         let shown = config.public_base_url.as_ref().unwrap_or(&base);
         let evidence = Evidence::new(shown.to_string(), base.organization().to_owned());
-        let types = Types::new();
-        let mut found = InventoryBuilder::default();
-        types
-            .resource_types()
-            .into_iter()
-            .for_each(|t| found.add_resource_type(t));
-        let http = Http::new(&base, config.key.clone(), &config.http);
         Self {
+            config,
             http,
             base,
             reporter,
-            types,
-            found,
+            types: Types::new(),
+            found: InventoryBuilder::default(),
             evidence,
             owner: None,
+            completeness: Completeness::Proved,
         }
     }
 
@@ -124,19 +189,134 @@ impl<'a> Crawl<'a> {
             .map_err(|error| Error {
                 reading: "the organization",
                 path,
-                problem: Problem::Shape(error.to_string()),
+                problem: Problem::Shape(self.http.shown(&error.to_string())),
             })?;
         self.evidence.base_url = self.base.to_string();
         self.evidence.organization.id = organization.id.to_string();
         Ok(())
     }
 
+    /// Members, and then the organization's own count of them. Both are read again while people come and go.
+    fn members_and_organization(&mut self) -> Result<(), Error> {
+        for reading in 1.. {
+            let members = self.members()?;
+            let organization = self.organization()?;
+            let count = organization.as_ref().and_then(|told| told.member_count);
+            let kept = members.rows.len() as u64;
+            self.check_visible(organization.as_ref(), kept)?;
+            if count.is_some_and(|count| count != kept) && reading < MAX_COUNT_READINGS {
+                continue;
+            }
+            if let Some(count) = count.filter(|count| *count != kept) {
+                self.doubt_count(count, kept)?;
+            }
+            self.note_organization(organization);
+            self.keep_members(members);
+            break;
+        }
+        self.reporter.report(Event::Finished {
+            phase: Phase::Organization,
+        });
+        Ok(())
+    }
+
+    fn members(&mut self) -> Result<ListRead<api::Member<api::User>>, Error> {
+        let base_path = self.base.path();
+        let source = self.list(
+            "members",
+            Some(Phase::Members),
+            &base_path,
+            "members/".to_owned(),
+        );
+        self.reporter.report(Event::Started {
+            phase: Phase::Members,
+            of: None,
+        });
+        let seed = PhantomData::<api::Member<api::User>>;
+        let list = source.read_ordered(
+            MEMBERS_PAGE,
+            MEMBERS_ORDER,
+            &seed,
+            |row| &row.user.uuid,
+            u32::MAX,
+        )?;
+        let doubt = list.doubt.clone();
+        let list = match self.config.incomplete {
+            Incomplete::Refuse => list.proved(&source)?,
+            Incomplete::Accept => list,
+        };
+        if let Some(doubt) = doubt {
+            self.doubt("members", doubt);
+        }
+        self.reporter.report(Event::Finished {
+            phase: Phase::Members,
+        });
+        Ok(list)
+    }
+
     /// The organization itself, after its members: its count is the one to hold theirs against.
-    fn organization(&mut self) -> Result<(), Error> {
-        let without = "whether the list of members is complete could not be checked against the organization's own count";
+    fn organization(&mut self) -> Result<Option<api::Organization>, Error> {
+        let without = "whether the list of members shows everybody could not be checked against the organization's own \
+                       count";
         let path = self.base.path();
-        let organization =
-            self.optional::<api::Organization>("the organization", &path, without)?;
+        self.optional("the organization", &path, without)
+    }
+
+    /// Since July 2026 members below administrator may see a list without those it hides from them, and nothing in the
+    /// list says so.
+    fn check_visible(
+        &self,
+        organization: Option<&api::Organization>,
+        kept: u64,
+    ) -> Result<(), Error> {
+        let Some(told) = organization else {
+            return Ok(());
+        };
+        let is_hidden = told.members_can_see_org_members == Some(false);
+        if is_hidden
+            && told
+                .membership_level
+                .is_none_or(|level| level < ADMINISTRATOR)
+        {
+            let all = told
+                .member_count
+                .map(|count| format!(" of {count}"))
+                .unwrap_or_default();
+            let problem = format!(
+                "the organization hides its list of members from members below administrator, and the key's owner is \
+                 one; {kept}{all} are shown"
+            );
+            return Err(self.members_error(Problem::HiddenMembers(problem)));
+        }
+        Ok(())
+    }
+
+    /// Members and their count do not agree, however often both are read.
+    fn doubt_count(&mut self, count: u64, kept: u64) -> Result<(), Error> {
+        if kept < count {
+            let problem = format!("{kept} of {count} members are shown to the key's owner");
+            return Err(self.members_error(Problem::HiddenMembers(problem)));
+        }
+        let problem = format!("there were {kept} members, and the organization counts {count}");
+        match self.config.incomplete {
+            Incomplete::Refuse => Err(self.members_error(Problem::NotProved(problem))),
+            Incomplete::Accept => {
+                self.doubt("members", problem);
+                Ok(())
+            }
+        }
+    }
+
+    fn members_error(&self, problem: Problem) -> Error {
+        let path = self.http.shown(&format!("{}members/", self.base.path()));
+        Error {
+            reading: "members",
+            path,
+            problem,
+        }
+    }
+
+    fn note_organization(&mut self, organization: Option<api::Organization>) {
         if let Some(told) = organization {
             self.evidence.organization = OrganizationEvidence {
                 id: self.base.organization().to_owned(),
@@ -147,33 +327,16 @@ impl<'a> Crawl<'a> {
                 members_can_see_org_members: told.members_can_see_org_members,
             };
         }
-        self.reporter.report(Event::Finished {
-            phase: Phase::Organization,
-        });
-        Ok(())
     }
 
-    fn members(&mut self) -> Result<(), Error> {
-        let path = format!("members/?limit={MEMBERS_PAGE}&order=joined_at");
-        let mut kept = 0;
-        let mut list = List::new("members", Phase::Members, &self.base, &path);
-        self.reporter.report(Event::Started {
-            phase: Phase::Members,
-            of: None,
-        });
-        while let Some(rows) =
-            list.next_page::<api::Member<api::User>>(&self.http, self.reporter)?
-        {
-            for row in rows {
-                if row.user.id.is_some() && row.user.id == self.owner {
-                    self.note_owner(&row);
-                }
-                let new = self.found.add_resource(self.types.member(&row));
-                kept += u64::from(new);
+    fn keep_members(&mut self, members: ListRead<api::Member<api::User>>) {
+        for row in members.rows {
+            if row.user.id.is_some() && row.user.id == self.owner {
+                self.note_owner(&row);
             }
+            self.found.add_resource(self.types.member(&row));
         }
-        self.keep(list, kept);
-        Ok(())
+        self.keep(members.evidence);
     }
 
     fn note_owner(&mut self, member: &api::Member<api::User>) {
@@ -190,91 +353,49 @@ impl<'a> Crawl<'a> {
         }
     }
 
-    /// All roles, sorted by id, so that what follows does not depend on the order they came in.
-    fn roles(&mut self) -> Result<Vec<api::Role>, Error> {
-        // Without parameters: servers before 2026 answer 500 to any.
-        let mut list = List::new("roles", Phase::Roles, &self.base, "roles/");
-        self.reporter.report(Event::Started {
-            phase: Phase::Roles,
-            of: None,
-        });
-        let mut roles: Vec<api::Role> = Vec::new();
-        while let Some(rows) = list.next_page::<api::Role>(&self.http, self.reporter)? {
-            roles.extend(rows);
+    fn list(
+        &self,
+        reading: &'static str,
+        phase: Option<Phase>,
+        base_path: &'a str,
+        path: String,
+    ) -> ListSource<'a> {
+        ListSource {
+            http: self.http,
+            reporter: self.reporter,
+            reading,
+            phase,
+            base_path,
+            path,
         }
-        roles.sort_by(|a, b| a.id.cmp(&b.id));
-        roles.dedup_by(|later, kept| later.id == kept.id);
-        for role in &roles {
-            self.found.add_resource(self.types.role(role));
-            self.found
-                .add_entitlement(self.types.member_entitlement(role));
-        }
-        self.keep(list, roles.len() as u64);
-        let of = Some(roles.len() as u64);
-        self.reporter.report(Event::Started {
-            phase: Phase::RoleMemberships,
-            of,
-        });
-        Ok(roles)
-    }
-
-    fn role_memberships(&mut self, role: &api::Role) -> Result<(), Error> {
-        let path = format!(
-            "roles/{}/role_memberships/?limit={ROLE_MEMBERSHIPS_PAGE}",
-            role.id
-        );
-        let mut list = List::new(
-            "role memberships",
-            Phase::RoleMemberships,
-            &self.base,
-            &path,
-        );
-        let entitlement = self.types.member_entitlement_id(role);
-        let mut holders = std::collections::HashSet::new();
-        while let Some(rows) = list.next_page::<api::RoleMembership>(&self.http, self.reporter)? {
-            for row in rows {
-                self.grant(&entitlement, &row);
-                holders.insert(row.user.uuid);
-            }
-        }
-        self.keep(list, holders.len() as u64);
-        self.reporter.report(Event::Advanced {
-            phase: Phase::RoleMemberships,
-            steps: 1,
-            of: None,
-        });
-        Ok(())
-    }
-
-    fn grant(&mut self, entitlement: &EntitlementId, row: &api::RoleMembership) {
-        let mut principal = self.types.user_id(&row.user);
-        match self.found.resource(&principal) {
-            // The known id shares its text among all grants of the person.
-            Some(known) if !map::tells_more(known, row) => principal = known.id.clone(),
-            known => {
-                self.evidence.unlisted_principals += u64::from(known.is_none());
-                self.found.add_resource(self.types.unlisted(row));
-            }
-        }
-        self.found
-            .add_grant(Types::grant(entitlement.clone(), principal, row));
     }
 
     /// Notes what became of a list.
-    fn keep(&mut self, list: List, kept: u64) {
-        let evidence = ListEvidence {
-            kept,
-            ..list.evidence
-        };
-        if let Some(count) = evidence.count.filter(|count| *count != kept) {
-            self.evidence.warnings.push(format!(
-                "`{}` announced {count} rows and gave {kept} different ones: it changed while it was read",
-                evidence.path
-            ));
-        }
+    fn keep(&mut self, evidence: ListEvidence) {
         self.evidence.pages += evidence.pages;
         self.evidence.lists.push(evidence);
-        self.reporter.report(Event::Finished { phase: list.phase });
+    }
+
+    /// Notes that a list is not surely whole.
+    fn doubt(&mut self, list: &str, doubt: String) {
+        let doubt = format!("whether {list} is whole: {doubt}");
+        if self.completeness == Completeness::Proved {
+            self.completeness = Completeness::Doubtful(doubt.clone());
+        }
+        self.evidence.unproved.push(doubt);
+    }
+
+    /// Tells how long the crawl will take at least, if the budget makes it long.
+    fn announce(&self, requests: u64) {
+        let least = least_duration(self.http.requests() + requests, &self.config.http.pace);
+        if least > LONG {
+            let message = format!(
+                "{requests} more requests at {} an hour take at least {} minutes",
+                self.config.http.pace.per_hour,
+                least.as_secs().div_ceil(60)
+            );
+            self.reporter.report(Event::Noted { message });
+        }
     }
 
     /// Asks for what the crawl can do without: a refusal is noted as `without`, any other failure counts.
@@ -294,23 +415,20 @@ impl<'a> Crawl<'a> {
                     },
                 ..
             }) => {
-                self.evidence
-                    .unproved
-                    .push(format!("{without} (`{path}` answered {status})"));
+                let text = format!("{without} (`{path}` answered {status})");
+                if !self.evidence.unproved.contains(&text) {
+                    self.evidence.unproved.push(text);
+                }
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn finish(
-        mut self,
-        started_at: Timestamp,
-        ended_at: Timestamp,
-    ) -> (InventoryBuilder, Evidence) {
-        self.reporter.report(Event::Finished {
-            phase: Phase::RoleMemberships,
-        });
+    fn finish(mut self, started_at: Timestamp, ended_at: Timestamp) -> Crawled {
+        for resource_type in self.types.resource_types() {
+            self.found.add_resource_type(resource_type);
+        }
         self.evidence.started_at = started_at.to_string();
         self.evidence.ended_at = ended_at.to_string();
         self.evidence.requests = self.http.requests();
@@ -330,92 +448,14 @@ impl<'a> Crawl<'a> {
                 "{unknown_seats} {people} a seat this program has no name for; it is kept as its number"
             ));
         }
-        (self.found, self.evidence)
+        Crawled {
+            found: self.found,
+            evidence: self.evidence,
+            completeness: self.completeness,
+        }
     }
 }
 
 fn has_unknown_seat(user: &Resource) -> bool {
     matches!(user.profile.get("organization_level"), Some(Value::Number(level)) if ![1.0, 8.0, 15.0].contains(level))
-}
-
-/// A list that is being read, page by page.
-struct List {
-    reading: &'static str,
-    phase: Phase,
-    /// Path and query of the page to ask for next.
-    next: Option<String>,
-    /// Where the organization's paths begin; `next` never leaves it.
-    base_path: String,
-    evidence: ListEvidence,
-}
-
-impl List {
-    fn new(reading: &'static str, phase: Phase, base: &BaseUrl, path: &str) -> Self {
-        let base_path = base.path();
-        let first = format!("{base_path}{path}");
-        let name = path.split('?').next().unwrap_or_default().to_owned();
-        let evidence = ListEvidence {
-            path: name,
-            pages: 0,
-            count: None,
-            received: 0,
-            kept: 0,
-        };
-        Self {
-            reading,
-            phase,
-            next: Some(first),
-            base_path,
-            evidence,
-        }
-    }
-
-    /// The rows of the next page; `None` after the last.
-    fn next_page<T: DeserializeOwned>(
-        &mut self,
-        http: &Http,
-        reporter: &dyn Reporter,
-    ) -> Result<Option<Vec<T>>, Error> {
-        let Some(path) = self.next.take() else {
-            return Ok(None);
-        };
-        let page: api::Page<T> = http.get(self.reading, &path)?;
-        let rows = page.results.len() as u64;
-        self.evidence.pages += 1;
-        self.evidence.count = page.count;
-        self.evidence.received += rows;
-        if let Some(next) = page.next {
-            let next = self.follow(&path, &next);
-            if next == path || rows == 0 {
-                let problem = Problem::Shape("its `next` link leads nowhere".to_owned());
-                return Err(Error {
-                    reading: self.reading,
-                    path,
-                    problem,
-                });
-            }
-            self.next = Some(next);
-        }
-        if self.phase != Phase::RoleMemberships {
-            reporter.report(Event::Advanced {
-                phase: self.phase,
-                steps: rows,
-                of: page.count,
-            });
-        }
-        Ok(Some(page.results))
-    }
-
-    /// Where `next` leads on our own origin: its path if that is the organization's, else the path we asked, since a
-    /// server behind a proxy may know another one; and its query.
-    fn follow(&self, asked: &str, next: &str) -> String {
-        let local = match next.split_once("://") {
-            Some((_, rest)) => rest.find(['/', '?']).map_or("", |at| &rest[at..]),
-            None => next,
-        };
-        let (path, query) = local.split_once('?').unwrap_or((local, ""));
-        let asked_path = asked.split('?').next().unwrap_or_default();
-        let ours = path.starts_with(&self.base_path) && !path.contains("/../");
-        format!("{}?{query}", if ours { path } else { asked_path })
-    }
 }

@@ -57,6 +57,8 @@ impl Sandbox {
         }
         command.env("HOME", self.root.path().join("home"));
         command.env("TMPDIR", self.temp_dir());
+        // What fails is tried again as often as in real life, only sooner.
+        command.env("POSTHOG_C1Z_RETRY_DELAY_MS", "1");
         Program {
             command,
             stdin: Vec::new(),

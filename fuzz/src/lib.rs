@@ -1,0 +1,117 @@
+//! What all targets do: put bytes where a snapshot should be, and read all there is to read. Errors are fine; a
+//! panic, a crash or memory without end is not.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, RowKind, Snapshot};
+use tempfile::TempDir;
+
+/// Small bounds, so that a bomb costs no time.
+const LIMITS: Limits = Limits {
+    max_decoded_mib: 8,
+    max_window_mib: 8,
+};
+
+/// One folder for the whole process, in memory where there is such a place.
+fn folder() -> PathBuf {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let make = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let folder = FOLDER.get_or_init(|| make().expect("there is a place for temporary files"));
+    folder.path().to_owned()
+}
+
+/// Reads `bytes` as the whole file.
+pub fn read_file(bytes: &[u8]) {
+    let path = folder().join("fuzzed.c1z");
+    std::fs::write(&path, bytes).expect("the folder takes a file");
+    let options = ReadOptions {
+        limits: LIMITS,
+        temp_dir: Some(folder()),
+    };
+    match Snapshot::open(&path, &options) {
+        Ok(snapshot) => drop(read_all(&snapshot)),
+        Err(error) => drop(told(&error)),
+    }
+    let after = std::fs::read(&path).expect("the file is still there");
+    assert!(after == bytes, "the file was written to");
+}
+
+/// Reads `bytes` as the database in a container that is without fault.
+pub fn read_database(bytes: &[u8]) {
+    let frame = zstd::bulk::compress(bytes, 1).expect("memory for a small frame");
+    read_file(&[b"C1ZF\0", &frame[..]].concat());
+}
+
+/// Reads a snapshot without fault but for one message of each kind, which is `bytes`.
+pub fn read_message(bytes: &[u8]) {
+    const GOOD: &[u8] = include_bytes!("../../testdata/snapshots/small.c1z");
+    const TABLES: [&str; 4] = [
+        "v1_resource_types",
+        "v1_resources",
+        "v1_entitlements",
+        "v1_grants",
+    ];
+    static DATABASE: OnceLock<Vec<u8>> = OnceLock::new();
+    let database = DATABASE.get_or_init(|| {
+        zstd::decode_all(&GOOD[5..]).expect("the file in testdata is without fault")
+    });
+    let path = folder().join("message.db");
+    std::fs::write(&path, database).expect("the folder takes a file");
+    let connection = rusqlite::Connection::open(&path).expect("the database is without fault");
+    connection
+        .pragma_update(None, "synchronous", false)
+        .expect("a setting");
+    for table in TABLES {
+        let sql = format!("update {table} set data = ?1 where id = 1");
+        connection
+            .execute(&sql, [bytes])
+            .expect("the row takes a blob");
+    }
+    drop(connection);
+    read_database(&std::fs::read(&path).expect("the file is still there"));
+}
+
+/// Every word that may be said of an error.
+fn told(error: &Error) -> [String; 3] {
+    [
+        error.to_string(),
+        error.predicate(),
+        error.code().to_owned(),
+    ]
+}
+
+fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
+    let mut findings = 0_usize;
+    let verdict = snapshot.verify(&mut |finding| {
+        assert!(!finding.message.is_empty());
+        findings += 1;
+    });
+    if let Err(error) = &verdict {
+        told(error);
+    }
+    for run in snapshot.sync_runs()? {
+        let _ = snapshot.inventory(&run.id);
+        let _ = snapshot.content_digest(&run.id);
+        let _ = snapshot.counts(&run.id);
+        let _ = snapshot.evidence(&run.id);
+        let _ = snapshot.principals(&run.id, &Filter::default());
+        if let (Ok(Some(stats)), Ok(counts)) =
+            (snapshot.stats_column(&run.id), snapshot.counts(&run.id))
+        {
+            let _ = counts.differs_from(&stats);
+        }
+        for kind in RowKind::ALL {
+            let mut json = Vec::new();
+            let mut query = snapshot.query(kind, &Filter::default())?;
+            for row in query.rows(&run.id)? {
+                let Ok(row) = row else { break };
+                json.clear();
+                row.push_json(&mut json);
+                let _ = row.decode();
+            }
+        }
+    }
+    let _ = snapshot.sync_run(None);
+    Ok(())
+}

@@ -1,0 +1,231 @@
+#!/bin/sh
+# Measures the program on synthetic organizations, and beside it what the machine can do at best.
+#
+#     scripts/bench.sh [small] [medium] [large] [--seed N]      without a size: all three
+#
+# Prints one Markdown table. Needs Rust and GNU time. BENCHMARKS.md says what the rows mean. What the program cannot do
+# yet (a flag or command that it does not know) is passed over.
+set -eu
+cd "$(dirname "$0")/.."
+
+seed=1
+sizes=
+while [ $# -gt 0 ]; do
+    case $1 in
+        small | medium | large) sizes="$sizes $1" ;;
+        --seed) shift; seed=$1 ;;
+        *) echo "usage: $0 [small] [medium] [large] [--seed N]" >&2; exit 2 ;;
+    esac
+    shift
+done
+sizes=${sizes:-small medium large}
+
+gnu_time=${GNU_TIME:-/usr/bin/time}
+"$gnu_time" -f '%e %U %S %M' true 2>/dev/null || { echo "GNU time is not at $gnu_time; set GNU_TIME" >&2; exit 2; }
+
+cargo build --release --quiet --bin posthog-c1z --examples
+target=${CARGO_TARGET_DIR:-target}/release
+program=$target/posthog-c1z
+examples=$target/examples
+
+# Nothing of the caller's own settings shall take part.
+for name in $(env | sed -n 's/^\(BATON_[A-Z_]*\|POSTHOG_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/posthog-c1z-bench.XXXXXX")
+servers=
+stop_servers() {
+    for server in $servers; do kill "$server" 2>/dev/null || true; done
+    servers=
+}
+leave() {
+    stop_servers
+    rm -rf "$work"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# A server runs until its standard input ends: also when this script is killed without a chance to say so.
+mkfifo "$work/alive"
+exec 9<>"$work/alive"
+
+# serve FILE OPTION…: starts a server; its address stands in FILE.
+serve() {
+    address_file=$1
+    shift
+    "$examples/synthetic_posthog" --seed "$seed" --port-file "$address_file" "$@" <"$work/alive" 9>&- >/dev/null &
+    servers="$servers $!"
+    tries=0
+    until [ -s "$address_file" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || { echo "the server did not come up" >&2; exit 1; }
+        sleep 0.1
+    done
+}
+
+# value NAME TEXT: the number after NAME= in TEXT.
+value() {
+    printf '%s\n' "$2" | tr ' ' '\n' | sed -n "s/^$1=//p" | head -n 1
+}
+
+# calculate EXPRESSION: with two digits.
+calculate() {
+    awk "BEGIN { printf \"%.2f\", $1 }" 2>/dev/null || printf '?'
+}
+
+# measure COMMAND…: sets wall, cpu, peak (MB) and status; what the command prints is thrown away.
+measure() {
+    status=0
+    "$gnu_time" -q -f '%e %U %S %M' -o "$work/time" "$@" >/dev/null 2>"$work/stderr" || status=$?
+    read -r wall user system kib <"$work/time"
+    cpu=$(calculate "$user + $system")
+    peak=$(calculate "$kib * 1.024 / 1000")
+}
+
+# ratio FIGURE FLOOR: empty where there is no floor, or where it is too small to divide by.
+ratio() {
+    awk "BEGIN { if (${2:-0} >= 0.02) printf \"%.1f\", ${1:-0} / ${2:-1} }"
+}
+
+# row WHAT REQUESTS RECEIVED FILE FLOOR FLOOR_CPU ROWS: one line of the table, of what was measured last.
+row() {
+    rate=
+    [ -z "$7" ] || rate=$(awk "BEGIN { if ($wall > 0) printf \"%d\", $7 / $wall }")
+    echo "| $size | $1 | $2 | $3 | $wall | $cpu | $peak | $4 | $rate | $5 / $6 | $(ratio "$wall" "$5") / $(ratio "$cpu" "$6") |"
+}
+
+# floor WHAT LINE FILE RECEIVED: one line of the table, of what a floor said of itself.
+floor() {
+    grown=$(value grown_kib "$2")
+    kib=${grown:-$(value peak_kib "$2")}
+    echo "| $size | *$1* | $(value requests "$2") | $4 | $(value wall "$2") | $(value cpu "$2") | $(calculate "$kib * 1.024 / 1000") | $3 | | | |"
+}
+
+# total NAME LINE…: the sum of what several floors said.
+total() {
+    name_wanted=$1
+    shift
+    sum=0
+    for line in "$@"; do sum="$sum + $(value "$name_wanted" "$line")"; done
+    calculate "$sum"
+}
+
+megabytes() {
+    calculate "$(wc -c <"$1") / 1000000"
+}
+
+must() {
+    [ "$status" -eq 0 ] || { echo "$1 ended with $status:" >&2; cat "$work/stderr" >&2; exit 1; }
+}
+
+sync_help=$("$program" sync --help 2>&1 || true)
+sync_has() {
+    case $sync_help in *"$1"*) return 0 ;; esac
+    return 1
+}
+budget=
+for flag in --requests-per-minute --requests-per-hour; do
+    if sync_has "$flag"; then budget="$budget $flag 1000000000"; fi
+done
+
+echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
+echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+
+for name in $sizes; do
+    case $name in
+        small) people=1000 roles=100 grants=10000 size='10 k' ;;
+        medium) people=10000 roles=1000 grants=100000 size='100 k' ;;
+        large) people=100000 roles=1000 grants=1000000 size='1 M' ;;
+    esac
+    shape="--people $people --roles $roles --grants $grants"
+    rows=$((people + 2 * roles + grants))
+    old=$work/old.c1z
+    new=$work/new.c1z
+    database=$work/database
+
+    # shellcheck disable=SC2086 # the options are words
+    {
+        serve "$work/$name.old" $shape
+        serve "$work/$name.new" $shape --changed
+    }
+    url=$(cat "$work/$name.old")
+
+    # sync, in every mode there is; then the very same requests by a client that only scans the bytes.
+    modes=default
+    if sync_has --memberships; then modes='endpoint embedded'; fi
+    workers='default'
+    if sync_has --workers; then workers='1 4'; fi
+    for mode in $modes; do
+        for count in $workers; do
+            options=$budget
+            [ "$mode" = default ] || options="$options --memberships $mode"
+            [ "$count" = default ] || options="$options --workers $count"
+            connections=$count
+            [ "$count" != default ] || connections=1
+            # shellcheck disable=SC2086
+            measure "$program" sync --base-url "$url" --api-token phx_benchmark -f "$old" $options
+            must sync
+            served=$("$examples/floors" served "$url" "$work/paths")
+            bare=$("$examples/floors" replay "$url" "$work/paths" "$connections")
+            "$examples/floors" served "$url" "$work/paths.again" >/dev/null
+            received=$(calculate "$(value bytes "$served") / 1000000")
+            what=sync
+            [ "$mode" = default ] || what="$what, $mode"
+            [ "$count" = default ] || what="$what, workers $count"
+            row "$what" "$(value requests "$served")" "$received" "$(megabytes "$old")" "$(value wall "$bare")" "$(value cpu "$bare")" "$rows"
+            floor "bare read of the same URLs, $connections connection(s): $(value mb_per_s "$bare") MB/s" "$bare" '' "$received"
+        done
+    done
+    # shellcheck disable=SC2086
+    measure "$program" sync --base-url "$(cat "$work/$name.new")" --api-token phx_benchmark -f "$new" $options
+    must sync
+    stop_servers
+
+    # Floors of writing and reading.
+    decoded=$("$examples/floors" decode "$old" "$database")
+    scanned=$("$examples/floors" scan "$database")
+    inserted=$("$examples/floors" sqlite "$database" "$work/inserted")
+    single=$("$examples/floors" zstd "$database" "$work/compressed" 0)
+    several=$("$examples/floors" zstd "$database" "$work/compressed" "$(getconf _NPROCESSORS_ONLN)")
+    compressed=$(megabytes "$work/compressed")
+    rm -f "$work/inserted" "$work/compressed" "$database"
+    write_floor=$(total wall "$inserted" "$several")
+    write_floor_cpu=$(total cpu "$inserted" "$several")
+    read_floor=$(total wall "$decoded" "$scanned")
+    read_floor_cpu=$(total cpu "$decoded" "$scanned")
+
+    # shellcheck disable=SC2086
+    alone=$("$examples/write_alone" "$work/alone.c1z" --seed "$seed" $shape)
+    wall=$(value wall "$alone")
+    cpu=$(value cpu "$alone")
+    peak=$(calculate "$(value grown_kib "$alone") * 1.024 / 1000")
+    row "writing alone (RSS: above the $(calculate "$(value before_kib "$alone") * 1.024 / 1000") MB of the inventory)" \
+        '' '' "$(megabytes "$work/alone.c1z")" "$write_floor" "$write_floor_cpu" "$rows"
+    rm -f "$work/alone.c1z"
+    floor "bare SQLite: rows $(value rows_s "$inserted") s, indexes $(value indexes_s "$inserted") s (RSS: above the rows)" \
+        "$inserted" "$(calculate "$(value bytes "$inserted") / 1000000")" ''
+    floor 'bare zstd -3, one thread' "$single" "$compressed" ''
+    floor 'bare zstd -3, all cores' "$several" "$compressed" ''
+
+    measure "$program" stats "$old"
+    must stats
+    row stats '' '' '' "$read_floor" "$read_floor_cpu" ''
+    measure "$program" grants -o json "$old"
+    must grants
+    row 'grants -o json' '' '' '' "$read_floor" "$read_floor_cpu" "$grants"
+    measure "$program" verify "$old"
+    must verify
+    row verify '' '' '' "$read_floor" "$read_floor_cpu" "$rows"
+    measure "$program" export csv "$old"
+    must export
+    row 'export csv' '' '' '' "$read_floor" "$read_floor_cpu" "$rows"
+    if "$program" diff --help >/dev/null 2>&1; then
+        measure "$program" diff "$old" "$new"
+        # 1 says that they differ.
+        [ "$status" -eq 1 ] || must diff
+        row 'diff, 1 % changed' '' '' '' "$(calculate "2 * $read_floor")" "$(calculate "2 * $read_floor_cpu")" "$((2 * rows))"
+    fi
+    floor 'bare decompression' "$decoded" "$(calculate "$(value bytes "$decoded") / 1000000")" ''
+    floor 'bare scan of all rows' "$scanned" '' ''
+    rm -f "$old" "$new"
+done

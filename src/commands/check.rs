@@ -1,0 +1,263 @@
+//! Says before the night comes whether a sync would work. A handful of requests; leaves nothing behind.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::sync::{FileOutput, Output, SyncArgs, baseline, take_lock, with_config};
+use super::{Outcome, World, guard};
+use crate::crawl::posthog::{self, Config, Cost, Memberships, Probe};
+use crate::model::CrawlKey;
+use crate::report::{Format, duration, printable};
+use crate::snapshot;
+
+/// What to check.
+pub struct CheckArgs {
+    /// The sync that is to work.
+    pub sync: SyncArgs,
+    /// Settings of the official connector that are set, and mean nothing here.
+    pub ignored: Vec<String>,
+    /// In which form to tell.
+    pub format: Format,
+}
+
+/// How something came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warning,
+    Note,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    level: Level,
+    about: &'static str,
+    message: String,
+}
+
+#[derive(Default)]
+struct Report {
+    lines: Vec<Line>,
+}
+
+impl Report {
+    fn tell(&mut self, level: Level, about: &'static str, message: impl Into<String>) {
+        self.lines.push(Line {
+            level,
+            about,
+            message: message.into(),
+        });
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    schema_version: u32,
+    would_work: bool,
+    findings: &'a [Line],
+}
+
+pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let mut report = Report::default();
+    let result = with_config(&args.sync, |config| check(args, config, &mut report, world));
+    // What was found before something failed is told too.
+    match args.format {
+        Format::Json => {
+            let document = Document {
+                schema: "posthog-c1z.check",
+                schema_version: 1,
+                would_work: result.is_ok(),
+                findings: &report.lines,
+            };
+            writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
+        }
+        Format::Console => {
+            for Line {
+                level,
+                about,
+                message,
+            } in &report.lines
+            {
+                writeln!(world.out, "{level:8} {about:13} {}", printable(message))?;
+            }
+        }
+    }
+    world.out.flush()?;
+    result.map(|()| Outcome::Done)
+}
+
+fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'_>) -> Result<()> {
+    report.tell(
+        Level::Ok,
+        "address",
+        config
+            .public_base_url
+            .as_ref()
+            .unwrap_or(&config.base_url)
+            .to_string(),
+    );
+    for name in &args.ignored {
+        report.tell(
+            Level::Note,
+            "settings",
+            format!("{name} is set and ignored: this tool is offline and read-only"),
+        );
+    }
+    if let Output::File(file) = &args.sync.output {
+        check_output(file, args.sync.temp_dir.clone(), report, world)?;
+    }
+    let probe = posthog::probe(config, world.reporter)?;
+    tell_key(probe.key.as_ref(), report);
+    tell_organization(&probe, report);
+    tell_cost(&probe, config, report);
+    if let Output::File(file) = &args.sync.output {
+        check_baseline(file, &probe, report, world)?;
+    }
+    Ok(())
+}
+
+fn check_output(
+    file: &FileOutput,
+    temp_dir: Option<PathBuf>,
+    report: &mut Report,
+    world: &World<'_>,
+) -> Result<()> {
+    drop(take_lock(file, world)?);
+    let dir = file.template.dir();
+    for dir in std::iter::once(dir).chain(temp_dir.as_deref()) {
+        snapshot::check_writable(dir)?;
+    }
+    report.tell(
+        Level::Ok,
+        "output",
+        format!("`{}` can be written and locked", dir.display()),
+    );
+    Ok(())
+}
+
+fn check_baseline(
+    file: &FileOutput,
+    probe: &Probe,
+    report: &mut Report,
+    world: &World<'_>,
+) -> Result<()> {
+    let organization = &probe.organization.id;
+    let path = file.template.path((world.now)(), organization);
+    let baseline = baseline(file, &path, organization)?;
+    match guard::identify(&baseline, organization, file.guard, &file.read)? {
+        Err(refusal) => return Err(refusal.into()),
+        Ok(Some(_)) => report.tell(
+            Level::Ok,
+            "before",
+            format!(
+                "`{}` is a snapshot of the same organization",
+                baseline.display()
+            ),
+        ),
+        Ok(None) => report.tell(
+            Level::Ok,
+            "before",
+            "there is no snapshot yet that the new one must be like",
+        ),
+    }
+    Ok(())
+}
+
+fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
+    let Some(key) = key else {
+        report.tell(
+            Level::Warning,
+            "key",
+            "is accepted, but does not tell what it may do",
+        );
+        return;
+    };
+    let label = key.label.as_deref().unwrap_or("without a label");
+    let scopes = if key.scopes.is_empty() {
+        "no scopes told".to_owned()
+    } else {
+        key.scopes.join(", ")
+    };
+    report.tell(Level::Ok, "key", format!("`{label}`: {scopes}"));
+    let writing: Vec<_> = key
+        .scopes
+        .iter()
+        .filter(|scope| *scope == "*" || scope.ends_with(":write"))
+        .map(String::as_str)
+        .collect();
+    if !writing.is_empty() {
+        let message = format!(
+            "can write ({}); `organization:read` and `organization_member:read` are all it needs",
+            writing.join(", ")
+        );
+        report.tell(Level::Warning, "key", message);
+    }
+}
+
+fn tell_organization(probe: &Probe, report: &mut Report) {
+    let organization = &probe.organization;
+    let name = organization.name.as_deref().unwrap_or(&organization.id);
+    if probe.organization_told {
+        report.tell(Level::Ok, "organization", name);
+    } else {
+        let message =
+            "does not tell about itself, so whether all members are shown cannot be checked";
+        report.tell(Level::Warning, "organization", message);
+    }
+    let count = |count: Option<u64>| {
+        count.map_or("an unknown number of".to_owned(), |count| count.to_string())
+    };
+    let members = count(probe.members);
+    let all = match probe.sees_everybody {
+        Some(true) => ", and the key's owner sees all of them",
+        _ => "",
+    };
+    report.tell(Level::Ok, "members", format!("{members}{all}"));
+    if let Some(roles) = probe.roles {
+        report.tell(Level::Ok, "roles", roles.to_string());
+    }
+}
+
+fn tell_cost(probe: &Probe, config: &Config, report: &mut Report) {
+    let in_words = |cost: Cost| match cost.least {
+        Duration::ZERO => format!("at least {} requests", cost.requests),
+        least => {
+            let least = duration(u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
+            format!("at least {} requests, which take {least}", cost.requests)
+        }
+    };
+    if config.memberships == Memberships::WithoutRoles {
+        report.tell(
+            Level::Ok,
+            "cost",
+            format!("{} without roles", in_words(probe.embedded)),
+        );
+        return;
+    }
+    report.tell(
+        Level::Ok,
+        "cost",
+        format!("{} with --memberships endpoint", in_words(probe.endpoint)),
+    );
+    report.tell(
+        Level::Ok,
+        "cost",
+        format!("{} with --memberships embedded", in_words(probe.embedded)),
+    );
+}

@@ -1,0 +1,345 @@
+//! Where a snapshot goes: a plain name, or a template with the date and the organization in it; which files a template
+//! made, and which of them are to go.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::model::Timestamp;
+use crate::snapshot;
+
+/// The path of a snapshot, whose file name may hold `{date}`, `{time}` and `{organization}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    dir: PathBuf,
+    name: String,
+}
+
+/// What stands between braces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece<'a> {
+    Text(&'a str),
+    /// `2026-11-23`
+    Date,
+    /// `143000`
+    Time,
+    Organization,
+}
+
+/// A path that cannot be a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplateError {
+    /// Braces in a folder's name.
+    Folder(PathBuf),
+    /// Something else between braces.
+    Unknown(String),
+    /// A path that names no file, or one that is not text.
+    NoFile(PathBuf),
+    /// Pruning needs names that tell the files of one template apart.
+    NothingToPrune,
+}
+
+impl TemplateError {
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::NothingToPrune => "--keep-last goes with a name like `posthog-{date}-{time}.c1z`",
+            _ => {
+                "a file name may hold {date}, {time} and {organization}, such as `posthog-{date}.c1z`"
+            }
+        }
+    }
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "`{}` has braces in a folder's name", path.display()),
+            Self::Unknown(name) => write!(
+                f,
+                "`{{{}}}` means nothing in a file name",
+                name.escape_debug()
+            ),
+            Self::NoFile(path) => write!(f, "`{}` names no file", path.display()),
+            Self::NothingToPrune => f.write_str("--keep-last has nothing to tell old snapshots by"),
+        }
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+impl Template {
+    /// Takes a path as the user gave it.
+    ///
+    /// # Errors
+    /// When it names no file, or braces hold something unknown.
+    pub fn parse(path: &Path) -> Result<Self, TemplateError> {
+        let no_file = || TemplateError::NoFile(path.to_owned());
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(no_file)?
+            .to_owned();
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        if ["{date}", "{time}", "{organization}"]
+            .iter()
+            .any(|part| dir.to_string_lossy().contains(part))
+        {
+            return Err(TemplateError::Folder(path.to_owned()));
+        }
+        pieces(&name)?;
+        Ok(Self { dir, name })
+    }
+
+    /// Whether different runs make different files.
+    pub fn varies(&self) -> bool {
+        self.pieces()
+            .iter()
+            .any(|piece| matches!(piece, Piece::Date | Piece::Time))
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What other runs with the same template share: the file whose lock they take.
+    pub fn lock_path(&self) -> PathBuf {
+        self.dir.join(format!(".{}.lock", self.name))
+    }
+
+    /// The path of a snapshot of `organization` taken at `at`, in UTC.
+    pub fn path(&self, at: Timestamp, organization: &str) -> PathBuf {
+        let text = at.to_seconds();
+        let (date, time) = text.split_once(' ').unwrap_or((&text, ""));
+        let name: String = self
+            .pieces()
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.to_owned(),
+                Piece::Date => date.to_owned(),
+                Piece::Time => time.replace(':', ""),
+                Piece::Organization => organization.to_owned(),
+            })
+            .collect();
+        // As it was given where nothing was filled in, so that messages show what the user wrote.
+        if self.dir == Path::new(".") {
+            PathBuf::from(name)
+        } else {
+            self.dir.join(name)
+        }
+    }
+
+    /// The snapshots of `organization` that this template made, the newest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. One that is not there has none.
+    pub fn made(&self, organization: &str) -> Result<Vec<PathBuf>> {
+        let reading = || format!("reading the folder `{}`", self.dir.display());
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(reading)?,
+        };
+        let mut made = Vec::new();
+        for entry in entries {
+            let entry = entry.with_context(reading)?;
+            let name = entry.file_name();
+            let Some(key) = name
+                .to_str()
+                .and_then(|name| self.moment(name, organization))
+            else {
+                continue;
+            };
+            if entry.file_type().with_context(reading)?.is_file() {
+                made.push((key, entry.path()));
+            }
+        }
+        made.sort_by(|a, b| b.cmp(a));
+        Ok(made.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// Files on their way to a target of this template: what a run that was killed left behind.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn unfinished(&self) -> Result<Vec<PathBuf>> {
+        let reading = || format!("reading the folder `{}`", self.dir.display());
+        let mut unfinished = Vec::new();
+        for entry in fs::read_dir(&self.dir).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let name = entry.file_name();
+            let target = name.to_str().and_then(snapshot::target_of_unfinished);
+            if target.is_some_and(|target| self.could_have_made(target)) {
+                unfinished.push(entry.path());
+            }
+        }
+        Ok(unfinished)
+    }
+
+    /// Whether a file name is of this template's form, for whichever organization.
+    fn could_have_made(&self, name: &str) -> bool {
+        let pieces = self.pieces();
+        let before = pieces
+            .split(|piece| *piece == Piece::Organization)
+            .next()
+            .unwrap_or_default();
+        match pieces.contains(&Piece::Organization) {
+            false => self.moment(name, "").is_some(),
+            // What stands before the organization must fit; behind it, any id may end anywhere.
+            true => before
+                .iter()
+                .try_fold(name, |rest, piece| {
+                    let mut rest = rest;
+                    match piece {
+                        Piece::Text(text) => rest.strip_prefix(text),
+                        Piece::Date => take(&mut rest, "dddd-dd-dd").map(|_| rest),
+                        Piece::Time => take(&mut rest, "dddddd").map(|_| rest),
+                        Piece::Organization => None,
+                    }
+                })
+                .is_some(),
+        }
+    }
+
+    /// Date and time in a name that this template made; `None` for any other name.
+    fn moment(&self, name: &str, organization: &str) -> Option<String> {
+        let mut rest = name;
+        let mut date = String::new();
+        let mut time = String::new();
+        for piece in self.pieces() {
+            match piece {
+                Piece::Text(text) => rest = rest.strip_prefix(text)?,
+                Piece::Organization => rest = rest.strip_prefix(organization)?,
+                Piece::Date => date = take(&mut rest, "dddd-dd-dd")?.to_owned(),
+                Piece::Time => time = take(&mut rest, "dddddd")?.to_owned(),
+            }
+        }
+        rest.is_empty().then(|| format!("{date} {time}"))
+    }
+
+    fn pieces(&self) -> Vec<Piece<'_>> {
+        pieces(&self.name).unwrap_or_default()
+    }
+
+    /// A file beside `path` that is marked, such as `sync.rejected.c1z`.
+    pub fn marked(path: &Path, mark: &str) -> PathBuf {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let extension = path
+            .extension()
+            .map_or("c1z".into(), |extension| extension.to_string_lossy());
+        path.with_file_name(format!("{stem}.{mark}.{extension}"))
+    }
+}
+
+/// Takes what fits `form` (`d` is a digit) off the front.
+fn take<'a>(rest: &mut &'a str, form: &str) -> Option<&'a str> {
+    let (taken, after) = rest.split_at_checked(form.len())?;
+    let fits = |(c, form): (u8, u8)| {
+        if form == b'd' {
+            c.is_ascii_digit()
+        } else {
+            c == form
+        }
+    };
+    if !taken.bytes().zip(form.bytes()).all(fits) {
+        return None;
+    }
+    *rest = after;
+    Some(taken)
+}
+
+fn pieces(name: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
+    let mut pieces = Vec::new();
+    let mut rest = name;
+    while let Some((text, after)) = rest.split_once('{') {
+        let Some((inside, after)) = after.split_once('}') else {
+            break;
+        };
+        if !text.is_empty() {
+            pieces.push(Piece::Text(text));
+        }
+        pieces.push(match inside {
+            "date" => Piece::Date,
+            "time" => Piece::Time,
+            "organization" => Piece::Organization,
+            other => return Err(TemplateError::Unknown(other.to_owned())),
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    Ok(pieces)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn template(path: &str) -> Template {
+        Template::parse(Path::new(path)).unwrap()
+    }
+
+    #[test]
+    fn date_time_and_organization_are_filled_in() {
+        let at = Timestamp::parse("2026-11-23T04:05:06.7Z").unwrap();
+        let path = template("out/posthog-{organization}-{date}T{time}.c1z").path(at, "org-1");
+        assert_eq!(path, Path::new("out/posthog-org-1-2026-11-23T040506.c1z"));
+        assert_eq!(
+            template("sync.c1z").path(at, "org-1"),
+            Path::new("sync.c1z")
+        );
+    }
+
+    #[test]
+    fn only_names_that_the_template_made_are_its_own() {
+        let template = template("p-{organization}-{date}.c1z");
+        assert_eq!(
+            template.moment("p-o-2026-11-23.c1z", "o").unwrap(),
+            "2026-11-23 "
+        );
+        for other in [
+            "p-x-2026-11-23.c1z",
+            "p-o-2026-11-23.c1z.bak",
+            "p-o-20261123.c1z",
+            "p-o-2026-11-2x.c1z",
+            "p-o-.c1z",
+        ] {
+            assert_eq!(template.moment(other, "o"), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn unknown_braces_and_braces_in_folders_are_refused() {
+        assert_eq!(
+            Template::parse(Path::new("{day}.c1z")),
+            Err(TemplateError::Unknown("day".to_owned()))
+        );
+        assert!(matches!(
+            Template::parse(Path::new("{date}/a.c1z")),
+            Err(TemplateError::Folder(_))
+        ));
+        assert!(matches!(
+            Template::parse(Path::new("/")),
+            Err(TemplateError::NoFile(_))
+        ));
+    }
+
+    #[test]
+    fn marked_file_stands_beside_and_keeps_its_extension() {
+        assert_eq!(
+            Template::marked(Path::new("a/sync.c1z"), "rejected"),
+            Path::new("a/sync.rejected.c1z")
+        );
+        assert_eq!(
+            Template::marked(Path::new("sync"), "rejected"),
+            Path::new("sync.rejected.c1z")
+        );
+    }
+}

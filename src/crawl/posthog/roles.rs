@@ -1,0 +1,359 @@
+//! Roles, and who holds them: what the list of roles carries, held against each role's own list.
+
+use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::api::{self, RoleSeed};
+use super::list::{ListRead, ListSource};
+use super::map::{self, Holder, Types};
+use super::{Crawl, Incomplete, Memberships, Role};
+use crate::crawl::error::{Error, Problem};
+use crate::crawl::http::{Http, Tries};
+use crate::model::{InventoryBuilder, ListEvidence, ResourceId};
+use crate::progress::{Event, Phase, Reporter};
+
+/// Rows asked for in one page of role memberships, never raised: each costs the server several queries.
+const ROLE_MEMBERSHIPS_PAGE: u64 = 200;
+
+impl Crawl<'_> {
+    /// All roles with their entitlements, sorted by id, so that what follows does not depend on the order they came in.
+    pub(super) fn roles(&mut self) -> Result<Vec<Role>, Error> {
+        let base_path = self.base.path();
+        let source = ListSource {
+            http: self.http,
+            reporter: self.reporter,
+            reading: "roles",
+            phase: Some(Phase::Roles),
+            base_path: &base_path,
+            path: "roles/".to_owned(),
+        };
+        self.reporter.report(Event::Started {
+            phase: Phase::Roles,
+            of: None,
+        });
+        let (types, found) = (&self.types, &self.found);
+        let seed = RoleSeed(|row| types.holder(found, row));
+        let ListRead {
+            mut rows,
+            evidence,
+            doubt,
+        } = source.read_unordered(&seed, |role| &role.id)?;
+        if let Some(doubt) = doubt {
+            if self.config.incomplete == Incomplete::Refuse {
+                return Err(source.error(Problem::NotProved(doubt)));
+            }
+            self.doubt("the list of roles", doubt);
+        }
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        self.keep(evidence);
+        self.reporter.report(Event::Finished {
+            phase: Phase::Roles,
+        });
+        Ok(rows)
+    }
+
+    /// Who holds each role. Several workers read at a time; what comes of it does not depend on their number.
+    pub(super) fn role_memberships(&mut self, roles: Vec<Role>) -> Result<(), Error> {
+        let base_path = self.base.path();
+        let requests = |role: &Role| {
+            let members = role.members.as_ref().map_or(0, Vec::len) as u64;
+            members.div_ceil(ROLE_MEMBERSHIPS_PAGE).max(1)
+        };
+        if self.config.memberships == Memberships::Endpoint {
+            self.announce(roles.iter().map(requests).sum());
+        }
+        self.reporter.report(Event::Started {
+            phase: Phase::RoleMemberships,
+            of: Some(roles.len() as u64),
+        });
+        let reader = RoleReader {
+            http: self.http,
+            reporter: self.reporter,
+            base_path: &base_path,
+            types: &self.types,
+            found: &self.found,
+            memberships: self.config.memberships,
+        };
+        let read = reader.read_all(roles, self.config.workers)?;
+        for role in read {
+            self.keep_role(role)?;
+        }
+        self.reporter.report(Event::Finished {
+            phase: Phase::RoleMemberships,
+        });
+        Ok(())
+    }
+
+    fn keep_role(&mut self, read: ReadRole) -> Result<(), Error> {
+        let ReadRole {
+            role,
+            holders,
+            evidence,
+            note,
+            doubt,
+        } = read;
+        self.evidence.warnings.extend(note);
+        if let Some(error) = doubt {
+            if self.config.incomplete == Incomplete::Refuse {
+                return Err(error);
+            }
+            self.doubt(
+                &format!("the list of who holds role `{}`", role.id),
+                error.problem.to_string(),
+            );
+        }
+        if let Some(evidence) = evidence {
+            self.keep(evidence);
+        }
+        let Some(holders) = holders else {
+            return Ok(());
+        };
+        self.found.add_resource(self.types.role(&role));
+        let entitlement = self.types.member_entitlement(&role);
+        let id = entitlement.id.clone();
+        self.found.add_entitlement(entitlement);
+        for mut holder in holders {
+            if let Some(row) = holder.unlisted.take() {
+                let known = self.found.resource(&holder.principal);
+                self.evidence.unlisted_principals += u64::from(known.is_none());
+                if known.is_none_or(|known| map::tells_more(known, &row)) {
+                    self.found.add_resource(self.types.unlisted(&row));
+                }
+            }
+            self.found.add_grant(Types::grant(id.clone(), holder));
+        }
+        Ok(())
+    }
+}
+
+/// A role, after its holders were read.
+struct ReadRole {
+    role: Role,
+    /// `None` if the role went while it was read: it leaves the snapshot.
+    holders: Option<Vec<Holder>>,
+    /// Of the role's own list, if it was read.
+    evidence: Option<ListEvidence>,
+    /// What a person should know, in words.
+    note: Option<String>,
+    /// Why the holders are not surely all.
+    doubt: Option<Error>,
+}
+
+struct RoleReader<'a> {
+    http: &'a Http<'a>,
+    reporter: &'a dyn Reporter,
+    base_path: &'a str,
+    types: &'a Types,
+    found: &'a InventoryBuilder,
+    memberships: Memberships,
+}
+
+impl RoleReader<'_> {
+    /// Reads the holders of all roles, in the order of the roles.
+    fn read_all(&self, roles: Vec<Role>, workers: usize) -> Result<Vec<ReadRole>, Error> {
+        let count = roles.len();
+        let waiting: Vec<Mutex<Option<Role>>> = roles
+            .into_iter()
+            .map(|role| Mutex::new(Some(role)))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let failed = AtomicBool::new(false);
+        let work = || {
+            let mut done = Vec::new();
+            while !failed.load(Ordering::Relaxed) {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(slot) = waiting.get(at) else { break };
+                let role = slot
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner())
+                    .take();
+                let Some(role) = role else { break };
+                let read = self.read(role);
+                if read.is_err() {
+                    failed.store(true, Ordering::Relaxed);
+                }
+                done.push((at, read));
+                self.reporter.report(Event::Advanced {
+                    phase: Phase::RoleMemberships,
+                    steps: 1,
+                    of: None,
+                });
+            }
+            done
+        };
+        let mut done = Vec::with_capacity(count);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..workers.clamp(1, count.max(1)))
+                .map(|_| scope.spawn(work))
+                .collect();
+            for worker in workers {
+                match worker.join() {
+                    Ok(read) => done.extend(read),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        done.sort_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, read)| read).collect()
+    }
+
+    fn read(&self, mut role: Role) -> Result<ReadRole, Error> {
+        let carried = role.members.take().map(distinct);
+        match (self.memberships, carried) {
+            (Memberships::Embedded, Some(carried)) if !carried.is_empty() => Ok(ReadRole {
+                role,
+                holders: Some(carried),
+                evidence: None,
+                note: None,
+                doubt: None,
+            }),
+            (_, Some(carried)) => self.compare(role, carried),
+            (_, None) => self.own_list_alone(role),
+        }
+    }
+
+    /// The role's own list against what the list of roles carried. Where they differ, the role itself decides.
+    fn compare(&self, role: Role, carried: Vec<Holder>) -> Result<ReadRole, Error> {
+        let own = self.own_list(&role, 1)?;
+        let own_holders = distinct(own.rows);
+        let evidence = Some(ListEvidence {
+            kept: own_holders.len() as u64,
+            ..own.evidence
+        });
+        if principals(&own_holders) == principals(&carried) {
+            return Ok(ReadRole {
+                role,
+                holders: Some(own_holders),
+                evidence,
+                note: None,
+                doubt: None,
+            });
+        }
+        let name = role.name.as_deref().unwrap_or(&role.id).to_owned();
+        let differ = format!(
+            "role `{name}` ({}): its own list has {} members, the list of roles had {}",
+            role.id,
+            own_holders.len(),
+            carried.len()
+        );
+        let path = format!("{}roles/{}/", self.base_path, role.id);
+        let seed = RoleSeed(|row| self.types.holder(self.found, row));
+        match self
+            .http
+            .get_seed::<Role, _>("a role", &path, Tries::All, seed)
+        {
+            Ok(decided) => match decided.members {
+                Some(members) => {
+                    let holders = distinct(members);
+                    let note = Some(format!("{differ}; asked again, it has {}", holders.len()));
+                    Ok(ReadRole {
+                        role,
+                        holders: Some(holders),
+                        evidence,
+                        note,
+                        doubt: None,
+                    })
+                }
+                None => {
+                    let problem =
+                        Problem::NotProved(format!("{differ}; asked again, it does not say"));
+                    let doubt = Some(Error {
+                        reading: "a role",
+                        path: self.http.shown(&path),
+                        problem,
+                    });
+                    Ok(ReadRole {
+                        role,
+                        holders: Some(own_holders),
+                        evidence,
+                        note: None,
+                        doubt,
+                    })
+                }
+            },
+            Err(Error {
+                problem: Problem::Status { status: 404, .. },
+                ..
+            }) => {
+                let note = Some(format!(
+                    "role `{name}` ({}) went while it was read, and is left out",
+                    role.id
+                ));
+                Ok(ReadRole {
+                    role,
+                    holders: None,
+                    evidence,
+                    note,
+                    doubt: None,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The role's own list, where the list of roles carries nothing to hold it against.
+    fn own_list_alone(&self, role: Role) -> Result<ReadRole, Error> {
+        let own = self.own_list(&role, u32::MAX)?;
+        let doubt = own.doubt.map(|doubt| Error {
+            reading: "role memberships",
+            path: self.http.shown(&format!(
+                "{}roles/{}/role_memberships/",
+                self.base_path, role.id
+            )),
+            problem: Problem::NotProved(doubt),
+        });
+        Ok(ReadRole {
+            role,
+            holders: Some(distinct(own.rows)),
+            evidence: Some(own.evidence),
+            note: None,
+            doubt,
+        })
+    }
+
+    fn own_list(&self, role: &Role, max_walks: u32) -> Result<ListRead<Holder>, Error> {
+        let source = ListSource {
+            http: self.http,
+            reporter: self.reporter,
+            reading: "role memberships",
+            phase: None,
+            base_path: self.base_path,
+            path: format!("roles/{}/role_memberships/", role.id),
+        };
+        let seed = PhantomData::<api::RoleMembership<api::User>>;
+        let list = source.read_ordered(
+            ROLE_MEMBERSHIPS_PAGE,
+            "",
+            &seed,
+            |row| &row.user.uuid,
+            max_walks,
+        )?;
+        let ListRead {
+            rows,
+            evidence,
+            doubt,
+        } = list;
+        let rows = rows
+            .into_iter()
+            .map(|row| self.types.holder(self.found, row))
+            .collect();
+        Ok(ListRead {
+            rows,
+            evidence,
+            doubt,
+        })
+    }
+}
+
+/// Each holder once; of several memberships of one person the first stays.
+fn distinct(mut holders: Vec<Holder>) -> Vec<Holder> {
+    let mut known = HashSet::with_capacity(holders.len());
+    holders.retain(|holder| known.insert(holder.principal.clone()));
+    holders
+}
+
+fn principals(holders: &[Holder]) -> HashSet<&ResourceId> {
+    holders.iter().map(|holder| &holder.principal).collect()
+}

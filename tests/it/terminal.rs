@@ -1,0 +1,426 @@
+//! What reaches the screen or a pipe: nothing that steers a terminal, no complaint of a reader who has seen enough,
+//! and the texts that the command line makes of itself.
+
+use std::fs;
+use std::process::Command;
+
+use posthog_c1z::model::Timestamp;
+
+use crate::support::{Edited, Shelf, answer_at, field, golden};
+
+const SMALL: &str = "small.c1z";
+
+/// Every command that reads, in each of its forms.
+const COMMANDS: [&[&str]; 17] = [
+    &["stats"],
+    &["stats", "-o", "json"],
+    &["resource-types"],
+    &["resources"],
+    &["entitlements"],
+    &["grants"],
+    &["principals"],
+    &["grants", "-o", "json"],
+    &["access", "henrik@example.com"],
+    &["access", "henrik@example.com", "-o", "json"],
+    &["verify"],
+    &["export", "csv"],
+    &["export", "csv", "--table", "users"],
+    &["export", "csv", "--table", "roles"],
+    &["export", "csv", "--table", "grants"],
+    &["export", "json"],
+    &["export", "ndjson"],
+];
+
+#[test]
+fn output_in_a_pipe_has_no_escape_sequences() {
+    let shelf = Shelf::with_demo();
+    // But for CSV, where values stay as they are: one of the sample's names is hostile.
+    for command in COMMANDS.iter().filter(|words| !words.contains(&"csv")) {
+        let text = shelf.text(&[command, &["-f", "demo.c1z"][..]].concat());
+        assert!(!text.contains('\x1b'), "{command:?}");
+    }
+    let run = shelf.run(&["grants", "missing.c1z"]);
+    assert!(!run.stderr.contains('\x1b'), "{}", run.stderr);
+}
+
+#[test]
+fn lines_in_a_pipe_are_not_cut() {
+    let shelf = Shelf::with_demo();
+    for list in ["grants", "resources", "entitlements"] {
+        assert!(
+            !shelf.text(&[list, "-f", "demo.c1z"]).contains('…'),
+            "{list}"
+        );
+    }
+}
+
+/// Control characters, among them a whole escape sequence, and marks that turn a line round or hide in it.
+const HARM: &str =
+    "\x1b[2J\x07\x08\r\n\t\x7f\u{85}\u{9b}31m\u{202e}\u{2066}\u{200f}\u{061c}\u{feff}\u{2028}";
+
+/// Fails if `text` holds a character that steers a terminal, but for the ends of lines.
+#[track_caller]
+fn assert_harmless(what: &str, text: &str) {
+    let harm = text.chars().find(|c| {
+        *c != '\n' && !c.is_ascii_graphic() && *c != ' ' && (c.is_control() || HARM.contains(*c))
+    });
+    assert_eq!(harm, None, "{what}: {text:?}");
+}
+
+/// `small.c1z` with such characters in every name.
+fn evil() -> Edited {
+    let name = format!("evil{HARM}");
+    Edited::golden(SMALL)
+        .append("v1_resource_types", "true", &field(2, name.as_bytes()))
+        .append("v1_resources", "true", &field(3, name.as_bytes()))
+        .append(
+            "v1_entitlements",
+            "true",
+            &[
+                field(3, name.as_bytes()),
+                field(4, name.as_bytes()),
+                field(8, name.as_bytes()),
+            ]
+            .concat(),
+        )
+}
+
+#[test]
+fn names_cannot_steer_the_terminal() {
+    let shelf = Shelf::new();
+    evil().pack(&shelf.path("evil.c1z"));
+    let ada = "ada.lovelace.1@example.com";
+    for command in [
+        &["stats"][..],
+        &["resource-types"],
+        &["resources"],
+        &["entitlements"],
+        &["grants"],
+        &["principals"],
+        &["access", ada],
+        &["verify"],
+    ] {
+        let text = shelf.text(&[command, &["-f", "evil.c1z"]].concat());
+        assert_harmless(&format!("{command:?}"), &text);
+    }
+    let resources = shelf.text(&["resources", "evil.c1z"]);
+    assert!(resources.contains("evil\\u{1b}[2J"), "{resources}");
+    // One row stays one line.
+    assert_eq!(resources.lines().count(), 6, "{resources}");
+}
+
+#[test]
+fn ids_and_types_and_e_mails_cannot_steer_the_terminal() {
+    let shelf = Shelf::new();
+    let harm = format!("char(27) || '[2J' || char({})", 0x202e);
+    // Both people get the same address: their ids are told on standard error.
+    let user_trait = [
+        field(1, b"type.googleapis.com/c1.connector.v2.UserTrait"),
+        field(2, &field(1, &field(1, "a\x1b[2J@\u{202e}".as_bytes()))),
+    ]
+    .concat();
+    let message = [field(3, b"Evil"), field(4, &user_trait)].concat();
+    evil()
+        .with_blob(
+            "update v1_resources set data = ?1 where resource_type_id = 'user'",
+            &message,
+        )
+        .sql(&format!(
+            "update v1_resources set external_id = external_id || {harm}; \
+             update v1_resources set resource_type_id = 'role' || {harm} where id = 1; \
+             update v1_entitlements set external_id = external_id || {harm}; \
+             update v1_grants set external_id = external_id || {harm}, resource_type_id = 'x' || {harm}; \
+             update v1_sync_runs set sync_type = 'full' || {harm}, parent_sync_id = {harm}; \
+             create view \"view\x1b[2J\u{202e}\" as select 1"
+        ))
+        .pack(&shelf.path("evil.c1z"));
+    for command in [
+        &["stats"][..],
+        &["resource-types"],
+        &["resources"],
+        &["entitlements"],
+        &["grants"],
+        &["principals"],
+        &["access", "A\x1b[2J@\u{202e}"],
+        &["access", "nobody\x1b[2J"],
+        &["grants", "--sync-id", "none\x1b[2J\u{202e}"],
+        &["verify"],
+    ] {
+        let run = shelf.run(&[command, &["-f", "evil.c1z"]].concat());
+        let text = String::from_utf8(run.stdout).unwrap();
+        assert_harmless(&format!("{command:?}"), &text);
+        assert_harmless(&format!("{command:?}"), &run.stderr);
+    }
+    let several = shelf.run(&["access", "A\x1b[2J@\u{202e}", "evil.c1z"]);
+    assert_eq!(several.code, 2, "{}", several.stderr);
+}
+
+#[test]
+fn what_sqlite_says_of_a_hostile_schema_cannot_steer_the_terminal() {
+    let shelf = Shelf::new();
+    Edited::golden(SMALL)
+        .sql(
+            "pragma writable_schema = on; insert into sqlite_schema (type, name, tbl_name, rootpage, sql) \
+             values ('table', 'x' || char(27) || '[2J', 'x' || char(27) || '[2J', 3, 'create nonsense')",
+        )
+        .pack(&shelf.path("hostile.c1z"));
+    for command in ["grants", "stats", "verify"] {
+        let run = shelf.run(&[command, "hostile.c1z"]);
+        assert_eq!(run.code, 15, "{run:?}");
+        assert_harmless(command, &run.stderr);
+        assert_harmless(command, &String::from_utf8(run.stdout).unwrap());
+    }
+}
+
+#[test]
+fn the_name_of_the_file_cannot_steer_the_terminal() {
+    let shelf = Shelf::new();
+    let name = "evil\x1b[2J\u{202e}.c1z";
+    fs::copy(golden(SMALL), shelf.path(name)).unwrap();
+    fs::write(shelf.path("bad\x1b[2J.c1z"), "no").unwrap();
+    for args in [
+        ["stats", name],
+        ["verify", name],
+        ["verify", "bad\x1b[2J.c1z"],
+        ["grants", "bad\x1b[2J.c1z"],
+        ["grants", "missing\x1b[2J.c1z"],
+    ] {
+        let run = shelf.run(&args);
+        assert_harmless(&format!("{args:?}"), &run.stderr);
+        assert_harmless(
+            &format!("{args:?}"),
+            &String::from_utf8(run.stdout).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let shelf = Shelf::with_demo();
+    for command in COMMANDS {
+        let args = [command, &["-f", "demo.c1z"]].concat();
+        let run = shelf.sandbox.program(&args).run_with_stdout_closed();
+        assert_eq!((run.code, &*run.stderr), (0, ""), "{command:?}");
+        shelf.sandbox.assert_no_litter();
+    }
+    for args in [&["man"][..], &["completions", "bash"]] {
+        let run = shelf.sandbox.program(args).run_with_stdout_closed();
+        assert_eq!((run.code, &*run.stderr), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn the_first_line_alone_can_be_taken() {
+    let shelf = Shelf::with_demo();
+    for command in ["grants", "grants -o json", "export ndjson", "export csv"] {
+        let script = format!("\"$0\" {command} -f demo.c1z | head -n 1");
+        let output = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_posthog-c1z")])
+            .current_dir(shelf.path(""))
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{command}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(stdout.lines().count(), 1, "{command}: {stdout}");
+    }
+}
+
+#[test]
+fn completions_know_every_command() {
+    let shelf = Shelf::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let text = shelf.text(&["completions", shell]);
+        for word in [
+            "resource-types",
+            "principals",
+            "verify",
+            "ndjson",
+            "sync-id",
+        ] {
+            assert!(text.contains(word), "{shell}: {word}");
+        }
+    }
+    let run = shelf.run(&["completions", "no-such-shell"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn bash_takes_its_completions() {
+    let shelf = Shelf::new();
+    fs::write(
+        shelf.path("done.bash"),
+        shelf.text(&["completions", "bash"]),
+    )
+    .unwrap();
+    let output = Command::new("bash")
+        .args([
+            "--norc",
+            "-c",
+            "source ./done.bash && complete -p posthog-c1z",
+        ])
+        .current_dir(shelf.path(""))
+        .output();
+    // A machine without bash has nothing to say here.
+    if let Ok(output) = output {
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("posthog-c1z"), "{text}");
+    }
+}
+
+#[test]
+fn the_manual_is_roff_with_a_page_for_each_command() {
+    let text = Shelf::new().text(&["man"]);
+    let heads: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with(".TH "))
+        .collect();
+    assert!(heads[0].starts_with(".TH posthog-c1z 1"), "{heads:?}");
+    for command in [
+        "stats",
+        "grants",
+        "access",
+        "verify",
+        "export",
+        "completions",
+    ] {
+        assert!(
+            heads
+                .iter()
+                .any(|head| head.contains(&format!("-{command} "))),
+            "{command} in {heads:?}"
+        );
+    }
+    assert!(text.contains(".SH OPTIONS"));
+    // A control line is a dot and a request; anything else would be lost.
+    for line in text.lines().filter(|line| line.starts_with('.')) {
+        let request = line[1..].split(' ').next().unwrap();
+        assert!(
+            [
+                "TH", "SH", "SS", "TP", "PP", "IP", "RS", "RE", "br", "ie", "el", "B", "I"
+            ]
+            .contains(&request),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn stats_tells_an_old_snapshot_by_its_exit_code() {
+    let temp_dir = tempfile::tempdir().unwrap();
+    let file = golden(SMALL);
+    let file = file.to_str().unwrap();
+    // It ended at 2026-11-22 07:22:00.69 UTC.
+    for (now, max_age, code) in [
+        ("2026-11-22T07:22:01Z", "26h", 0),
+        ("2026-11-23T09:22:00Z", "26h", 0),
+        ("2026-11-23T09:22:01Z", "26h", 1),
+        ("2027-11-22T07:22:00Z", "26h", 1),
+        ("2026-11-22T07:22:30Z", "30s", 0),
+        ("2026-11-22T07:22:31Z", "30s", 1),
+        ("2026-11-24T07:22:00Z", "2d", 0),
+        ("2026-11-24T07:22:01Z", "2d", 1),
+        // A clock that is behind makes nothing old.
+        ("2026-11-22T07:00:00Z", "1s", 0),
+    ] {
+        let now_at = Timestamp::parse(now).unwrap();
+        let args = ["stats", "--max-age", max_age, file];
+        let answered = answer_at(now_at, temp_dir.path(), &args);
+        assert_eq!(answered.code, code, "{now} {max_age}: {answered:?}");
+        // The answer is the same, and no word of failure.
+        let plain = answer_at(now_at, temp_dir.path(), &["stats", file]);
+        assert_eq!(answered.stdout, plain.stdout);
+        assert_eq!((answered.message.as_str(), plain.code), ("", 0));
+    }
+}
+
+#[test]
+fn the_age_of_a_snapshot_goes_through_the_real_clock_and_the_exit_code() {
+    let shelf = Shelf::with_demo();
+    Edited::of(&shelf.path("demo.c1z"))
+        .sql("update v1_sync_runs set started_at = '2001-01-01 00:00:00', ended_at = '2001-01-01 00:00:00'")
+        .pack(&shelf.path("old.c1z"));
+    let code = |args: &[&str]| shelf.run(args).code;
+    assert_eq!(code(&["stats", "--max-age", "26h", "demo.c1z"]), 0);
+    assert_eq!(code(&["stats", "--max-age", "26h", "old.c1z"]), 1);
+    assert_eq!(code(&["stats", "old.c1z"]), 0);
+    let unfinished = shelf.with_golden("unfinished.c1z");
+    unfinished
+        .run(&["stats", "--max-age", "26h", "unfinished.c1z"])
+        .fails(15, &["unfinished.c1z"]);
+    for nonsense in ["yesterday", "-1h", "", "26"] {
+        let run = unfinished.run(&["stats", "--max-age", nonsense, "old.c1z"]);
+        assert_eq!(run.code, 2, "{nonsense}");
+    }
+}
+
+#[test]
+fn stats_counts_itself_and_tells_a_wrong_column() {
+    let shelf = Shelf::new().with_golden(SMALL);
+    Edited::golden(SMALL)
+        .sql("update v1_sync_runs set stats = json_set(stats, '$.grants', 777)")
+        .pack(&shelf.path("wrong.c1z"));
+    let good = shelf.json(&["stats", "-o", "json", SMALL]);
+    let wrong = shelf.json(&["stats", "-o", "json", "wrong.c1z"]);
+    assert_eq!(good["wrong_stats"], serde_json::Value::Null);
+    assert_eq!(wrong["counts"], good["counts"]);
+    assert_eq!(wrong["counts"][0]["grants"], 4);
+    let told = wrong["wrong_stats"].as_str().unwrap();
+    assert!(
+        told.contains("777") && told.contains("counted are 4"),
+        "{told}"
+    );
+
+    let text = shelf.text(&["stats", "wrong.c1z"]);
+    let warning = text.lines().find(|line| line.starts_with("warning "));
+    assert!(warning.unwrap().contains("777"), "{text}");
+    assert!(!shelf.text(&["stats", SMALL]).contains("warning"));
+    let row = text.lines().last().unwrap();
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(cells, ["user", "3", "0", "0"], "{text}");
+}
+
+#[test]
+fn stats_tells_format_sizes_digest_and_each_sync_run() {
+    let shelf = Shelf::new().with_golden("two-syncs.c1z");
+    let stats = shelf.json(&["stats", "-o", "json", "two-syncs.c1z"]);
+    assert_eq!(stats["schema"], "posthog-c1z.stats");
+    assert_eq!(stats["schema_version"], 1);
+    assert_eq!(
+        (&stats["format"], &stats["file"]),
+        (&"v1".into(), &"two-syncs.c1z".into())
+    );
+    assert_eq!(stats["bytes"], 10_270);
+    let decoded = crate::support::decoded(&fs::read(golden("two-syncs.c1z")).unwrap());
+    assert_eq!(stats["decoded_bytes"], decoded.len());
+    assert!(stats["content_digest"].as_str().unwrap().starts_with("v1:"));
+    assert_eq!(
+        stats["counts"],
+        serde_json::json!([
+            {"resource_type": "role", "resources": 3, "entitlements": 3, "grants": 20},
+            {"resource_type": "user", "resources": 12, "entitlements": 0, "grants": 0},
+        ])
+    );
+    let runs = stats["sync_runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2);
+    assert!(
+        runs.iter()
+            .all(|run| run["type"] == "full" && run["ended_at"].is_string())
+    );
+}
+
+#[test]
+fn evidence_is_printed_whole_where_there_is_some() {
+    let shelf = Shelf::with_demo().with_golden(SMALL);
+    let evidence = shelf.json(&["stats", "--evidence", "demo.c1z"]);
+    let stats = shelf.json(&["stats", "-o", "json", "demo.c1z"]);
+    assert_eq!(evidence, stats["evidence"]);
+    assert_eq!(evidence["content_digest"], stats["content_digest"]);
+    let run = shelf.run(&["stats", "--evidence", SMALL]);
+    run.fails(2, &[SMALL, "no evidence"]);
+    assert_eq!(
+        shelf.json(&["stats", "-o", "json", SMALL])["evidence"],
+        serde_json::Value::Null
+    );
+}

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
 use serde_json::Value;
 
+use super::expected::{self, Expected};
 use super::input::Input;
 use super::{Outcome, World};
 use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, merge};
@@ -17,7 +18,8 @@ use crate::model::{
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{
-    Columns, ContentDigest, Decoded, Digester, Error, Filter, Lookup, Row, RowKind, Snapshot,
+    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Lookup, Row, RowKind,
+    Snapshot,
 };
 
 /// What to compare, and what to make of it.
@@ -101,7 +103,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (accepted, changes): (Vec<_>, Vec<_>) = changes
         .into_iter()
         .partition(|change| expected.covers(change));
-    warnings.extend(expected.unmatched(&accepted));
+    warnings.extend(expected.not_met(&changes, &accepted));
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
@@ -119,7 +121,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         DiffOutput::Report(format, detail) => {
             report::write(&comparison, format, detail, world.page, world.out)?
         }
-        DiffOutput::AcceptLines => write_accept_lines(&comparison, world)?,
+        DiffOutput::AcceptLines => expected::write_lines(&comparison, world.out)?,
         DiffOutput::Nothing => {}
     }
     let counts = |change: &Change| match &args.fail_on {
@@ -185,6 +187,20 @@ impl<'s> Source<'s> {
         }
     }
 
+    /// The row under `id`, with a list of ids that is built when it is first needed.
+    fn find<'l>(
+        &'l self,
+        lookup: &mut Option<Lookup<'l>>,
+        kind: RowKind,
+        id: &str,
+    ) -> Result<Option<Row>, Error> {
+        let lookup = match lookup {
+            Some(lookup) => lookup,
+            None => lookup.insert(self.snapshot.lookup(kind, &self.run.id)?),
+        };
+        lookup.get(id)
+    }
+
     /// Which types are roles.
     fn role_types(&self) -> Result<BTreeSet<String>> {
         let mut roles = BTreeSet::new();
@@ -216,27 +232,51 @@ fn two_runs(
         .filter(|run| run.ended_at.is_some() && run.sync_type == SyncType::Full)
         .collect();
     full.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
-    let new = match new {
-        Some(id) => snapshot.sync_run(Some(id))?,
-        None => full.pop().ok_or(Error::NoFinishedSync {
-            path: file.path.clone(),
-            unfinished: 0,
-        })?,
+    let path = file.path.display();
+    let no_second = |beside: &SyncRun| {
+        anyhow!(
+            "`{path}` holds no second finished full sync run to compare with, only `{}`",
+            beside.id
+        )
     };
-    let old = match old {
-        Some(id) => snapshot.sync_run(Some(id))?,
-        None => full
-            .into_iter()
-            .rev()
-            .find(|run| run.id != new.id && run.ended_at <= new.ended_at)
-            .ok_or_else(|| {
-                NotComparable(format!(
-                    "`{}` holds no second finished full sync run to compare with",
-                    file.path.display()
-                ))
-            })?,
-    };
-    Ok((old, new))
+    let named = |id: &str| snapshot.sync_run(Some(id));
+    Ok(match (old, new) {
+        (Some(old), Some(new)) => (named(old)?, named(new)?),
+        // The newest one, unless that is the one to compare from.
+        (Some(old), None) => {
+            let old = named(old)?;
+            let newest = full
+                .pop()
+                .filter(|run| run.id != old.id && run.ended_at >= old.ended_at);
+            let new = newest.ok_or_else(|| {
+                anyhow!(
+                    "`{path}` holds no finished full sync run newer than `{}`",
+                    old.id
+                )
+            })?;
+            (old, new)
+        }
+        (None, new) => {
+            let new = match new {
+                Some(id) => named(id)?,
+                None => match full.pop() {
+                    Some(newest) => newest,
+                    None => {
+                        // Says so if there is no finished one at all.
+                        let other = snapshot.sync_run(None)?;
+                        return Err(anyhow!(
+                            "`{path}` holds no finished full sync run; its newest, `{}`, is `{}`",
+                            other.id,
+                            other.sync_type
+                        ));
+                    }
+                },
+            };
+            let before = |run: &SyncRun| (run.ended_at, &run.id) < (new.ended_at, &new.id);
+            let old = full.into_iter().rev().find(before);
+            (old.ok_or_else(|| no_second(&new))?, new)
+        }
+    })
 }
 
 /// Refuses what cannot be compared, and warns of what should not be trusted blindly.
@@ -263,25 +303,29 @@ fn comparable(
             ))?;
         }
     }
-    if let (Some(a), Some(b)) = (&old.evidence, &new.evidence)
-        && a.organization.id != b.organization.id
-    {
-        let name = |evidence: &Evidence| {
-            evidence
-                .organization
-                .name
-                .clone()
-                .unwrap_or_else(|| evidence.organization.id.clone())
-        };
-        refuse(format!(
-            "the snapshots are of two organizations, `{}` and `{}`",
-            name(a),
-            name(b)
-        ))?;
+    match (&old.evidence, &new.evidence) {
+        (Some(a), Some(b)) if a.organization.id != b.organization.id => {
+            let (a, b) = (organization(a), organization(b));
+            refuse(format!(
+                "the snapshots are of two organizations, {a} and {b}"
+            ))?;
+        }
+        // A copy of an organization on another server keeps its id.
+        (Some(a), Some(b)) if host(&a.base_url) != host(&b.base_url) => {
+            refuse(format!(
+                "the snapshots are of organization {} on two servers, `{}` and `{}`",
+                organization(b),
+                host(&a.base_url),
+                host(&b.base_url)
+            ))?;
+        }
+        (Some(told), None) => warnings.push(untold(new, told)),
+        (None, Some(told)) => warnings.push(untold(old, told)),
+        _ => {}
     }
     if old.run.ended_at > new.run.ended_at {
         warnings.push(
-            "the old snapshot is younger than the new one: gained and lost are turned round"
+            "the old snapshot is younger than the new one: what was gained looks lost, and the other way round"
                 .to_owned(),
         );
     }
@@ -300,10 +344,39 @@ fn comparable(
     Ok(warnings)
 }
 
-/// Finds rows of one source by id.
+/// An organization's name and id.
+fn organization(evidence: &Evidence) -> String {
+    let of = &evidence.organization;
+    match &of.name {
+        Some(name) => format!("`{name}` ({})", of.id),
+        None => format!("`{}`", of.id),
+    }
+}
+
+/// The server in an address. PostHog's US region goes by two names.
+fn host(base_url: &str) -> &str {
+    let rest = base_url
+        .split_once("://")
+        .map_or(base_url, |(_, rest)| rest);
+    match rest.split(['/', '?']).next().unwrap_or(rest) {
+        "app.posthog.com" => "us.posthog.com",
+        host => host,
+    }
+}
+
+fn untold(source: &Source<'_>, other: &Evidence) -> String {
+    format!(
+        "`{}` does not tell which organization it is of; the other snapshot is of {}",
+        source.input.path.display(),
+        organization(other)
+    )
+}
+
+/// Finds rows of one source by id. The first question builds the list of ids, so equal snapshots cost nothing here.
 struct Finder<'s> {
-    resources: Lookup<'s>,
-    entitlements: Lookup<'s>,
+    source: &'s Source<'s>,
+    resources: Option<Lookup<'s>>,
+    entitlements: Option<Lookup<'s>>,
     slugs: HashMap<String, String>,
     roles: BTreeSet<String>,
 }
@@ -311,29 +384,36 @@ struct Finder<'s> {
 impl<'s> Finder<'s> {
     fn new(source: &'s Source<'_>) -> Result<Self> {
         Ok(Self {
-            resources: source.snapshot.lookup(RowKind::Resource, &source.run.id)?,
-            entitlements: source
-                .snapshot
-                .lookup(RowKind::Entitlement, &source.run.id)?,
+            source,
+            resources: None,
+            entitlements: None,
             slugs: HashMap::new(),
             roles: source.role_types()?,
         })
     }
 
+    fn is_role(&self, id: &ResourceId) -> bool {
+        self.roles.contains(id.resource_type.as_str())
+    }
+
     fn party(&mut self, id: &ResourceId) -> Result<Party> {
-        Ok(
-            match self.resources.get(&id.to_string())?.map(|row| row.decode()) {
-                Some(Ok(Decoded::Resource(resource))) => Party::of(&resource),
-                _ => Party::unknown(id),
-            },
-        )
+        let found = self
+            .source
+            .find(&mut self.resources, RowKind::Resource, &id.to_string())?;
+        Ok(match found.map(|row| row.decode()) {
+            Some(Ok(Decoded::Resource(resource))) => Party::of(&resource, self.is_role(id)),
+            _ => Party::unknown(id),
+        })
     }
 
     fn slug(&mut self, entitlement: &str) -> Result<String> {
         if let Some(slug) = self.slugs.get(entitlement) {
             return Ok(slug.clone());
         }
-        let slug = match self.entitlements.get(entitlement)?.map(|row| row.decode()) {
+        let found = self
+            .source
+            .find(&mut self.entitlements, RowKind::Entitlement, entitlement)?;
+        let slug = match found.map(|row| row.decode()) {
             Some(Ok(Decoded::Entitlement(decoded))) if !decoded.slug.is_empty() => {
                 decoded.slug.to_string()
             }
@@ -341,6 +421,17 @@ impl<'s> Finder<'s> {
         };
         self.slugs.insert(entitlement.to_owned(), slug.clone());
         Ok(slug)
+    }
+
+    fn decode(&self, row: &Row) -> Result<Decoded, Error> {
+        row.decode().map_err(|error| Error::Damaged {
+            path: self.source.input.path.clone(),
+            damage: Damage::Row {
+                table: row.table,
+                id: row.id.clone(),
+                problem: error.to_string(),
+            },
+        })
     }
 }
 
@@ -433,8 +524,8 @@ impl Walk<'_> {
         fields: Vec<FieldChange>,
     ) -> Result<()> {
         let (old_model, new_model) = (
-            old.map(Row::decode).transpose()?,
-            new.map(Row::decode).transpose()?,
+            old.map(|row| self.old.decode(row)).transpose()?,
+            new.map(|row| self.new.decode(row)).transpose()?,
         );
         let Some(shown) = new.or(old) else {
             return Ok(());
@@ -454,7 +545,7 @@ impl Walk<'_> {
                     .resource_type(model(old).as_ref(), model(new).as_ref(), fields);
             }
             (Columns::Resource { id, .. }, old, new) => {
-                let is_role = finder.roles.contains(id.resource_type.as_str());
+                let is_role = finder.is_role(id);
                 let model = |decoded: &'_ Option<Decoded>| match decoded {
                     Some(Decoded::Resource(model)) => Some(model.clone()),
                     _ => None,
@@ -535,82 +626,4 @@ fn own_json(row: &Row) -> Value {
         }
     }
     value
-}
-
-/// Changes that were expected, as a file of lines `kind id # comment`.
-#[derive(Default)]
-struct Expected {
-    lines: Vec<ExpectedLine>,
-}
-
-struct ExpectedLine {
-    number: usize,
-    kind: ChangeKind,
-    id: String,
-}
-
-impl Expected {
-    fn read(path: &std::path::Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("reading `{}`", path.display()))?;
-        let mut lines = Vec::new();
-        for (at, line) in text.lines().enumerate() {
-            let number = at + 1;
-            let content = line.split(" #").next().unwrap_or_default().trim();
-            if content.is_empty() || content.starts_with('#') {
-                continue;
-            }
-            let place = || format!("line {number} of `{}`", path.display());
-            let Some((kind, id)) = content.split_once(char::is_whitespace) else {
-                bail!("{}: expected a kind and an id", place());
-            };
-            let kind = kind
-                .parse()
-                .map_err(anyhow::Error::msg)
-                .with_context(place)?;
-            lines.push(ExpectedLine {
-                number,
-                kind,
-                id: id.trim().to_owned(),
-            });
-        }
-        Ok(Self { lines })
-    }
-
-    /// Whether every meaning of the change was expected.
-    fn covers(&self, change: &Change) -> bool {
-        change.kinds.iter().all(|kind| {
-            self.lines
-                .iter()
-                .any(|line| line.kind == *kind && line.id == change.id)
-        })
-    }
-
-    /// Lines that no accepted change needed, in words.
-    fn unmatched<'e>(&'e self, accepted: &'e [Change]) -> impl Iterator<Item = String> + 'e {
-        let needed = |line: &ExpectedLine| {
-            accepted
-                .iter()
-                .any(|change| change.id == line.id && change.kinds.contains(&line.kind))
-        };
-        self.lines
-            .iter()
-            .filter(move |line| !needed(line))
-            .map(|line| {
-                format!(
-                    "line {} of the accepted changes matches nothing: {} {}",
-                    line.number, line.kind, line.id
-                )
-            })
-    }
-}
-
-fn write_accept_lines(comparison: &Comparison, world: &mut World<'_>) -> Result<()> {
-    for change in comparison.changes.iter().chain(&comparison.accepted) {
-        let comment = report::in_words(change);
-        for kind in &change.kinds {
-            writeln!(world.out, "{kind} {}  # {comment}", change.id)?;
-        }
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod diff;
+mod expected;
 mod export;
 mod failure;
 mod guard;

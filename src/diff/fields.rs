@@ -23,17 +23,35 @@ pub struct FieldFilter {
 }
 
 impl FieldFilter {
-    /// Whether a field counts. A name is meant with and without `profile.` before it.
+    /// Whether a field counts. A name is meant with and without `profile.` before it, and for every place that says
+    /// the same.
     fn counts(&self, field: &str) -> bool {
-        let bare = field.strip_prefix("profile.").unwrap_or(field);
-        let named = |names: &[String]| names.iter().any(|name| name == field || name == bare);
-        !named(&self.ignore) && (!NOISE.contains(&bare) || named(&self.include))
+        let bare = bare(field);
+        let said_as = SAID_AGAIN
+            .iter()
+            .find(|places| places.contains(&field))
+            .map_or(field, |places| places[0]);
+        let named = |names: &[String]| {
+            names
+                .iter()
+                .any(|name| name == field || name == bare || name == said_as)
+        };
+        !named(&self.ignore) && (!is_noise(field) || named(&self.include))
     }
 
     /// Whether noise may count, so that rows must be looked at which are the same but for noise.
     pub fn wants_noise(&self) -> bool {
         !self.include.is_empty()
     }
+}
+
+/// A field's name without the place that it stands in.
+fn bare(field: &str) -> &str {
+    field.strip_prefix("profile.").unwrap_or(field)
+}
+
+fn is_noise(field: &str) -> bool {
+    NOISE.contains(&bare(field))
 }
 
 /// Places that say the same thing: the name it goes by, then where else it stands.
@@ -53,8 +71,9 @@ const SAID_AGAIN: [&[&str]; 9] = [
     &["display_name", "profile.role_name"],
 ];
 
-/// The fields that differ between two JSON forms of one object, by name. When none does although `differs` says that
-/// the objects are not the same, that is told as "other fields".
+/// The fields that differ between two JSON forms of one object, by name. `differs` says whether the objects differ in
+/// more than noise: if they do and no field shows it, that is told as "other fields"; if they do not, nothing but noise
+/// is told.
 pub fn compare(old: &Value, new: &Value, differs: bool, filter: &FieldFilter) -> Vec<FieldChange> {
     let (old, new) = (flatten(old), flatten(new));
     let mut changes: Vec<FieldChange> = old
@@ -72,10 +91,11 @@ pub fn compare(old: &Value, new: &Value, differs: bool, filter: &FieldFilter) ->
             new: new.cloned(),
         })
         .collect();
-    let unexplained = differs && changes.is_empty();
+    changes.retain(|change| differs || is_noise(&change.field));
+    let unexplained = differs && changes.iter().all(|change| is_noise(&change.field));
     changes.sort_by(|a, b| a.field.cmp(&b.field));
-    changes.retain(|change| filter.counts(&change.field));
     say_once(&mut changes);
+    changes.retain(|change| filter.counts(&change.field));
     if unexplained && filter.counts(FieldChange::OTHER_FIELDS) {
         changes.push(FieldChange {
             field: FieldChange::OTHER_FIELDS.to_owned(),
@@ -99,16 +119,9 @@ fn say_once(changes: &mut Vec<FieldChange>) {
         changes.retain(|change| {
             let again = places[1..].contains(&change.field.as_str());
             let level_of_seat = change.field == "profile.organization_level";
-            !(again
-                && (level_of_seat
-                    || (same(&change.old, &said.old) && same(&change.new, &said.new))))
+            !(again && (level_of_seat || (change.old == said.old && change.new == said.new)))
         });
     }
-}
-
-/// Equal, or two spellings of one switch: absent is not the same as off.
-fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
-    a == b
 }
 
 /// Names and values of everything an object says.
@@ -331,6 +344,24 @@ mod tests {
             names(&compare(&same, &same, true, &FieldFilter::default())),
             [FieldChange::OTHER_FIELDS]
         );
+    }
+
+    #[test]
+    fn unknown_difference_does_not_hide_behind_a_new_login() {
+        let at = |time: &str| json!({"profile": {"last_login": time}});
+        let changes = compare(&at("1"), &at("2"), true, &FieldFilter::default());
+        assert_eq!(names(&changes), [FieldChange::OTHER_FIELDS]);
+    }
+
+    #[test]
+    fn field_is_ignored_in_every_place_that_says_it() {
+        let filter = FieldFilter {
+            include: Vec::new(),
+            ignore: vec!["email".to_owned(), "seat".to_owned()],
+        };
+        let (old, new) = (user("a@x", 1, "member"), user("b@x", 8, "administrator"));
+        let changes = compare(&old, &new, true, &filter);
+        assert!(changes.is_empty(), "{changes:?}");
     }
 
     #[test]

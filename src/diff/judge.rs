@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::model::{
     Action, Change, ChangeKind, Entitlement, FieldChange, Object, Party, Person, Resource,
-    ResourceType, Topic,
+    ResourceType, Sort, Topic,
 };
 
-/// PostHog's numbers of the seats above member.
+/// PostHog's numbers of the seats.
+const MEMBER: i64 = 1;
 const ADMINISTRATOR: i64 = 8;
 const OWNER: i64 = 15;
 
@@ -37,14 +38,6 @@ pub struct GrantEnds {
     pub on: Party,
     /// The entitlement's short name.
     pub entitlement: String,
-}
-
-/// What a resource is to people.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    User,
-    Role,
-    Other,
 }
 
 impl Judge {
@@ -81,12 +74,7 @@ impl Judge {
         fields: Vec<FieldChange>,
     ) {
         let Some(shown) = new.or(old) else { return };
-        let subject = Party::of(shown);
-        let kind = match () {
-            () if shown.user.is_some() => Sort::User,
-            () if is_role => Sort::Role,
-            () => Sort::Other,
-        };
+        let subject = Party::of(shown, is_role);
         match (old, new) {
             (None, Some(_)) => {
                 self.added.insert(subject.id.clone());
@@ -96,9 +84,11 @@ impl Judge {
             }
             _ => {}
         }
-        match (kind, old, new) {
-            (Sort::User, None, Some(new)) => self.member_added(new, subject, fields),
-            (Sort::User, Some(_), None) => self.member_removed(subject, fields),
+        match (subject.sort, old, new) {
+            (Sort::User, None, Some(new)) => {
+                self.member_added(Action::Added, new, subject, fields);
+            }
+            (Sort::User, Some(_), None) => self.member_removed(Action::Removed, subject, fields),
             (Sort::User, Some(old), Some(new)) => self.member_changed(old, new, subject, fields),
             (Sort::Role, None, Some(_)) => {
                 self.push(
@@ -133,21 +123,23 @@ impl Judge {
         }
     }
 
-    fn member_added(&mut self, new: &Resource, subject: Party, fields: Vec<FieldChange>) {
+    /// Somebody is new, or (`Changed`) held roles before and is now in the list of members too.
+    fn member_added(
+        &mut self,
+        action: Action,
+        new: &Resource,
+        subject: Party,
+        fields: Vec<FieldChange>,
+    ) {
         let mut kinds = vec![ChangeKind::MemberAdded];
         kinds.extend(seat_kind(level(new)));
-        self.push(Action::Added, Topic::MemberAdded, kinds, subject, fields);
+        self.push(action, Topic::MemberAdded, kinds, subject, fields);
     }
 
-    fn member_removed(&mut self, subject: Party, fields: Vec<FieldChange>) {
+    /// Somebody is gone, or (`Changed`) is no longer in the list of members but still holds roles.
+    fn member_removed(&mut self, action: Action, subject: Party, fields: Vec<FieldChange>) {
         let kinds = vec![ChangeKind::MemberRemoved];
-        self.push(
-            Action::Removed,
-            Topic::MemberRemoved,
-            kinds,
-            subject,
-            fields,
-        );
+        self.push(action, Topic::MemberRemoved, kinds, subject, fields);
     }
 
     /// One person may have changed in several ways that matter; each becomes a change of its own.
@@ -161,37 +153,31 @@ impl Judge {
         let mut rest = fields;
         let was_listed = Person::of(old).is_none_or(|person| person.is_listed());
         match (was_listed, subject.listed) {
-            (false, true) => return self.member_added(new, subject, rest),
-            (true, false) => return self.member_removed(subject, rest),
+            (false, true) => return self.member_added(Action::Changed, new, subject, rest),
+            (true, false) => return self.member_removed(Action::Changed, subject, rest),
             _ => {}
         }
         if let Some(seat) = take(&mut rest, &["seat", "profile.organization_level"]) {
             let (before, after) = (level(old), level(new));
-            if after > before {
-                let mut kinds = vec![ChangeKind::SeatRaised];
-                kinds.extend(seat_kind(after));
-                self.push(
-                    Action::Changed,
-                    Topic::SeatRaised,
-                    kinds,
-                    subject.clone(),
-                    seat,
-                );
-            } else {
-                let kinds = vec![ChangeKind::SeatLowered];
-                self.push(
-                    Action::Changed,
-                    Topic::OtherChanged,
-                    kinds,
-                    subject.clone(),
-                    seat,
-                );
-            }
+            let (topic, kinds) = match (before, after) {
+                (before, Some(after)) if after > before.unwrap_or(MEMBER) => {
+                    let mut kinds = vec![ChangeKind::SeatRaised];
+                    kinds.extend(seat_kind(Some(after)));
+                    (Topic::SeatRaised, kinds)
+                }
+                (Some(before), Some(after)) if after < before => {
+                    (Topic::OtherChanged, vec![ChangeKind::SeatLowered])
+                }
+                // A seat that was or is not known is neither higher nor lower.
+                _ => (Topic::OtherChanged, vec![ChangeKind::OtherChanged]),
+            };
+            self.push(Action::Changed, topic, kinds, subject.clone(), seat);
         }
         let is_off = |change: &FieldChange| {
             change.field == "two_factor"
                 && change.old == Some(Value::Bool(true))
-                && change.new != Some(Value::Bool(true))
+                // What is not told any more may still be on.
+                && change.new == Some(Value::Bool(false))
         };
         if rest.iter().any(is_off)
             && let Some(switch) = take(&mut rest, &["two_factor"])
@@ -280,13 +266,15 @@ impl Judge {
 
     /// A grant that is new, gone, or another.
     pub fn grant(&mut self, action: Action, ends: GrantEnds, fields: Vec<FieldChange>) {
-        let person = &ends.principal.id;
+        let of_person = |ids: &HashSet<String>| {
+            ends.principal.sort == Sort::User && ids.contains(&ends.principal.id)
+        };
         let (topic, kind) = match action {
-            Action::Added if self.added.contains(person) => {
+            Action::Added if of_person(&self.added) => {
                 (Topic::GrantOfNewMember, ChangeKind::GrantAdded)
             }
             Action::Added => (Topic::GrantAdded, ChangeKind::GrantAdded),
-            Action::Removed if self.removed.contains(person) => {
+            Action::Removed if of_person(&self.removed) => {
                 (Topic::GrantOfGoneMember, ChangeKind::GrantRevoked)
             }
             Action::Removed => (Topic::GrantRevoked, ChangeKind::GrantRevoked),
@@ -364,10 +352,11 @@ impl Judge {
 
     /// All changes, by topic, then by name and id.
     pub fn finish(mut self) -> Vec<Change> {
-        let on = |change: &Change| change.on.as_ref().map(|on| on.name.clone());
-        self.changes.sort_by(|a, b| {
-            (a.topic, &a.subject.name, on(a), &a.id).cmp(&(b.topic, &b.subject.name, on(b), &b.id))
-        });
+        fn key(change: &Change) -> (Topic, &str, Option<&str>, &str) {
+            let on = change.on.as_ref().map(|on| on.name.as_str());
+            (change.topic, &change.subject.name, on, &change.id)
+        }
+        self.changes.sort_by(|a, b| key(a).cmp(&key(b)));
         self.changes
     }
 }
@@ -380,8 +369,15 @@ fn action<T>(old: Option<T>, new: Option<T>) -> Action {
     }
 }
 
+/// A seat's number, or what its word stands for.
 fn level(resource: &Resource) -> Option<i64> {
-    Person::of(resource).and_then(|person| person.level())
+    let person = Person::of(resource)?;
+    person.level().or(match person.seat()? {
+        "member" => Some(MEMBER),
+        "administrator" | "admin" => Some(ADMINISTRATOR),
+        "owner" => Some(OWNER),
+        _ => None,
+    })
 }
 
 /// What it means to have come to a seat.

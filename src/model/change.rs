@@ -158,9 +158,23 @@ impl FromStr for ChangeKind {
     }
 }
 
+/// What somebody or something is to people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// A person or a service account.
+    User,
+    /// A set of rights that people hold.
+    Role,
+    /// Anything else: a group, an application, an entitlement.
+    #[default]
+    Other,
+}
+
 /// Somebody or something that a change is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Party {
+    /// What it is.
+    pub sort: Sort,
     /// `<type>:<id>`
     pub id: String,
     /// Its name, else its bare id.
@@ -247,25 +261,22 @@ impl Comparison {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.accepted.is_empty()
     }
-
-    /// How many changes there are of a topic, the expected ones left out.
-    pub fn count(&self, topic: Topic) -> usize {
-        self.changes
-            .iter()
-            .filter(|change| change.topic == topic)
-            .count()
-    }
 }
 
 impl Party {
-    /// What people know a resource by.
-    pub fn of(resource: &Resource) -> Self {
+    /// What people know a resource by. `is_role` says whether its type has the trait of a role.
+    pub fn of(resource: &Resource, is_role: bool) -> Self {
         let person = Person::of(resource);
         let name = match resource.display_name.is_empty() {
             true => &resource.id.resource,
             false => &resource.display_name,
         };
         Self {
+            sort: match (&person, is_role) {
+                (Some(_), _) => Sort::User,
+                (None, true) => Sort::Role,
+                (None, false) => Sort::Other,
+            },
             id: resource.id.to_string(),
             name: name.to_string(),
             email: person

@@ -16,7 +16,9 @@ mod resource;
 mod sync_run;
 mod time;
 
-pub use change::{Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Side, Topic};
+pub use change::{
+    Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Side, Sort, Topic,
+};
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
     CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,

@@ -2,44 +2,44 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, entries, heading, headline, in_words, luggage, what, who};
-use crate::model::{Action, Change, Comparison, Side, Topic};
+use super::{Detail, Story, in_words, who};
+use crate::model::{Action, Change, Side, Topic};
 use crate::report::{Page, printable};
 
 pub(super) fn write(
-    comparison: &Comparison,
+    story: &Story<'_>,
     detail: Detail,
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let comparison = story.comparison;
     let style = |code: &'static str| if page.styled { code } else { "" };
     let (bold, reset) = (style("\x1b[1m"), style("\x1b[0m"));
-    writeln!(out, "{bold}{}{reset}", headline(comparison))?;
-    if comparison.is_empty() {
+    writeln!(out, "{bold}{}{reset}", story.headline())?;
+    if comparison.is_empty() && comparison.warnings.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
-    write_side(out, "old", &comparison.old)?;
-    write_side(out, "new", &comparison.new)?;
+    if !comparison.is_empty() {
+        let one_file = comparison.old.file == comparison.new.file;
+        write_side(out, "old", &comparison.old, detail.ids || one_file)?;
+        write_side(out, "new", &comparison.new, detail.ids || one_file)?;
+    }
     for warning in &comparison.warnings {
-        writeln!(
-            out,
-            "{}warning:{reset} {}",
-            style("\x1b[1;33m"),
-            printable(warning)
-        )?;
+        let yellow = style("\x1b[1;33m");
+        writeln!(out, "{yellow}warning:{reset} {}", printable(warning))?;
     }
     if detail.counts_only {
-        return Ok(());
+        return write_counts(story, out);
     }
     let mut last_heading = "";
-    for change in entries(comparison) {
-        let heading = heading(change.topic);
+    for change in &story.entries {
+        let heading = story.heading(change.topic);
         if heading != last_heading {
             writeln!(out, "\n{bold}{heading}{reset}")?;
             last_heading = heading;
         }
-        write_change(out, comparison, change, detail, &style)?;
+        write_change(out, story, change, detail, &style)?;
     }
     if !comparison.accepted.is_empty() {
         writeln!(out, "\n{bold}Accepted{reset}")?;
@@ -50,7 +50,19 @@ pub(super) fn write(
     Ok(())
 }
 
-fn write_side(out: &mut dyn Write, label: &str, side: &Side) -> io::Result<()> {
+/// How many changes there are of each kind; one change may be of several.
+fn write_counts(story: &Story<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let counts = story.counts();
+    if !counts.is_empty() {
+        writeln!(out)?;
+    }
+    for (kind, n) in counts {
+        writeln!(out, "{n:>7}  {kind}")?;
+    }
+    Ok(())
+}
+
+fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) -> io::Result<()> {
     let organization = side
         .organization
         .as_deref()
@@ -60,18 +72,18 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side) -> io::Result<()> {
         .get(..19)
         .unwrap_or(&side.captured_at)
         .replace('T', " ");
-    writeln!(
-        out,
-        "{label}  {}: {}, {captured_at} UTC\n     {}",
-        printable(&side.file),
-        printable(organization),
-        side.content_digest
-    )
+    let file = printable(&side.file);
+    let organization = printable(organization);
+    writeln!(out, "{label}  {file}: {organization}, {captured_at} UTC")?;
+    if with_sync {
+        writeln!(out, "     sync run {}", printable(&side.sync_id))?;
+    }
+    writeln!(out, "     {}", side.content_digest)
 }
 
 fn write_change(
     out: &mut dyn Write,
-    comparison: &Comparison,
+    story: &Story<'_>,
     change: &Change,
     detail: Detail,
     style: &dyn Fn(&'static str) -> &'static str,
@@ -82,12 +94,7 @@ fn write_change(
         (_, Action::Removed) => "\x1b[31m",
         (_, Action::Changed) => "\x1b[36m",
     });
-    let text = match change.topic {
-        Topic::MemberAdded | Topic::MemberRemoved => {
-            format!("{}{}", what(change), luggage(comparison, change))
-        }
-        _ => what(change),
-    };
+    let text = story.what(change);
     let subject = printable(&who(&change.subject)).into_owned();
     writeln!(
         out,

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Detail, headline};
-use crate::model::{Change, ChangeKind, Comparison, FieldChange, Party, Side};
+use super::{Detail, Story};
+use crate::model::{Change, ChangeKind, FieldChange, Party, Side};
 
 const SCHEMA: &str = "posthog-c1z.diff";
 const SCHEMA_VERSION: u32 = 1;
@@ -61,6 +61,16 @@ struct Event<'a> {
 }
 
 #[derive(Serialize)]
+struct WarningEvent<'a> {
+    action: &'static str,
+    kind: &'static str,
+    message: &'a str,
+    captured_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct PartyDocument<'a> {
     id: &'a str,
     name: &'a str,
@@ -68,6 +78,9 @@ struct PartyDocument<'a> {
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<&'a str>,
+    /// Only of somebody who holds a role without being in the list of members, and false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed_as_member: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -78,35 +91,62 @@ struct FieldDocument<'a> {
 }
 
 pub(super) fn write_document(
-    comparison: &Comparison,
+    story: &Story<'_>,
     detail: Detail,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &document(story, detail))?;
+    out.write_all(b"\n")
+}
+
+fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
+    let comparison = story.comparison;
     let all = !detail.counts_only;
-    let document = Document {
+    Document {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
-        headline: headline(comparison),
+        headline: story.headline(),
         old: side(&comparison.old),
         new: side(&comparison.new),
         warnings: &comparison.warnings,
         summary: summary(&comparison.changes),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
         accepted: all.then(|| comparison.accepted.iter().map(event).collect()),
-    };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
-    out.write_all(b"\n")
+    }
 }
 
-/// One event a line, each with the time and organization it is about: for a log collector.
-pub(super) fn write_events(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
+/// One event a line, each with the time and organization it is about: for a log collector. What should be known
+/// before the events are trusted comes first, as events too.
+pub(super) fn write_events(
+    story: &Story<'_>,
+    detail: Detail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let comparison = story.comparison;
+    if detail.counts_only {
+        serde_json::to_writer(&mut *out, &document(story, detail))?;
+        return out.write_all(b"\n");
+    }
+    let captured_at = comparison.new.captured_at.as_str();
+    let organization = comparison.new.organization.as_deref();
+    for message in &comparison.warnings {
+        let event = WarningEvent {
+            action: "warned",
+            kind: "comparison",
+            message,
+            captured_at,
+            organization,
+        };
+        serde_json::to_writer(&mut *out, &event)?;
+        out.write_all(b"\n")?;
+    }
     let changes = comparison.changes.iter().map(|change| (change, false));
     let accepted = comparison.accepted.iter().map(|change| (change, true));
     for (change, accepted) in changes.chain(accepted) {
         let event = Event {
             accepted: Some(accepted),
-            captured_at: Some(&comparison.new.captured_at),
-            organization: comparison.new.organization.as_deref(),
+            captured_at: Some(captured_at),
+            organization,
             ..event(change)
         };
         serde_json::to_writer(&mut *out, &event)?;
@@ -158,6 +198,7 @@ fn party(party: &Party) -> PartyDocument<'_> {
         name: &party.name,
         email: party.email.as_deref(),
         seat: party.seat.as_deref(),
+        listed_as_member: (!party.listed).then_some(false),
     }
 }
 

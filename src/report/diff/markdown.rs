@@ -3,52 +3,61 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, entries, heading, headline, luggage, what};
-use crate::model::{Change, Comparison, Side, Topic};
+use super::{Detail, Story, short};
+use crate::model::{Change, Side, Topic};
 use crate::report::printable;
 
 /// Entries under one heading that stand open; more are folded away.
 const OPEN_ROWS: usize = 20;
-/// Bytes kept free for the end of the text.
+/// Bytes kept free for what says how much was left out.
 const RESERVE: usize = 256;
+/// For text that is short enough as it is.
+const UNCUT: usize = usize::MAX;
+/// Longest name of an organization and of a file in the head, in bytes, so that the head fits the smallest size.
+const HEAD_NAME_BYTES: usize = 200;
 
 pub(super) fn write(
-    comparison: &Comparison,
+    story: &Story<'_>,
     detail: Detail,
     max_bytes: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut text = head(comparison);
-    if !comparison.is_empty() && !detail.counts_only {
-        let mut left_out = 0;
-        for section in sections(comparison, detail) {
-            left_out += section.push(&mut text, max_bytes.saturating_sub(RESERVE));
-        }
-        if left_out > 0 {
-            let more = if left_out == 1 {
-                "1 more change"
-            } else {
-                &format!("{left_out} more changes")
-            };
-            text.push_str(&format!(
-                "\n… and {more}, left out to fit {max_bytes} bytes.\n"
-            ));
-        }
+    let room = max_bytes.saturating_sub(RESERVE);
+    let mut text = head(story);
+    push_warnings(story, &mut text, room);
+    let sections = match detail.counts_only {
+        true => counts(story).into_iter().collect(),
+        false => sections(story, detail),
+    };
+    let mut left_out = 0;
+    for section in sections {
+        left_out += section.push(&mut text, room);
+    }
+    if left_out > 0 {
+        let more = if left_out == 1 {
+            "1 more change"
+        } else {
+            &format!("{left_out} more changes")
+        };
+        text.push_str(&format!(
+            "\n… and {more}, left out to fit {max_bytes} bytes.\n"
+        ));
     }
     out.write_all(text.as_bytes())
 }
 
-fn head(comparison: &Comparison) -> String {
+fn head(story: &Story<'_>) -> String {
+    let comparison = story.comparison;
     let name = comparison
         .new
         .organization
         .as_deref()
         .or(comparison.old.organization.as_deref());
     let mut text = match name {
-        Some(name) => format!("## Access changes: {}\n\n", escape(name)),
+        Some(name) => format!("## Access changes: {}\n\n", escape(name, HEAD_NAME_BYTES)),
         None => "## Access changes\n\n".to_owned(),
     };
-    text.push_str(&format!("**{}**\n", headline(comparison)));
+    text.push_str(&format!("**{}**\n", story.headline()));
     text.push_str("\n| | Snapshot | Captured (UTC) | Content digest |\n|---|---|---|---|\n");
     for (label, side) in [("old", &comparison.old), ("new", &comparison.new)] {
         let Side {
@@ -62,15 +71,46 @@ fn head(comparison: &Comparison) -> String {
             .unwrap_or(captured_at)
             .replace('T', " ");
         let digest = content_digest.get(..19).unwrap_or(content_digest);
+        let file = match file.len() > HEAD_NAME_BYTES {
+            true => escape(file, HEAD_NAME_BYTES),
+            false => code(file),
+        };
         text.push_str(&format!(
-            "| {label} | {} | {captured_at} | `{digest}…` |\n",
-            code(file)
+            "| {label} | {file} | {captured_at} | `{digest}…` |\n"
         ));
     }
-    for warning in &comparison.warnings {
-        text.push_str(&format!("\n> **Warning:** {}\n", escape(warning)));
-    }
     text
+}
+
+/// The warnings that fit, and how many do not.
+fn push_warnings(story: &Story<'_>, text: &mut String, room: usize) {
+    let warnings = &story.comparison.warnings;
+    for (at, warning) in warnings.iter().enumerate() {
+        let line = format!("\n> **Warning:** {}\n", escape(&short(warning), UNCUT));
+        if text.len() + line.len() > room {
+            text.push_str(&format!(
+                "\n> **Warning:** {} more, left out to fit.\n",
+                warnings.len() - at
+            ));
+            return;
+        }
+        text.push_str(&line);
+    }
+}
+
+/// How many changes there are of each kind; one change may be of several.
+fn counts(story: &Story<'_>) -> Option<Section> {
+    let rows: Vec<_> = story
+        .counts()
+        .iter()
+        .map(|(kind, n)| format!("| {kind} | {n} |\n"))
+        .collect();
+    (!rows.is_empty()).then(|| Section {
+        title: "Changes by kind".to_owned(),
+        head: "| Kind | Changes |\n|---|---:|\n".to_owned(),
+        rows,
+        folded: false,
+    })
 }
 
 /// A heading with its table.
@@ -81,29 +121,26 @@ struct Section {
     folded: bool,
 }
 
-fn sections(comparison: &Comparison, detail: Detail) -> Vec<Section> {
-    let mut sections: Vec<Section> = Vec::new();
-    let told = entries(comparison);
-    for group in told.chunk_by(|a, b| heading(a.topic) == heading(b.topic)) {
-        let title = heading(group[0].topic);
-        let rows = group
+fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
+    let rows = |changes: &[&Change]| -> Vec<String> {
+        changes
             .iter()
-            .map(|change| row(comparison, change, detail))
-            .collect();
-        sections.push(section(
-            title,
-            rows,
-            detail,
-            group[0].topic >= Topic::OtherAdded,
-        ));
-    }
-    if !comparison.accepted.is_empty() {
-        let rows = comparison
-            .accepted
-            .iter()
-            .map(|change| row(comparison, change, detail))
-            .collect();
-        sections.push(section("Accepted", rows, detail, true));
+            .map(|change| row(story, change, detail))
+            .collect()
+    };
+    let groups = story
+        .entries
+        .chunk_by(|a, b| story.heading(a.topic) == story.heading(b.topic));
+    let mut sections: Vec<Section> = groups
+        .map(|group| {
+            let topic = group[0].topic;
+            let minor = topic >= Topic::OtherAdded;
+            section(story.heading(topic), rows(group), detail, minor)
+        })
+        .collect();
+    let accepted: Vec<&Change> = story.comparison.accepted.iter().collect();
+    if !accepted.is_empty() {
+        sections.push(section("Accepted", rows(&accepted), detail, true));
     }
     sections
 }
@@ -121,23 +158,17 @@ fn section(title: &str, rows: Vec<String>, detail: Detail, minor: bool) -> Secti
     }
 }
 
-fn row(comparison: &Comparison, change: &Change, detail: Detail) -> String {
-    let text = match change.topic {
-        Topic::MemberAdded | Topic::MemberRemoved => {
-            format!("{}{}", what(change), luggage(comparison, change))
-        }
-        _ => what(change),
-    };
+fn row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
     let email = change
         .subject
         .email
         .as_deref()
-        .map(code)
+        .map(|email| code(&short(email)))
         .unwrap_or_default();
     let mut row = format!(
         "| {} | {email} | {} |",
-        escape(&change.subject.name),
-        escape(&text)
+        escape(&short(&change.subject.name), UNCUT),
+        escape(&story.what(change), UNCUT)
     );
     if detail.ids {
         row.push_str(&format!(" {} |", code(&change.id)));
@@ -176,33 +207,59 @@ impl Section {
     }
 }
 
-/// Text that Markdown shows as it is, on one line.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 8);
+/// Text that Markdown shows as it is, on one line; cut where it would be longer than `max_bytes`.
+///
+/// GitHub and GitLab look for mentions and references after Markdown is done, so a backslash does not stop them; a
+/// zero-width space does, for no name or number follows then.
+fn escape(text: &str, max_bytes: usize) -> String {
+    const CUT: &str = "…";
     let text = printable(text);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    let mut before = "";
+    let mut uncut = 0;
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
         match c {
-            // A zero-width space behind it: no name follows, so nobody is pinged.
             '@' => escaped.push_str("@&#8203;"),
+            '#' => escaped.push_str("#&#8203;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' => {
+            // A backslash before it might be taken for its escape.
+            '|' => escaped.push_str("&#124;"),
+            // Between two of them stands a formula.
+            '$' => escaped.push_str("&#36;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '~' => {
                 escaped.push('\\');
                 escaped.push(c);
             }
             // A bare address would become a link.
-            ':' if chars.peek() == Some(&'/') => escaped.push_str("&#58;"),
+            ':' if rest.starts_with('/') => escaped.push_str("&#58;"),
+            '.' if before.ends_with("www") || before.ends_with("WWW") => {
+                escaped.push_str("&#46;");
+            }
             _ => escaped.push(c),
+        }
+        before = &text[..at + c.len_utf8()];
+        if escaped.len() > max_bytes {
+            escaped.truncate(uncut);
+            escaped.push_str(CUT);
+            break;
+        }
+        if escaped.len() + CUT.len() <= max_bytes {
+            uncut = escaped.len();
         }
     }
     escaped
 }
 
-/// Text as code: kept to the letter, and nobody is pinged. Within a table a bar must be escaped even there.
+/// Text as code: kept to the letter, and nobody is pinged.
 fn code(text: &str) -> String {
-    let shown = printable(text).replace('|', "\\|");
+    let shown = printable(text);
+    if shown.contains('|') {
+        // Readers disagree on how a bar within backticks is escaped in a table, above all behind a backslash.
+        return format!("<code>{}</code>", escape(text, UNCUT));
+    }
     let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     match shown.starts_with('`') || shown.ends_with('`') {
@@ -217,17 +274,31 @@ mod tests {
 
     #[test]
     fn names_cannot_break_a_table_ping_anybody_or_become_html() {
-        let escaped = escape("a|b @team `x` <img> [l](http://e)\nnext");
+        let escaped = escape("a|b @team #7 `x` <img> [l](http://e) www.e $x$\nnext", 999);
         assert_eq!(
             escaped,
-            "a\\|b @&#8203;team \\`x\\` &lt;img&gt; \\[l\\](http&#58;//e)\\\\nnext"
+            "a&#124;b @&#8203;team #&#8203;7 \\`x\\` &lt;img&gt; \\[l\\](http&#58;//e) www&#46;e &#36;x&#36;\\\\nnext"
         );
+    }
+
+    #[test]
+    fn what_is_cut_is_never_longer_than_asked_and_no_escape_is_cut() {
+        let name = "@|".repeat(40);
+        for max_bytes in 3..100 {
+            let escaped = escape(&name, max_bytes);
+            assert!(escaped.len() <= max_bytes, "{max_bytes}: {escaped}");
+            let shown = escaped.replace("@&#8203;", "").replace("&#124;", "");
+            assert_eq!(shown, "…", "{max_bytes}: {escaped}");
+        }
+        assert_eq!(escape("abc", 3), "abc");
+        assert_eq!(escape("abcd", 3), "…");
     }
 
     #[test]
     fn code_holds_any_text() {
         assert_eq!(code("a@b"), "`a@b`");
         assert_eq!(code("a`b"), "``a`b``");
-        assert_eq!(code("`a|"), "`` `a\\| ``");
+        assert_eq!(code("`a"), "`` `a ``");
+        assert_eq!(code("`a\\|"), "<code>\\`a\\\\&#124;</code>");
     }
 }

@@ -4,12 +4,16 @@ mod console;
 mod json;
 mod markdown;
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 use super::{Page, printable};
-use crate::model::{Action, Change, Comparison, FieldChange, Object, Party, Topic};
+use crate::model::{
+    Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Sort, Topic,
+};
 
 /// The forms of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,87 +51,241 @@ pub fn write(
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let story = Story::of(comparison);
     match format {
-        DiffFormat::Console => console::write(comparison, detail, page, out),
-        DiffFormat::Json => json::write_document(comparison, detail, out),
-        DiffFormat::Ndjson => json::write_events(comparison, out),
-        DiffFormat::Markdown { max_bytes } => markdown::write(comparison, detail, max_bytes, out),
+        DiffFormat::Console => console::write(&story, detail, page, out),
+        DiffFormat::Json => json::write_document(&story, detail, out),
+        DiffFormat::Ndjson => json::write_events(&story, detail, out),
+        DiffFormat::Markdown { max_bytes } => markdown::write(&story, detail, max_bytes, out),
     }
 }
 
-/// The one line that says it all: "+2 members, −1 member, 1 seat raised", or "no differences".
-pub fn headline(comparison: &Comparison) -> String {
-    let count = |topics: &[Topic]| {
-        topics
+/// A comparison as it is told: which changes are entries of their own, and what is told with them.
+struct Story<'c> {
+    comparison: &'c Comparison,
+    /// Changes that are entries of their own. Grants of people who came or went are told with them, unless the person
+    /// is not told.
+    entries: Vec<&'c Change>,
+    /// Names of what the people who came or went hold or held, by the person's id; expected grants too.
+    luggage: HashMap<&'c str, Vec<&'c Party>>,
+    /// How many grants came or went with a role that did, by the role's id.
+    of_role: HashMap<&'c str, usize>,
+}
+
+impl<'c> Story<'c> {
+    fn of(comparison: &'c Comparison) -> Self {
+        let all = || comparison.changes.iter().chain(&comparison.accepted);
+        let ids_of = |changes: &'c [Change], topics: [Topic; 2]| -> HashSet<&'c str> {
+            let of_topic = |change: &&Change| topics.contains(&change.topic);
+            let ids = changes.iter().filter(of_topic);
+            ids.map(|change| change.id.as_str()).collect()
+        };
+        let people = ids_of(
+            &comparison.changes,
+            [Topic::MemberAdded, Topic::MemberRemoved],
+        );
+        let is_with_person = |change: &Change| {
+            matches!(
+                change.topic,
+                Topic::GrantOfNewMember | Topic::GrantOfGoneMember
+            )
+        };
+        let mut luggage: HashMap<_, Vec<_>> = HashMap::new();
+        let mut of_role: HashMap<_, usize> = HashMap::new();
+        for change in all().filter(|change| change.object == Object::Grant) {
+            let Some(on) = &change.on else { continue };
+            if is_with_person(change) {
+                luggage
+                    .entry(change.subject.id.as_str())
+                    .or_default()
+                    .push(on);
+            }
+            if change.action != Action::Changed {
+                *of_role.entry(on.id.as_str()).or_default() += 1;
+            }
+        }
+        for things in luggage.values_mut() {
+            things.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        }
+        let entries = comparison
+            .changes
             .iter()
-            .map(|topic| comparison.count(*topic))
-            .sum::<usize>()
-    };
-    let plural =
-        |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
-    let mut parts = Vec::new();
-    let mut part = |n: usize, text: String| {
-        if n > 0 {
-            parts.push(text);
-        }
-    };
-    let [joined, gone] =
-        [Topic::MemberAdded, Topic::MemberRemoved].map(|topic| comparison.count(topic));
-    part(joined, format!("+{}", plural(joined, "member", "members")));
-    part(gone, format!("−{}", plural(gone, "member", "members")));
-    let raised = count(&[Topic::SeatRaised]);
-    part(
-        raised,
-        format!("{} raised", plural(raised, "seat", "seats")),
-    );
-    let off = count(&[Topic::TwoFactorDisabled]);
-    part(
-        off,
-        format!(
-            "{} switched off",
-            plural(off, "second factor", "second factors")
-        ),
-    );
-    let added = count(&[Topic::GrantAdded]);
-    part(
-        added,
-        format!("{} added", plural(added, "role grant", "role grants")),
-    );
-    let revoked = count(&[Topic::GrantRevoked]);
-    let what = if added > 0 {
-        revoked.to_string()
-    } else {
-        plural(revoked, "role grant", "role grants")
-    };
-    part(revoked, format!("{what} revoked"));
-    for (topic, word) in [
-        (Topic::RoleAdded, "added"),
-        (Topic::RoleRemoved, "removed"),
-        (Topic::RoleRenamed, "renamed"),
-    ] {
-        let n = count(&[topic]);
-        part(n, format!("{} {word}", plural(n, "role", "roles")));
-    }
-    let other = count(&[Topic::OtherAdded, Topic::OtherRemoved, Topic::OtherChanged]);
-    part(other, plural(other, "other change", "other changes"));
-    if parts.is_empty() {
-        // Grants of people who came or went are told with the people, who may be accepted without them.
-        let folded = count(&[Topic::GrantOfNewMember, Topic::GrantOfGoneMember]);
-        if folded > 0 {
-            parts.push(plural(
-                folded,
-                "grant of a member who came or went",
-                "grants of members who came or went",
-            ));
+            .filter(|change| {
+                !(is_with_person(change) && people.contains(change.subject.id.as_str()))
+            })
+            .collect();
+        Self {
+            comparison,
+            entries,
+            luggage,
+            of_role,
         }
     }
-    if !comparison.accepted.is_empty() {
-        parts.push(format!("{} accepted", comparison.accepted.len()));
+
+    /// PostHog's own snapshots know an organization and its members; of others it is only known that they have users.
+    fn knows_members(&self) -> bool {
+        self.comparison.old.organization.is_some() || self.comparison.new.organization.is_some()
     }
-    if parts.is_empty() {
-        "no differences".to_owned()
-    } else {
-        parts.join(", ")
+
+    /// The one line that says it all: "+2 members, −1 member, 1 seat raised", or "no differences".
+    fn headline(&self) -> String {
+        let mut parts = Vec::new();
+        let mut part = |n: usize, before: &str, (one, many): (&str, &str), after: &str| {
+            if n > 0 {
+                let what = if n == 1 { one } else { many };
+                parts.push(format!("{before}{n} {what}{after}"));
+            }
+        };
+        let count = |counts: &dyn Fn(&Change) -> bool| {
+            self.entries.iter().filter(|change| counts(change)).count()
+        };
+        let of = |topics: &[Topic]| count(&|change| topics.contains(&change.topic));
+        let members = match self.knows_members() {
+            true => ("member", "members"),
+            false => ("user", "users"),
+        };
+        let unlisted = ("unlisted role holder", "unlisted role holders");
+        for (topic, sign) in [(Topic::MemberAdded, "+"), (Topic::MemberRemoved, "−")] {
+            let is_member =
+                |change: &Change| change.subject.listed || change.action == Action::Changed;
+            let n = count(&|change| change.topic == topic && is_member(change));
+            part(n, sign, members, "");
+            part(of(&[topic]) - n, sign, unlisted, "");
+        }
+        part(of(&[Topic::SeatRaised]), "", ("seat", "seats"), " raised");
+        let lowered = count(&|change| change.kinds.contains(&ChangeKind::SeatLowered));
+        part(lowered, "", ("seat", "seats"), " lowered");
+        part(
+            of(&[Topic::TwoFactorDisabled]),
+            "",
+            ("second factor", "second factors"),
+            " switched off",
+        );
+        let added = [Topic::GrantAdded, Topic::GrantOfNewMember];
+        let revoked = [Topic::GrantRevoked, Topic::GrantOfGoneMember];
+        let is_grant =
+            |change: &Change| added.contains(&change.topic) || revoked.contains(&change.topic);
+        let is_on_role =
+            |change: &Change| change.on.as_ref().is_some_and(|on| on.sort == Sort::Role);
+        let grants = match count(&|change| is_grant(change) && !is_on_role(change)) {
+            0 => ("role grant", "role grants"),
+            _ => ("grant", "grants"),
+        };
+        part(of(&added), "", grants, " added");
+        match of(&added) {
+            0 => part(of(&revoked), "", grants, " revoked"),
+            _ => part(of(&revoked), "", ("revoked", "revoked"), ""),
+        }
+        for (topic, word) in [
+            (Topic::RoleAdded, " added"),
+            (Topic::RoleRemoved, " removed"),
+            (Topic::RoleRenamed, " renamed"),
+        ] {
+            part(of(&[topic]), "", ("role", "roles"), word);
+        }
+        let resources = |topic: Topic| {
+            count(&|change| change.topic == topic && change.object == Object::Resource)
+        };
+        let (came, went) = (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
+        part(came, "", ("resource", "resources"), " added");
+        part(went, "", ("resource", "resources"), " removed");
+        let other = of(&[Topic::OtherAdded, Topic::OtherRemoved, Topic::OtherChanged]);
+        part(
+            other - came - went - lowered,
+            "",
+            ("other change", "other changes"),
+            "",
+        );
+        let accepted = self.comparison.accepted.len();
+        match (parts.is_empty(), accepted) {
+            (true, 0) => "no differences".to_owned(),
+            (true, 1) => "nothing but 1 accepted change".to_owned(),
+            (true, n) => format!("nothing but {n} accepted changes"),
+            (false, 0) => parts.join(", "),
+            (false, n) => format!("{}, {n} accepted", parts.join(", ")),
+        }
+    }
+
+    /// How many changes there are of each kind that occurs, the expected ones left out.
+    fn counts(&self) -> BTreeMap<ChangeKind, usize> {
+        let mut counts = BTreeMap::new();
+        for kind in self
+            .comparison
+            .changes
+            .iter()
+            .flat_map(|change| &change.kinds)
+        {
+            *counts.entry(*kind).or_default() += 1;
+        }
+        counts
+    }
+
+    fn heading(&self, topic: Topic) -> &'static str {
+        match topic {
+            Topic::MemberAdded if !self.knows_members() => "New users",
+            Topic::MemberRemoved if !self.knows_members() => "Users gone",
+            topic => heading(topic),
+        }
+    }
+
+    /// What happened, in words, with all that is told together with it.
+    fn what(&self, change: &Change) -> String {
+        let mut text = match change.topic {
+            Topic::MemberAdded if !self.knows_members() && change.subject.seat.is_none() => {
+                "new user".to_owned()
+            }
+            Topic::MemberRemoved if !self.knows_members() => "is gone".to_owned(),
+            _ => what(change),
+        };
+        match change.topic {
+            Topic::MemberAdded | Topic::MemberRemoved => text += &self.luggage_of(change),
+            Topic::RoleAdded | Topic::RoleRemoved => match self.of_role.get(change.id.as_str()) {
+                None => {}
+                Some(1) => text += ", with 1 grant",
+                Some(n) => text += &format!(", with {n} grants"),
+            },
+            _ => {}
+        }
+        text
+    }
+
+    /// What somebody came with or left behind, in words.
+    fn luggage_of(&self, member: &Change) -> String {
+        let things = self.luggage.get(member.id.as_str());
+        let things = things.map(Vec::as_slice).unwrap_or_default();
+        let mut names: Vec<_> = things
+            .iter()
+            .take(LUGGAGE_NAMES)
+            .map(|on| short(&on.name))
+            .collect();
+        if things.len() > LUGGAGE_NAMES {
+            names.push(format!("and {} more", things.len() - LUGGAGE_NAMES).into());
+        }
+        let names = names.join(", ");
+        let all_roles = things.iter().all(|on| on.sort == Sort::Role);
+        match (member.topic, member.action, things.len()) {
+            (Topic::MemberRemoved, Action::Removed, 0) if self.knows_members() => {
+                ", held no role".to_owned()
+            }
+            (_, _, 0) => String::new(),
+            (Topic::MemberAdded, ..) => format!(", came with {names}"),
+            (_, _, 1) => format!(", held {names}"),
+            (_, _, n) if all_roles => format!(", held {n} roles: {names}"),
+            (_, _, n) => format!(", held {n} grants: {names}"),
+        }
+    }
+}
+
+/// Names of roles that are told with one person; more are counted.
+const LUGGAGE_NAMES: usize = 20;
+/// Characters of one name or value that people are shown.
+const SHOWN_CHARS: usize = 300;
+
+/// A text that is too long for people, cut where it is.
+fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
 }
 
@@ -147,7 +305,7 @@ fn heading(topic: Topic) -> &'static str {
     }
 }
 
-/// A change in one line without its subject's address: for comments and lists.
+/// A change in one line: for comments and lists.
 pub fn in_words(change: &Change) -> String {
     let line = format!("{}: {}", who(&change.subject), what(change));
     printable(&line).into_owned()
@@ -156,31 +314,46 @@ pub fn in_words(change: &Change) -> String {
 /// Name and address.
 fn who(party: &Party) -> String {
     match &party.email {
-        Some(email) if *email != party.name => format!("{} <{email}>", party.name),
-        _ => party.name.clone(),
+        Some(email) if *email != party.name => format!("{} <{email}>", short(&party.name)),
+        _ => short(&party.name).into_owned(),
     }
 }
 
 /// What happened, in words, without saying to whom.
 fn what(change: &Change) -> String {
-    let on = change
-        .on
-        .as_ref()
-        .map(|on| on.name.as_str())
-        .unwrap_or_default();
+    let on = change.on.as_ref().map(|on| short(&on.name));
+    let on = on.unwrap_or_default();
     let slug = change.entitlement.as_deref().unwrap_or_default();
+    let unlisted = match change.subject.listed {
+        true => "",
+        false => " (not in the list of members)",
+    };
     match (change.topic, change.object) {
-        (Topic::SeatRaised, _) => fields_in_words(&change.fields, &["seat"]),
-        (Topic::TwoFactorDisabled, _) => "has no second factor any more".to_owned(),
+        (Topic::SeatRaised, _) => seat_change(&change.fields) + unlisted,
+        (Topic::TwoFactorDisabled, _) => format!("has no second factor any more{unlisted}"),
+        (Topic::MemberAdded, _) if change.action == Action::Changed => format!(
+            "{}, was not in the list of members before",
+            seat_in_words(&change.subject)
+        ),
+        (Topic::MemberAdded, _) if !change.subject.listed => {
+            "holds a role without being in the list of members".to_owned()
+        }
         (Topic::MemberAdded, _) => seat_in_words(&change.subject),
         (Topic::MemberRemoved, _) if change.action == Action::Changed => {
-            "no longer stands in the list of members, but still holds roles".to_owned()
+            "is no longer in the list of members, but still holds a role".to_owned()
+        }
+        (Topic::MemberRemoved, _) if !change.subject.listed => {
+            "is gone, was not in the list of members".to_owned()
         }
         (Topic::MemberRemoved, _) => "left the organization".to_owned(),
-        (Topic::GrantOfNewMember | Topic::GrantAdded, _) => format!("is now {slug} of {on}"),
-        (Topic::GrantOfGoneMember | Topic::GrantRevoked, _) => {
-            format!("is no longer {slug} of {on}")
-        }
+        (Topic::GrantOfNewMember | Topic::GrantAdded, _) => match is_position(slug) {
+            true => format!("is now {slug} of {on}"),
+            false => format!("now has {slug} on {on}"),
+        },
+        (Topic::GrantOfGoneMember | Topic::GrantRevoked, _) => match is_position(slug) {
+            true => format!("is no longer {slug} of {on}"),
+            false => format!("no longer has {slug} on {on}"),
+        },
         (Topic::RoleAdded, _) => "new role".to_owned(),
         (Topic::RoleRemoved, _) => "role is gone".to_owned(),
         (Topic::RoleRenamed, _) => {
@@ -190,114 +363,89 @@ fn what(change: &Change) -> String {
                 .find(|field| field.field == "display_name");
             format!(
                 "was called {}",
-                value_in_words(&name.and_then(|field| field.old.clone()))
+                value_in_words("display_name", &name.and_then(|field| field.old.clone()))
             )
         }
-        (Topic::OtherAdded, object) => format!("new {}", object_in_words(object)),
-        (Topic::OtherRemoved, object) => format!("{} is gone", object_in_words(object)),
+        (Topic::OtherAdded, _) => format!("new {}", object_in_words(change)),
+        (Topic::OtherRemoved, _) => format!("{} is gone", object_in_words(change)),
         (Topic::OtherChanged, Object::Grant) => {
-            format!("{slug} of {on}: {}", fields_in_words(&change.fields, &[]))
+            format!("{slug} of {on}: {}", fields_in_words(&change.fields))
         }
-        (Topic::OtherChanged, _) => fields_in_words(&change.fields, &[]),
+        (Topic::OtherChanged, Object::Entitlement) => {
+            format!("entitlement on {on}: {}", fields_in_words(&change.fields))
+        }
+        (Topic::OtherChanged, _) => fields_in_words(&change.fields),
     }
 }
 
-fn object_in_words(object: Object) -> &'static str {
-    match object {
-        Object::ResourceType => "resource type",
-        Object::Resource => "resource",
-        Object::Entitlement => "entitlement",
-        Object::Grant => "grant",
+/// Whether one is what the entitlement is called, rather than having it.
+fn is_position(slug: &str) -> bool {
+    [
+        "member",
+        "owner",
+        "admin",
+        "administrator",
+        "maintainer",
+        "manager",
+        "editor",
+        "viewer",
+        "guest",
+    ]
+    .contains(&slug)
+}
+
+fn object_in_words(change: &Change) -> String {
+    let on = change.on.as_ref().map(|on| short(&on.name));
+    match (change.object, on, change.id.split_once(':')) {
+        (Object::ResourceType, ..) => "resource type".to_owned(),
+        (Object::Resource, _, Some((of_type, _))) => format!("resource of type {}", short(of_type)),
+        (Object::Resource, ..) => "resource".to_owned(),
+        (Object::Entitlement, Some(on), _) => format!("entitlement on {on}"),
+        (Object::Entitlement, ..) => "entitlement".to_owned(),
+        (Object::Grant, ..) => "grant".to_owned(),
     }
 }
 
 fn seat_in_words(party: &Party) -> String {
-    match (&party.seat, party.listed) {
-        (_, false) => "holds a role, but does not stand in the list of members".to_owned(),
-        (Some(seat), true) => seat.clone(),
-        (None, true) => "new member".to_owned(),
+    match &party.seat {
+        Some(seat) => short(seat).into_owned(),
+        None => "new member".to_owned(),
     }
 }
 
-/// Fields as `name: old → new`; the name is left out of the `named` ones, which go without saying.
-fn fields_in_words(fields: &[FieldChange], named: &[&str]) -> String {
-    let mut parts = Vec::new();
-    for change in fields {
-        if named.contains(&change.field.as_str()) {
-            parts.insert(
-                0,
-                format!(
-                    "{} → {}",
-                    value_in_words(&change.old),
-                    value_in_words(&change.new)
-                ),
-            );
-        } else if change.field == FieldChange::OTHER_FIELDS {
-            parts.push("other fields changed".to_owned());
-        } else if named.is_empty() {
-            let (old, new) = (value_in_words(&change.old), value_in_words(&change.new));
-            parts.push(format!("{}: {old} → {new}", change.field));
-        }
+/// The seat, old → new, by its word or else by its number.
+fn seat_change(fields: &[FieldChange]) -> String {
+    let seat = fields.iter().find(|change| change.field == "seat");
+    match seat.or(fields.first()) {
+        Some(change) => old_and_new(change),
+        None => String::new(),
     }
-    parts.join("; ")
 }
 
-fn value_in_words(value: &Option<Value>) -> String {
+/// Fields as `name: old → new`.
+fn fields_in_words(fields: &[FieldChange]) -> String {
+    let field = |change: &FieldChange| match change.field.as_str() {
+        FieldChange::OTHER_FIELDS => "other fields changed".to_owned(),
+        name => format!("{}: {}", short(name), old_and_new(change)),
+    };
+    fields.iter().map(field).collect::<Vec<_>>().join("; ")
+}
+
+fn old_and_new(change: &FieldChange) -> String {
+    let words = |value| value_in_words(&change.field, value);
+    format!("{} → {}", words(&change.old), words(&change.new))
+}
+
+fn value_in_words(field: &str, value: &Option<Value>) -> String {
+    let is_switch = matches!(field, "two_factor" | "linked_login");
     match value {
         None => "(none)".to_owned(),
-        Some(Value::Bool(true)) => "on".to_owned(),
-        Some(Value::Bool(false)) => "off".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-/// The grants that came or went with a member, by the name of what they are on.
-fn grants_of<'c>(
-    comparison: &'c Comparison,
-    member: &'c Change,
-) -> impl Iterator<Item = &'c Change> {
-    let topic = match member.topic {
-        Topic::MemberAdded => Topic::GrantOfNewMember,
-        _ => Topic::GrantOfGoneMember,
-    };
-    comparison
-        .changes
-        .iter()
-        .filter(move |change| change.topic == topic && change.subject.id == member.subject.id)
-}
-
-/// Changes that a report tells as entries of their own: grants of people who came or went are told with them, unless
-/// the person is not told.
-fn entries(comparison: &Comparison) -> Vec<&Change> {
-    let is_told = |change: &Change| {
-        let with = match change.topic {
-            Topic::GrantOfNewMember => Topic::MemberAdded,
-            Topic::GrantOfGoneMember => Topic::MemberRemoved,
-            _ => return true,
-        };
-        !comparison
-            .changes
-            .iter()
-            .any(|other| other.topic == with && other.subject.id == change.subject.id)
-    };
-    comparison
-        .changes
-        .iter()
-        .filter(|change| is_told(change))
-        .collect()
-}
-
-/// What a member came with or left behind, in words.
-fn luggage(comparison: &Comparison, member: &Change) -> String {
-    let roles: Vec<&str> = grants_of(comparison, member)
-        .filter_map(|grant| Some(grant.on.as_ref()?.name.as_str()))
-        .collect();
-    match (member.topic, member.action, roles.len()) {
-        (Topic::MemberRemoved, Action::Removed, 0) => ", held no role".to_owned(),
-        (_, _, 0) => String::new(),
-        (Topic::MemberAdded, _, _) => format!(", came with {}", roles.join(", ")),
-        (_, _, 1) => format!(", held {}", roles[0]),
-        (_, _, n) => format!(", held {n} roles: {}", roles.join(", ")),
+        Some(Value::Bool(true)) if is_switch => "on".to_owned(),
+        Some(Value::Bool(false)) if is_switch => "off".to_owned(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        Some(Value::Bool(false)) => "no".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "(empty)".to_owned(),
+        Some(Value::String(text)) => short(text).into_owned(),
+        Some(other) => short(&other.to_string()).into_owned(),
     }
 }

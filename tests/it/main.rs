@@ -10,6 +10,7 @@ mod export;
 mod json;
 mod reading;
 mod roundtrip;
+mod scripts;
 mod support;
 mod sync;
 mod terminal;

@@ -46,6 +46,7 @@ pub(super) struct Catalog<'s> {
     last_entitlement: Option<(EntitlementId, Text)>,
     json: HashMap<String, Vec<u8>>,
     json_bytes: usize,
+    scratch: Vec<u8>,
 }
 
 struct TypeEntry {
@@ -85,6 +86,7 @@ impl<'s> Catalog<'s> {
             last_entitlement: None,
             json: HashMap::new(),
             json_bytes: 0,
+            scratch: Vec::new(),
         })
     }
 
@@ -161,25 +163,20 @@ impl<'s> Catalog<'s> {
     /// A resource's JSON; `null` if it is missing.
     pub fn resource_json(&mut self, id: &ResourceId) -> Result<&[u8]> {
         let id = id.to_string();
-        if !self.json.contains_key(&id) {
-            let row = self.resources.get(&id)?;
-            self.keep(id.clone(), row);
+        if self.json.contains_key(&id) {
+            return Ok(&self.json[&id]);
         }
-        Ok(self.json.get(&id).map_or(b"null", Vec::as_slice))
-    }
-
-    fn keep(&mut self, id: String, row: Option<Row>) {
-        let mut json = Vec::new();
-        match row {
-            Some(row) => row.push_json(&mut json),
-            None => json.extend_from_slice(b"null"),
+        self.scratch.clear();
+        match self.resources.get(&id)? {
+            Some(row) => row.push_json(&mut self.scratch),
+            None => self.scratch.extend_from_slice(b"null"),
         }
-        if self.json_bytes > CACHE_BYTES {
-            self.json.clear();
-            self.json_bytes = 0;
+        // Once it is full it stays as it is: emptied, every role would fill it anew with the same people.
+        if self.json_bytes < CACHE_BYTES {
+            self.json_bytes += id.len() + self.scratch.len();
+            self.json.insert(id, self.scratch.clone());
         }
-        self.json_bytes += id.len() + json.len();
-        self.json.insert(id, json);
+        Ok(&self.scratch)
     }
 
     /// An entitlement's JSON; `null` if it is missing.

@@ -95,14 +95,14 @@ impl<'a> Stats<'a> {
         shown: SyncRun,
         evidence: Option<Evidence>,
     ) -> Result<Self> {
-        let counts = snapshot.counts(&shown.id)?;
+        let (counts, content_digest) = snapshot.survey(&shown.id)?;
         let stated = snapshot.stats_column(&shown.id)?;
         Ok(Self {
             args,
             bytes: snapshot.bytes,
             decoded_bytes: snapshot.decoded_bytes,
             runs: snapshot.sync_runs()?,
-            content_digest: snapshot.content_digest(&shown.id)?.to_string(),
+            content_digest: content_digest.to_string(),
             wrong_stats: stated.and_then(|stated| counts.differs_from(&stated)),
             counts,
             shown,

@@ -56,6 +56,8 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// Longest wait that a server may ask for: its longer window, and a little.
 const MAX_PAUSE: Duration = Duration::from_secs(2 * 3600);
+/// Bytes up to which an answer is held whole while it is parsed; a larger one is parsed while it comes in.
+const SMALL_BODY: u64 = 2 << 20;
 /// Bytes of an error's body that are looked at.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
 /// Characters of a server's own words that are shown.
@@ -262,25 +264,34 @@ impl<'r> Http<'r> {
             });
         }
         // ureq caps its own JSON reading at 10 MiB; a page of roles may have hundreds.
-        let body = response
+        let mut body = response
             .into_body()
             .into_with_config()
             .limit(u64::MAX)
             .reader();
-        let mut json =
-            serde_json::Deserializer::from_reader(BufReader::with_capacity(64 * 1024, body));
-        seed.deserialize(&mut json)
-            .and_then(|answer| json.end().map(|()| answer))
-            .map_err(|error| match error.classify() {
-                serde_json::error::Category::Io => self.broken_body(error.into()),
-                serde_json::error::Category::Eof => Problem::Cut,
-                serde_json::error::Category::Syntax => {
-                    Problem::BadJson(self.one_line(&error.to_string()))
-                }
-                serde_json::error::Category::Data => {
-                    Problem::Shape(self.one_line(&error.to_string()))
-                }
-            })
+        let mut beginning = Vec::new();
+        body.by_ref()
+            .take(SMALL_BODY)
+            .read_to_end(&mut beginning)
+            .map_err(|error| self.broken_body(error))?;
+        let answer = if (beginning.len() as u64) < SMALL_BODY {
+            // From memory it parses twice as fast.
+            finish(seed, serde_json::Deserializer::from_slice(&beginning))
+        } else {
+            let rest = BufReader::with_capacity(64 * 1024, body);
+            finish(
+                seed,
+                serde_json::Deserializer::from_reader(beginning.as_slice().chain(rest)),
+            )
+        };
+        answer.map_err(|error| match error.classify() {
+            serde_json::error::Category::Io => self.broken_body(error.into()),
+            serde_json::error::Category::Eof => Problem::Cut,
+            serde_json::error::Category::Syntax => {
+                Problem::BadJson(self.one_line(&error.to_string()))
+            }
+            serde_json::error::Category::Data => Problem::Shape(self.one_line(&error.to_string())),
+        })
     }
 
     /// A connection that was made, and then failed in the body.
@@ -347,6 +358,17 @@ impl<'r> Http<'r> {
         // First the key: a text that is cut could end in half of it.
         one_line(&self.key.scrub(text))
     }
+}
+
+/// Parses the whole of one JSON value.
+fn finish<'de, T, S, R>(seed: S, mut json: serde_json::Deserializer<R>) -> serde_json::Result<T>
+where
+    S: DeserializeSeed<'de, Value = T>,
+    R: serde_json::de::Read<'de>,
+{
+    let answer = seed.deserialize(&mut json)?;
+    json.end()?;
+    Ok(answer)
 }
 
 /// The system's authorities, or those of the file that was named.

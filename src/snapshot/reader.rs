@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use super::digest::{ContentDigest, Digester, RowKind};
-use super::query::Filter;
+use super::query::{Counts, Filter};
 use super::rows::{Decoded, Row, RowColumns};
 use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, private_file};
 use crate::model::{Defect, Evidence, Inventory, InventoryBuilder, SyncId, SyncRun, SyncType};
@@ -196,6 +196,14 @@ impl Snapshot {
     /// # Errors
     /// When a row cannot be read.
     pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
+        Ok(self.survey(sync)?.1)
+    }
+
+    /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn survey(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
         // Reading rows and hashing them take about as long, so each has a thread.
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel::<Vec<Row>>(BATCHES_AHEAD);
@@ -208,10 +216,13 @@ impl Snapshot {
                 }
                 digester.finish()
             });
+            let mut counts = Counts::default();
             let mut batch = Vec::with_capacity(BATCH);
             for kind in RowKind::ALL {
                 for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                    batch.push(row?);
+                    let row = row?;
+                    counts.add(&row);
+                    batch.push(row);
                     // The hashing thread takes all that is sent, so sending cannot fail.
                     if batch.len() == BATCH {
                         let _ =
@@ -221,9 +232,10 @@ impl Snapshot {
             }
             let _ = sender.send(batch);
             drop(sender);
-            hashing
-                .join()
-                .map_err(|panic| std::panic::resume_unwind(panic))
+            match hashing.join() {
+                Ok(digest) => Ok((counts, digest)),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         })
     }
 

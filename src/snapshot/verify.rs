@@ -546,7 +546,8 @@ fn mismatches(row: &Row) -> Vec<String> {
 }
 
 impl Counts {
-    fn add(&mut self, row: &Row) {
+    /// Counts one row.
+    pub(super) fn add(&mut self, row: &Row) {
         let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
             .get_mut(of.resource_type.as_str())
         {

@@ -8,9 +8,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::sync::{FileOutput, Output, SyncArgs, baseline, take_lock, with_config};
-use super::{Outcome, World, guard};
-use crate::crawl::posthog::{self, Config, Cost, Memberships, Probe};
-use crate::model::CrawlKey;
+use super::{Failure, Outcome, World, guard};
+use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
+use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::report::{Format, duration, printable};
 use crate::snapshot;
 
@@ -71,6 +71,15 @@ struct Document<'a> {
     schema_version: u32,
     would_work: bool,
     findings: &'a [Line],
+    /// Why it would not work.
+    failure: Option<FailureDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    message: &'a str,
+    hint: Option<&'a str>,
+    exit_code: u8,
 }
 
 pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
@@ -79,11 +88,17 @@ pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
     // What was found before something failed is told too.
     match args.format {
         Format::Json => {
+            let failure = result.as_ref().err().map(Failure::of);
             let document = Document {
                 schema: "posthog-c1z.check",
                 schema_version: 1,
                 would_work: result.is_ok(),
                 findings: &report.lines,
+                failure: failure.as_ref().map(|failure| FailureDocument {
+                    message: &failure.message,
+                    hint: failure.hint.as_deref(),
+                    exit_code: failure.exit_code as u8,
+                }),
             };
             writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
         }
@@ -122,12 +137,17 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
     if let Output::File(file) = &args.sync.output {
         check_output(file, args.sync.temp_dir.clone(), report, world)?;
     }
-    let probe = posthog::probe(config, world.reporter)?;
-    tell_key(probe.key.as_ref(), report);
+    let mut probe = Probe::default();
+    let probed = posthog::probe(config, world.reporter, &mut probe);
+    // A key that lacks a scope tells its scopes before members are refused.
+    if probe.key.is_some() || probed.is_ok() {
+        tell_key(probe.key.as_ref(), report);
+    }
     tell_organization(&probe, report);
-    tell_cost(&probe, config, report);
-    if let Output::File(file) = &args.sync.output {
-        check_baseline(file, &probe, report, world)?;
+    probed?;
+    tell_costs(&probe, config, report);
+    if let (Output::File(file), Some(organization)) = (&args.sync.output, &probe.organization) {
+        check_baseline(file, &organization.id, report, world)?;
     }
     Ok(())
 }
@@ -153,11 +173,10 @@ fn check_output(
 
 fn check_baseline(
     file: &FileOutput,
-    probe: &Probe,
+    organization: &str,
     report: &mut Report,
     world: &World<'_>,
 ) -> Result<()> {
-    let organization = &probe.organization.id;
     let path = file.template.path((world.now)(), organization);
     let baseline = baseline(file, &path, organization)?;
     match guard::identify(&baseline, organization, file.guard, &file.read)? {
@@ -211,30 +230,34 @@ fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
 }
 
 fn tell_organization(probe: &Probe, report: &mut Report) {
-    let organization = &probe.organization;
-    let name = organization.name.as_deref().unwrap_or(&organization.id);
-    if probe.organization_told {
-        report.tell(Level::Ok, "organization", name);
-    } else {
-        let message =
-            "does not tell about itself, so whether all members are shown cannot be checked";
-        report.tell(Level::Warning, "organization", message);
+    match &probe.organization {
+        Some(OrganizationEvidence {
+            name: Some(name), ..
+        }) => report.tell(Level::Ok, "organization", name),
+        Some(_) => {
+            let message =
+                "does not tell about itself, so whether all members are shown cannot be checked";
+            report.tell(Level::Warning, "organization", message);
+        }
+        None => {}
     }
-    let count = |count: Option<u64>| {
-        count.map_or("an unknown number of".to_owned(), |count| count.to_string())
-    };
-    let members = count(probe.members);
-    let all = match probe.sees_everybody {
-        Some(true) => ", and the key's owner sees all of them",
-        _ => "",
-    };
-    report.tell(Level::Ok, "members", format!("{members}{all}"));
+    if let Some((members, all)) = probe.members {
+        let all = if all == Some(true) {
+            ", and the key's owner sees all of them"
+        } else {
+            ""
+        };
+        report.tell(Level::Ok, "members", format!("{members}{all}"));
+    }
     if let Some(roles) = probe.roles {
         report.tell(Level::Ok, "roles", roles.to_string());
     }
 }
 
-fn tell_cost(probe: &Probe, config: &Config, report: &mut Report) {
+fn tell_costs(probe: &Probe, config: &Config, report: &mut Report) {
+    let Some(Costs { endpoint, embedded }) = probe.costs else {
+        return;
+    };
     let in_words = |cost: Cost| match cost.least {
         Duration::ZERO => format!("at least {} requests", cost.requests),
         least => {
@@ -246,18 +269,18 @@ fn tell_cost(probe: &Probe, config: &Config, report: &mut Report) {
         report.tell(
             Level::Ok,
             "cost",
-            format!("{} without roles", in_words(probe.embedded)),
+            format!("{} without roles", in_words(embedded)),
         );
         return;
     }
     report.tell(
         Level::Ok,
         "cost",
-        format!("{} with --memberships endpoint", in_words(probe.endpoint)),
+        format!("{} with --memberships endpoint", in_words(endpoint)),
     );
     report.tell(
         Level::Ok,
         "cost",
-        format!("{} with --memberships embedded", in_words(probe.embedded)),
+        format!("{} with --memberships embedded", in_words(embedded)),
     );
 }

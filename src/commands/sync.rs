@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::guard::{self, GuardSettings, Refusal};
 use super::lock::Lock;
@@ -289,7 +289,19 @@ fn write_file(
     )?)
 }
 
+/// Takes the lock of a file's template, and sees before the crawl that there are folders to write into.
 pub(super) fn take_lock(file: &FileOutput, world: &World<'_>) -> Result<Lock> {
+    for path in std::iter::once(file.template.lock_path()).chain(file.latest.clone()) {
+        let dir = path
+            .parent()
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        ensure!(
+            dir.is_dir(),
+            "the folder `{}` does not exist",
+            dir.display()
+        );
+    }
     let holder = format!(
         "process {}, since {} UTC",
         std::process::id(),

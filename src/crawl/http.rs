@@ -307,7 +307,7 @@ impl<'r> Http<'r> {
     fn transport(&self, error: ureq::Error) -> Problem {
         match error {
             ureq::Error::Timeout(_) | ureq::Error::BodyStalled => Problem::TimedOut,
-            ureq::Error::HostNotFound => Problem::UnknownHost(self.origin.clone()),
+            ureq::Error::HostNotFound => Problem::UnknownHost(self.host()),
             ureq::Error::Io(error) => self.io(error),
             ureq::Error::Rustls(error) => Problem::Tls(self.one_line(&error.to_string())),
             ureq::Error::Tls(problem) => Problem::Tls(problem.to_owned()),
@@ -324,7 +324,7 @@ impl<'r> Http<'r> {
             io::ErrorKind::InvalidData => Problem::Tls(self.one_line(&error.to_string())),
             // The standard library has no kind for a failed look-up, only this text.
             _ if error.to_string().contains("failed to lookup address") => {
-                Problem::UnknownHost(self.origin.clone())
+                Problem::UnknownHost(self.host())
             }
             _ => Problem::Connection(error),
         }
@@ -346,6 +346,15 @@ impl<'r> Http<'r> {
             ),
             Err(_) => (None, None),
         }
+    }
+
+    /// Host and port.
+    fn host(&self) -> String {
+        self.origin
+            .split("://")
+            .last()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The path as it may be shown.

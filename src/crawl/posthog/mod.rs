@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-pub use self::probe::{Cost, Probe, probe};
+pub use self::probe::{Cost, Costs, Probe, probe};
 
 use self::list::{ListRead, ListSource};
 use self::map::{Holder, Types};

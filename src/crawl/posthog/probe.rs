@@ -6,34 +6,38 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 
 use super::api::{self, PageSeed};
-use super::{ADMINISTRATOR, Config, Crawl, MEMBERS_PAGE, Memberships};
+use super::{Config, Crawl, MEMBERS_PAGE, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
 use crate::crawl::pace::least_duration;
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::progress::Reporter;
 
-/// What a handful of requests told. What was not told is `None`.
+/// What a handful of requests told. What was not told, or not asked because something failed before, is `None`.
+#[derive(Default)]
 pub struct Probe {
     /// The key's own entry.
     pub key: Option<CrawlKey>,
-    /// The organization.
-    pub organization: OrganizationEvidence,
-    /// Whether the organization told about itself.
-    pub organization_told: bool,
-    /// Members that the key's owner is shown.
-    pub members: Option<u64>,
+    /// The organization, once it was asked; its name is absent if it does not tell about itself.
+    pub organization: Option<OrganizationEvidence>,
+    /// Members that the key's owner is shown, and whether these are all as far as the organization tells.
+    pub members: Option<(u64, Option<bool>)>,
     /// Roles; `None` also if they are not wanted.
     pub roles: Option<u64>,
-    /// Whether the owner sees every member; `None` if the organization does not tell.
-    pub sees_everybody: Option<bool>,
-    /// What a crawl would cost that reads each role's own list.
-    pub endpoint: Cost,
-    /// What a crawl would cost that reads the list of roles alone.
-    pub embedded: Cost,
+    /// What a crawl would cost.
+    pub costs: Option<Costs>,
 }
 
 /// What a crawl costs at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Costs {
+    /// If it reads each role's own list.
+    pub endpoint: Cost,
+    /// If it reads the list of roles alone.
+    pub embedded: Cost,
+}
+
+/// Requests, and how long the budget makes them take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// Requests.
@@ -42,64 +46,43 @@ pub struct Cost {
     pub least: Duration,
 }
 
-/// Asks what a crawl would ask first, and no more.
+/// Asks what a crawl would ask first, and no more. What was told before a failure stands in `probe` too.
 ///
 /// # Errors
 /// What would end the crawl too.
-pub fn probe(config: &Config, reporter: &dyn Reporter) -> Result<Probe, Error> {
+pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Result<(), Error> {
     let http = Http::new(&config.base_url, config.key.clone(), &config.http, reporter)?;
     let mut crawl = Crawl::new(config, &http, reporter);
     crawl.key()?;
+    probe.key.clone_from(&crawl.evidence.key);
     crawl.resolve_current_organization()?;
     let members = crawl.count("members", "members/?limit=1")?;
     let organization = crawl.organization()?;
-    let told = organization.is_some();
-    crawl.check_visible(organization.as_ref(), members.unwrap_or_default())?;
-    let owner_is_administrator = organization
-        .as_ref()
-        .and_then(|organization| organization.membership_level)
-        .map(|level| level >= ADMINISTRATOR);
-    let shown_to_all = organization
-        .as_ref()
-        .and_then(|organization| organization.members_can_see_org_members);
-    let all = organization
-        .as_ref()
-        .and_then(|organization| organization.member_count);
-    if let (Some(all), Some(shown)) = (all, members)
-        && shown < all
-    {
+    let shown = members.unwrap_or_default();
+    let all = organization.as_ref().and_then(|told| told.member_count);
+    crawl.check_visible(organization.as_ref(), shown)?;
+    if let Some(all) = all.filter(|all| shown < *all) {
         let problem = format!("{shown} of {all} members are shown to the key's owner");
         return Err(crawl.members_error(Problem::HiddenMembers(problem)));
     }
-    let sees_everybody = match (all, members) {
-        (Some(_), Some(_)) => Some(true),
-        _ => shown_to_all.or(owner_is_administrator.filter(|is| *is)),
-    };
+    probe.members = members.map(|members| (members, all.map(|_| true)));
     crawl.note_organization(organization);
-    let roles = match config.memberships {
-        Memberships::WithoutRoles => None,
-        Memberships::Endpoint | Memberships::Embedded => crawl.count_roles()?,
-    };
+    probe.organization = Some(crawl.evidence.organization.clone());
+    if config.memberships != Memberships::WithoutRoles {
+        probe.roles = crawl.count_roles()?;
+    }
     // The key's own entry, the organization, members and roles; each further page of members brings one row less.
-    let base = 2 + members
-        .unwrap_or_default()
-        .div_ceil(MEMBERS_PAGE - 1)
-        .max(1);
+    let base = 2 + shown.div_ceil(MEMBERS_PAGE - 1).max(1);
     let base = base + u64::from(config.memberships != Memberships::WithoutRoles);
     let cost = |requests| Cost {
         requests,
         least: least_duration(requests, &config.http.pace),
     };
-    Ok(Probe {
-        key: crawl.evidence.key,
-        organization: crawl.evidence.organization,
-        organization_told: told,
-        members,
-        roles,
-        sees_everybody,
-        endpoint: cost(base + roles.unwrap_or_default()),
+    probe.costs = Some(Costs {
+        endpoint: cost(base + probe.roles.unwrap_or_default()),
         embedded: cost(base),
-    })
+    });
+    Ok(())
 }
 
 impl Crawl<'_> {

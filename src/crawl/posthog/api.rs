@@ -264,6 +264,9 @@ impl<'de, H, F: Fn(RoleMembership<User>) -> H> Visitor<'de> for MembersSeed<'_, 
                 _ => members = None,
             }
         }
+        if let Some(members) = &mut members {
+            members.shrink_to_fit();
+        }
         Ok(members)
     }
 }

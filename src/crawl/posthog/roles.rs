@@ -351,6 +351,7 @@ impl RoleReader<'_> {
 fn distinct(mut holders: Vec<Holder>) -> Vec<Holder> {
     let mut known = HashSet::with_capacity(holders.len());
     holders.retain(|holder| known.insert(holder.principal.clone()));
+    holders.shrink_to_fit();
     holders
 }
 

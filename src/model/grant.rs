@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::fmt;
 
 use super::ids::cmp_joined;
-use super::{EntitlementId, ResourceId, Text, Timestamp};
+use super::{EntitlementId, ResourceId, Timestamp};
 
 /// One principal holds one entitlement.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +17,9 @@ pub struct Grant {
     /// Since when.
     pub joined_at: Option<Timestamp>,
     /// The source's own id of the assignment, which is new after a re-grant.
-    pub membership_id: Option<Text>,
+    pub membership_id: Option<MembershipId>,
     /// The id, only where it is not the conventional one; see [`Grant::id`].
-    own_id: Option<Text>,
+    own_id: Option<Box<str>>,
 }
 
 impl Grant {
@@ -64,6 +65,101 @@ impl Grant {
         match (&self.own_id, &other.own_id) {
             (None, None) => cmp_joined(self.id_parts(), other.id_parts()),
             _ => self.id().cmp(&other.id()),
+        }
+    }
+}
+
+/// The source's id of an assignment. Written as a UUID in lower case, which PostHog's are, it takes no further memory:
+/// there are as many of these as grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MembershipId {
+    /// `8-4-4-4-12` hexadecimal digits in lower case, version bits meaningless.
+    Uuid([u8; 16]),
+    /// Any other text.
+    Other(Box<str>),
+}
+
+/// Where the hyphens of a UUID stand.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+const UUID_LENGTH: usize = 36;
+
+impl MembershipId {
+    /// Takes the text as it is.
+    pub fn new(text: &str) -> Self {
+        uuid_bytes(text).map_or_else(|| Self::Other(text.into()), Self::Uuid)
+    }
+}
+
+impl From<&str> for MembershipId {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
+    if text.len() != UUID_LENGTH {
+        return None;
+    }
+    let mut bytes = [0; 16];
+    let mut digits = 0;
+    for (at, c) in text.bytes().enumerate() {
+        let digit = match (HYPHENS.contains(&at), c) {
+            (true, b'-') => continue,
+            (false, b'0'..=b'9') => c - b'0',
+            (false, b'a'..=b'f') => c - b'a' + 10,
+            _ => return None,
+        };
+        bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
+        digits += 1;
+    }
+    Some(bytes)
+}
+
+impl fmt::Display for MembershipId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        match self {
+            Self::Other(text) => f.write_str(text),
+            Self::Uuid(bytes) => {
+                let mut text = String::with_capacity(UUID_LENGTH);
+                for (at, byte) in bytes.iter().enumerate() {
+                    if matches!(at, 4 | 6 | 8 | 10) {
+                        text.push('-');
+                    }
+                    text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                    text.push(char::from(DIGITS[usize::from(byte & 15)]));
+                }
+                f.write_str(&text)
+            }
+        }
+    }
+}
+
+impl Ord for MembershipId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Uuid(a), Self::Uuid(b)) => a.cmp(b),
+            _ => self.to_string().cmp(&other.to_string()),
+        }
+    }
+}
+
+impl PartialOrd for MembershipId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn membership_id_keeps_its_text(text in "[0-9a-fA-F-]{36}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|.*") {
+            prop_assert_eq!(MembershipId::new(&text).to_string(), text);
         }
     }
 }

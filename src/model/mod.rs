@@ -23,7 +23,7 @@ pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
     CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,
 };
-pub use grant::Grant;
+pub use grant::{Grant, MembershipId};
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder};
 pub use person::{Person, on_off, status_word};

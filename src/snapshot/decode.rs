@@ -8,8 +8,8 @@ use prost::Message;
 use super::encode::{JOINED_AT, MEMBERSHIP_ID};
 use super::proto::{self, Annotation};
 use crate::model::{
-    AccountType, Email, Entitlement, EntitlementId, Grant, Profile, Purpose, Resource, ResourceId,
-    ResourceType, ResourceTypeId, Status, Timestamp, Trait, UserTrait, Value,
+    AccountType, Email, Entitlement, EntitlementId, Grant, MembershipId, Profile, Purpose,
+    Resource, ResourceId, ResourceType, ResourceTypeId, Status, Timestamp, Trait, UserTrait, Value,
 };
 
 type Result<T> = std::result::Result<T, prost::DecodeError>;
@@ -144,7 +144,7 @@ pub(super) fn grant(
     grant.joined_at = metadata
         .text(JOINED_AT)
         .and_then(|text| Timestamp::parse(text).ok());
-    grant.membership_id = metadata.text(MEMBERSHIP_ID).map(Into::into);
+    grant.membership_id = metadata.text(MEMBERSHIP_ID).map(MembershipId::new);
     Ok(grant)
 }
 

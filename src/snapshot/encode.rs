@@ -131,14 +131,14 @@ pub(super) fn entitlement(from: &Entitlement) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// A grant's blob, which refers to entitlement and principal by their ids.
-pub(super) fn grant(from: &Grant, entitlement_resource: &ResourceId) -> Vec<u8> {
+/// A grant's blob under its `id`, which refers to entitlement and principal by their ids.
+pub(super) fn grant(from: &Grant, id: &str, entitlement_resource: &ResourceId) -> Vec<u8> {
     let metadata: Profile = [
         from.joined_at
             .map(|at| (JOINED_AT.into(), Value::Text(at.to_string().into()))),
         from.membership_id
-            .clone()
-            .map(|id| (MEMBERSHIP_ID.into(), Value::Text(id))),
+            .as_ref()
+            .map(|id| (MEMBERSHIP_ID.into(), Value::Text(id.to_string().into()))),
     ]
     .into_iter()
     .flatten()
@@ -158,7 +158,7 @@ pub(super) fn grant(from: &Grant, entitlement_resource: &ResourceId) -> Vec<u8> 
             entitlement_resource,
         )),
         principal: Some(resource_reference(&from.principal)),
-        id: from.id().into_owned(),
+        id: id.to_owned(),
         annotations,
     }
     .encode_to_vec()

@@ -4,6 +4,7 @@
 //! it is run. Columns and fields we do not know are passed over; what an older writer left out is taken as absent.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -16,8 +17,12 @@ use super::rows::{Decoded, Row, RowColumns};
 use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, private_file};
 use crate::model::{Defect, Evidence, Inventory, InventoryBuilder, SyncId, SyncRun, SyncType};
 
+/// Rows that go from the reading thread to the hashing one at a time, and how many times that they may wait.
+const BATCH: usize = 512;
+const BATCHES_AHEAD: usize = 4;
+
 /// Largest text or blob that is taken from a file, in bytes.
-const MAX_VALUE_BYTES: i32 = 64 << 20;
+const MAX_VALUE_BYTES: i32 = 8 << 20;
 
 /// An open snapshot file. Nothing is ever written to it.
 pub struct Snapshot {
@@ -191,15 +196,35 @@ impl Snapshot {
     /// # Errors
     /// When a row cannot be read.
     pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
-        let mut digester = Digester::new();
-        let mut record = Vec::new();
-        for kind in RowKind::ALL {
-            for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                row?.record(&mut record);
-                digester.record(&record);
+        // Reading rows and hashing them take about as long, so each has a thread.
+        std::thread::scope(|scope| {
+            let (sender, batches) = sync_channel::<Vec<Row>>(BATCHES_AHEAD);
+            let hashing = scope.spawn(move || {
+                let mut digester = Digester::new();
+                let mut record = Vec::new();
+                for row in batches.into_iter().flatten() {
+                    row.record(&mut record);
+                    digester.record(&record);
+                }
+                digester.finish()
+            });
+            let mut batch = Vec::with_capacity(BATCH);
+            for kind in RowKind::ALL {
+                for row in self.query(kind, &Filter::default())?.rows(sync)? {
+                    batch.push(row?);
+                    // The hashing thread takes all that is sent, so sending cannot fail.
+                    if batch.len() == BATCH {
+                        let _ =
+                            sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                    }
+                }
             }
-        }
-        Ok(digester.finish())
+            let _ = sender.send(batch);
+            drop(sender);
+            hashing
+                .join()
+                .map_err(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// What the crawl wrote about itself, in files of our own.

@@ -1,21 +1,26 @@
 //! The model into the rows of a SQLite database, in one transaction, in the order of the ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, Statement, params};
 use serde::Serialize;
 
 use super::digest::{ContentDigest, Digester, RowKind};
 use super::{Contents, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE, encode, schema};
-use crate::model::{Entitlement, EntitlementId, Inventory, ResourceId, ResourceType, Timestamp};
+use crate::model::{EntitlementId, Inventory, ResourceId, ResourceType, Timestamp};
 use crate::progress::{Event, Phase, Reporter};
 
 /// What the SDK's sync engine takes for "all four steps done"; an empty token would mean "start over".
 const COMPLETED_SYNC_TOKEN: &str = r#"{"completed_actions_count":4,"version":1}"#;
 
 /// Memory that SQLite may use for pages and for sorting index entries, in KiB.
-const CACHE_KIB: i64 = 32 * 1024;
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// Rows that go from the encoding thread to the writing one at a time, and how many times that they may wait.
+const BATCH: usize = 512;
+const BATCHES_AHEAD: usize = 4;
 
 /// Opens the empty file at `path` for writing. Once this returns, the name is no longer needed: there is no journal,
 /// since a database that is not complete is thrown away.
@@ -87,21 +92,19 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn resource_types(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
-        let mut insert = self.connection.prepare(
-            "insert into v1_resource_types (external_id, data, sync_id, discovered_at) values (?1, ?2, ?3, ?4)",
-        )?;
-        for row in inventory.resource_types() {
-            let data = encode::resource_type(row);
-            self.digester
-                .row(RowKind::ResourceType, &[row.id.as_str().as_bytes()], &data);
-            insert.execute(params![
-                row.id.as_str(),
-                data,
-                self.sync_id,
-                self.discovered_at
-            ])?;
-        }
-        Ok(())
+        self.rows(
+            "insert into v1_resource_types (external_id, data, sync_id, discovered_at) values (?3, ?4, ?1, ?2)",
+            inventory.resource_types(),
+            |row, digester| {
+                let data = encode::resource_type(row);
+                digester.row(RowKind::ResourceType, &[row.id.as_str().as_bytes()], &data);
+                (String::new(), data)
+            },
+            |insert, row, _, data| {
+                insert.raw_bind_parameter(3, row.id.as_str())?;
+                insert.raw_bind_parameter(4, data)
+            },
+        )
     }
 
     fn resources(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
@@ -110,110 +113,124 @@ impl Writer<'_> {
             .iter()
             .map(|t| (&t.id, t))
             .collect();
-        let mut insert = self.connection.prepare(
+        self.rows(
             "insert into v1_resources (resource_type_id, external_id, parent_resource_type_id, parent_resource_id, \
-             data, sync_id, discovered_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        let mut progress = Progress::new(self.reporter);
-        for row in inventory.resources() {
-            let data = encode::resource(row, types[&row.id.resource_type]);
-            let id = row.id.to_string();
-            let parent = row
-                .parent
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            self.digester.row(
-                RowKind::Resource,
-                &[id.as_bytes(), parent.as_bytes()],
-                &data,
-            );
-            insert.execute(params![
-                row.id.resource_type.as_str(),
-                id,
-                row.parent
-                    .as_ref()
-                    .map(|parent| parent.resource_type.as_str()),
-                row.parent.as_ref().map(|parent| &*parent.resource),
-                data,
-                self.sync_id,
-                self.discovered_at,
-            ])?;
-            progress.step();
-        }
-        Ok(())
+             data, sync_id, discovered_at) values (?3, ?4, ?5, ?6, ?7, ?1, ?2)",
+            inventory.resources(),
+            |row, digester| {
+                let data = encode::resource(row, types[&row.id.resource_type]);
+                let id = row.id.to_string();
+                let parent = row.parent.as_ref().map(ToString::to_string).unwrap_or_default();
+                digester.row(RowKind::Resource, &[id.as_bytes(), parent.as_bytes()], &data);
+                (id, data)
+            },
+            |insert, row, id, data| {
+                insert.raw_bind_parameter(3, row.id.resource_type.as_str())?;
+                insert.raw_bind_parameter(4, id)?;
+                insert.raw_bind_parameter(5, row.parent.as_ref().map(|parent| parent.resource_type.as_str()))?;
+                insert.raw_bind_parameter(6, row.parent.as_ref().map(|parent| &*parent.resource))?;
+                insert.raw_bind_parameter(7, data)
+            },
+        )
     }
 
     fn entitlements(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
-        let mut insert = self.connection.prepare(
+        self.rows(
             "insert into v1_entitlements (resource_type_id, resource_id, external_id, data, sync_id, discovered_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        let mut progress = Progress::new(self.reporter);
-        for row in inventory.entitlements() {
-            let data = encode::entitlement(row);
-            let id = row.id.as_str();
-            let resource = row.resource.to_string();
-            self.digester.row(
-                RowKind::Entitlement,
-                &[id.as_bytes(), resource.as_bytes()],
-                &data,
-            );
-            insert.execute(params![
-                row.resource.resource_type.as_str(),
-                &*row.resource.resource,
-                id,
-                data,
-                self.sync_id,
-                self.discovered_at,
-            ])?;
-            progress.step();
-        }
-        Ok(())
+             values (?3, ?4, ?5, ?6, ?1, ?2)",
+            inventory.entitlements(),
+            |row, digester| {
+                let data = encode::entitlement(row);
+                let resource = row.resource.to_string();
+                let parts = [row.id.as_str().as_bytes(), resource.as_bytes()];
+                digester.row(RowKind::Entitlement, &parts, &data);
+                (String::new(), data)
+            },
+            |insert, row, _, data| {
+                insert.raw_bind_parameter(3, row.resource.resource_type.as_str())?;
+                insert.raw_bind_parameter(4, &*row.resource.resource)?;
+                insert.raw_bind_parameter(5, row.id.as_str())?;
+                insert.raw_bind_parameter(6, data)
+            },
+        )
     }
 
     fn grants(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
-        let entitlements: BTreeMap<&EntitlementId, &Entitlement> = inventory
+        // An inventory has every entitlement its grants name.
+        let resources: HashMap<&EntitlementId, &ResourceId> = inventory
             .entitlements()
             .iter()
-            .map(|e| (&e.id, e))
+            .map(|e| (&e.id, &e.resource))
             .collect();
-        let mut insert = self.connection.prepare(
+        self.rows(
             "insert into v1_grants (resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
              principal_resource_id, external_id, data, sync_id, discovered_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        let mut progress = Progress::new(self.reporter);
-        for row in inventory.grants() {
-            // An inventory has every entitlement its grants name.
-            let resource: &ResourceId = &entitlements[&row.entitlement].resource;
-            let data = encode::grant(row, resource);
-            let id = row.id();
-            let principal = row.principal.to_string();
-            self.digester.row(
-                RowKind::Grant,
-                &[
-                    id.as_bytes(),
-                    row.entitlement.as_str().as_bytes(),
-                    principal.as_bytes(),
-                    b"",
-                ],
-                &data,
-            );
-            insert.execute(params![
-                resource.resource_type.as_str(),
-                &*resource.resource,
-                row.entitlement.as_str(),
-                row.principal.resource_type.as_str(),
-                &*row.principal.resource,
-                id,
-                data,
-                self.sync_id,
-                self.discovered_at,
-            ])?;
-            progress.step();
-        }
-        Ok(())
+             values (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1, ?2)",
+            inventory.grants(),
+            |row, digester| {
+                let id = row.id().into_owned();
+                let data = encode::grant(row, &id, resources[&row.entitlement]);
+                let principal = row.principal.to_string();
+                let parts = [id.as_bytes(), row.entitlement.as_str().as_bytes(), principal.as_bytes(), b""];
+                digester.row(RowKind::Grant, &parts, &data);
+                (id, data)
+            },
+            |insert, row, id, data| {
+                let resource = resources[&row.entitlement];
+                insert.raw_bind_parameter(3, resource.resource_type.as_str())?;
+                insert.raw_bind_parameter(4, &*resource.resource)?;
+                insert.raw_bind_parameter(5, row.entitlement.as_str())?;
+                insert.raw_bind_parameter(6, row.principal.resource_type.as_str())?;
+                insert.raw_bind_parameter(7, &*row.principal.resource)?;
+                insert.raw_bind_parameter(8, id)?;
+                insert.raw_bind_parameter(9, data)
+            },
+        )
+    }
+
+    /// Inserts all `rows`. Another thread makes id and blob of each and takes it into the digest, batch by batch, while
+    /// this one feeds SQLite. `?1` is the sync run's id, `?2` the time.
+    fn rows<T: Sync>(
+        &mut self,
+        sql: &str,
+        rows: &[T],
+        encode: impl Fn(&T, &mut Digester) -> (String, Vec<u8>) + Send,
+        bind: impl Fn(&mut Statement<'_>, &T, &str, &[u8]) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let Self {
+            connection,
+            sync_id,
+            discovered_at,
+            digester,
+            reporter,
+        } = self;
+        let mut insert = connection.prepare(sql)?;
+        insert.raw_bind_parameter(1, *sync_id)?;
+        insert.raw_bind_parameter(2, discovered_at.as_str())?;
+        std::thread::scope(|scope| {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            scope.spawn(move || {
+                for batch in rows.chunks(BATCH) {
+                    let encoded: Vec<_> = batch.iter().map(|row| encode(row, digester)).collect();
+                    // Nobody listens any more once an insertion has failed.
+                    if sender.send((batch, encoded)).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (batch, encoded) in batches {
+                for (row, (id, data)) in batch.iter().zip(&encoded) {
+                    bind(&mut insert, row, id, data)?;
+                    insert.raw_execute()?;
+                }
+                reporter.report(Event::Advanced {
+                    phase: Phase::Rows,
+                    steps: batch.len() as u64,
+                    of: None,
+                });
+            }
+            Ok(())
+        })
     }
 
     fn evidence(
@@ -262,42 +279,6 @@ impl Writer<'_> {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value)
         .expect("structs of text, numbers and text-keyed maps have a JSON form")
-}
-
-/// Tells of rows by the thousand: an event for each would cost as much as the row.
-struct Progress<'a> {
-    reporter: &'a dyn Reporter,
-    steps: u64,
-}
-
-impl<'a> Progress<'a> {
-    const EVERY: u64 = 1_000;
-
-    fn new(reporter: &'a dyn Reporter) -> Self {
-        Self { reporter, steps: 0 }
-    }
-
-    fn step(&mut self) {
-        self.steps += 1;
-        if self.steps == Self::EVERY {
-            self.tell();
-        }
-    }
-
-    fn tell(&mut self) {
-        let steps = std::mem::take(&mut self.steps);
-        self.reporter.report(Event::Advanced {
-            phase: Phase::Rows,
-            steps,
-            of: None,
-        });
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        self.tell();
-    }
 }
 
 /// The `stats` column: zero-valued members are left out, except in `resources_by_resource_type`, which names every

@@ -11,6 +11,7 @@ mod export;
 mod json;
 mod reading;
 mod roundtrip;
+mod scripts;
 mod support;
 mod sync;
 mod terminal;

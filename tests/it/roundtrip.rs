@@ -266,7 +266,8 @@ pub fn any_inventory() -> impl Strategy<Value = Inventory> {
                     Some(id) => grant.with_id(&id),
                     None => grant,
                 };
-                (grant.joined_at, grant.membership_id) = (joined_at, membership_id);
+                (grant.joined_at, grant.membership_id) =
+                    (joined_at, membership_id.as_deref().map(Into::into));
                 grant
             });
             Rows {

@@ -14,7 +14,7 @@ pub use posthog::{
     Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
     role, role_id, user, user_id, with, without,
 };
-pub use program::{Run, Sandbox, assert_without_key};
+pub use program::{PROGRAM, Run, Sandbox, assert_without_key, script};
 pub use reading::{Shelf, answer, answer_at};
 pub use written::{Database, Written};
 

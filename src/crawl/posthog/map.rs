@@ -3,9 +3,9 @@
 
 use super::api::{Member, Role, RoleMembership, User};
 use crate::model::{
-    AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, Profile, Purpose,
-    Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait, UserTrait,
-    Value,
+    AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
+    Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait,
+    UserTrait, Value,
 };
 
 /// Longest display name, in bytes (FORMAT.md, limits).
@@ -174,7 +174,8 @@ impl Types {
     /// kept.
     pub fn holder(&self, known: &InventoryBuilder, row: RoleMembership<User>) -> Holder {
         let principal = self.user_id(&row.user);
-        let (joined_at, membership_id) = (row.joined_at, row.id.clone());
+        let joined_at = row.joined_at;
+        let membership_id = row.id.as_deref().map(MembershipId::new);
         match known.resource(&principal) {
             // The known id shares its text among all grants of the person.
             Some(known) => Holder {
@@ -209,7 +210,7 @@ impl Types {
 pub struct Holder {
     pub principal: ResourceId,
     pub joined_at: Option<Timestamp>,
-    pub membership_id: Option<Text>,
+    pub membership_id: Option<MembershipId>,
     /// The whole membership of somebody whom the list of members does not name.
     pub unlisted: Option<Box<RoleMembership<User>>>,
 }

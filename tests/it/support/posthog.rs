@@ -243,6 +243,13 @@ impl Organization {
             ["roles", id, "role_memberships"] => {
                 page(self.memberships.get(*id).map_or(&[], Vec::as_slice))
             }
+            ["roles", id] => match self.roles.iter().find(|role| role["id"] == *id) {
+                Some(role) => (
+                    200,
+                    with(role.clone(), json!({"members": self.memberships[*id]})),
+                ),
+                None => not_found("Not found."),
+            },
             _ => not_found("Endpoint not found."),
         }
     }

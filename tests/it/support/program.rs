@@ -11,6 +11,16 @@ use tempfile::TempDir;
 
 use super::{KEY, PostHog, Written};
 
+/// The program, as it was built for these tests.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_posthog-c1z");
+
+/// A file of `scripts/`.
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("scripts")
+        .join(name)
+}
+
 /// A folder to work in, a home and a place for temporary files, all empty and gone after the test.
 pub struct Sandbox {
     root: TempDir,
@@ -50,7 +60,20 @@ impl Sandbox {
 
     /// The program with these arguments.
     pub fn program(&self, args: &[&str]) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_posthog-c1z"));
+        self.prepared(Command::new(PROGRAM), args)
+    }
+
+    /// A script of `scripts/` with these arguments, run by `sh`, and the program in front on its `PATH`.
+    pub fn script(&self, name: &str, args: &[&str]) -> Program {
+        let mut command = Command::new("sh");
+        command.arg(script(name));
+        let program = self.prepared(command, args);
+        let folder = Path::new(PROGRAM).parent().unwrap().to_str().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        program.env("PATH", &format!("{folder}:{path}"))
+    }
+
+    fn prepared(&self, mut command: Command, args: &[&str]) -> Program {
         command.current_dir(self.path("")).args(args).env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);

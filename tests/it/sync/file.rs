@@ -79,13 +79,18 @@ fn snapshot_is_for_its_owner_alone_unless_a_mode_is_given() {
 }
 
 #[test]
-fn older_file_is_replaced_whatever_it_was() {
+fn older_file_is_replaced_whatever_it_was_once_that_is_asked_for() {
     let (posthog, sandbox) = (posthog(), Sandbox::new());
-    fs::write(
-        sandbox.path("sync.c1z"),
-        "not even a snapshot, and longer than one ".repeat(999),
-    )
-    .unwrap();
+    let path = sandbox.path("sync.c1z");
+    let older = "not even a snapshot, and longer than one ".repeat(999);
+    fs::write(&path, &older).unwrap();
+    let run = sandbox.crawl(&posthog, &[]).run();
+    let run = run.fails(9, &["`sync.c1z` is in the way"]);
+    assert!(run.hint().contains("--force"), "{}", run.hint());
+    assert_eq!(fs::read_to_string(&path).unwrap(), older);
+    let run = sandbox.crawl(&posthog, &["--force"]).run();
+    run.succeeds_silently();
+    // What is a snapshot of the same organization is replaced without a word.
     sandbox.sync(&posthog);
 }
 
@@ -98,7 +103,7 @@ fn link_is_followed_and_stays_a_link() {
     symlink(sandbox.path("shelf/new.c1z"), sandbox.path("next.c1z")).unwrap();
     for (link, target) in [("current.c1z", "old.c1z"), ("next.c1z", "new.c1z")] {
         sandbox
-            .crawl(&posthog, &["-f", link])
+            .crawl(&posthog, &["-f", link, "--force"])
             .run()
             .succeeds_silently();
         assert!(

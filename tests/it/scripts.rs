@@ -1,0 +1,221 @@
+//! What stands in `scripts/` for others to run: that a shell and systemd take it, and that it does what it says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use crate::support::{
+    Answer, KEY, Organization, PROGRAM, PostHog, Run, Sandbox, member, refusal, script,
+};
+
+fn posthog() -> PostHog {
+    Organization::new().members((1..=3).map(member)).serve()
+}
+
+/// The files in `scripts/` that end so.
+fn scripts_ending(ending: &str) -> Vec<String> {
+    let entries = fs::read_dir(script("")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(ending)).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_script_is_sound_shell_and_can_be_run() {
+    let names = scripts_ending(".sh");
+    assert!(names.contains(&"cron.sh".to_owned()), "{names:?}");
+    for name in names {
+        let path = script(&name);
+        let output = Command::new("sh").arg("-n").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{name}: {said}");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{name} is not executable");
+    }
+}
+
+/// Whether there is such a program here.
+fn is_installed(name: &str) -> bool {
+    let mut command = Command::new(name);
+    command.arg("--version").stdout(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+#[allow(clippy::print_stderr)] // why it was skipped
+fn systemd_takes_the_service_and_the_timer() {
+    let service = fs::read_to_string(script("posthog-c1z.service")).unwrap();
+    let installed = "ExecStart=/usr/local/bin/posthog-c1z ";
+    assert!(service.contains(installed));
+    if !is_installed("systemd-analyze") {
+        eprintln!("skipped: systemd-analyze is not installed here");
+        return;
+    }
+    // It looks whether the program is there, which a machine that tests need not have installed.
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let built = service.replace(installed, &format!("ExecStart={PROGRAM} "));
+    fs::write(path("posthog-c1z.service"), built).unwrap();
+    fs::copy(script("posthog-c1z.timer"), path("posthog-c1z.timer")).unwrap();
+    let output = Command::new("systemd-analyze")
+        .arg("verify")
+        .args([path("posthog-c1z.service"), path("posthog-c1z.timer")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // Unknown settings are only warned of.
+    assert!(!said.contains("posthog-c1z"), "{said}");
+}
+
+/// The arguments in the service's `ExecStart`.
+fn arguments_of_the_service() -> Vec<String> {
+    let service = fs::read_to_string(script("posthog-c1z.service")).unwrap();
+    let start = service
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let words = start.unwrap().split(' ').skip(1);
+    words.map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn the_line_that_the_service_starts_takes_its_key_from_the_credentials() {
+    let sandbox = Sandbox::new();
+    let posthog = posthog();
+    fs::create_dir(sandbox.path("credentials")).unwrap();
+    fs::write(sandbox.path("credentials/api-token"), format!("{KEY}\n")).unwrap();
+    let arguments = arguments_of_the_service();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    sandbox
+        .program(&arguments)
+        .env("BATON_BASE_URL", &posthog.base_url())
+        .env(
+            "CREDENTIALS_DIRECTORY",
+            sandbox.path("credentials").to_str().unwrap(),
+        )
+        .run()
+        .succeeds_silently();
+    let files = sandbox.files();
+    assert!(files.contains(&"latest.c1z".to_owned()), "{files:?}");
+    assert!(
+        files.iter().any(|name| name.starts_with("posthog-2")),
+        "{files:?}"
+    );
+    assert_eq!(files.len(), 3, "{files:?}");
+}
+
+/// Failed with this code, and said so in one message of these lines.
+#[track_caller]
+fn fails(run: &Run, code: i32, lines: &[&str]) {
+    assert_eq!(run.code, code, "{}", run.stderr);
+    assert!(run.stdout.is_empty());
+    let said: Vec<_> = run.stderr.lines().collect();
+    assert!(said[0].starts_with("posthog-c1z on "), "{}", run.stderr);
+    assert!(
+        said[0].ends_with(&format!(": sync failed with exit code {code}")),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(said.len(), lines.len() + 1, "{}", run.stderr);
+    for (said, begins) in said[1..].iter().zip(lines) {
+        assert!(said.starts_with(begins), "{}", run.stderr);
+    }
+}
+
+fn key_file(sandbox: &Sandbox, mode: u32) {
+    let path = sandbox.path("key");
+    fs::write(&path, format!("{KEY}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn cron_is_told_nothing_when_all_is_well() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .script("cron.sh", &["--demo", "-f", "demo.c1z"])
+        .run()
+        .succeeds_silently();
+    assert_eq!(sandbox.files(), ["demo.c1z"]);
+    sandbox.assert_no_litter();
+}
+
+#[test]
+fn cron_takes_the_key_from_a_file() {
+    let sandbox = Sandbox::new();
+    let posthog = posthog();
+    key_file(&sandbox, 0o600);
+    sandbox
+        .script("cron.sh", &["-k", "key", "-f", "sync.c1z"])
+        .env("BATON_BASE_URL", &posthog.base_url())
+        .run()
+        .succeeds_silently();
+    assert_eq!(sandbox.files(), ["key", "sync.c1z"]);
+    sandbox.assert_no_litter();
+}
+
+#[test]
+fn cron_is_told_once_what_failed_and_keeps_the_exit_code() {
+    let sandbox = Sandbox::new();
+    let refused = refusal(
+        "authentication_error",
+        "permission_denied",
+        "API key missing required scope 'organization_member:read'",
+    );
+    let mut posthog = posthog();
+    posthog.answers("members/", Answer::json(403, &refused));
+    key_file(&sandbox, 0o600);
+    let run = sandbox
+        .script("cron.sh", &["-k", "key"])
+        .env("BATON_BASE_URL", &posthog.base_url())
+        .run();
+    fails(&run, 7, &["error: reading members", "hint: "]);
+    run.assert_keeps_the_key();
+    assert_eq!(sandbox.files(), ["key"]);
+    sandbox.assert_no_litter();
+}
+
+#[test]
+fn cron_bounds_each_run_and_lets_the_bound_be_chosen() {
+    let sandbox = Sandbox::new();
+    let bounded = |name: &str, args: &[&str]| {
+        let program = sandbox.script("cron.sh", args);
+        program.env("POSTHOG_C1Z_MAX_DURATION", name).run()
+    };
+    fails(&bounded("0s", &["--demo"]), 4, &["error: ", "hint: "]);
+    for args in [
+        &["--demo", "--max-duration", "1h"][..],
+        &["--demo", "--max-duration=1h"],
+    ] {
+        bounded("0s", args).succeeds_silently();
+    }
+}
+
+#[test]
+fn cron_refuses_a_key_file_that_everybody_can_read_or_nobody_has() {
+    let sandbox = Sandbox::new();
+    let with_key = || sandbox.script("cron.sh", &["-k", "key"]).run();
+    fails(
+        &with_key(),
+        3,
+        &["error: the key file `key` cannot be read"],
+    );
+    key_file(&sandbox, 0o644);
+    fails(&with_key(), 3, &["error: everybody", "hint: chmod 600 key"]);
+    fails(
+        &sandbox.script("cron.sh", &["-k"]).run(),
+        2,
+        &["error: -k needs the name of a file"],
+    );
+    sandbox.assert_no_litter();
+}
+
+#[test]
+fn cron_says_where_to_name_a_program_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .script("cron.sh", &["--demo"])
+        .env("POSTHOG_C1Z", "/nowhere/posthog-c1z")
+        .run();
+    fails(&run, 127, &["error: `/nowhere/posthog-c1z`", "hint: "]);
+}

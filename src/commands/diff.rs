@@ -545,7 +545,7 @@ impl Walk<'_> {
                     .resource_type(model(old).as_ref(), model(new).as_ref(), fields);
             }
             (Columns::Resource { id, .. }, old, new) => {
-                let is_role = finder.is_role(id);
+                let is_role = self.old.is_role(id) || self.new.is_role(id);
                 let model = |decoded: &'_ Option<Decoded>| match decoded {
                     Some(Decoded::Resource(model)) => Some(model.clone()),
                     _ => None,

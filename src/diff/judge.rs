@@ -409,8 +409,16 @@ fn follows(change: &FieldChange, (old_name, new_name): &(String, String)) -> boo
     };
     match (text(&change.old), text(&change.new)) {
         (Some(old), Some(new)) => {
-            matches!(change.field.as_str(), "display_name" | "description")
-                && old.replace(old_name, new_name) == new
+            let once = old.match_indices(old_name.as_str()).any(|(at, _)| {
+                let (before, behind) = (&old[..at], &old[at + old_name.len()..]);
+                new.strip_prefix(before)
+                    .and_then(|rest| rest.strip_suffix(behind))
+                    .is_some_and(|between| between == new_name)
+            });
+            // Both ways, so that it is told in both directions or in none.
+            let throughout =
+                old.replace(old_name, new_name) == new && new.replace(new_name, old_name) == old;
+            matches!(change.field.as_str(), "display_name" | "description") && (once || throughout)
         }
         _ => false,
     }

@@ -6,6 +6,7 @@
 mod access;
 mod compat;
 mod damage;
+mod diff;
 mod export;
 mod json;
 mod reading;

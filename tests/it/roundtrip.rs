@@ -17,15 +17,15 @@ use proptest::sample::Index;
 
 /// The rows of an inventory before they are sorted out.
 #[derive(Clone, Debug, Default)]
-struct Rows {
-    resource_types: Vec<ResourceType>,
-    resources: Vec<Resource>,
-    entitlements: Vec<Entitlement>,
-    grants: Vec<Grant>,
+pub struct Rows {
+    pub resource_types: Vec<ResourceType>,
+    pub resources: Vec<Resource>,
+    pub entitlements: Vec<Entitlement>,
+    pub grants: Vec<Grant>,
 }
 
 impl Rows {
-    fn of(inventory: &Inventory) -> Self {
+    pub fn of(inventory: &Inventory) -> Self {
         Self {
             resource_types: inventory.resource_types().to_vec(),
             resources: inventory.resources().to_vec(),
@@ -34,7 +34,7 @@ impl Rows {
         }
     }
 
-    fn build(self) -> Inventory {
+    pub fn build(self) -> Inventory {
         let mut builder = InventoryBuilder::default();
         // In the order of a crawl that meets every reference before what it refers to.
         self.grants
@@ -65,7 +65,7 @@ fn any_id() -> impl Strategy<Value = Text> {
     ]
 }
 
-fn any_time() -> impl Strategy<Value = Timestamp> {
+pub fn any_time() -> impl Strategy<Value = Timestamp> {
     let years_1_to_9999 = -62_135_596_800_i64..253_402_207_200;
     let nanos = prop_oneof![
         Just(0),
@@ -76,7 +76,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
         .prop_map(|(seconds, nanos)| Timestamp::from_unix(seconds, nanos).unwrap())
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
+pub fn any_value() -> impl Strategy<Value = Value> {
     use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -236,7 +236,7 @@ fn any_grant() -> impl Strategy<Value = LooseGrant> {
     )
 }
 
-fn any_inventory() -> impl Strategy<Value = Inventory> {
+pub fn any_inventory() -> impl Strategy<Value = Inventory> {
     let types = vec(any_resource_type(), 1..4);
     let resources = vec(any_resource(), 0..8);
     let entitlements = vec(any_entitlement(), 0..6);
@@ -281,7 +281,7 @@ fn any_inventory() -> impl Strategy<Value = Inventory> {
     )
 }
 
-fn some_run() -> SyncRun {
+pub fn some_run() -> SyncRun {
     let time = |text| Timestamp::parse(text).unwrap();
     let started_at = time("2026-11-23T01:02:03.4Z");
     SyncRun::full(
@@ -291,7 +291,7 @@ fn some_run() -> SyncRun {
     )
 }
 
-fn write(
+pub fn write(
     path: &Path,
     sync_run: &SyncRun,
     inventory: &Inventory,

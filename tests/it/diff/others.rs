@@ -1,0 +1,182 @@
+//! Files of other writers: the official SDK's two syncs against what the official CLI says of them, and the order of
+//! map entries, which the SDK changes from file to file.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::{Shelf, decoded, golden, packed};
+
+fn ids(list: &Value, id: impl Fn(&Value) -> String) -> BTreeSet<String> {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().map(id).collect()
+}
+
+#[test]
+fn two_syncs_differ_in_what_the_official_cli_says() {
+    let shelf = Shelf::new().with_golden("two-syncs.c1z");
+    let run = shelf.run(&["diff", "two-syncs.c1z", "-o", "json"]);
+    assert_eq!((run.code, &*run.stderr), (1, ""));
+    let ours: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let theirs = std::fs::read(golden("two-syncs.diff-cli-0.7.27.json")).unwrap();
+    let theirs: Value = serde_json::from_slice(&theirs).unwrap();
+
+    let resource_id = |resource: &Value| {
+        let id = &resource["id"];
+        let part = |name: &str| id[name].as_str().unwrap().to_owned();
+        format!("{}:{}", part("resourceType"), part("resource"))
+    };
+    let plain_id = |row: &Value| row["id"].as_str().unwrap().to_owned();
+    let told = |kind: &str, action: &str| -> BTreeSet<String> {
+        let changes = ours["changes"].as_array().unwrap().iter();
+        changes
+            .filter(|change| change["kind"] == kind && change["action"] == action)
+            .map(plain_id)
+            .collect()
+    };
+    let mut compared = 0;
+    for (action, theirs_call_it) in [
+        ("added", "created"),
+        ("removed", "deleted"),
+        ("changed", "modified"),
+    ] {
+        for (kind, table) in [
+            ("resource", "resources"),
+            ("entitlement", "entitlements"),
+            ("grant", "grants"),
+        ] {
+            let list = &theirs[table][theirs_call_it];
+            let expected = match kind {
+                "resource" => ids(list, resource_id),
+                _ => ids(list, plain_id),
+            };
+            compared += expected.len();
+            assert_eq!(told(kind, action), expected, "{kind} {action}");
+        }
+    }
+    assert_eq!(compared, 12);
+}
+
+#[test]
+fn one_file_names_its_two_sync_runs() {
+    let shelf = Shelf::new().with_golden("two-syncs.c1z");
+    let run = shelf.run(&["diff", "two-syncs.c1z", "--stat"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    for part in [
+        "+1 user, −1 user, 1 role grant added, 1 revoked, 2 other changes",
+        "sync run 3MS7TCUgujfPFfwFXOIwjCBKEpd",
+        "sync run 3MS7TFxjsnXpZbaD7jZ6N027fkx",
+        "      4  grant-added",
+    ] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+}
+
+#[test]
+fn grants_that_hold_only_their_id_are_no_difference() {
+    let shelf = Shelf::new()
+        .with_golden("small.c1z")
+        .with_golden("small-slim-grants.c1z");
+    let text = shelf.text(&["diff", "small.c1z", "small-slim-grants.c1z"]);
+    assert_eq!(text, "no differences\n");
+}
+
+#[test]
+fn struct_order_of_a_whole_connectors_file_is_no_difference() {
+    let shelf = Shelf::new().with_golden("connector-sqlite.c1z");
+    let path = shelf.path("new.c1z");
+    std::fs::copy(shelf.path("connector-sqlite.c1z"), &path).unwrap();
+    assert_ne!(with_reversed_structs(&path), 0);
+    let text = shelf.text(&["diff", "connector-sqlite.c1z", "new.c1z"]);
+    assert_eq!(text, "no differences\n");
+}
+
+/// Turns the entries of every profile of a file's resources round, inside the Any of the trait and outside of it; how
+/// many rows are other bytes than before.
+#[track_caller]
+pub fn with_reversed_structs(path: &Path) -> usize {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), decoded(&std::fs::read(path).unwrap())).unwrap();
+    let connection = Connection::open(file.path()).unwrap();
+    let rows: Vec<(i64, Vec<u8>)> = connection
+        .prepare("select id, data from v1_resources")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let mut changed = 0;
+    for (id, data) in rows {
+        const USER_TRAIT_PROFILE: u64 = 3;
+        const ROLE_TRAIT_PROFILE: u64 = 1;
+        let is_user = data.windows(9).any(|part| part == b"UserTrait");
+        let profile = if is_user {
+            USER_TRAIT_PROFILE
+        } else {
+            ROLE_TRAIT_PROFILE
+        };
+        let reversed = within(&data, &[4, 2, profile]);
+        let reversed = within(&reversed, &[9]);
+        changed += usize::from(reversed != data);
+        let sql = "update v1_resources set data = ?1 where id = ?2";
+        connection.execute(sql, (reversed, id)).unwrap();
+    }
+    drop(connection);
+    std::fs::write(path, packed(&std::fs::read(file.path()).unwrap())).unwrap();
+    changed
+}
+
+/// The message with the Struct behind this path of field numbers turned round.
+fn within(message: &[u8], path: &[u64]) -> Vec<u8> {
+    let fields = split(message);
+    let Some((wanted, rest)) = path.split_first() else {
+        return fields.into_iter().rev().flatten().copied().collect();
+    };
+    let mut out = Vec::new();
+    for field in fields {
+        let (key, key_length) = varint(field);
+        if key >> 3 != *wanted {
+            out.extend(field);
+            continue;
+        }
+        let (_, length_length) = varint(&field[key_length..]);
+        let inner = within(&field[key_length + length_length..], rest);
+        // Turned round, it is as long as before.
+        out.extend(&field[..key_length + length_length]);
+        out.extend(inner);
+    }
+    assert_eq!(out.len(), message.len());
+    out
+}
+
+/// The fields of a message, each with its key.
+fn split(message: &[u8]) -> Vec<&[u8]> {
+    let mut fields = Vec::new();
+    let mut rest = message;
+    while !rest.is_empty() {
+        let (key, key_length) = varint(rest);
+        let length = match key & 7 {
+            0 => varint(&rest[key_length..]).1,
+            1 => 8,
+            2 => {
+                let (length, length_length) = varint(&rest[key_length..]);
+                length_length + usize::try_from(length).unwrap()
+            }
+            other => panic!("wire type {other}"),
+        };
+        let (field, behind) = rest.split_at(key_length + length);
+        fields.push(field);
+        rest = behind;
+    }
+    fields
+}
+
+/// A varint at the beginning, and how many bytes it takes.
+fn varint(bytes: &[u8]) -> (u64, usize) {
+    let length = 1 + bytes.iter().position(|byte| byte & 0x80 == 0).unwrap();
+    let parts = bytes[..length].iter().rev();
+    let value = parts.fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f));
+    (value, length)
+}

@@ -1,0 +1,347 @@
+//! The outputs, as files to read, and what strangers' names may not do in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Organization, Pair};
+use crate::support::Shelf;
+
+fn golden_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/golden")
+        .join(name)
+}
+
+/// Compares with a file of `testdata/golden`; `UPDATE_GOLDEN=1` rewrites it.
+#[track_caller]
+fn assert_golden(name: &str, text: &str) {
+    let path = golden_file(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "{name}; UPDATE_GOLDEN=1 rewrites it");
+}
+
+/// The sample organization and the same a week later.
+struct Demo {
+    shelf: Shelf,
+    /// What is another in every run, and what stands for it in the files.
+    masks: Vec<(String, &'static str)>,
+}
+
+impl Demo {
+    fn new() -> Self {
+        let shelf = Shelf::with_demo();
+        let later = ["sync", "--demo=later", "-f", "later.c1z"];
+        shelf.run(&later).succeeds();
+        let run = shelf.run(&["diff", "demo.c1z", "later.c1z", "-o", "json", "--stat"]);
+        let json: Value = serde_json::from_slice(&run.stdout).unwrap();
+        let mut masks = Vec::new();
+        for (side, id, time) in [
+            ("old", "<old sync id>", "<old time>"),
+            ("new", "<new sync id>", "<new time>"),
+        ] {
+            let text = |key: &str| json[side][key].as_str().unwrap().to_owned();
+            let captured_at = text("captured_at");
+            masks.push((text("sync_id"), id));
+            // To the second, both may be the same.
+            masks.push((captured_at[..19].replace('T', " "), "<time>"));
+            masks.push((captured_at, time));
+        }
+        Self { shelf, masks }
+    }
+
+    #[track_caller]
+    fn diff(&self, old: &str, new: &str, args: &[&str]) -> String {
+        let run = self.shelf.run(&[&["diff", old, new], args].concat());
+        assert_eq!((run.code, &*run.stderr), (1, ""));
+        let mut text = String::from_utf8(run.stdout).unwrap();
+        for (value, name) in &self.masks {
+            text = text.replace(value, name);
+        }
+        text
+    }
+}
+
+#[test]
+fn demo_and_demo_later_in_every_output() {
+    let demo = Demo::new();
+    for (name, args) in [
+        ("diff-console.txt", &[][..]),
+        ("diff-console-ids.txt", &["--ids"]),
+        ("diff-stat.txt", &["--stat"]),
+        ("diff-markdown.md", &["-o", "markdown"]),
+        ("diff-markdown-ids.md", &["-o", "markdown", "--ids"]),
+        ("diff-markdown-stat.md", &["-o", "markdown", "--stat"]),
+        ("diff-json.json", &["-o", "json"]),
+        ("diff-json-stat.json", &["-o", "json", "--stat"]),
+        ("diff-ndjson.ndjson", &["-o", "ndjson"]),
+        ("diff-print-accept.txt", &["--print-accept"]),
+    ] {
+        assert_golden(name, &demo.diff("demo.c1z", "later.c1z", args));
+    }
+    // The other direction, whose order in time is wrong.
+    let back = demo.diff("later.c1z", "demo.c1z", &[]);
+    assert_golden("diff-console-back.txt", &back);
+
+    let all = demo.diff("demo.c1z", "later.c1z", &["--print-accept"]);
+    let expected: String = all
+        .lines()
+        .take(9)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let accept = format!("{expected}role-removed role:nobody # not this week\n");
+    fs::write(demo.shelf.path("accept.txt"), accept).unwrap();
+    for (name, format) in [
+        ("diff-accepted.txt", "console"),
+        ("diff-accepted.md", "markdown"),
+    ] {
+        let args = ["--accept", "accept.txt", "-o", format];
+        assert_golden(name, &demo.diff("demo.c1z", "later.c1z", &args));
+    }
+}
+
+#[test]
+fn ndjson_is_one_object_a_line() {
+    let pair = Pair::after(|o| {
+        o.give("sup", "Ann");
+        o.seat("Bob", 15);
+    });
+    let text = pair.text(1, &["-o", "ndjson"]);
+    let events: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events.len(), 2);
+    assert!(
+        text.lines()
+            .nth(1)
+            .unwrap()
+            .starts_with(r#"{"action":"added","kind":"grant","#)
+    );
+    assert_eq!(events[1]["on"]["name"], "Support");
+    assert_eq!(events[1]["captured_at"], "2026-09-14T02:00:00Z");
+    assert_eq!(events[1]["organization"], "Acme & Sons");
+    let text = pair.text(1, &["-o", "ndjson", "--stat"]);
+    assert_eq!(text.lines().count(), 1);
+    let counts: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(counts["summary"]["grant-added"], 1);
+}
+
+#[test]
+fn no_colour_in_a_pipe() {
+    let pair = Pair::after(|o| o.seat("Ann", 8));
+    for args in [&[][..], &["--color", "auto"], &["--color", "never"]] {
+        assert!(!pair.text(1, args).contains('\x1b'));
+    }
+    let coloured = pair.text(1, &["--color", "always"]);
+    assert!(
+        coloured.contains("\x1b[1;33m↑\x1b[0m Ann Archer"),
+        "{coloured}"
+    );
+}
+
+const NASTY: &str = "a|b @team `x` #7 <img src=x> </details> [l](https://e.example) www.e.example\n| - | $x$ \u{202e}\x1b[31m\\|";
+
+fn nasty() -> Pair {
+    Pair::after(|o| {
+        o.person("Ann").display_name = NASTY.into();
+        o.give("sup", "Ann");
+        o.email("Bob", "b|`@team.example\n");
+        o.rename_role("eng", NASTY);
+        o.seat("Cem", 1);
+        o.set("Cem", "@team|", Some(NASTY.into()));
+        o.evidence.as_mut().unwrap().organization.name = Some(NASTY.into());
+        let unproved = &mut o.evidence.as_mut().unwrap().unproved;
+        unproved.push(NASTY.to_owned());
+    })
+}
+
+#[test]
+fn names_break_no_table_ping_nobody_and_are_no_html() {
+    let pair = nasty();
+    for args in [&["-o", "markdown"][..], &["-o", "markdown", "--ids"]] {
+        let text = pair.text(1, args);
+        let mut columns = None;
+        for line in text.lines() {
+            // Outside of code.
+            let mut shown = String::new();
+            let mut rest = line;
+            while let Some(at) = rest.find('`') {
+                let escaped = rest[..at].ends_with('\\') && !rest[..at].ends_with("\\\\");
+                shown += &rest[..at];
+                if escaped {
+                    rest = &rest[at + 1..];
+                    continue;
+                }
+                let fence = rest[at..].len() - rest[at..].trim_start_matches('`').len();
+                let behind = &rest[at + fence..];
+                let end = behind.find(&"`".repeat(fence)).unwrap();
+                assert!(!behind[..end].contains('|'), "{line}");
+                rest = &behind[end + fence..];
+            }
+            shown += rest;
+            for (found, harmless) in [
+                ("@", "@&#8203;"),
+                ("#7", ""),
+                ("://", ""),
+                ("www.", ""),
+                ("$", ""),
+            ] {
+                let left = shown.replace("@&#8203;", "");
+                assert!(!left.contains(found), "{found} ({harmless}) in {line}");
+            }
+            for tag in shown.split('<').skip(1) {
+                let known = [
+                    "details>",
+                    "/details>",
+                    "summary>",
+                    "/summary>",
+                    "code>",
+                    "/code>",
+                ];
+                assert!(known.iter().any(|known| tag.starts_with(known)), "{line}");
+            }
+            assert!(!line.contains('\u{202e}') && !line.contains('\x1b'));
+            // Every row of a table has as many columns as its head.
+            match (line.starts_with('|'), columns) {
+                (false, _) => columns = None,
+                (true, None) => columns = Some(shown.matches('|').count()),
+                (true, Some(n)) => assert_eq!(shown.matches('|').count(), n, "{line}"),
+            }
+        }
+        assert_eq!(
+            text.matches("</details>").count(),
+            text.matches("<details>").count()
+        );
+    }
+}
+
+#[test]
+fn names_do_nothing_to_a_terminal() {
+    let text = nasty().text(1, &["--ids"]);
+    assert!(
+        !text.contains('\x1b') && !text.contains('\u{202e}'),
+        "{text}"
+    );
+    let json: Value = nasty().json(&[]);
+    let names: Vec<_> = json["changes"].as_array().unwrap().iter().collect();
+    assert!(
+        names
+            .iter()
+            .any(|change| change["subject"]["name"] == NASTY)
+    );
+}
+
+/// Thousands of changes of every kind, with long names.
+fn large() -> Pair {
+    let mut old = Organization::new();
+    for n in 0..300 {
+        old.add_role(&format!("r{n}"), &format!("Role {n} {}", "ü|".repeat(40)));
+        old.join(&format!("P{n}"), 1);
+        old.give(&format!("r{n}"), &format!("P{n}"));
+    }
+    let mut new = old.a_week_later();
+    for n in 0..300 {
+        let name = format!("P{n}");
+        match n % 4 {
+            0 => new.leave(&name),
+            1 => new.seat(&name, 8),
+            2 => new.give("eng", &name),
+            _ => new.set(&name, "note", Some("x@y ".repeat(200).as_str().into())),
+        }
+        if n % 3 == 0 {
+            new.rename_role(&format!("r{n}"), &format!("Renamed {n}"));
+        }
+    }
+    Pair::of(&old, &new)
+}
+
+#[test]
+fn markdown_is_never_longer_than_asked_and_counts_what_it_leaves_out() {
+    let pair = large();
+    let json = pair.json(&[]);
+    let folded = |change: &&Value| {
+        // Told with the person who left.
+        let id = change["subject"]["id"].as_str().unwrap();
+        let number: usize = id.trim_start_matches("user:p").parse().unwrap_or(1);
+        !(change["kind"] == "grant" && number.is_multiple_of(4) && change["action"] == "removed")
+    };
+    let entries = json["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(folded)
+        .count();
+    for (args, max_bytes) in [
+        (vec![], 65_536),
+        (vec!["--max-bytes", "2048"], 2_048),
+        (vec!["--max-bytes", "2500"], 2_500),
+        (vec!["--max-bytes", "10000"], 10_000),
+        (vec!["--max-bytes", "10000", "--ids"], 10_000),
+        (vec!["--max-bytes", "1000000"], 1_000_000),
+    ] {
+        let text = pair.text(1, &[&["-o", "markdown"], &args[..]].concat());
+        assert!(text.len() <= max_bytes, "{} > {max_bytes}", text.len());
+        let is_entry = |line: &&str| {
+            line.starts_with("| ")
+                && !["| Who", "| old", "| new", "| | "]
+                    .iter()
+                    .any(|head| line.starts_with(head))
+        };
+        let told = text.lines().filter(is_entry).count();
+        let more = text.lines().find_map(|line| line.strip_prefix("… and "));
+        let more = more.map_or(0, |line| {
+            assert!(line.ends_with(&format!(
+                " more changes, left out to fit {max_bytes} bytes."
+            )));
+            line.split(' ').next().unwrap().parse().unwrap()
+        });
+        assert_eq!(told + more, entries, "{args:?}");
+        assert_eq!(
+            text.matches("<details>").count(),
+            text.matches("</details>").count()
+        );
+        assert_eq!(more == 0, max_bytes == 1_000_000, "{more}");
+    }
+}
+
+#[test]
+fn head_fits_the_smallest_size_whatever_is_in_it() {
+    let mut old = Organization::new();
+    let evidence = old.evidence.as_mut().unwrap();
+    evidence.organization.name = Some("@|<".repeat(2_000));
+    for n in 0..50 {
+        evidence.unproved.push(format!("{n} {}", "*".repeat(300)));
+    }
+    let mut new = old.a_week_later();
+    new.seat("Ann", 8);
+    let pair = Pair::of(&old, &new);
+    let name = format!("{}.c1z", "|@".repeat(100));
+    fs::copy(pair.shelf.path("new.c1z"), pair.shelf.path(&name)).unwrap();
+    for stat in [false, true] {
+        let mut args = vec![
+            "diff",
+            "old.c1z",
+            &name,
+            "-o",
+            "markdown",
+            "--max-bytes",
+            "2048",
+        ];
+        args.extend(stat.then_some("--stat"));
+        let run = pair.shelf.run(&args);
+        let text = String::from_utf8(run.stdout).unwrap();
+        assert_eq!(run.code, 1);
+        assert!(text.len() <= 2_048, "{}", text.len());
+        assert!(text.contains("**1 seat raised**"), "{text}");
+        assert!(
+            text.contains("> **Warning:** 99 more, left out to fit."),
+            "{text}"
+        );
+    }
+}

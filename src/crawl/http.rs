@@ -79,7 +79,7 @@ pub(super) struct Http<'r> {
 pub(super) enum Tries {
     /// As often as the settings say.
     All,
-    /// Once more at the most: whoever asks has another way, such as a smaller page.
+    /// Once more at the most where the server has too much to do: whoever asks has another way, a smaller page.
     Few,
     /// Once.
     One,
@@ -148,11 +148,6 @@ impl<'r> Http<'r> {
     where
         S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
     {
-        let retries = match tries {
-            Tries::All => self.settings.retries,
-            Tries::Few => self.settings.retries.min(1),
-            Tries::One => 0,
-        };
         let mut retry = 0;
         loop {
             let problem = match self.try_get(path, seed.clone()) {
@@ -164,7 +159,7 @@ impl<'r> Http<'r> {
                 path: self.shown(path),
                 problem,
             };
-            if !problem.is_passing() || retry >= retries {
+            if !problem.is_passing() || retry >= self.retries(tries, &problem) {
                 return Err(error(problem));
             }
             retry += 1;
@@ -178,6 +173,17 @@ impl<'r> Http<'r> {
             self.pace
                 .sleep(wait)
                 .map_err(|OutOfTime| error(Problem::OutOfTime))?;
+        }
+    }
+
+    /// How often a request may be sent again after `problem`.
+    fn retries(&self, tries: Tries, problem: &Problem) -> u32 {
+        match tries {
+            Tries::One => 0,
+            // A smaller page is asked for sooner than the same one waits for the time to run out again.
+            Tries::Few if matches!(problem, Problem::TimedOut) => 0,
+            Tries::Few if problem.is_overload() => self.settings.retries.min(1),
+            Tries::Few | Tries::All => self.settings.retries,
         }
     }
 

@@ -293,12 +293,14 @@ impl<'a> Crawl<'a> {
 
     /// Members and their count do not agree, however often both are read.
     fn doubt_count(&mut self, count: u64, kept: u64) -> Result<(), Error> {
-        if kept < count {
-            let problem = format!("{kept} of {count} members are shown to the key's owner");
-            return Err(self.members_error(Problem::HiddenMembers(problem)));
-        }
         let problem = format!("there were {kept} members, and the organization counts {count}");
+        let doubted = self.completeness != Completeness::Proved;
         match self.config.incomplete {
+            // A list that was proved to be whole and lacks people was shortened by the server.
+            _ if kept < count && !doubted => {
+                let problem = format!("{kept} of {count} members are shown to the key's owner");
+                Err(self.members_error(Problem::HiddenMembers(problem)))
+            }
             Incomplete::Refuse => Err(self.members_error(Problem::NotProved(problem))),
             Incomplete::Accept => {
                 self.doubt("members", problem);

@@ -99,13 +99,16 @@ impl Lock {
             if !same {
                 continue;
             }
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(holder.as_bytes())?;
+            // Who holds it helps others, but is not needed: on a full disk the run shall fail where it matters.
+            let _ = file
+                .set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(holder.as_bytes()));
+            let _leftover = Leftover::note(path);
             return Ok(Ok(Self {
                 path: path.to_owned(),
                 file,
-                _leftover: Leftover::note(path),
+                _leftover,
             }));
         }
     }

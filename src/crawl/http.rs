@@ -72,15 +72,28 @@ pub(super) struct Http<'r> {
     reporter: &'r dyn Reporter,
 }
 
-/// How often a request is tried.
+/// How often a request is tried that overloads the server. Whatever else goes wrong is tried as often as the settings
+/// say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tries {
-    /// As often as the settings say.
+    /// As often as anything else.
     All,
     /// Once more at the most: whoever asks has another way, such as a smaller page.
     Few,
     /// Once.
     One,
+}
+
+impl Tries {
+    /// How often a request is sent again after `problem`.
+    fn retries(self, problem: &Problem, all: u32) -> u32 {
+        match self {
+            _ if !problem.is_passing() => 0,
+            Self::Few if problem.is_overload() => all.min(1),
+            Self::One if problem.is_overload() => 0,
+            _ => all,
+        }
+    }
 }
 
 impl<'r> Http<'r> {
@@ -146,11 +159,6 @@ impl<'r> Http<'r> {
     where
         S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
     {
-        let retries = match tries {
-            Tries::All => self.settings.retries,
-            Tries::Few => self.settings.retries.min(1),
-            Tries::One => 0,
-        };
         let mut retry = 0;
         loop {
             let problem = match self.try_get(path, seed.clone()) {
@@ -162,7 +170,7 @@ impl<'r> Http<'r> {
                 path: self.shown(path),
                 problem,
             };
-            if !problem.is_passing() || retry >= retries {
+            if retry >= tries.retries(&problem, self.settings.retries) {
                 return Err(error(problem));
             }
             retry += 1;

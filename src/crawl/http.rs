@@ -74,15 +74,30 @@ pub(super) struct Http<'r> {
     reporter: &'r dyn Reporter,
 }
 
-/// How often a request is tried.
+/// How often a request is tried that overloads the server. Whatever else goes wrong is tried as often as the settings
+/// say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tries {
-    /// As often as the settings say.
+    /// As often as anything else.
     All,
-    /// Once more at the most where the server has too much to do: whoever asks has another way, a smaller page.
+    /// Once more at the most: whoever asks has another way, such as a smaller page.
     Few,
     /// Once.
     One,
+}
+
+impl Tries {
+    /// How often a request is sent again after `problem`.
+    fn retries(self, problem: &Problem, all: u32) -> u32 {
+        match self {
+            _ if !problem.is_passing() => 0,
+            // A smaller page is asked for sooner than the same one waits for the time to run out again.
+            Self::Few if matches!(problem, Problem::TimedOut) => 0,
+            Self::Few if problem.is_overload() => all.min(1),
+            Self::One if problem.is_overload() => 0,
+            _ => all,
+        }
+    }
 }
 
 impl<'r> Http<'r> {
@@ -159,7 +174,7 @@ impl<'r> Http<'r> {
                 path: self.shown(path),
                 problem,
             };
-            if !problem.is_passing() || retry >= self.retries(tries, &problem) {
+            if retry >= tries.retries(&problem, self.settings.retries) {
                 return Err(error(problem));
             }
             retry += 1;
@@ -173,17 +188,6 @@ impl<'r> Http<'r> {
             self.pace
                 .sleep(wait)
                 .map_err(|OutOfTime| error(Problem::OutOfTime))?;
-        }
-    }
-
-    /// How often a request may be sent again after `problem`.
-    fn retries(&self, tries: Tries, problem: &Problem) -> u32 {
-        match tries {
-            Tries::One => 0,
-            // A smaller page is asked for sooner than the same one waits for the time to run out again.
-            Tries::Few if matches!(problem, Problem::TimedOut) => 0,
-            Tries::Few if problem.is_overload() => self.settings.retries.min(1),
-            Tries::Few | Tries::All => self.settings.retries,
         }
     }
 

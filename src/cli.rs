@@ -510,7 +510,7 @@ struct SyncOptions {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "first",
-        conflicts_with_all = ["base_url", "organization", "api_token", "api_token_file"]
+        conflicts_with_all = ["organization", "api_token"]
     )]
     demo: Option<DemoWeek>,
     // What the official connector takes to run as a service. Set in the environment, these are ignored.
@@ -557,6 +557,7 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
     let matches = without_blank_environment(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
+    refuse_address_of_demo(&matches)?;
     if let Some((name, _)) = matches.subcommand() {
         refuse_sync_options_before(name, &matches)?;
     }
@@ -809,6 +810,24 @@ fn without_blank_environment(command: clap::Command) -> clap::Command {
             }
         })
         .mut_subcommands(without_blank_environment)
+}
+
+/// The sample organization has an address and a key of its own. Those in the environment are for other runs.
+fn refuse_address_of_demo(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+    let of_sync = matches
+        .subcommand()
+        .filter(|(name, _)| ["sync", "check"].contains(name));
+    for matches in std::iter::once(matches).chain(of_sync.map(|(_, matches)| matches)) {
+        let is_typed =
+            |id: &&str| matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine);
+        let typed = ["base_url", "api_token_file"].into_iter().find(is_typed);
+        if let (true, Some(typed)) = (matches.contains_id("demo"), typed) {
+            let option = typed.replace('_', "-");
+            let message = format!("`--{option}` cannot be used with `--demo`");
+            return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+    }
+    Ok(())
 }
 
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.

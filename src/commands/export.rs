@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -70,7 +71,14 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
                 "`{}` is the snapshot itself; export to another file",
                 path.display()
             );
-            let file = File::create(path).with_context(place)?;
+            // The same personal data as in the snapshot, so only its owner may read it.
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)
+                .with_context(place)?;
             let mut out = BufWriter::with_capacity(1 << 20, file);
             export.write(args.form, &mut out)?;
             out.flush().with_context(place)?;

@@ -51,7 +51,7 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
             Err(error) => {
                 tell(&Finding {
                     code: error.code(),
-                    message: error.predicate(),
+                    message: format!("it {}", error.predicate()),
                 })?;
                 Verdict::Unreadable
             }

@@ -243,7 +243,7 @@ impl Verifier<'_> {
                 continue;
             }
             let bad = self.texts(&format!(
-                "select count(*) || ' times in `{table}.{column}` are not of the form YYYY-MM-DD HH:MM:SS, such as `' \
+                "select '`{table}.{column}` holds what is no time of the form YYYY-MM-DD HH:MM:SS, ' || count(*) || ' in all, such as `' \
                  || substr(cast({column} as text), 1, 40) || '`' from {table} where {column} is not null \
                  and (typeof({column}) <> 'text' or substr({column}, 1, 19) not glob '{TIME}' \
                  or length({column}) > 19 and (substr({column}, 20, 1) <> '.' or substr({column}, 21) glob '*[^0-9]*')) having count(*) > 0"

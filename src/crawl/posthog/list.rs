@@ -21,7 +21,11 @@ const SMALLEST_PAGE: u64 = 25;
 /// Steps back within one walk before it is begun anew.
 const MAX_STEPS_BACK: u32 = 50;
 /// Rows that one list may have: far beyond any organization, and a bound for a server without end.
-const MAX_ROWS: usize = 20_000_000;
+const MAX_ROWS: u64 = 20_000_000;
+/// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
+const MAX_UNCOUNTED: u64 = 1_000;
+/// Rows in a page if no number is asked for.
+const DEFAULT_PAGE: u64 = 100;
 
 /// A list as it was read.
 pub struct ListRead<T> {
@@ -86,6 +90,25 @@ impl ListSource<'_> {
             received: 0,
             kept: 0,
         }
+    }
+
+    /// Fails if far more rows came than the list counts: it would go on for ever.
+    fn check_length(&self, rows: usize, count: Option<u64>) -> Result<(), Error> {
+        let most = count.map_or(MAX_ROWS, |count| {
+            count
+                .saturating_mul(2)
+                .saturating_add(MAX_UNCOUNTED)
+                .min(MAX_ROWS)
+        });
+        if rows as u64 <= most {
+            return Ok(());
+        }
+        let counted = count.map_or("does not count them".to_owned(), |count| {
+            format!("counts {count}")
+        });
+        Err(self.error(Problem::Shape(format!(
+            "the list goes on after {rows} rows, and {counted}"
+        ))))
     }
 
     /// Asks once for `query`.
@@ -232,7 +255,7 @@ impl ListSource<'_> {
         let mut back = 0;
         let mut steps_back = 0;
         loop {
-            let is_last = page.is_last;
+            let (is_last, count) = (page.is_last, page.count);
             match walk.join(offset, page.rows) {
                 Join::Grown => back = 0,
                 Join::Same if is_last => {}
@@ -252,9 +275,7 @@ impl ListSource<'_> {
             if is_last {
                 return Ok(true);
             }
-            if walk.rows.len() > MAX_ROWS {
-                return Err(self.error(Problem::Shape(format!("it has more than {MAX_ROWS} rows"))));
-            }
+            self.check_length(walk.rows.len(), count)?;
             offset = walk.at;
             // A page of one row would hold the overlap alone.
             *limit = (*limit).max(2);
@@ -273,7 +294,17 @@ impl ListSource<'_> {
         S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
     {
         let mut evidence = self.evidence();
-        let first = self.fetch("", Tries::All, seed, &mut evidence)?;
+        let first = match self.fetch("", Tries::All, seed, &mut evidence) {
+            Ok(first) => first,
+            Err(error) if error.problem.is_overload() => {
+                return match self.agreeing_walks(DEFAULT_PAGE / 2, seed, &key, evidence) {
+                    // A server before 2026 answers so to any parameter: what it said to none counts.
+                    Err(again) if again.problem.is_overload() => Err(error),
+                    result => result,
+                };
+            }
+            Err(error) => return Err(error),
+        };
         if first.is_last {
             return Ok(whole(first.rows, &key, evidence));
         }
@@ -332,15 +363,21 @@ impl ListSource<'_> {
             let mut repeats = false;
             loop {
                 let page = self.fetch_page(offset, &mut limit, "", seed, &mut evidence)?;
+                if page.is_last && offset == 0 {
+                    return Ok(whole(page.rows, key, evidence));
+                }
                 offset += page.rows.len() as u64;
-                let is_last = page.is_last || page.rows.is_empty();
+                let known = keys.len();
                 for row in page.rows {
                     repeats |= !keys.insert(key(&row).clone());
                     seen.insert(key(&row).clone(), row);
                 }
-                if is_last || seen.len() > MAX_ROWS {
+                // A page without anything new leads nowhere, whatever it says is to come.
+                if page.is_last || keys.len() == known {
+                    repeats |= !page.is_last;
                     break;
                 }
+                self.check_length(seen.len(), page.count)?;
             }
             if !repeats && before.as_ref() == Some(&keys) {
                 seen.retain(|key, _| keys.contains(key));

@@ -201,14 +201,21 @@ impl<'a> Crawl<'a> {
         for reading in 1.. {
             let members = self.members()?;
             let organization = self.organization()?;
-            let count = organization.as_ref().and_then(|told| told.member_count);
             let kept = members.rows.len() as u64;
             self.check_visible(organization.as_ref(), kept)?;
+            // What is not whole in itself proves nothing by its number.
+            let count = match members.doubt {
+                None => organization.as_ref().and_then(|told| told.member_count),
+                Some(_) => None,
+            };
             if count.is_some_and(|count| count != kept) && reading < MAX_COUNT_READINGS {
                 continue;
             }
             if let Some(count) = count.filter(|count| *count != kept) {
                 self.doubt_count(count, kept)?;
+            }
+            if let Some(doubt) = &members.doubt {
+                self.doubt("members", doubt.clone());
             }
             self.note_organization(organization);
             self.keep_members(members);
@@ -240,14 +247,10 @@ impl<'a> Crawl<'a> {
             |row| &row.user.uuid,
             u32::MAX,
         )?;
-        let doubt = list.doubt.clone();
         let list = match self.config.incomplete {
             Incomplete::Refuse => list.proved(&source)?,
             Incomplete::Accept => list,
         };
-        if let Some(doubt) = doubt {
-            self.doubt("members", doubt);
-        }
         self.reporter.report(Event::Finished {
             phase: Phase::Members,
         });

@@ -231,71 +231,72 @@ impl RoleReader<'_> {
                 doubt: None,
             });
         }
-        let name = role.name.as_deref().unwrap_or(&role.id).to_owned();
         let differ = format!(
-            "role `{name}` ({}): its own list has {} members, the list of roles had {}",
-            role.id,
+            "{}: its own list has {} members, the list of roles had {}",
+            named(&role),
             own_holders.len(),
             carried.len()
         );
+        self.ask_again(role, own_holders, evidence, Some(differ))
+    }
+
+    /// Asks for the role itself, which comes with its holders in one answer, or is gone. `differ` says why, if that is
+    /// worth a note.
+    fn ask_again(
+        &self,
+        role: Role,
+        own_holders: Vec<Holder>,
+        evidence: Option<ListEvidence>,
+        differ: Option<String>,
+    ) -> Result<ReadRole, Error> {
         let path = format!("{}roles/{}/", self.base_path, role.id);
         let seed = RoleSeed(|row| self.types.holder(self.found, row));
-        match self
+        let decided = self
             .http
-            .get_seed::<Role, _>("a role", &path, Tries::All, seed)
-        {
-            Ok(decided) => match decided.members {
-                Some(members) => {
-                    let holders = distinct(members);
-                    let note = Some(format!("{differ}; asked again, it has {}", holders.len()));
-                    Ok(ReadRole {
-                        role,
-                        holders: Some(holders),
-                        evidence,
-                        note,
-                        doubt: None,
-                    })
-                }
-                None => {
-                    let problem =
-                        Problem::NotProved(format!("{differ}; asked again, it does not say"));
-                    let doubt = Some(Error {
-                        reading: "a role",
-                        path: self.http.shown(&path),
-                        problem,
-                    });
-                    Ok(ReadRole {
-                        role,
-                        holders: Some(own_holders),
-                        evidence,
-                        note: None,
-                        doubt,
-                    })
-                }
-            },
+            .get_seed::<Role, _>("a role", &path, Tries::All, seed);
+        let (holders, note, doubt) = match decided {
+            Ok(Role {
+                members: Some(members),
+                ..
+            }) => {
+                let holders = distinct(members);
+                let note =
+                    differ.map(|differ| format!("{differ}; asked again, it has {}", holders.len()));
+                (Some(holders), note, None)
+            }
+            Ok(_) => {
+                let doubt = differ.map(|differ| Error {
+                    reading: "a role",
+                    path: self.http.shown(&path),
+                    problem: Problem::NotProved(format!("{differ}; asked again, it does not say")),
+                });
+                (Some(own_holders), None, doubt)
+            }
             Err(Error {
                 problem: Problem::Status { status: 404, .. },
                 ..
             }) => {
-                let note = Some(format!(
-                    "role `{name}` ({}) went while it was read, and is left out",
-                    role.id
-                ));
-                Ok(ReadRole {
-                    role,
-                    holders: None,
-                    evidence,
-                    note,
-                    doubt: None,
-                })
+                let note = format!("{} went while it was read, and is left out", named(&role));
+                (None, Some(note), None)
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(ReadRole {
+            role,
+            holders,
+            evidence,
+            note,
+            doubt,
+        })
     }
 
     /// The role's own list, where the list of roles carries nothing to hold it against.
     fn own_list_alone(&self, role: Role) -> Result<ReadRole, Error> {
         let own = self.own_list(&role, u32::MAX)?;
+        if own.rows.is_empty() && own.doubt.is_none() {
+            // A role that is gone answers so too.
+            return self.ask_again(role, own.rows, Some(own.evidence), None);
+        }
         let doubt = own.doubt.map(|doubt| Error {
             reading: "role memberships",
             path: self.http.shown(&format!(
@@ -345,6 +346,12 @@ impl RoleReader<'_> {
             doubt,
         })
     }
+}
+
+/// A role as it stands in a message.
+fn named(role: &Role) -> String {
+    let name = role.name.as_deref().unwrap_or(&role.id);
+    format!("role `{name}` ({})", role.id)
 }
 
 /// Each holder once; of several memberships of one person the first stays.

@@ -307,6 +307,7 @@ impl Verifier<'_> {
 
     fn rows(&mut self, run: &SyncRun) -> Result<(), Error> {
         let snapshot = self.snapshot;
+        let evidence = snapshot.evidence(&run.id)?;
         let mut known = Known::default();
         let mut counts = Counts::default();
         let mut digester = Digester::new();
@@ -327,6 +328,9 @@ impl Verifier<'_> {
                     Err(error) => return Err(error),
                 };
                 self.row(&row, &mut known);
+                if evidence.is_some() {
+                    self.own_id(&row);
+                }
                 counts.add(&row);
                 row.record(&mut record);
                 digester.record(&record);
@@ -345,7 +349,7 @@ impl Verifier<'_> {
                 ),
             );
         }
-        if let Some(evidence) = snapshot.evidence(&run.id)? {
+        if let Some(evidence) = evidence {
             let digest = digester.finish().to_string();
             if evidence.content_digest.as_deref() != Some(digest.as_str()) {
                 self.tell(
@@ -428,6 +432,28 @@ impl Verifier<'_> {
                     self.tell("dangling-principal", message);
                 }
             }
+        }
+    }
+
+    /// Whether an id has the form that our own files promise; ConductorOne keys configuration on it.
+    fn own_id(&mut self, row: &Row) {
+        let promised = match &row.columns {
+            Columns::ResourceType => return,
+            Columns::Resource { id, .. } => id.to_string(),
+            Columns::Entitlement { resource } => format!("{resource}:member"),
+            Columns::Grant {
+                entitlement,
+                principal,
+                ..
+            } => format!("{entitlement}:{principal}"),
+        };
+        if row.id != promised {
+            let message = format!(
+                "`{}` in `{}` should be `{promised}`",
+                row.id.escape_debug(),
+                row.table
+            );
+            self.tell("id-form", message);
         }
     }
 

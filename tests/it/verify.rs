@@ -550,6 +550,19 @@ fn evidence_that_no_longer_fits_the_rows_is_found() {
 }
 
 #[test]
+fn id_of_another_form_is_found_in_files_of_our_own() {
+    let shelf = Shelf::with_demo();
+    let renamed = Edited::of(&shelf.path("demo.c1z"))
+        .sql("update v1_grants set external_id = 'z:' || external_id where id = 5");
+    let found = codes(&renamed);
+    assert!(found.iter().any(|code| code == "id-form"), "{found:?}");
+    let foreign =
+        small().sql("update v1_grants set external_id = 'z:' || external_id where id = 1");
+    let found = codes(&foreign);
+    assert!(!found.iter().any(|code| code == "id-form"), "{found:?}");
+}
+
+#[test]
 fn verify_tells_all_that_is_wrong_and_not_only_the_first() {
     let edited = small()
         .sql("drop index idx_grants_principal_id_v1; update v1_sync_runs set stats = '{}'")

@@ -1,6 +1,8 @@
 //! Whether a new snapshot may take the place of the one before.
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -119,76 +121,59 @@ pub enum Replace {
     Anything,
 }
 
-/// Holds a new snapshot against the one at `baseline`, if there is one.
+/// Holds a new snapshot against the one at `baseline`, if there is one, and sees to it that what stands at `target` may
+/// go.
 ///
 /// # Errors
-/// [`Refusal`] in the outer result's value; what keeps the baseline from being looked at, such as missing permission,
-/// as an error.
+/// [`Refusal`] in the outer result's value; what keeps a file from being looked at, such as missing permission, as an
+/// error.
 pub(super) fn check(
     baseline: &Path,
+    target: &Path,
     inventory: &Inventory,
     evidence: &Evidence,
     settings: GuardSettings,
     options: &ReadOptions,
 ) -> Result<Result<(), Refusal>> {
-    let refuse = |reason| {
-        Ok(Err(Refusal {
-            baseline: baseline.to_owned(),
-            reason,
-            kept: None,
-        }))
+    if target != baseline
+        && let Err(refusal) = standing(target, evidence, settings, options)?
+    {
+        return Ok(Err(refusal));
+    }
+    Ok(match standing(baseline, evidence, settings, options)? {
+        Err(refusal) => Err(refusal),
+        Ok(None) => Ok(()),
+        Ok(Some(before)) => before.check_shrink(baseline, inventory, settings.max_shrink),
+    })
+}
+
+/// The snapshot of the same organization that stands at `path`. `None` if nothing does, or what the user gave up.
+fn standing(
+    path: &Path,
+    evidence: &Evidence,
+    settings: GuardSettings,
+    options: &ReadOptions,
+) -> Result<Result<Option<Before>, Refusal>> {
+    let reason = match Before::read(path, options) {
+        Ok(None) => return Ok(Ok(None)),
+        Ok(Some(before)) => match before.evidence.as_ref().map(|old| &old.organization) {
+            None => Reason::UnknownOrganization,
+            Some(old) if old.id != evidence.organization.id => {
+                Reason::OtherOrganization(old.name.clone().unwrap_or_else(|| old.id.clone()))
+            }
+            Some(_) => return Ok(Ok(Some(before))),
+        },
+        Err(error @ Error::Io { .. }) => return Err(error.into()),
+        Err(error) => Reason::Unreadable(error.predicate()),
     };
     if settings.replace == Replace::Anything {
-        return Ok(Ok(()));
+        return Ok(Ok(None));
     }
-    let before = match Before::read(baseline, options) {
-        Ok(Some(before)) => before,
-        Ok(None) => return Ok(Ok(())),
-        Err(error @ Error::Io { .. }) => return Err(error.into()),
-        Err(error) => return refuse(Reason::Unreadable(error.predicate())),
-    };
-    match &before.evidence {
-        None => return refuse(Reason::UnknownOrganization),
-        Some(old) if old.organization.id != evidence.organization.id => {
-            let name = old
-                .organization
-                .name
-                .clone()
-                .unwrap_or_else(|| old.organization.id.clone());
-            return refuse(Reason::OtherOrganization(name));
-        }
-        Some(_) => {}
-    }
-    let resources = |name: &str| {
-        before
-            .counts
-            .resources
-            .get(name)
-            .copied()
-            .unwrap_or_default()
-    };
-    for (what, before, now) in [
-        (
-            "users",
-            resources("user"),
-            inventory.count_of_type("user") as u64,
-        ),
-        (
-            "roles",
-            resources("role"),
-            inventory.count_of_type("role") as u64,
-        ),
-        (
-            "grants",
-            before.counts.grants.values().sum(),
-            inventory.grants().len() as u64,
-        ),
-    ] {
-        if is_shrunk(before, now, settings.max_shrink) {
-            return refuse(Reason::Shrunk { what, before, now });
-        }
-    }
-    Ok(Ok(()))
+    Ok(Err(Refusal {
+        baseline: path.to_owned(),
+        reason,
+        kept: None,
+    }))
 }
 
 /// Whether too much is gone: more than so many percent and more than a handful, or all there was.
@@ -206,8 +191,18 @@ struct Before {
 
 impl Before {
     fn read(path: &Path, options: &ReadOptions) -> Result<Option<Self>, Error> {
-        if !path.exists() {
-            return Ok(None);
+        // What is no file, such as a pipe, could keep whoever opens it waiting for ever.
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(found) if !found.is_file() => {
+                let kind = io::ErrorKind::InvalidInput;
+                return Err(Error::Io {
+                    action: "replacing",
+                    path: path.to_owned(),
+                    source: io::Error::new(kind, "it is no file"),
+                });
+            }
+            _ => {}
         }
         let snapshot = Snapshot::open(path, options)?;
         let run = snapshot.sync_run(None)?;
@@ -215,6 +210,35 @@ impl Before {
             counts: snapshot.counts(&run.id)?,
             evidence: snapshot.evidence(&run.id)?,
         }))
+    }
+
+    /// Whether nothing fell by too much since.
+    fn check_shrink(
+        &self,
+        path: &Path,
+        inventory: &Inventory,
+        max_percent: u8,
+    ) -> Result<(), Refusal> {
+        let before = |name: &str| self.counts.resources.get(name).copied().unwrap_or_default();
+        let now = |name: &str| inventory.count_of_type(name) as u64;
+        for (what, before, now) in [
+            ("users", before("user"), now("user")),
+            ("roles", before("role"), now("role")),
+            (
+                "grants",
+                self.counts.grants.values().sum(),
+                inventory.grants().len() as u64,
+            ),
+        ] {
+            if is_shrunk(before, now, max_percent) {
+                return Err(Refusal {
+                    baseline: path.to_owned(),
+                    reason: Reason::Shrunk { what, before, now },
+                    kept: None,
+                });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whether a new snapshot may take the place of the one before.
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -119,98 +121,64 @@ pub enum Replace {
     Anything,
 }
 
-/// Looks at the snapshot at `baseline`, if there is one: whether it may be replaced by one of `organization` at all.
+/// Holds a new snapshot against the one at `baseline`, if there is one, and sees to it that what stands at `target` may
+/// go.
 ///
 /// # Errors
-/// [`Refusal`] in the outer result's value; what keeps the baseline from being looked at, such as missing permission,
-/// as an error.
-pub(super) fn identify(
-    baseline: &Path,
-    organization: &str,
-    settings: GuardSettings,
-    options: &ReadOptions,
-) -> Result<Result<Option<Before>, Refusal>> {
-    let refuse = |reason| {
-        Ok(Err(Refusal {
-            baseline: baseline.to_owned(),
-            reason,
-            kept: None,
-        }))
-    };
-    if settings.replace == Replace::Anything {
-        return Ok(Ok(None));
-    }
-    let before = match Before::read(baseline, options) {
-        Ok(Some(before)) => before,
-        Ok(None) => return Ok(Ok(None)),
-        Err(error @ Error::Io { .. }) => return Err(error.into()),
-        Err(error) => return refuse(Reason::Unreadable(error.predicate())),
-    };
-    match &before.evidence {
-        None => refuse(Reason::UnknownOrganization),
-        Some(old) if old.organization.id != organization => {
-            let name = old
-                .organization
-                .name
-                .clone()
-                .unwrap_or_else(|| old.organization.id.clone());
-            refuse(Reason::OtherOrganization(name))
-        }
-        Some(_) => Ok(Ok(Some(before))),
-    }
-}
-
-/// Holds a new snapshot against the one at `baseline`, if there is one.
-///
-/// # Errors
-/// As of [`identify`].
+/// [`Refusal`] in the outer result's value; what keeps a file from being looked at, such as missing permission, as an
+/// error.
 pub(super) fn check(
     baseline: &Path,
+    target: &Path,
     inventory: &Inventory,
     evidence: &Evidence,
     settings: GuardSettings,
     options: &ReadOptions,
 ) -> Result<Result<(), Refusal>> {
-    let before = match identify(baseline, &evidence.organization.id, settings, options)? {
-        Ok(Some(before)) => before,
-        Ok(None) => return Ok(Ok(())),
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let resources = |name: &str| {
-        before
-            .counts
-            .resources
-            .get(name)
-            .copied()
-            .unwrap_or_default()
-    };
-    for (what, before, now) in [
-        (
-            "users",
-            resources("user"),
-            inventory.count_of_type("user") as u64,
-        ),
-        (
-            "roles",
-            resources("role"),
-            inventory.count_of_type("role") as u64,
-        ),
-        (
-            "grants",
-            before.counts.grants.values().sum(),
-            inventory.grants().len() as u64,
-        ),
-    ] {
-        if is_shrunk(before, now, settings.max_shrink) {
-            let reason = Reason::Shrunk { what, before, now };
-            return Ok(Err(Refusal {
-                baseline: baseline.to_owned(),
-                reason,
-                kept: None,
-            }));
-        }
+    if target != baseline
+        && let Err(refusal) = identify(target, &evidence.organization.id, settings, options)?
+    {
+        return Ok(Err(refusal));
     }
-    Ok(Ok(()))
+    Ok(
+        match identify(baseline, &evidence.organization.id, settings, options)? {
+            Err(refusal) => Err(refusal),
+            Ok(None) => Ok(()),
+            Ok(Some(before)) => before.check_shrink(baseline, inventory, settings.max_shrink),
+        },
+    )
+}
+
+/// The snapshot of `organization` that stands at `path`. `None` if nothing does, or what the user gave up.
+///
+/// # Errors
+/// As of [`check`].
+pub(super) fn identify(
+    path: &Path,
+    organization: &str,
+    settings: GuardSettings,
+    options: &ReadOptions,
+) -> Result<Result<Option<Before>, Refusal>> {
+    let reason = match Before::read(path, options) {
+        Ok(None) => return Ok(Ok(None)),
+        Ok(Some(before)) => match before.evidence.as_ref().map(|old| &old.organization) {
+            None => Reason::UnknownOrganization,
+            Some(old) if old.id != organization => {
+                Reason::OtherOrganization(old.name.clone().unwrap_or_else(|| old.id.clone()))
+            }
+            Some(_) => return Ok(Ok(Some(before))),
+        },
+        Err(error @ Error::Io { .. }) => return Err(error.into()),
+        Err(error) => Reason::Unreadable(error.predicate()),
+    };
+    if settings.replace == Replace::Anything {
+        return Ok(Ok(None));
+    }
+    Ok(Err(Refusal {
+        baseline: path.to_owned(),
+        reason,
+        kept: None,
+    }))
 }
 
 /// Whether too much is gone: more than so many percent and more than a handful, or all there was.
@@ -228,8 +196,18 @@ pub(super) struct Before {
 
 impl Before {
     fn read(path: &Path, options: &ReadOptions) -> Result<Option<Self>, Error> {
-        if !path.exists() {
-            return Ok(None);
+        // What is no file, such as a pipe, could keep whoever opens it waiting for ever.
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(found) if !found.is_file() => {
+                let kind = io::ErrorKind::InvalidInput;
+                return Err(Error::Io {
+                    action: "replacing",
+                    path: path.to_owned(),
+                    source: io::Error::new(kind, "it is no file"),
+                });
+            }
+            _ => {}
         }
         let snapshot = Snapshot::open(path, options)?;
         let run = snapshot.sync_run(None)?;
@@ -237,6 +215,35 @@ impl Before {
             counts: snapshot.counts(&run.id)?,
             evidence: snapshot.evidence(&run.id)?,
         }))
+    }
+
+    /// Whether nothing fell by too much since.
+    fn check_shrink(
+        &self,
+        path: &Path,
+        inventory: &Inventory,
+        max_percent: u8,
+    ) -> Result<(), Refusal> {
+        let before = |name: &str| self.counts.resources.get(name).copied().unwrap_or_default();
+        let now = |name: &str| inventory.count_of_type(name) as u64;
+        for (what, before, now) in [
+            ("users", before("user"), now("user")),
+            ("roles", before("role"), now("role")),
+            (
+                "grants",
+                self.counts.grants.values().sum(),
+                inventory.grants().len() as u64,
+            ),
+        ] {
+            if is_shrunk(before, now, max_percent) {
+                return Err(Refusal {
+                    baseline: path.to_owned(),
+                    reason: Reason::Shrunk { what, before, now },
+                    kept: None,
+                });
+            }
+        }
+        Ok(())
     }
 }
 

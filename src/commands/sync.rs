@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::guard::{self, GuardSettings, Refusal};
 use super::lock::Lock;
-use super::target::{Template, TemplateError};
+use super::target::{self, Template, TemplateError};
 use super::{Outcome, World};
 use crate::crawl::posthog::{self, Completeness, Config, Incomplete, Memberships};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings, PlainHttp};
@@ -214,16 +215,16 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
             let write = |path: &Path| write_file(path, file.mode, &contents, args, world);
             let path = file.template.path(started_at, &evidence.organization.id);
             if let Completeness::Doubtful(doubt) = crawled.completeness {
-                let kept = Template::marked(&path, "incomplete");
+                let kept = Template::marked(&path, target::INCOMPLETE);
                 write(&kept)?;
                 return Err(Refusal::incomplete(&path, doubt, Some(kept)).into());
             }
             let baseline = baseline(file, &path, &evidence.organization.id)?;
-            if let Err(mut refusal) =
-                guard::check(&baseline, &inventory, &evidence, file.guard, &file.read)?
-            {
+            if let Err(mut refusal) = guard::check(
+                &baseline, &path, &inventory, &evidence, file.guard, &file.read,
+            )? {
                 if file.rejected == Rejected::Kept {
-                    let kept = Template::marked(&path, "rejected");
+                    let kept = Template::marked(&path, target::REJECTED);
                     write(&kept)?;
                     refusal.kept = Some(kept);
                 }
@@ -233,7 +234,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
             if let Some(latest) = &file.latest {
                 snapshot::copy(&path, latest, file.mode)?;
             }
-            prune(file, &evidence.organization.id)?;
+            prune(file, &path, &evidence.organization.id)?;
             (Some(path), written)
         }
     };
@@ -325,16 +326,28 @@ pub(super) fn baseline(file: &FileOutput, path: &Path, organization: &str) -> Re
 
 /// Removes what a run that was killed left on its way to the target. The lock is held, so nobody is writing there.
 fn clean_up(file: &FileOutput) -> Result<()> {
-    for path in file.template.unfinished()? {
-        fs::remove_file(&path)
-            .with_context(|| format!("removing `{}`, which a run left behind", path.display()))?;
+    let mut unfinished = file.template.unfinished()?;
+    if let Some(latest) = &file.latest {
+        unfinished.extend(target::unfinished_at(latest)?);
+    }
+    for path in unfinished {
+        match fs::remove_file(&path) {
+            // Two names of one folder may have led to it twice.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.with_context(|| {
+                format!("removing `{}`, which a run left behind", path.display())
+            })?,
+        }
     }
     Ok(())
 }
 
-/// Removes the oldest snapshots of the template, but never the newest.
-fn prune(file: &FileOutput, organization: &str) -> Result<()> {
-    for path in superfluous(file, organization)? {
+/// Removes the oldest snapshots of the template, but never the newest, nor the one just written: a clock that once went
+/// wrong may have left names of days to come.
+fn prune(file: &FileOutput, written: &Path, organization: &str) -> Result<()> {
+    let name = written.file_name();
+    let superfluous = superfluous(file, organization)?.into_iter();
+    for path in superfluous.filter(|path| path.file_name() != name) {
         fs::remove_file(&path)
             .with_context(|| format!("removing the old snapshot `{}`", path.display()))?;
     }

@@ -18,6 +18,11 @@ pub struct Template {
     name: String,
 }
 
+/// The mark of a snapshot that is not surely whole.
+pub const INCOMPLETE: &str = "incomplete";
+/// The mark of a snapshot that a guard refused.
+pub const REJECTED: &str = "rejected";
+
 /// What stands between braces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'a> {
@@ -168,15 +173,13 @@ impl Template {
     /// # Errors
     /// When the folder cannot be read.
     pub fn unfinished(&self) -> Result<Vec<PathBuf>> {
-        let reading = || format!("reading the folder `{}`", self.dir.display());
-        let mut unfinished = Vec::new();
-        for entry in fs::read_dir(&self.dir).with_context(reading)? {
-            let entry = entry.with_context(reading)?;
-            let name = entry.file_name();
-            let target = name.to_str().and_then(snapshot::target_of_unfinished);
-            if target.is_some_and(|target| self.could_have_made(target)) {
-                unfinished.push(entry.path());
-            }
+        let mut unfinished = unfinished_in(&self.dir, |target| {
+            self.could_have_made(target)
+                || unmarked(target).is_some_and(|target| self.could_have_made(&target))
+        })?;
+        let path = self.dir.join(&self.name);
+        if path.is_symlink() {
+            unfinished.extend(unfinished_at(&path)?);
         }
         Ok(unfinished)
     }
@@ -234,6 +237,44 @@ impl Template {
             .map_or("c1z".into(), |extension| extension.to_string_lossy());
         path.with_file_name(format!("{stem}.{mark}.{extension}"))
     }
+}
+
+/// Files on their way to `path`, or to where that links to.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn unfinished_at(path: &Path) -> Result<Vec<PathBuf>> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or_default();
+    unfinished_in(dir, |target| target == name)
+}
+
+/// Files in `dir` on their way to a target of ours.
+fn unfinished_in(dir: &Path, is_ours: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+    let reading = || format!("reading the folder `{}`", dir.display());
+    let mut unfinished = Vec::new();
+    for entry in fs::read_dir(dir).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let name = entry.file_name();
+        let target = name.to_str().and_then(snapshot::target_of_unfinished);
+        if target.is_some_and(&is_ours) {
+            unfinished.push(entry.path());
+        }
+    }
+    Ok(unfinished)
+}
+
+/// The name without the mark that it bears, if any.
+fn unmarked(name: &str) -> Option<String> {
+    let (rest, extension) = name.rsplit_once('.')?;
+    let (stem, mark) = rest.rsplit_once('.')?;
+    [INCOMPLETE, REJECTED]
+        .contains(&mark)
+        .then(|| format!("{stem}.{extension}"))
 }
 
 /// Takes what fits `form` (`d` is a digit) off the front.

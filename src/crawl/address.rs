@@ -190,6 +190,12 @@ impl BaseUrl {
         &self.origin
     }
 
+    /// Whether it is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        let uri = self.origin.parse::<Uri>();
+        uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))
+    }
+
     /// The organization's id, or `@current`.
     pub fn organization(&self) -> &str {
         &self.organization

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy};
 
 use super::address::{ApiKey, BaseUrl};
 use super::error::{Error, Problem};
@@ -107,7 +107,13 @@ impl<'r> Http<'r> {
         settings: &HttpSettings,
         reporter: &'r dyn Reporter,
     ) -> Result<Self, Error> {
+        // This machine is never behind a proxy: that would look on its own, and see the key on the way.
+        let proxy = match base.is_loopback() {
+            true => None,
+            false => Proxy::try_from_env(),
+        };
         let agent = Agent::config_builder()
+            .proxy(proxy)
             .http_status_as_error(false)
             // A redirect is an error here: followed, it could take the key to a stranger.
             .max_redirects(0)

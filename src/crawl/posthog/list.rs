@@ -199,6 +199,7 @@ impl ListSource<'_> {
         for _ in 0..max_walks {
             let mut walk = Walk {
                 rows: Vec::new(),
+                aside: Vec::new(),
                 position: HashMap::new(),
                 at: 0,
                 key: &key,
@@ -211,6 +212,7 @@ impl ListSource<'_> {
                     doubt: None,
                 });
             }
+            seen.append(&mut walk.aside);
             seen.append(&mut walk.rows);
         }
         // What any walk has seen, each row once, the newest account of it.
@@ -420,6 +422,8 @@ fn whole<T>(rows: Vec<T>, key: &impl Fn(&T) -> &Text, mut evidence: ListEvidence
 /// What one walk has read so far.
 struct Walk<'k, T, K> {
     rows: Vec<T>,
+    /// Rows of pages that did not fit: they are there, but nobody knows where.
+    aside: Vec<T>,
     /// Where a row stands in `rows`.
     position: HashMap<Text, usize>,
     /// Where the last row stands in the server's list.
@@ -457,6 +461,7 @@ impl<T, K: Fn(&T) -> &Text> Walk<'_, T, K> {
             .max_by_key(|(_, position)| *position);
         if overlap.is_some_and(|(at, _)| known[..at].contains(&None)) {
             // A row came in where others were read already; so may more have, further before.
+            self.aside.extend(page);
             return Join::Tangled;
         }
         let first_new = match overlap {
@@ -473,9 +478,11 @@ impl<T, K: Fn(&T) -> &Text> Walk<'_, T, K> {
             None => return Join::Apart,
         };
         let mut grown = false;
-        for (at, row) in page.into_iter().enumerate().skip(first_new) {
+        let mut page = page.into_iter().enumerate().skip(first_new);
+        while let Some((at, row)) = page.next() {
             let key = (self.key)(&row).clone();
             if self.position.contains_key(&key) {
+                self.aside.extend(page.map(|(_, row)| row));
                 return Join::Tangled;
             }
             self.position.insert(key, self.rows.len());
@@ -501,6 +508,7 @@ mod tests {
     ) -> Walk<'static, Text, impl Fn(&Text) -> &Text> {
         let mut walk = Walk {
             rows: Vec::new(),
+            aside: Vec::new(),
             position: HashMap::new(),
             at: 0,
             key,

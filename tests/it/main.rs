@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod compat;
+mod night;
 mod roundtrip;
 mod support;
 mod sync;

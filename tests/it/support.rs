@@ -3,15 +3,17 @@
 //!
 //! Nothing of the machine reaches the program: no variable but those a test sets, no home folder, no terminal.
 
+mod night;
 mod posthog;
 mod program;
 mod written;
 
+pub use night::{Asked, Night, Reply, gzip};
 pub use posthog::{
     Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
     role, role_id, user, user_id, with, without,
 };
-pub use program::{Run, Sandbox, assert_without_key};
+pub use program::{Run, Running, Sandbox, assert_without_key};
 pub use written::{Database, Written};
 
 /// The key of every test. A secret as far as the program knows: it must show up nowhere.

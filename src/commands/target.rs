@@ -87,10 +87,7 @@ impl Template {
             .and_then(|name| name.to_str())
             .ok_or_else(no_file)?
             .to_owned();
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let dir = folder(path).to_owned();
         if ["{date}", "{time}", "{organization}"]
             .iter()
             .any(|part| dir.to_string_lossy().contains(part))
@@ -244,13 +241,23 @@ impl Template {
 /// # Errors
 /// When the folder cannot be read.
 pub fn unfinished_at(path: &Path) -> Result<Vec<PathBuf>> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
+    let path = match (fs::canonicalize(path), fs::read_link(path)) {
+        (Ok(path), _) => path,
+        // A link to what does not exist yet.
+        (Err(_), Ok(link)) => folder(path).join(link),
+        (Err(_), Err(_)) => path.to_owned(),
     };
+    let dir = folder(&path);
     let name = path.file_name().unwrap_or_default();
     unfinished_in(dir, |target| target == name)
+}
+
+/// The folder a file is in; `.` for a bare name.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
 }
 
 /// Files in `dir` on their way to a target of ours.

@@ -9,6 +9,7 @@ mod damage;
 mod diff;
 mod export;
 mod json;
+mod night;
 mod reading;
 mod roundtrip;
 mod scripts;

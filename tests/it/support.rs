@@ -4,17 +4,19 @@
 //! Nothing of the machine reaches the program: no variable but those a test sets, no home folder, no terminal.
 
 mod edited;
+mod night;
 mod posthog;
 mod program;
 mod reading;
 mod written;
 
 pub use edited::{Edited, decoded, field, packed};
+pub use night::{Asked, Night, Reply, gzip};
 pub use posthog::{
     Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
     role, role_id, user, user_id, with, without,
 };
-pub use program::{PROGRAM, Run, Sandbox, assert_without_key, script};
+pub use program::{PROGRAM, Run, Running, Sandbox, assert_without_key, script};
 pub use reading::{Shelf, answer, answer_at};
 pub use written::{Database, Written};
 

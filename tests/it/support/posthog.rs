@@ -182,6 +182,33 @@ impl Organization {
         self
     }
 
+    /// The organization's own entry with this put over it.
+    pub fn itself(mut self, patch: Value) -> Self {
+        self.itself = with(self.itself, patch);
+        self
+    }
+
+    /// The rows of `members/`, in the server's order.
+    pub fn members_mut(&mut self) -> &mut Vec<Value> {
+        &mut self.members
+    }
+
+    /// The rows of `roles/`, in the server's order.
+    pub fn roles_mut(&mut self) -> &mut Vec<Value> {
+        &mut self.roles
+    }
+
+    /// Who holds a role, by its own list, in the server's order.
+    pub fn memberships_mut(&mut self, role: u16) -> &mut Vec<Value> {
+        self.memberships.entry(role_id(role)).or_default()
+    }
+
+    /// A role is deleted; its own list is empty from now on.
+    pub fn delete_role(&mut self, role: u16) {
+        self.roles.retain(|row| row["id"] != role_id(role));
+        self.memberships.remove(&role_id(role));
+    }
+
     pub fn accepting_any_key(mut self) -> Self {
         self.accepts_any_key = true;
         self
@@ -198,11 +225,11 @@ impl Organization {
             .mock("GET", Matcher::Any)
             .with_status_code_from_request(move |request| {
                 log.lock().unwrap().push(Request::of(request));
-                for_status.answer(request, &origin).0
+                for_status.answer(&Request::of(request), &origin).0
             })
             .with_header("content-type", "application/json")
             .with_body_from_request(move |request| {
-                let (_, body) = for_body.answer(request, &origin_again);
+                let (_, body) = for_body.answer(&Request::of(request), &origin_again);
                 body.to_string().into()
             })
             // With no expectation at all, mockito prefers a mock that was never asked over a later one.
@@ -211,9 +238,9 @@ impl Organization {
         PostHog { server, asked }
     }
 
-    fn answer(&self, request: &mockito::Request, origin: &str) -> (usize, Value) {
-        let authorization = Request::of(request).authorization;
-        if !self.accepts_any_key && authorization != [format!("Bearer {KEY}")] {
+    /// Status and body of the answer to `request`, with links to `origin`.
+    pub(super) fn answer(&self, request: &Request, origin: &str) -> (usize, Value) {
+        if !self.accepts_any_key && request.authorization != [format!("Bearer {KEY}")] {
             let detail = "Personal API key found in request Authorization header is invalid.";
             return (
                 401,
@@ -255,11 +282,8 @@ impl Organization {
     }
 
     /// As Django REST framework cuts and links.
-    fn page(&self, rows: &[Value], request: &mockito::Request, origin: &str) -> Value {
-        let (path, query) = request
-            .path_and_query()
-            .split_once('?')
-            .unwrap_or((request.path(), ""));
+    fn page(&self, rows: &[Value], request: &Request, origin: &str) -> Value {
+        let (path, query) = (request.path(), request.query());
         let mut parameters: BTreeMap<&str, String> = query
             .split('&')
             .filter_map(|pair| pair.split_once('='))
@@ -317,6 +341,20 @@ impl Request {
 
     pub fn path(&self) -> &str {
         self.path_and_query.split('?').next().unwrap()
+    }
+
+    /// What stands behind the question mark.
+    pub fn query(&self) -> &str {
+        self.path_and_query.split_once('?').unwrap_or_default().1
+    }
+
+    /// The number that a parameter has.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        let pairs = self.query().split('&');
+        let value = pairs.filter_map(|pair| pair.split_once('='));
+        value
+            .filter(|(key, _)| *key == name)
+            .find_map(|(_, n)| n.parse().ok())
     }
 }
 
@@ -423,5 +461,28 @@ impl Answer {
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The whole answer as it goes over the line, with its body's true length.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head(Some(self.body.len()));
+        bytes.extend(&self.body);
+        bytes
+    }
+
+    /// What stands before the body, promising so many bytes of it.
+    pub fn head(&self, length: Option<usize>) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\n", self.status);
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if let Some(length) = length {
+            head += &format!("content-length: {length}\r\n");
+        }
+        (head + "\r\n").into_bytes()
+    }
+
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -43,6 +44,13 @@ impl Sandbox {
     /// The folder that `TMPDIR` names.
     pub fn temp_dir(&self) -> PathBuf {
         self.root.path().join("tmp")
+    }
+
+    /// Lets other users of the machine in, though not write.
+    pub fn open_to_others(&self) {
+        for path in [self.root.path().to_owned(), self.root.path().join("work")] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
     }
 
     /// Every name in the work folder, hidden ones too.
@@ -90,8 +98,13 @@ impl Sandbox {
 
     /// The program on its way to crawl `posthog`: address and key are in the environment.
     pub fn crawl(&self, posthog: &PostHog, args: &[&str]) -> Program {
+        self.crawl_at(&posthog.base_url(), args)
+    }
+
+    /// The program on its way to crawl the organization at an address.
+    pub fn crawl_at(&self, base_url: &str, args: &[&str]) -> Program {
         self.program(args)
-            .env("BATON_BASE_URL", &posthog.base_url())
+            .env("BATON_BASE_URL", base_url)
             .env("BATON_API_TOKEN", KEY)
     }
 
@@ -147,6 +160,20 @@ impl Program {
         Run::of(child.wait_with_output().unwrap())
     }
 
+    /// Starts, and does not wait for the end.
+    pub fn start(mut self) -> Running {
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Running(self.command.spawn().unwrap())
+    }
+
+    /// What starts the program, for a test that needs more of it.
+    pub fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
     /// Runs to the end with nobody reading standard output.
     pub fn run_with_stdout_closed(mut self) -> Run {
         self.command
@@ -156,6 +183,71 @@ impl Program {
         let mut child = self.command.spawn().unwrap();
         drop(child.stdout.take());
         Run::of(child.wait_with_output().unwrap())
+    }
+}
+
+/// The program, running. Dropped, it is killed.
+pub struct Running(Child);
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// The same to a program that may have ended.
+    pub fn signal_if_alive(&mut self, name: &str) {
+        // Not waited for, so its id is still its own.
+        let id = self.id().to_string();
+        let mut kill = Command::new("kill");
+        let _ = kill.args(["-s", name, &id]).stderr(Stdio::null()).status();
+    }
+
+    /// Waits for the end, whatever it says; the exit code unless a signal ended it.
+    pub fn end(mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+
+    /// Whether it runs on.
+    pub fn is_alive(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it as nothing can be helped against, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> Run {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut out = self.0.stdout.take().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| out.read_to_end(&mut stdout).unwrap());
+            let mut err = self.0.stderr.take().unwrap();
+            err.read_to_end(&mut stderr).unwrap();
+        });
+        let status = self.0.wait().unwrap();
+        Run::of(Output {
+            status,
+            stdout,
+            stderr,
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,0 +1,600 @@
+//! Requests that fail: what passes is tried again, what does not ends the run at once.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use super::{ALWAYS, CALM_REQUESTS, Fault, KEY_ENTRY, as_usual, at, calm, recovers};
+use crate::support::{Answer, KEY, Reply, Sandbox, gzip, refusal};
+
+/// The first line and headers of a 200 with JSON that is promised so many bytes, and these.
+fn promising(length: usize, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Answer::new(200, "application/json", "").head(Some(length));
+    bytes.extend(body);
+    bytes
+}
+
+/// A 200 with JSON in chunks, which must be given as they go over the line.
+fn chunked(chunks: &str) -> Vec<u8> {
+    let answer = Answer::new(200, "application/json", "");
+    let answer = answer.with_header("transfer-encoding", "chunked");
+    let mut bytes = answer.head(None);
+    bytes.extend(chunks.bytes());
+    bytes
+}
+
+fn gzipped(body: &[u8]) -> Vec<u8> {
+    let answer = Answer::new(200, "application/json", body);
+    answer.with_header("content-encoding", "gzip").bytes()
+}
+
+/// A refusal of a server that asks to come back at once, so that no test waits.
+fn refuses(status: usize, detail: &str) -> Answer {
+    Answer::json(status, &refusal("server_error", "error", detail)).with_header("retry-after", "0")
+}
+
+/// An entry of the key, as good as any: what is broken is broken around it.
+const ENTRY: &[u8] = br#"{"label": "nightly crawl", "user_id": 1001, "scopes": []}"#;
+
+type Make = fn() -> Reply;
+
+/// Faults that may pass: what happens, the code if they do not, and what is said then.
+const PASSING: [(&str, Make, i32, &str, &str); 24] = [
+    (
+        "connection reset",
+        || Reply::Reset,
+        14,
+        "could not be asked",
+        "try again",
+    ),
+    (
+        "connection closed without an answer",
+        || Reply::Bytes(vec![]),
+        14,
+        "",
+        "",
+    ),
+    (
+        "answer cut in its headers",
+        || Reply::Bytes(b"HTTP/1.1 200 OK\r\nconte".to_vec()),
+        14,
+        "",
+        "",
+    ),
+    (
+        "garbage that is not HTTP",
+        || Reply::Bytes(b"\x00\xff\x17garbage\r\n\r\n".to_vec()),
+        14,
+        "",
+        "",
+    ),
+    (
+        "body cut in the middle",
+        || Reply::Bytes(promising(ENTRY.len(), &ENTRY[..20])),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "body cut before its first byte",
+        || Reply::Bytes(promising(ENTRY.len(), b"")),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "Content-Length promises more than comes",
+        || Reply::Bytes(promising(ENTRY.len() + 9, ENTRY)),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "Content-Length promises less than there is",
+        || Reply::Bytes(promising(ENTRY.len() - 9, ENTRY)),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "chunked body cut between chunks",
+        || Reply::Bytes(chunked("8\r\n{\"label\"\r\n")),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "chunked body cut in a chunk",
+        || Reply::Bytes(chunked("ff\r\n{\"label\"")),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "chunk without a length",
+        || Reply::Bytes(chunked("zz\r\n{}\r\n0\r\n\r\n")),
+        14,
+        "",
+        "",
+    ),
+    (
+        "gzip body cut",
+        || Reply::Bytes(gzipped(&gzip(ENTRY)[..30])),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "gzip body that is none",
+        || Reply::Bytes(gzipped(ENTRY)),
+        14,
+        "in the middle",
+        "try again",
+    ),
+    (
+        "429 with Retry-After: 0",
+        || Reply::Give(refuses(429, "Request was throttled.")),
+        14,
+        "answered 429: Request was throttled.",
+        "used up",
+    ),
+    (
+        "429 with a Retry-After in the past",
+        || {
+            Reply::Give(
+                Answer::json(429, &refusal("throttled_error", "throttled", "Slow."))
+                    .with_header("retry-after", "Thu, 01 Jan 1970 00:00:00 GMT"),
+            )
+        },
+        14,
+        "answered 429: Slow.",
+        "used up",
+    ),
+    (
+        "500",
+        || {
+            Reply::Give(Answer::json(
+                500,
+                &refusal("server_error", "error", "A server error occurred."),
+            ))
+        },
+        14,
+        "answered 500: A server error occurred.",
+        "try again later",
+    ),
+    (
+        "502 with HTML",
+        || Reply::Give(Answer::new(502, "text/html", "<h1>Bad gateway</h1>")),
+        14,
+        "answered 502",
+        "try again later",
+    ),
+    (
+        "503 with Retry-After: 0",
+        || Reply::Give(refuses(503, "Database away.")),
+        14,
+        "answered 503: Database away.",
+        "try again later",
+    ),
+    (
+        "504 with nothing",
+        || Reply::Give(Answer::new(504, "text/plain", "")),
+        14,
+        "answered 504",
+        "try again later",
+    ),
+    (
+        "200 with a web page",
+        || Reply::Give(Answer::new(200, "text/html", "<title>PostHog</title>")),
+        3,
+        "`text/html` instead of JSON",
+        "web page",
+    ),
+    (
+        "200 with broken JSON",
+        || Reply::Give(Answer::new(200, "application/json", "{nonsense")),
+        3,
+        "broken JSON",
+        "proxy",
+    ),
+    (
+        "200 with JSON of another shape",
+        || Reply::Give(Answer::new(200, "application/json", "[1]")),
+        3,
+        "unexpected JSON",
+        "has changed",
+    ),
+    (
+        "200 with JSON nested without end",
+        || {
+            Reply::Give(Answer::new(
+                200,
+                "application/json",
+                format!("{{\"label\":{}", "[".repeat(200_000)),
+            ))
+        },
+        3,
+        "JSON",
+        "",
+    ),
+    (
+        "200 with more headers than fit",
+        || {
+            Reply::Bytes(
+                format!(
+                    "HTTP/1.1 200 x\r\n{}\r\n",
+                    "x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(20_000)
+                )
+                .into_bytes(),
+            )
+        },
+        14,
+        "",
+        "",
+    ),
+];
+
+#[test]
+fn what_passes_is_tried_again_until_it_has_passed() {
+    for (what, make, ..) in PASSING {
+        let night = calm().serve_by(at(KEY_ENTRY, 6, make));
+        recovers(
+            &format!("{what}, six times"),
+            &night,
+            &[],
+            CALM_REQUESTS + 6,
+        );
+    }
+}
+
+#[test]
+fn what_does_not_pass_ends_the_run_after_seven_tries() {
+    for (what, make, code, says, hints) in PASSING {
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, make));
+        let fault = Fault {
+            what: &format!("{what}, for ever"),
+            args: &[],
+            code,
+            says: &["reading the key's own entry", says],
+            hints,
+            requests: 7,
+        };
+        fault.happens_at(&night);
+    }
+}
+
+#[test]
+fn fault_on_a_later_page_is_survived_as_well() {
+    for (what, make, ..) in PASSING {
+        let night = calm().serve_by(move |_, asked| {
+            // The second page of members, once; what is tried again is a request of its own.
+            match (asked.path, asked.before) {
+                ("members/", 1) => make(),
+                _ => Reply::AsUsual,
+            }
+        });
+        recovers(
+            &format!("{what}, on page 2 of members"),
+            &night,
+            &[],
+            CALM_REQUESTS + 1,
+        );
+    }
+}
+
+/// A page that is asked for in a smaller size when the server is overloaded has as many tries as any other when the
+/// trouble is something else.
+#[test]
+fn pages_are_tried_as_often_as_anything_else() {
+    let web_page = || Reply::Give(Answer::new(200, "text/html", "<title>Wait</title>"));
+    let throttled = || Reply::Give(refuses(429, "Slow."));
+    for (what, make) in [
+        ("429 six times on members", throttled as Make),
+        ("web page six times on members", web_page as Make),
+        ("connection reset six times on members", || Reply::Reset),
+    ] {
+        let night = calm().serve_by(at("members/", 6, make));
+        recovers(what, &night, &[], CALM_REQUESTS + 6);
+        let night = calm().serve_by(at("roles/", 6, make));
+        recovers(
+            &what.replace("members", "roles"),
+            &night,
+            &[],
+            CALM_REQUESTS + 6,
+        );
+    }
+}
+
+#[test]
+fn number_of_tries_can_be_set() {
+    for (retries, requests) in [("0", 1), ("2", 3)] {
+        let fault = Fault {
+            what: &format!("500 for ever, --retries {retries}"),
+            args: &["--retries", retries],
+            code: 14,
+            says: &["answered 500"],
+            hints: "try again later",
+            requests,
+        };
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, || Reply::Give(refuses(500, "No."))));
+        fault.happens_at(&night);
+    }
+}
+
+#[test]
+fn refusals_are_final_at_once() {
+    for (status, detail, code, hints) in [
+        (
+            400,
+            "Malformed request.",
+            3,
+            "https://<host>/api/organizations/<id>",
+        ),
+        (
+            401,
+            "Personal API key found in request Authorization header is invalid.",
+            16,
+            "other region",
+        ),
+        (402, "Upgrade.", 7, "organization_member:read"),
+        (
+            403,
+            "API key missing required scope 'organization_member:read'",
+            7,
+            "add `organization_member:read`",
+        ),
+        (
+            403,
+            "API keys with scoped projects are only supported on project-based endpoints.",
+            7,
+            "bound to projects",
+        ),
+        (
+            403,
+            "API key does not have access to the requested organization: ID 7",
+            7,
+            "bound to other organizations",
+        ),
+        (
+            403,
+            "You do not have permission to perform this action.",
+            7,
+            "not a member",
+        ),
+        (404, "Organization not found.", 5, "organization's id"),
+        (
+            405,
+            "Method \"GET\" not allowed.",
+            3,
+            "https://<host>/api/organizations/<id>",
+        ),
+        (410, "Gone.", 3, "https://<host>/api/organizations/<id>"),
+        (501, "Not implemented.", 14, "try again later"),
+    ] {
+        let answer = Answer::json(status, &refusal("x", "x", detail));
+        let night = calm().serve_by(at("members/", ALWAYS, move || Reply::Give(answer.clone())));
+        let fault = Fault {
+            what: &format!("{status} \"{detail}\" on members"),
+            args: &[],
+            code,
+            says: &["reading members", &format!("answered {status}: {detail}")],
+            hints,
+            // The key's own entry, and one.
+            requests: 2,
+        };
+        fault.happens_at(&night);
+    }
+}
+
+#[test]
+fn redirect_is_final_and_the_key_stays() {
+    let stranger = calm().accepting_any_key().serve_by(as_usual);
+    let location = format!("{}/api/organizations/x/members/", stranger.origin());
+    for status in [301, 302, 307, 308] {
+        let answer = Answer::new(status, "text/html", "").with_header("location", &location);
+        let night = calm().serve_by(at("members/", ALWAYS, move || Reply::Give(answer.clone())));
+        let fault = Fault {
+            what: &format!("{status} to another origin"),
+            args: &[],
+            code: 3,
+            says: &[&format!("answered {status}, a redirect to `{location}`")],
+            hints: "redirects are not followed",
+            requests: 2,
+        };
+        fault.happens_at(&night);
+    }
+    assert_eq!(stranger.asked(), [""; 0]);
+    assert_eq!(stranger.keys(), [""; 0]);
+}
+
+#[test]
+fn compressed_answers_are_read() {
+    let night = calm().serve_by(|organization, asked| {
+        let usual = asked.usual(organization);
+        let answer = Answer::new(200, "application/json", gzip(usual.body()));
+        Reply::Give(answer.with_header("content-encoding", "gzip"))
+    });
+    recovers("every answer gzip", &night, &[], CALM_REQUESTS);
+}
+
+#[test]
+fn answers_in_chunks_and_answers_until_the_end_of_the_connection_are_read() {
+    let night = calm().serve_by(|organization, asked| {
+        let usual = asked.usual(organization);
+        let body = String::from_utf8(usual.body().to_vec()).unwrap();
+        let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        Reply::Bytes(chunked(&chunk))
+    });
+    recovers("every answer in chunks", &night, &[], CALM_REQUESTS);
+    let night = calm().serve_by(|organization, asked| {
+        let usual = asked.usual(organization);
+        let mut bytes = usual.head(None);
+        bytes.extend(usual.body());
+        Reply::Bytes(bytes)
+    });
+    recovers("every answer without a length", &night, &[], CALM_REQUESTS);
+}
+
+#[test]
+fn connection_refused_is_14() {
+    // Bound and closed again, so that nobody listens there.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let fault = Fault {
+        what: "connection refused",
+        args: &[],
+        code: 14,
+        says: &["could not be asked", "refused"],
+        hints: "try again",
+        requests: 0,
+    };
+    fault.happens_nowhere(&format!("http://{address}/api/organizations/x"));
+}
+
+#[test]
+fn host_without_an_address_is_3() {
+    let fault = Fault {
+        what: "host name that does not exist",
+        args: &["--allow-http", "--retries", "0"],
+        code: 3,
+        says: &["`posthog.invalid` has no address"],
+        hints: "spelling of the host",
+        requests: 0,
+    };
+    fault.happens_nowhere("http://posthog.invalid/api/organizations/x");
+}
+
+#[test]
+fn secure_connection_to_a_plain_port_is_3_and_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let mut connections = 0;
+        // The last one is the test's own, which says nothing.
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut beginning = [0; 5];
+            if stream.read_exact(&mut beginning).is_err() {
+                break;
+            }
+            connections += 1;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+        connections
+    });
+    let fault = Fault {
+        what: "TLS to a port that speaks plain HTTP",
+        args: &[],
+        code: 3,
+        says: &["could not be asked securely"],
+        hints: "--ca-cert",
+        requests: 0,
+    };
+    fault.happens_nowhere(&format!("https://{address}/api/organizations/x"));
+    drop(std::net::TcpStream::connect(address).unwrap());
+    assert_eq!(server.join().unwrap(), 1);
+}
+
+/// Each of these takes the second that the time-out takes.
+#[test]
+fn answer_that_does_not_come_in_time_is_4() {
+    let half = || promising(ENTRY.len(), &ENTRY[..20]);
+    let replies: [(&str, Make); 2] = [
+        ("no answer at all", || Reply::Hang(vec![])),
+        ("body that comes one byte at a time", || {
+            Reply::Drip(promising(ENTRY.len(), ENTRY))
+        }),
+    ];
+    for (what, reply) in replies {
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, reply));
+        let fault = Fault {
+            what: &format!("{what}, --http-timeout-seconds 1 --retries 0"),
+            args: &["--http-timeout-seconds", "1", "--retries", "0"],
+            code: 4,
+            says: &["reading the key's own entry", "no complete answer in time"],
+            hints: "--http-timeout-seconds",
+            requests: 1,
+        };
+        fault.happens_at(&night);
+    }
+    // A time-out passes like any other trouble.
+    let night = calm().serve_by(at(KEY_ENTRY, 1, move || Reply::Hang(half())));
+    let args = ["--http-timeout-seconds", "1"];
+    recovers("body that stops, once", &night, &args, CALM_REQUESTS + 1);
+}
+
+#[test]
+fn whole_run_has_a_time_limit() {
+    let night = calm().serve_by(at("members/", ALWAYS, || Reply::Hang(vec![])));
+    let fault = Fault {
+        what: "server hangs, --max-duration 1s",
+        args: &["--max-duration", "1s"],
+        code: 4,
+        says: &["reading members", "time"],
+        hints: "--max-duration",
+        requests: 2,
+    };
+    fault.happens_at(&night);
+}
+
+#[test]
+fn pause_past_the_time_limit_is_not_waited_for() {
+    let date = httpdate::fmt_http_date(
+        std::time::SystemTime::now() + std::time::Duration::from_secs(3_000),
+    );
+    let throttled = |header: Option<&str>, status| {
+        let answer = Answer::json(status, &refusal("throttled_error", "throttled", "Slow."));
+        match header {
+            Some(value) => answer.with_header("retry-after", value),
+            None => answer,
+        }
+    };
+    for (what, answer) in [
+        ("429 with Retry-After: 3000", throttled(Some("3000"), 429)),
+        (
+            "429 with Retry-After as a date in 50 minutes",
+            throttled(Some(&date), 429),
+        ),
+        ("429 without Retry-After", throttled(None, 429)),
+        (
+            "429 with a Retry-After that says nothing",
+            throttled(Some("soon"), 429),
+        ),
+        ("503 with Retry-After: 3000", throttled(Some("3000"), 503)),
+    ] {
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, move || Reply::Give(answer.clone())));
+        let fault = Fault {
+            what: &format!("{what}, --max-duration 50s"),
+            args: &["--max-duration", "50s"],
+            code: 4,
+            says: &[
+                "reading the key's own entry",
+                "the time allowed for the run",
+            ],
+            hints: "--max-duration",
+            requests: 1,
+        };
+        let begun = std::time::Instant::now();
+        fault.happens_at(&night);
+        assert!(begun.elapsed().as_secs() < 30);
+    }
+}
+
+#[test]
+fn every_retry_can_be_seen_if_asked_for() {
+    let night = calm().serve_by(at(KEY_ENTRY, 2, || Reply::Give(refuses(500, "No."))));
+    let sandbox = Sandbox::new();
+    let run = sandbox.crawl_at(&night.base_url(), &["-vv", "--log-format", "json"]);
+    let run = run.run().succeeds();
+    let lines = run.json_lines();
+    let retries = lines.iter().filter(|line| {
+        line.get("problem")
+            .is_some_and(|p| p == "answered 500: No.")
+    });
+    assert_eq!(retries.count(), 2, "{}", run.stderr);
+    run.assert_keeps_the_key();
+    assert_eq!(
+        night.keys(),
+        vec![format!("Bearer {KEY}"); CALM_REQUESTS + 2]
+    );
+}

@@ -1,0 +1,381 @@
+//! People come and go while the list of members is read, and servers show it in their own ways.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::{
+    ALWAYS, CALM_REQUESTS, Fault, as_usual, at, calm, calm_inventory, crawls, recovers, tell, users,
+};
+use crate::support::{Answer, Asked, Organization, Reply, Sandbox, Written, member, user_id, with};
+
+/// Ten members on pages of four.
+fn ten() -> Organization {
+    Organization::new()
+        .members((1..=10).map(member))
+        .pages_of(4)
+}
+
+fn leaves(organization: &mut Organization, n: u16) {
+    let rows = organization.members_mut();
+    rows.retain(|row| row["user"]["uuid"] != user_id(n));
+}
+
+/// A script that changes the organization before the second page of members, once.
+fn before_page_two(
+    mut change: impl FnMut(&mut Organization),
+) -> impl FnMut(&mut Organization, &Asked<'_>) -> Reply {
+    move |organization, asked| {
+        if asked.path == "members/" && asked.before == 1 {
+            change(organization);
+        }
+        Reply::AsUsual
+    }
+}
+
+#[test]
+fn nobody_is_lost_when_somebody_leaves_between_two_pages() {
+    for leaver in 1..=4 {
+        let night = ten().serve_by(before_page_two(move |all| leaves(all, leaver)));
+        let what = format!("member {leaver} of 10 leaves between page 1 and 2");
+        let written = crawls(&what, &night, &[]);
+        let stay: Vec<u16> = (1..=10).filter(|n| *n != leaver).collect();
+        assert_eq!(users(&written), stay);
+        assert_eq!(written.evidence.unproved, [""; 0]);
+    }
+}
+
+#[test]
+fn several_who_leave_are_found_out_as_well() {
+    let night = ten().serve_by(|organization, asked| {
+        if asked.path == "members/" && [1, 3].contains(&asked.before) {
+            let first = organization.members_mut().remove(0);
+            assert!(first.is_object());
+            organization.members_mut().remove(0);
+        }
+        Reply::AsUsual
+    });
+    let written = crawls(
+        "two members leave before page 2 and two more before page 3",
+        &night,
+        &[],
+    );
+    assert_eq!(users(&written), (5..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_joins_comes_at_the_end() {
+    let night = ten().serve_by(before_page_two(|all| all.members_mut().push(member(11))));
+    let written = crawls("somebody joins between page 1 and 2", &night, &[]);
+    assert_eq!(users(&written), (1..=11).collect::<Vec<_>>());
+    // At no further cost: pages of four that overlap by one.
+    assert_eq!(night.asked_for("members/").len(), 4);
+    assert!(night.asked_for("members/")[0].contains("order=joined_at"));
+}
+
+/// All sums agree, and whoever adds pages up by their offsets has lost member 5.
+#[test]
+fn counts_that_agree_prove_nothing() {
+    let night = ten().serve_by(before_page_two(|all| {
+        leaves(all, 1);
+        all.members_mut().push(member(11));
+    }));
+    let written = crawls("one leaves and one joins, all counts agree", &night, &[]);
+    assert_eq!(users(&written), (2..=11).collect::<Vec<_>>());
+}
+
+#[test]
+fn newest_first_is_read_as_well() {
+    let newest_first = || {
+        Organization::new()
+            .members((1..=10).rev().map(member))
+            .pages_of(4)
+    };
+    let night = newest_first().serve_by(as_usual);
+    let written = crawls("server that ignores order=joined_at", &night, &[]);
+    assert_eq!(users(&written), (1..=10).collect::<Vec<_>>());
+
+    let night = newest_first().serve_by(before_page_two(|all| {
+        all.members_mut().insert(0, member(11));
+    }));
+    let written = crawls("the same, and somebody joins at its head", &night, &[]);
+    assert_eq!(users(&written), (1..=11).collect::<Vec<_>>());
+
+    let night = newest_first().serve_by(before_page_two(|all| leaves(all, 10)));
+    let written = crawls("the same, and the newest leaves", &night, &[]);
+    assert_eq!(users(&written), (1..=9).collect::<Vec<_>>());
+}
+
+#[test]
+fn any_cap_of_the_server_is_met() {
+    for cap in [1, 2, 3, 9, 10, 11] {
+        let night = ten().pages_of(cap).serve_by(as_usual);
+        let sandbox = Sandbox::new();
+        let run = sandbox.crawl_at(&night.base_url(), &[]).run();
+        if cap == 1 {
+            // A page of one row would hold the overlap alone: nothing can be proved.
+            let run = run.fails(9, &["reading members", "could not be read whole"]);
+            assert_eq!(sandbox.files(), [""; 0]);
+            tell(
+                "pages of one row",
+                "no snapshot",
+                run.code,
+                night.asked().len(),
+            );
+            continue;
+        }
+        run.succeeds_silently();
+        let written = Written::open(&sandbox.path("sync.c1z"));
+        assert_eq!(users(&written), (1..=10).collect::<Vec<_>>(), "{cap}");
+        let pages = if cap >= 10 {
+            1
+        } else {
+            9_usize.div_ceil(cap - 1)
+        };
+        let asked = night.asked_for("members/").len();
+        assert_eq!(asked, pages, "{cap}");
+        tell(
+            &format!("server gives {cap} of 1,000 rows asked for"),
+            "whole snapshot",
+            0,
+            night.asked().len(),
+        );
+    }
+}
+
+/// The list stands the other way round in every second answer.
+fn shuffled(organization: &mut Organization, asked: &Asked<'_>) -> Reply {
+    if asked.path == "members/" && asked.before > 0 {
+        organization.members_mut().reverse();
+    }
+    Reply::AsUsual
+}
+
+#[test]
+fn list_without_any_order_is_given_up_after_five_walks() {
+    let fault = Fault {
+        what: "members in another order in each answer",
+        args: &[],
+        code: 9,
+        says: &["reading members", "could not be read whole", "5 times"],
+        hints: "--accept-incomplete",
+        // The key's entry, and two pages a walk.
+        requests: 1 + 5 * 2,
+    };
+    fault.happens_at(&ten().serve_by(shuffled));
+}
+
+#[test]
+fn what_is_not_whole_is_kept_apart_if_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .crawl_at(
+            &ten().serve_by(as_usual).base_url(),
+            &["--latest", "latest.c1z"],
+        )
+        .run()
+        .succeeds_silently();
+    let before = ["sync.c1z", "latest.c1z"].map(|name| fs::read(sandbox.path(name)).unwrap());
+
+    let night = ten().serve_by(shuffled);
+    let args = ["--accept-incomplete", "--latest", "latest.c1z"];
+    let run = sandbox.crawl_at(&night.base_url(), &args).run();
+    let run = run.fails(
+        9,
+        &["`sync.c1z` stays as it is", "whether members is whole"],
+    );
+    assert!(
+        run.hint().contains("`sync.incomplete.c1z`"),
+        "{}",
+        run.stderr
+    );
+    let after = ["sync.c1z", "latest.c1z"].map(|name| fs::read(sandbox.path(name)).unwrap());
+    assert_eq!(before, after);
+    assert_eq!(
+        sandbox.files(),
+        ["latest.c1z", "sync.c1z", "sync.incomplete.c1z"]
+    );
+    sandbox.assert_no_litter();
+
+    let written = Written::open(&sandbox.path("sync.incomplete.c1z"));
+    let [doubt] = &written.evidence.unproved[..] else {
+        panic!("{:?}", written.evidence.unproved);
+    };
+    assert!(
+        doubt.contains("members") && doubt.contains("5 times"),
+        "{doubt}"
+    );
+    // Whoever was seen, and nobody else.
+    let found = users(&written);
+    assert!(
+        found.len() >= 7 && found.iter().all(|n| (1..=10).contains(n)),
+        "{found:?}"
+    );
+    tell(
+        "the same with --accept-incomplete",
+        "`sync.incomplete.c1z`, says so in its evidence; target and --latest untouched",
+        9,
+        night.asked().len(),
+    );
+
+    // Nothing to standard output either.
+    let night = ten().serve_by(shuffled);
+    let run = sandbox
+        .crawl_at(&night.base_url(), &["--accept-incomplete", "-f", "-"])
+        .run();
+    run.fails(9, &["whether members is whole"]);
+}
+
+/// An answer of the organization with another number of members.
+fn counting(organization: &Organization, asked: &Asked<'_>, count: usize) -> Reply {
+    let usual: serde_json::Value =
+        serde_json::from_slice(asked.usual(organization).body()).unwrap();
+    Reply::Give(Answer::json(
+        200,
+        &with(usual, json!({"member_count": count})),
+    ))
+}
+
+#[test]
+fn count_that_disagrees_is_asked_again_with_the_members() {
+    for wrong in [6, 8] {
+        for times in [1, 2] {
+            let night = calm().serve_by(move |organization, asked| {
+                match asked.path.is_empty() && asked.before < times {
+                    true => counting(organization, asked, wrong),
+                    false => Reply::AsUsual,
+                }
+            });
+            let what = format!("member_count {wrong} of 7, {times} times");
+            let requests = CALM_REQUESTS + 4 * times;
+            let written = recovers(&what, &night, &[], requests);
+            assert_eq!(written.evidence.unproved, [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn count_that_stays_too_high_means_that_people_are_hidden() {
+    let fault = Fault {
+        what: "member_count stays above the members shown",
+        args: &[],
+        code: 7,
+        says: &["reading members", "7 of 9 members are shown"],
+        hints: "administrator or owner",
+        requests: 1 + 3 * 4,
+    };
+    fault.happens_at(&calm().serve_by(|organization, asked| match asked.path {
+        "" => counting(organization, asked, 9),
+        _ => Reply::AsUsual,
+    }));
+}
+
+#[test]
+fn count_that_stays_too_low_is_no_proof_either() {
+    let script = |organization: &mut Organization, asked: &Asked<'_>| match asked.path {
+        "" => counting(organization, asked, 5),
+        _ => Reply::AsUsual,
+    };
+    let fault = Fault {
+        what: "member_count stays below the members shown",
+        args: &[],
+        code: 9,
+        says: &["could not be read whole", "7 members", "counts 5"],
+        hints: "--accept-incomplete",
+        requests: 1 + 3 * 4,
+    };
+    fault.happens_at(&calm().serve_by(script));
+
+    let sandbox = Sandbox::new();
+    let night = calm().serve_by(script);
+    let run = sandbox
+        .crawl_at(&night.base_url(), &["--accept-incomplete"])
+        .run();
+    run.fails(9, &["counts 5"]);
+    assert_eq!(sandbox.files(), ["sync.incomplete.c1z"]);
+    let written = Written::open(&sandbox.path("sync.incomplete.c1z"));
+    assert_eq!(&written.inventory, calm_inventory());
+}
+
+#[test]
+fn key_that_may_not_see_everybody_is_told_why() {
+    let seeing = |can: bool, level: u8| {
+        calm().itself(json!({"members_can_see_org_members": can, "membership_level": level}))
+    };
+    let fault = Fault {
+        what: "members hidden from a member's key",
+        args: &[],
+        code: 7,
+        says: &["does not show everybody", "below administrator", "7 of 7"],
+        hints: "administrator or owner",
+        requests: 5,
+    };
+    fault.happens_at(&seeing(false, 1).serve_by(as_usual));
+    for (can, level) in [(false, 8), (false, 15), (true, 1)] {
+        let what = format!("members_can_see_org_members {can}, level {level}");
+        recovers(
+            &what,
+            &seeing(can, level).serve_by(as_usual),
+            &[],
+            CALM_REQUESTS,
+        );
+    }
+    // Even where what is not whole would be accepted: it is no accident.
+    let sandbox = Sandbox::new();
+    let night = seeing(false, 1).serve_by(as_usual);
+    let run = sandbox
+        .crawl_at(&night.base_url(), &["--accept-incomplete"])
+        .run();
+    run.fails(7, &["does not show everybody"]);
+    assert_eq!(sandbox.files(), [""; 0]);
+}
+
+/// A page that says that more is to come.
+fn page_with_more(rows: Vec<serde_json::Value>, count: usize) -> Reply {
+    let next = "http://x/y?offset=1";
+    let page = json!({"count": count, "next": next, "previous": null, "results": rows});
+    Reply::Give(Answer::json(200, &page))
+}
+
+#[test]
+fn list_that_goes_in_circles_ends() {
+    let rows = || (1..=3).map(member).collect();
+    let fault = Fault {
+        what: "members: every answer is the first page, with more to come",
+        args: &[],
+        code: 9,
+        says: &["reading members", "could not be read whole"],
+        hints: "quieter time",
+        requests: 1 + 5 * 2,
+    };
+    fault.happens_at(&calm().serve_by(at("members/", ALWAYS, move || page_with_more(rows(), 7))));
+    let fault = Fault {
+        what: "members: empty pages, with more to come",
+        ..fault
+    };
+    let fault = Fault {
+        requests: 1 + 5,
+        ..fault
+    };
+    fault.happens_at(&calm().serve_by(at("members/", ALWAYS, || page_with_more(vec![], 7))));
+}
+
+#[test]
+fn list_that_never_ends_is_given_up() {
+    let fault = Fault {
+        what: "members: new rows for ever, far more than are counted",
+        args: &[],
+        code: 3,
+        says: &["reading members", "goes on after 1090 rows, and counts 7"],
+        hints: "",
+        requests: 1 + 11,
+    };
+    let night = calm().serve_by(|_, asked| {
+        if asked.path != "members/" {
+            return Reply::AsUsual;
+        }
+        let from = u16::try_from(asked.offset()).unwrap();
+        page_with_more((from..from + 100).map(member).collect(), 7)
+    });
+    fault.happens_at(&night);
+}

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
 
 use sha2::{Digest, Sha256};
 
@@ -22,8 +21,6 @@ const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
 const LEVEL: i32 = 3;
 /// Bytes moved at a time.
 const CHUNK: usize = 1 << 20;
-/// Chunks that may wait to be written.
-const CHUNKS_AHEAD: usize = 2;
 
 /// Compresses `database` to `out`: magic, then one frame with its content size and a checksum, and nothing after it.
 pub(super) fn compress(
@@ -192,57 +189,21 @@ pub(super) fn decompress(
         .window_log_max(limits.window_log())
         .map_err(&io_error)?;
 
-    let decoded = write_behind(database, path, |write| {
-        let mut decoded = 0;
-        loop {
-            let mut chunk = vec![0; CHUNK];
-            let mut filled = 0;
-            while filled < CHUNK {
-                match decoder.read(&mut chunk[filled..]) {
-                    Ok(0) => break,
-                    Ok(length) => filled += length,
-                    Err(error) => {
-                        let decoded = decoded + filled as u64;
-                        return Err(Error::damaged(path, Damage::of_zstd(&error, decoded)));
-                    }
-                }
-            }
-            chunk.truncate(filled);
-            decoded += filled as u64;
-            if chunk.is_empty() {
-                return Ok(decoded);
-            }
-            limits.check_decoded(path, decoded)?;
-            if !write(chunk) {
-                return Ok(decoded);
-            }
-        }
-    })?;
+    let mut decoded = 0;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = match decoder.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error, decoded))),
+        };
+        decoded += length as u64;
+        limits.check_decoded(path, decoded)?;
+        database
+            .write_all(&chunk[..length])
+            .map_err(Error::io("unpacking", path))?;
+    }
     Ok((metadata.len(), decoded))
-}
-
-/// Lets `make` hand over chunks that another thread writes to `file`: making them takes as long as writing them. `write`
-/// says false once writing has failed.
-fn write_behind<T>(
-    file: &mut File,
-    path: &Path,
-    make: impl FnOnce(&mut dyn FnMut(Vec<u8>) -> bool) -> Result<T, Error>,
-) -> Result<T, Error> {
-    std::thread::scope(|scope| {
-        let (sender, chunks) = sync_channel::<Vec<u8>>(CHUNKS_AHEAD);
-        let writer = scope.spawn(move || {
-            chunks
-                .into_iter()
-                .try_for_each(|chunk| file.write_all(&chunk))
-        });
-        let made = make(&mut |chunk| sender.send(chunk).is_ok());
-        drop(sender);
-        match writer.join() {
-            Ok(written) => written.map_err(Error::io("unpacking", path))?,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-        made
-    })
 }
 
 fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {

@@ -4,7 +4,6 @@
 //! it is run. Columns and fields we do not know are passed over; what an older writer left out is taken as absent.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -16,10 +15,6 @@ use super::query::{Counts, Filter};
 use super::rows::{Decoded, Row, RowColumns};
 use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, private_file};
 use crate::model::{Defect, Evidence, Inventory, InventoryBuilder, SyncId, SyncRun, SyncType};
-
-/// Rows that go from the reading thread to the hashing one at a time, and how many times that they may wait.
-const BATCH: usize = 512;
-const BATCHES_AHEAD: usize = 4;
 
 /// Largest text or blob that is taken from a file, in bytes.
 const MAX_VALUE_BYTES: i32 = 8 << 20;
@@ -204,39 +199,18 @@ impl Snapshot {
     /// # Errors
     /// When a row cannot be read.
     pub fn survey(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
-        // Reading rows and hashing them take about as long, so each has a thread.
-        std::thread::scope(|scope| {
-            let (sender, batches) = sync_channel::<Vec<Row>>(BATCHES_AHEAD);
-            let hashing = scope.spawn(move || {
-                let mut digester = Digester::new();
-                let mut record = Vec::new();
-                for row in batches.into_iter().flatten() {
-                    row.record(&mut record);
-                    digester.record(&record);
-                }
-                digester.finish()
-            });
-            let mut counts = Counts::default();
-            let mut batch = Vec::with_capacity(BATCH);
-            for kind in RowKind::ALL {
-                for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                    let row = row?;
-                    counts.add(&row);
-                    batch.push(row);
-                    // The hashing thread takes all that is sent, so sending cannot fail.
-                    if batch.len() == BATCH {
-                        let _ =
-                            sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
-                    }
-                }
+        let mut counts = Counts::default();
+        let mut digester = Digester::new();
+        let mut record = Vec::new();
+        for kind in RowKind::ALL {
+            for row in self.query(kind, &Filter::default())?.rows(sync)? {
+                let row = row?;
+                counts.add(&row);
+                row.record(&mut record);
+                digester.record(&record);
             }
-            let _ = sender.send(batch);
-            drop(sender);
-            match hashing.join() {
-                Ok(digest) => Ok((counts, digest)),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+        }
+        Ok((counts, digester.finish()))
     }
 
     /// What the crawl wrote about itself, in files of our own.

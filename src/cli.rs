@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{
+    ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 
 use crate::commands::{
-    AccessArgs, CheckArgs, Command, Comparability, CrawlSettings, DiffArgs, DiffInputs, DiffOutput,
-    ExportArgs, ExportForm, ExportTable, FileOutput, GuardSettings, Input, ListArgs, Listing,
-    Output, Pruning, Rejected, Replace, Source, StatsArgs, StatsScope, SyncArgs, Template,
-    TemplateError, VerifyArgs,
+    AccessArgs, CheckArgs, Command, Comparability, CrawlSettings, DEFAULT_FILE, DiffArgs,
+    DiffInputs, DiffOutput, ExportArgs, ExportForm, ExportTable, FileOutput, GuardSettings, Input,
+    ListArgs, Listing, Output, Pruning, Rejected, Replace, Source, StatsArgs, StatsScope, SyncArgs,
+    Template, TemplateError, VerifyArgs,
 };
 use crate::crawl::posthog::{Incomplete, Memberships};
 use crate::crawl::{
@@ -320,7 +324,8 @@ enum OutputFormat {
 
 #[derive(Args)]
 struct GlobalOptions {
-    /// The snapshot; `-` writes it to standard output [default: sync.c1z, with --demo demo.c1z]
+    /// The snapshot; for `sync`, `-` is standard output, and readers take no `-` [default: sync.c1z, with --demo
+    /// demo.c1z]
     #[arg(short, long, global = true, env = "BATON_FILE", value_name = "FILE")]
     file: Option<PathBuf>,
     /// The form of the answer
@@ -407,9 +412,6 @@ impl GlobalOptions {
         }
     }
 }
-
-/// Where a snapshot is if nothing else is said.
-const DEFAULT_FILE: &str = "sync.c1z";
 
 #[derive(Args)]
 struct SyncOptions {
@@ -514,11 +516,11 @@ struct SyncOptions {
     )]
     demo: Option<DemoWeek>,
     // What the official connector takes to run as a service. Set in the environment, these are ignored.
-    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     client_id: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     client_secret: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = not_supported)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     host_id: Option<String>,
 }
 
@@ -539,10 +541,6 @@ enum DemoWeek {
     Later,
 }
 
-fn not_supported(_: &str) -> Result<String, &'static str> {
-    Err("not supported: this tool is offline and read-only")
-}
-
 fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text.trim_start_matches("0o"), 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
@@ -557,10 +555,12 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
     let matches = without_blank_environment(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
+    refuse_service_mode(&matches)?;
     refuse_address_of_demo(&matches)?;
     if let Some((name, _)) = matches.subcommand() {
         refuse_sync_options_before(name, &matches)?;
     }
+    refuse_unused_format(&matches)?;
     let Cli {
         global,
         sync,
@@ -591,7 +591,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cla
 fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
     let format = match (global.output_format, &sub) {
         (OutputFormat::Console, _) => Format::Console,
-        (OutputFormat::Json, _) | (_, Sub::Diff(_)) => Format::Json,
+        (OutputFormat::Json, _) => Format::Json,
+        // They do not ask for it.
+        (_, Sub::Diff(_) | Sub::Sync(_) | Sub::Export(_) | Sub::Completions { .. } | Sub::Man) => {
+            Format::Json
+        }
         (OutputFormat::Ndjson | OutputFormat::Markdown, _) => {
             bail!("only `diff` has that output format")
         }
@@ -812,41 +816,89 @@ fn without_blank_environment(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_blank_environment)
 }
 
-/// The sample organization has an address and a key of its own. Those in the environment are for other runs.
-fn refuse_address_of_demo(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-    let of_sync = matches
+/// Where the options of `sync` may stand: before any command, and behind the two that have them.
+fn of_sync(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
+    let behind = matches
         .subcommand()
         .filter(|(name, _)| ["sync", "check"].contains(name));
-    for matches in std::iter::once(matches).chain(of_sync.map(|(_, matches)| matches)) {
-        let is_typed =
-            |id: &&str| matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine);
-        let typed = ["base_url", "api_token_file"].into_iter().find(is_typed);
-        if let (true, Some(typed)) = (matches.contains_id("demo"), typed) {
-            let option = typed.replace('_', "-");
-            let message = format!("`--{option}` cannot be used with `--demo`");
-            return Err(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+    std::iter::once(matches).chain(behind.map(|(_, matches)| matches))
+}
+
+/// Whether an option stands on the command line; what the environment says is meant for other runs too.
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// The option's name as it is typed.
+fn flag(id: &str) -> String {
+    format!("--{}", id.replace('_', "-"))
+}
+
+fn conflict(message: String) -> clap::Error {
+    Cli::command().error(ErrorKind::ArgumentConflict, message)
+}
+
+/// The official connector's options for running as a service. Their values are secrets and not repeated.
+fn refuse_service_mode(matches: &ArgMatches) -> Result<(), clap::Error> {
+    for matches in of_sync(matches) {
+        let typed = ["client_id", "client_secret", "host_id"]
+            .into_iter()
+            .find(|id| is_typed(matches, id));
+        if let Some(typed) = typed {
+            let message = format!(
+                "{} is not supported: this tool is offline and read-only",
+                flag(typed)
+            );
+            return Err(Cli::command().error(ErrorKind::UnknownArgument, message));
         }
     }
     Ok(())
 }
 
+/// The sample organization has an address and a key of its own. Those in the environment are for other runs.
+fn refuse_address_of_demo(matches: &ArgMatches) -> Result<(), clap::Error> {
+    for matches in of_sync(matches) {
+        let typed = ["base_url", "api_token_file"]
+            .into_iter()
+            .find(|id| is_typed(matches, id));
+        if let (true, Some(typed)) = (matches.contains_id("demo"), typed) {
+            let message = format!("`{}` cannot be used with `--demo`", flag(typed));
+            return Err(conflict(message));
+        }
+    }
+    Ok(())
+}
+
+/// A form of the answer, asked of a command whose answer has but one. In the environment it is meant for the others.
+fn refuse_unused_format(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let format = matches.get_one("output_format");
+    if matches!(format, None | Some(OutputFormat::Console)) || !is_typed(matches, "output_format") {
+        return Ok(());
+    }
+    let command = matches.subcommand_name().unwrap_or("sync");
+    let instead = match command {
+        "sync" => "it writes a snapshot, of which `export json` makes JSON",
+        "export" => "its form stands behind it: `export json`, `export ndjson` or `export csv`",
+        "completions" | "man" => "its answer has one form",
+        _ => return Ok(()),
+    };
+    Err(conflict(format!(
+        "`{command}` takes no --output-format: {instead}"
+    )))
+}
+
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.
-fn refuse_sync_options_before(
-    command: &str,
-    matches: &clap::ArgMatches,
-) -> Result<(), clap::Error> {
+fn refuse_sync_options_before(command: &str, matches: &ArgMatches) -> Result<(), clap::Error> {
     let options = SyncOptions::augment_args(clap::Command::new(""));
-    let given = options.get_arguments().find(|option| {
-        matches.value_source(option.get_id().as_str())
-            == Some(clap::parser::ValueSource::CommandLine)
-    });
+    let given = options
+        .get_arguments()
+        .find(|option| is_typed(matches, option.get_id().as_str()));
     let Some(option) = given.and_then(clap::Arg::get_long) else {
         return Ok(());
     };
-    Err(Cli::command().error(
-        clap::error::ErrorKind::ArgumentConflict,
-        format!("`--{option}` belongs behind the command: posthog-c1z {command} --{option} …"),
-    ))
+    Err(conflict(format!(
+        "`--{option}` belongs behind the command: posthog-c1z {command} --{option} …"
+    )))
 }
 
 fn sync_args(options: SyncOptions, global: &GlobalOptions) -> Result<SyncArgs> {
@@ -958,6 +1010,16 @@ fn organization(options: &SyncOptions) -> Result<Source> {
         organization.as_deref(),
         plain_http,
     )?;
+    // The variable is for addresses that leave the organization open; an option that loses would be a surprise.
+    if let Some(other) = &options.organization
+        && !other.trim().eq_ignore_ascii_case(base_url.organization())
+    {
+        bail!(
+            "the address names the organization `{}` and --organization names `{}`: leave one of them out",
+            base_url.organization(),
+            other.trim()
+        );
+    }
     Ok(Source::Organization {
         base_url,
         key: api_key(options)?,

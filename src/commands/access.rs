@@ -1,6 +1,7 @@
 //! All that one person has.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -26,6 +27,14 @@ pub struct AccessArgs {
 #[derive(Debug)]
 pub struct NobodyFound {
     person: String,
+    file: PathBuf,
+}
+
+impl NobodyFound {
+    /// The snapshot that was searched.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
 }
 
 impl fmt::Display for NobodyFound {
@@ -76,7 +85,8 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
     let resource = match found.as_slice() {
         [one] => one,
         [] => bail!(NobodyFound {
-            person: args.person.clone()
+            person: args.person.clone(),
+            file: args.input.path.clone(),
         }),
         several => {
             let line = |resource: &Resource| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::expected::{self, Expected};
@@ -91,6 +91,18 @@ impl fmt::Display for NotComparable {
 }
 
 impl std::error::Error for NotComparable {}
+
+/// One file that does not hold two sync runs to compare.
+#[derive(Debug)]
+pub struct NoSecondSync(String);
+
+impl fmt::Display for NoSecondSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoSecondSync {}
 
 pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let expected = match &args.accept {
@@ -234,10 +246,10 @@ fn two_runs(
     full.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
     let path = file.path.display();
     let no_second = |beside: &SyncRun| {
-        anyhow!(
+        NoSecondSync(format!(
             "`{path}` holds no second finished full sync run to compare with, only `{}`",
             beside.id
-        )
+        ))
     };
     let named = |id: &str| snapshot.sync_run(Some(id));
     Ok(match (old, new) {
@@ -249,10 +261,10 @@ fn two_runs(
                 .pop()
                 .filter(|run| run.id != old.id && run.ended_at >= old.ended_at);
             let new = newest.ok_or_else(|| {
-                anyhow!(
+                NoSecondSync(format!(
                     "`{path}` holds no finished full sync run newer than `{}`",
                     old.id
-                )
+                ))
             })?;
             (old, new)
         }
@@ -264,11 +276,10 @@ fn two_runs(
                     None => {
                         // Says so if there is no finished one at all.
                         let other = snapshot.sync_run(None)?;
-                        return Err(anyhow!(
+                        bail!(NoSecondSync(format!(
                             "`{path}` holds no finished full sync run; its newest, `{}`, is `{}`",
-                            other.id,
-                            other.sync_type
-                        ));
+                            other.id, other.sync_type
+                        )));
                     }
                 },
             };

@@ -2,12 +2,15 @@
 //! here and nowhere else.
 
 use std::io;
+use std::path::Path;
 
 use crate::crawl::{self, AddressError, KeyError, Problem};
+use crate::report::printable;
 use crate::snapshot;
 
+use super::DEFAULT_FILE;
 use super::access::{NobodyFound, SeveralFound};
-use super::diff::NotComparable;
+use super::diff::{NoSecondSync, NotComparable};
 use super::guard::Refusal;
 use super::lock::Locked;
 use super::sync::NotWhole;
@@ -113,10 +116,21 @@ fn judge(error: &anyhow::Error) -> Verdict {
             "compare them all the same with --force, if you know why they differ",
         );
     }
-    if error.is::<NobodyFound>() {
+    if error.is::<NoSecondSync>() {
+        return verdict(
+            ExitCode::Usage,
+            "name two files, since `sync` writes one sync run into each, or two sync runs of this one with --old-sync \
+             and --new-sync",
+        );
+    }
+    if let Some(error) = error.downcast_ref::<NobodyFound>() {
+        let file = error.file().display().to_string();
         return verdict(
             ExitCode::NotFound,
-            "`posthog-c1z resources -t user` lists everybody",
+            format!(
+                "`posthog-c1z resources -t user {}` lists everybody",
+                printable(&file)
+            ),
         );
     }
     if let Some(error) = error.downcast_ref::<Refusal>() {
@@ -311,14 +325,27 @@ fn of_key(error: KeyError) -> Verdict {
     verdict(ExitCode::Configuration, hint)
 }
 
+/// What helps where there is no snapshot under a name that nobody may have meant.
+fn of_missing(path: &Path) -> Option<&'static str> {
+    match path.to_str() {
+        Some(DEFAULT_FILE) => {
+            Some("that is the name if none is given; name a snapshot as an argument or with -f")
+        }
+        Some("-") => Some("snapshots are not read from standard input; name a file"),
+        _ => None,
+    }
+}
+
 fn of_snapshot(error: &snapshot::Error) -> Verdict {
     use snapshot::Error;
     match error {
         Error::Io {
             action: "reading",
+            path,
             source,
-            ..
-        } if source.kind() == io::ErrorKind::NotFound => (ExitCode::NotFound, None),
+        } if source.kind() == io::ErrorKind::NotFound => {
+            (ExitCode::NotFound, of_missing(path).map(ToOwned::to_owned))
+        }
         Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => verdict(
             ExitCode::Usage,
             "make room on that filesystem; what was there before is untouched",

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::model::{Entitlement, EntitlementId, ResourceId, SyncRun, Text, Timestamp, Trait};
+use crate::model::{
+    Entitlement, EntitlementId, Person, Resource, ResourceId, SyncRun, Text, Timestamp, Trait,
+};
 use crate::snapshot::{Decoded, Filter, Lookup, ReadOptions, Row, RowKind, Snapshot};
 
 /// Which snapshot, and which sync run of it.
@@ -41,12 +43,20 @@ pub(super) struct Catalog<'s> {
     types: HashMap<String, TypeEntry>,
     resources: Lookup<'s>,
     entitlements: Lookup<'s>,
-    names: HashMap<ResourceId, Text>,
+    names: HashMap<ResourceId, Called>,
     /// Grants come in runs of one entitlement.
     last_entitlement: Option<(EntitlementId, Text)>,
     json: HashMap<String, Vec<u8>>,
     json_bytes: usize,
     scratch: Vec<u8>,
+}
+
+/// What people know a resource by.
+#[derive(Clone)]
+struct Called {
+    name: Text,
+    /// Empty if there is none.
+    email: Text,
 }
 
 struct TypeEntry {
@@ -105,6 +115,13 @@ impl<'s> Catalog<'s> {
             .is_some_and(|entry| entry.traits.contains(&Trait::Role))
     }
 
+    /// Whether resources of a type are users.
+    pub fn is_user(&self, id: &str) -> bool {
+        self.types
+            .get(id)
+            .is_some_and(|entry| entry.traits.contains(&Trait::User))
+    }
+
     /// A type's JSON; `null` if it is missing.
     pub fn type_json(&self, id: &str) -> &[u8] {
         self.types.get(id).map_or(b"null", |entry| &entry.json)
@@ -120,18 +137,37 @@ impl<'s> Catalog<'s> {
 
     /// A resource's name for people: `(missing)` if it is not there, its id if it has none.
     pub fn resource_name(&mut self, id: &ResourceId) -> Result<Text> {
-        if let Some(name) = self.names.get(id) {
-            return Ok(name.clone());
+        Ok(self.called(id)?.name)
+    }
+
+    /// A user's primary address; empty if there is none.
+    pub fn resource_email(&mut self, id: &ResourceId) -> Result<Text> {
+        Ok(self.called(id)?.email)
+    }
+
+    fn called(&mut self, id: &ResourceId) -> Result<Called> {
+        if let Some(called) = self.names.get(id) {
+            return Ok(called.clone());
         }
-        let name = match self.resource(id)?.map(|row| row.decode()) {
-            Some(Ok(Decoded::Resource(decoded))) if !decoded.display_name.is_empty() => {
-                decoded.display_name
-            }
-            Some(_) => id.resource.clone(),
-            None => "(missing)".into(),
+        let called = match self.resource(id)?.map(|row| row.decode()) {
+            Some(Ok(Decoded::Resource(decoded))) => Called {
+                email: email(&decoded).into(),
+                name: match decoded.display_name.is_empty() {
+                    true => id.resource.clone(),
+                    false => decoded.display_name,
+                },
+            },
+            Some(_) => Called {
+                name: id.resource.clone(),
+                email: "".into(),
+            },
+            None => Called {
+                name: "(missing)".into(),
+                email: "".into(),
+            },
         };
-        self.names.insert(id.clone(), name.clone());
-        Ok(name)
+        self.names.insert(id.clone(), called.clone());
+        Ok(called)
     }
 
     /// An entitlement as the model has it; `None` if it is missing or its blob is no message.
@@ -188,6 +224,14 @@ impl<'s> Catalog<'s> {
         }
         Ok(json)
     }
+}
+
+/// A user's primary address; empty if there is none, or it is no user.
+pub(super) fn email(resource: &Resource) -> String {
+    Person::of(resource)
+        .and_then(|person| person.email())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A moment for people, to the second; empty if there is none.

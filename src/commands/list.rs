@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
-use super::input::{Catalog, Input, day};
+use super::input::{Catalog, Input, day, email};
 use super::{Outcome, World};
 use crate::model::{EntitlementId, ResourceId, SyncRun, Trait};
+use crate::progress::Event;
 use crate::report::{Column, Format, JsonList, Table};
 use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
 
@@ -77,14 +78,19 @@ impl Listing {
         }
     }
 
-    fn columns(self) -> &'static [Column] {
+    /// `of_users` where all rows are users, of whom people want another column.
+    fn columns(self, of_users: bool) -> &'static [Column] {
         const NAME: Column = Column::new("Name");
         const RESOURCE_TYPE: Column = Column::new("Resource type");
+        const EMAIL: Column = Column::new("E-mail");
         const RESOURCE: Column = Column::new("Resource");
         const ENTITLEMENT: Column = Column::new("Entitlement");
         const ID: Column = Column::id("ID");
         match self {
             Self::ResourceTypes => const { &[RESOURCE_TYPE, Column::new("Traits"), ID] },
+            Self::Resources | Self::Principals if of_users => {
+                const { &[NAME, EMAIL, RESOURCE_TYPE, ID] }
+            }
             Self::Resources | Self::Principals => {
                 const { &[NAME, RESOURCE_TYPE, Column::new("Parent"), ID] }
             }
@@ -103,6 +109,7 @@ impl Listing {
                 const {
                     &[
                         Column::new("Principal"),
+                        EMAIL,
                         RESOURCE,
                         ENTITLEMENT,
                         Column::whole("Since"),
@@ -134,9 +141,27 @@ impl List<'_> {
     }
 
     fn table(mut self, world: &mut World<'_>) -> Result<()> {
-        let mut table = Table::new(world.out, world.page, self.args.listing.columns());
-        self.for_each(|list, row| Ok(table.push(list.cells(row)?)?))?;
-        Ok(table.finish()?)
+        let columns = self.args.listing.columns(self.of_users());
+        let mut table = Table::new(world.out, world.page, columns);
+        let mut is_empty = true;
+        self.for_each(|list, row| {
+            is_empty = false;
+            Ok(table.push(list.cells(row)?)?)
+        })?;
+        table.finish()?;
+        if is_empty && self.args.filter != Filter::default() {
+            world.out.flush()?;
+            world.reporter.report(Event::Warned {
+                message: "nothing matches what was asked for".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the type that was asked for is one of users.
+    fn of_users(&self) -> bool {
+        let wanted = self.args.filter.resource_type.as_deref();
+        self.args.listing == Listing::Resources && wanted.is_some_and(|id| self.catalog.is_user(id))
     }
 
     fn cells(&mut self, row: &Row) -> Result<Vec<String>> {
@@ -154,6 +179,14 @@ impl List<'_> {
                     row.id.clone(),
                 ]
             }
+            Decoded::Resource(decoded) if self.of_users() => vec![
+                decoded.display_name.to_string(),
+                email(&decoded),
+                self.catalog
+                    .type_name(decoded.id.resource_type.as_str())
+                    .to_owned(),
+                bare(&decoded.id),
+            ],
             Decoded::Resource(decoded) => {
                 let parent = match &decoded.parent {
                     Some(parent) => self.catalog.resource_name(parent)?.to_string(),
@@ -185,6 +218,7 @@ impl List<'_> {
                 };
                 vec![
                     self.catalog.resource_name(&decoded.principal)?.to_string(),
+                    self.catalog.resource_email(&decoded.principal)?.to_string(),
                     self.catalog.resource_name(resource)?.to_string(),
                     self.catalog
                         .entitlement_slug(&decoded.entitlement)?

@@ -36,6 +36,9 @@ pub use sync::{CrawlSettings, FileOutput, Output, Pruning, Rejected, Source, Syn
 pub use target::{Template, TemplateError};
 pub use verify::VerifyArgs;
 
+/// Where a snapshot is if nothing else is said.
+pub const DEFAULT_FILE: &str = "sync.c1z";
+
 /// What was asked for, with every setting resolved.
 pub enum Command {
     /// Crawl, and write a snapshot.

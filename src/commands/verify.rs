@@ -51,7 +51,7 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
             Err(error) => {
                 tell(&Finding {
                     code: error.code(),
-                    message: format!("it {}", error.predicate()),
+                    message: error.sentence(),
                 })?;
                 Verdict::Unreadable
             }

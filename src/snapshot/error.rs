@@ -254,6 +254,19 @@ impl Error {
             }
         }
     }
+
+    /// What is wrong, where it is clear which file is meant: "it is not a c1z".
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Io {
+                action,
+                path,
+                source,
+            } => format!("{action} `{}` failed: {source}", path.display()),
+            Self::Building(_) => self.predicate(),
+            _ => format!("it {}", self.predicate()),
+        }
+    }
 }
 
 /// The operating system's own error, without the random name of a temporary file that the tempfile crate adds.

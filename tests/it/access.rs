@@ -140,7 +140,11 @@ fn nobody_of_that_description_is_not_found() {
         "role:5bb4d0e4-4672-4722-b876-f44b3aa4195a",
     ] {
         let run = shelf.run(&["access", person, SMALL]);
-        run.fails(5, &["nobody matches"]).hint();
+        let run = run.fails(5, &["nobody matches"]);
+        assert!(
+            run.hint().contains("resources -t user small.c1z"),
+            "{run:?}"
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
@@ -379,6 +380,9 @@ fn out_names_the_file_and_nothing_is_said() {
             .succeeds_silently();
         let written = fs::read_to_string(shelf.path("out.txt")).unwrap();
         assert_eq!(written, expected, "{form:?}");
+        // It holds what the snapshot holds, so it is as private.
+        let mode = fs::metadata(shelf.path("out.txt")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
     }
     assert_eq!(shelf.sandbox.files(), ["out.txt", SMALL]);
     shelf

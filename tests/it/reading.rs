@@ -76,11 +76,53 @@ fn tables_show_names_and_not_only_ids() {
         .lines()
         .find(|line| line.contains(&grant(ROLE_1, ADA)));
     let cells: Vec<_> = row.unwrap().split("  ").map(str::trim).collect();
-    assert_eq!(cells[..2], ["Ada Lovelace", ""], "{cells:?}");
-    assert!(
-        cells.contains(&"Role 1") && cells.contains(&"member"),
-        "{cells:?}"
+    let shown: Vec<_> = cells.iter().filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(
+        shown[..4],
+        [
+            &"Ada Lovelace",
+            &"ada.lovelace.1@example.com",
+            &"Role 1",
+            &"member"
+        ]
     );
+}
+
+#[test]
+fn users_alone_are_shown_with_their_e_mails() {
+    let shelf = Shelf::new().with_golden(SMALL);
+    let users = shelf.text(&["resources", "-t", "user", SMALL]);
+    let head: Vec<_> = users.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["Name", "E-mail", "Resource", "type", "ID"]);
+    let ada = users.lines().find(|line| line.ends_with(ADA)).unwrap();
+    assert!(ada.contains("  ada.lovelace.1@example.com  "), "{ada}");
+    for args in [
+        &["resources", SMALL][..],
+        &["resources", "-t", "role", SMALL],
+    ] {
+        assert!(!shelf.text(args).contains("E-mail"), "{args:?}");
+    }
+}
+
+#[test]
+fn missing_snapshot_that_nobody_named_is_told_with_the_way_to_name_one() {
+    let shelf = Shelf::new();
+    for command in [
+        &["grants"][..],
+        &["stats"],
+        &["access", "ann"],
+        &["export", "csv"],
+    ] {
+        let run = shelf.run(command).fails(5, &["`sync.c1z`"]);
+        assert!(run.hint().contains("as an argument or with -f"), "{run:?}");
+    }
+    let run = shelf.run(&["grants", "-f", "-"]).fails(5, &["`-`"]);
+    assert!(
+        run.hint().contains("not read from standard input"),
+        "{run:?}"
+    );
+    let run = shelf.run(&["grants", "missing.c1z"]);
+    assert!(!run.stderr.contains("hint"), "{}", run.stderr);
 }
 
 #[test]
@@ -121,6 +163,8 @@ fn a_filter_that_nothing_fits_gives_an_empty_list_and_no_error() {
             [""; 0],
             "{list}"
         );
+        let run = shelf.run(&[list, "-t", "planet", "--log-level", "warn", SMALL]);
+        assert!(run.succeeds().stderr.contains("nothing matches"), "{list}");
         let json = shelf.json(&[list, "-t", "planet", "-o", "json", SMALL]);
         let rows = json.as_object().unwrap().values().next().unwrap();
         assert_eq!(*rows, serde_json::json!([]), "{list}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use posthog_c1z::model::Timestamp;
 
-use crate::support::{Edited, Shelf, answer_at, field, golden};
+use crate::support::{Edited, Sandbox, Shelf, answer_at, field, golden};
 
 const SMALL: &str = "small.c1z";
 
@@ -423,4 +423,106 @@ fn evidence_is_printed_whole_where_there_is_some() {
         shelf.json(&["stats", "-o", "json", SMALL])["evidence"],
         serde_json::Value::Null
     );
+}
+
+#[test]
+fn address_in_the_environment_does_not_stand_in_the_way_of_the_demo() {
+    let sandbox = Sandbox::new();
+    let variables = |args: &[&str]| {
+        sandbox
+            .program(args)
+            .env("BATON_BASE_URL", "http://127.0.0.1:1/api/organizations/o1")
+            .env("BATON_API_TOKEN_FILE", "no-such-file")
+    };
+    for args in [&["--demo"][..], &["sync", "--demo"]] {
+        variables(args).run().succeeds_silently();
+    }
+    for option in ["--base-url", "--api-token-file"] {
+        for args in [
+            &["--demo", option, "x"][..],
+            &["check", "--demo", option, "x"],
+        ] {
+            let run = variables(args).run();
+            assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+            let conflict = format!("`{option}` cannot be used with `--demo`");
+            assert!(run.stderr.contains(&conflict), "{args:?}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn two_organizations_at_once_are_refused() {
+    let sandbox = Sandbox::new();
+    let whole = "http://127.0.0.1:1/api/organizations/o1";
+    let program = |args: &[&str]| sandbox.program(args).env("BATON_API_TOKEN", "phx_key");
+    let both = program(&["--base-url", whole, "--organization", "o2"]).run();
+    both.fails(2, &["`o1`", "--organization names `o2`"]);
+    let address = program(&["--organization", "o2"]).env("BATON_BASE_URL", whole);
+    address
+        .run()
+        .fails(2, &["`o1`", "--organization names `o2`"]);
+    // One organization named twice, and a variable that is for other addresses: on to the server, which is not there.
+    let same = program(&[
+        "--base-url",
+        whole,
+        "--organization",
+        "O1",
+        "--retries",
+        "0",
+    ]);
+    same.run().fails(14, &["refused"]);
+    let variable =
+        program(&["--base-url", whole, "--retries", "0"]).env("POSTHOG_ORGANIZATION_ID", "o2");
+    variable.run().fails(14, &["refused"]);
+}
+
+#[test]
+fn option_of_service_mode_is_named_and_its_value_is_not() {
+    let sandbox = Sandbox::new();
+    for option in ["--client-id", "--client-secret", "--host-id"] {
+        for args in [
+            &[option, "hunter2"][..],
+            &["sync", option, "hunter2"],
+            &["check", option, "hunter2"],
+            &[option, "hunter2", "stats"],
+        ] {
+            let run = sandbox.program(args).run();
+            assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+            let refusal =
+                format!("error: {option} is not supported: this tool is offline and read-only\n");
+            assert!(run.stderr.starts_with(&refusal), "{args:?}: {}", run.stderr);
+            assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn form_that_a_command_does_not_have_is_refused_and_not_ignored() {
+    let shelf = Shelf::new().with_golden(SMALL);
+    for command in [
+        &["sync", "--demo"][..],
+        &["--demo"],
+        &["export", "csv", SMALL],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        for form in ["json", "ndjson", "markdown"] {
+            for args in [
+                [&["-o", form][..], command].concat(),
+                [command, &["--output", form]].concat(),
+            ] {
+                let run = shelf.run(&args);
+                assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+                let refusal = "takes no --output-format";
+                assert!(run.stderr.contains(refusal), "{args:?}: {}", run.stderr);
+                assert_eq!(run.stdout, b"");
+            }
+            // For other commands it may be set.
+            let program = shelf.sandbox.program(command);
+            program.env("BATON_OUTPUT_FORMAT", form).run().succeeds();
+        }
+        shelf
+            .run(&[command, &["-o", "console"]].concat())
+            .succeeds();
+    }
 }

@@ -213,6 +213,25 @@ fn a_missing_file_and_a_folder_are_told_as_unreadable() {
         assert_eq!(code, 15);
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0][0], "unreadable", "{told:?}");
+        let beginning = format!("reading `{file}` failed: ");
+        assert!(told[0][1].starts_with(&beginning), "{told:?}");
+    }
+}
+
+#[test]
+fn a_line_about_a_file_that_cannot_be_read_is_a_sentence() {
+    let shelf = Shelf::new()
+        .with_golden("corrupt-truncated.c1z")
+        .with_golden("corrupt-bad-magic.c1z");
+    for (file, sentence) in [
+        (
+            "corrupt-truncated.c1z",
+            "it is damaged: it ends in the middle",
+        ),
+        ("corrupt-bad-magic.c1z", "it is not a c1z"),
+    ] {
+        let (_, told) = verified(&shelf, file);
+        assert!(told[0][1].starts_with(sentence), "{told:?}");
     }
 }
 

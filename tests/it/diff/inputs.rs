@@ -146,9 +146,11 @@ fn one_file_needs_two_finished_full_syncs() {
         .with_golden("small.c1z")
         .with_golden("resources-only.c1z")
         .with_golden("unfinished.c1z");
-    shelf
+    let run = shelf
         .run(&["diff", "small.c1z"])
         .fails(2, &["`small.c1z` holds no second finished full sync run"]);
+    assert!(run.hint().contains("name two files"), "{run:?}");
+    assert!(!run.stderr.contains("--force"), "{run:?}");
     shelf
         .run(&["diff", "resources-only.c1z"])
         .fails(2, &["holds no finished full sync run", "`resources_only`"]);

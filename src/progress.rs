@@ -1,7 +1,6 @@
 //! What happens while it happens. The work tells; whoever listens draws bars, writes lines or keeps a list.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 /// A part of the work that is worth naming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,26 +112,4 @@ pub struct Silent;
 
 impl Reporter for Silent {
     fn report(&self, _: Event) {}
-}
-
-/// Keeps all events, for tests.
-#[derive(Default)]
-pub struct Recording(Mutex<Vec<Event>>);
-
-impl Recording {
-    /// The events so far.
-    pub fn events(&self) -> Vec<Event> {
-        self.0
-            .lock()
-            .map(|events| events.clone())
-            .unwrap_or_default()
-    }
-}
-
-impl Reporter for Recording {
-    fn report(&self, event: Event) {
-        if let Ok(mut events) = self.0.lock() {
-            events.push(event);
-        }
-    }
 }

@@ -191,6 +191,11 @@ impl Judge {
                 switch,
             );
         }
+        self.rest_changed(subject, rest);
+    }
+
+    /// What is left of an object's fields, once those that mean something of their own are told.
+    fn rest_changed(&mut self, subject: Party, rest: Vec<FieldChange>) {
         if !rest.is_empty() {
             let kinds = vec![ChangeKind::OtherChanged];
             self.push(Action::Changed, Topic::OtherChanged, kinds, subject, rest);
@@ -217,10 +222,7 @@ impl Judge {
                 name,
             );
         }
-        if !rest.is_empty() {
-            let kinds = vec![ChangeKind::OtherChanged];
-            self.push(Action::Changed, Topic::OtherChanged, kinds, subject, rest);
-        }
+        self.rest_changed(subject, rest);
     }
 
     /// An entitlement that is new, gone, or another. One that only follows its resource is no change of its own.

@@ -1,20 +1,20 @@
 //! The only door to the network: one origin, one key, bounded time, JSON parsed while it comes in, and what happens on a
 //! 429.
 
-use std::io::{self, BufReader, Read};
-use std::marker::PhantomData;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::de::DeserializeOwned;
 use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy};
 
 use super::address::{ApiKey, BaseUrl};
 use super::error::{Error, Problem};
+use super::json::{JsonError, JsonStream};
 use super::pace::{OutOfTime, Pace, PaceSettings};
 use crate::progress::{Event, Reporter};
 
@@ -56,8 +56,6 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// Longest wait that a server may ask for: its longer window, and a little.
 const MAX_PAUSE: Duration = Duration::from_secs(2 * 3600);
-/// Bytes up to which an answer is held whole while it is parsed; a larger one is parsed while it comes in.
-const SMALL_BODY: u64 = 2 << 20;
 /// Bytes of an error's body that are looked at.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
 /// Characters of a server's own words that are shown.
@@ -147,31 +145,28 @@ impl<'r> Http<'r> {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks for `path` (with its query) and parses the answer.
+    /// Asks for `path` (with its query) and parses the answer, which is held whole.
     ///
     /// # Errors
     /// For everything but a 200 with JSON of the wanted shape, after all retries.
     pub fn get<T: DeserializeOwned>(&self, reading: &'static str, path: &str) -> Result<T, Error> {
-        self.get_seed(reading, path, Tries::All, PhantomData)
+        self.get_with(reading, path, Tries::All, |json| json.parse())
     }
 
-    /// The same, with a seed that parses the answer while it comes in.
+    /// The same, with `read` taking the answer while it comes in. It is called for every try.
     ///
     /// # Errors
     /// As of [`Self::get`].
-    pub fn get_seed<T, S>(
+    pub fn get_with<T>(
         &self,
         reading: &'static str,
         path: &str,
         tries: Tries,
-        seed: S,
-    ) -> Result<T, Error>
-    where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
-    {
+        read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
+    ) -> Result<T, Error> {
         let mut retry = 0;
         loop {
-            let problem = match self.try_get(path, seed.clone()) {
+            let problem = match self.try_get(path, &read) {
                 Ok(answer) => return Ok(answer),
                 Err(problem) => problem,
             };
@@ -219,10 +214,11 @@ impl<'r> Http<'r> {
         doubled.mul_f64(0.5 + random_fraction() / 2.0)
     }
 
-    fn try_get<T, S>(&self, path: &str, seed: S) -> Result<T, Problem>
-    where
-        S: for<'de> DeserializeSeed<'de, Value = T>,
-    {
+    fn try_get<T>(
+        &self,
+        path: &str,
+        read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
+    ) -> Result<T, Problem> {
         self.pace.wait().map_err(|OutOfTime| Problem::OutOfTime)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let timeout = self.pace.remaining().map_or(self.settings.timeout, |left| {
@@ -240,7 +236,7 @@ impl<'r> Http<'r> {
             .map_err(|error| self.transport(error))?;
         let status = response.status().as_u16();
         match status {
-            200 => self.parse(response, seed),
+            200 => self.parse(response, read),
             300..=399 => {
                 let location = text_header(&response, header::LOCATION);
                 let location = location.map(|to| self.one_line(&to));
@@ -260,10 +256,11 @@ impl<'r> Http<'r> {
         }
     }
 
-    fn parse<T, S>(&self, response: Response<Body>, seed: S) -> Result<T, Problem>
-    where
-        S: for<'de> DeserializeSeed<'de, Value = T>,
-    {
+    fn parse<T>(
+        &self,
+        response: Response<Body>,
+        read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
+    ) -> Result<T, Problem> {
         let content_type = text_header(&response, header::CONTENT_TYPE);
         let is_json = content_type.as_deref().is_some_and(|kind| {
             let kind = kind
@@ -285,29 +282,15 @@ impl<'r> Http<'r> {
             .into_with_config()
             .limit(u64::MAX)
             .reader();
-        let mut beginning = Vec::new();
-        body.by_ref()
-            .take(SMALL_BODY)
-            .read_to_end(&mut beginning)
-            .map_err(|error| self.broken_body(error))?;
-        let answer = if (beginning.len() as u64) < SMALL_BODY {
-            // From memory it parses twice as fast.
-            finish(seed, serde_json::Deserializer::from_slice(&beginning))
-        } else {
-            let rest = BufReader::with_capacity(64 * 1024, body);
-            finish(
-                seed,
-                serde_json::Deserializer::from_reader(beginning.as_slice().chain(rest)),
-            )
-        };
-        answer.map_err(|error| match error.classify() {
-            serde_json::error::Category::Io => self.broken_body(error.into()),
-            serde_json::error::Category::Eof => Problem::Cut,
-            serde_json::error::Category::Syntax => {
-                Problem::BadJson(self.one_line(&error.to_string()))
-            }
-            serde_json::error::Category::Data => Problem::Shape(self.one_line(&error.to_string())),
-        })
+        let mut json = JsonStream::new(&mut body);
+        read(&mut json)
+            .and_then(|answer| json.end().map(|()| answer))
+            .map_err(|error| match error {
+                JsonError::Io(error) => self.broken_body(error),
+                JsonError::Cut => Problem::Cut,
+                JsonError::Syntax(problem) => Problem::BadJson(self.one_line(&problem)),
+                JsonError::Shape(problem) => Problem::Shape(self.one_line(&problem)),
+            })
     }
 
     /// A connection that was made, and then failed in the body.
@@ -383,17 +366,6 @@ impl<'r> Http<'r> {
         // First the key: a text that is cut could end in half of it.
         one_line(&self.key.scrub(text))
     }
-}
-
-/// Parses the whole of one JSON value.
-fn finish<'de, T, S, R>(seed: S, mut json: serde_json::Deserializer<R>) -> serde_json::Result<T>
-where
-    S: DeserializeSeed<'de, Value = T>,
-    R: serde_json::de::Read<'de>,
-{
-    let answer = seed.deserialize(&mut json)?;
-    json.end()?;
-    Ok(answer)
 }
 
 /// The system's authorities, or those of the file that was named.

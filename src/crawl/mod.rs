@@ -3,6 +3,7 @@
 mod address;
 mod error;
 mod http;
+mod json;
 mod pace;
 pub mod posthog;
 

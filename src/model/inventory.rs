@@ -2,10 +2,11 @@
 //! after it reads it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use super::{
-    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId,
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
 };
 
 /// Resource types, resources, entitlements and grants, each sorted by the bytes of its id, each id once. No reference
@@ -126,7 +127,8 @@ const MAX_ID_BYTES: usize = 1024;
 pub struct InventoryBuilder {
     resource_types: Vec<ResourceType>,
     resources: Vec<Resource>,
-    position: HashMap<ResourceId, usize>,
+    /// Where the resources of each type stand.
+    position: HashMap<ResourceTypeId, HashMap<Text, usize>>,
     entitlements: Vec<Entitlement>,
     grants: Vec<Grant>,
 }
@@ -139,14 +141,17 @@ impl InventoryBuilder {
 
     /// Adds a resource, or replaces the row that an earlier page gave. True if it is new.
     pub fn add_resource(&mut self, resource: Resource) -> bool {
-        match self.position.get(&resource.id) {
-            Some(&at) => {
-                self.resources[at] = resource;
+        let ResourceId {
+            resource_type,
+            resource: id,
+        } = resource.id.clone();
+        match self.position.entry(resource_type).or_default().entry(id) {
+            Entry::Occupied(known) => {
+                self.resources[*known.get()] = resource;
                 false
             }
-            None => {
-                self.position
-                    .insert(resource.id.clone(), self.resources.len());
+            Entry::Vacant(new) => {
+                new.insert(self.resources.len());
                 self.resources.push(resource);
                 true
             }
@@ -155,7 +160,14 @@ impl InventoryBuilder {
 
     /// The resource under `id`, if it was added.
     pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
-        self.position.get(id).map(|&at| &self.resources[at])
+        let at = *self.position.get(&id.resource_type)?.get(&id.resource)?;
+        Some(&self.resources[at])
+    }
+
+    /// The id of the resource of this type and bare id, if it was added.
+    pub fn resource_id(&self, resource_type: &ResourceTypeId, id: &str) -> Option<&ResourceId> {
+        let at = *self.position.get(resource_type)?.get(id)?;
+        Some(&self.resources[at].id)
     }
 
     /// Resources added so far, in the order they came.

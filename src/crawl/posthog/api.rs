@@ -2,12 +2,13 @@
 //! identifies a row is required, since five generations of these objects are on record.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::ops::Deref;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
-use super::super::address::is_id;
+use crate::crawl::address::is_id;
+use crate::crawl::json::{JsonError, JsonStream};
 use crate::model::{Text, Timestamp};
 
 /// One page of a list.
@@ -17,71 +18,52 @@ pub struct Page<T> {
     pub results: Vec<T>,
 }
 
-/// Parses a page, each row with the seed inside. For rows that need none it is `PageSeed(PhantomData)`.
-#[derive(Clone)]
-pub struct PageSeed<S>(pub S);
+/// Rows that one page may have: far beyond any organization, and a bound for a server without end.
+pub const MAX_ROWS: u64 = 20_000_000;
 
-impl<'de, S: DeserializeSeed<'de> + Clone> DeserializeSeed<'de> for PageSeed<S> {
-    type Value = Page<S::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de> + Clone> Visitor<'de> for PageSeed<S> {
-    type Value = Page<S::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page of a list: an object with `results`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut count, mut next, mut results) = (None, None, None);
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
-                "count" => count = map.next_value()?,
-                "next" => next = map.next_value()?,
-                "results" => results = Some(map.next_value_seed(RowsSeed(self.0.clone()))?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+/// Reads a page, and each row of it with `row`.
+///
+/// # Errors
+/// When it is no page, and whatever `row` finds.
+pub fn page<T>(
+    json: &mut JsonStream<'_>,
+    row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
+) -> Result<Page<T>, JsonError> {
+    let (mut count, mut next, mut results) = (None, None, None);
+    json.object(
+        "a page of a list: an object with `results`",
+        |json, name| {
+            match name {
+                "count" => count = json.parse()?,
+                "next" => next = json.parse()?,
+                "results" => results = Some(rows(json, &row)?),
+                _ => json.skip()?,
             }
-        }
-        let results = results.ok_or_else(|| A::Error::missing_field("results"))?;
-        Ok(Page {
-            count,
-            next,
-            results,
-        })
-    }
+            Ok(())
+        },
+    )?;
+    let results = results.ok_or_else(|| JsonError::missing("results"))?;
+    Ok(Page {
+        count,
+        next,
+        results,
+    })
 }
 
-/// Parses a list, each element with the seed inside.
-struct RowsSeed<S>(S);
-
-impl<'de, S: DeserializeSeed<'de> + Clone> DeserializeSeed<'de> for RowsSeed<S> {
-    type Value = Vec<S::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de> + Clone> Visitor<'de> for RowsSeed<S> {
-    type Value = Vec<S::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-        let mut results = Vec::new();
-        while let Some(row) = rows.next_element_seed(self.0.clone())? {
-            results.push(row);
+fn rows<T>(
+    json: &mut JsonStream<'_>,
+    row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
+) -> Result<Vec<T>, JsonError> {
+    let mut rows = Vec::new();
+    json.list("a list", |json| {
+        if rows.len() as u64 >= MAX_ROWS {
+            let problem = format!("a list of more than {MAX_ROWS} rows");
+            return Err(JsonError::Shape(problem));
         }
-        Ok(results)
-    }
+        rows.push(row(json)?);
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 /// `<base>/`
@@ -147,139 +129,79 @@ pub struct Role<H> {
     pub members: Option<Vec<H>>,
 }
 
-/// Parses a role, and makes each membership into what `F` makes of it.
-#[derive(Clone)]
-pub struct RoleSeed<F>(pub F);
-
-impl<'de, H, F: Fn(RoleMembership<User>) -> H> DeserializeSeed<'de> for RoleSeed<F> {
-    type Value = Role<H>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, H, F: Fn(RoleMembership<User>) -> H> Visitor<'de> for RoleSeed<F> {
-    type Value = Role<H>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a role")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut id: Option<Identifier> = None;
-        let mut role = Role {
-            id: Text::default(),
-            name: None,
-            created_at: None,
-            created_by: None,
-            is_default: None,
-            members: None,
-        };
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
-                "id" => id = Some(map.next_value()?),
-                "name" => role.name = map.next_value()?,
-                "created_at" => role.created_at = map.next_value::<Time>()?.0,
-                "created_by" => role.created_by = map.next_value()?,
-                "is_default" => role.is_default = map.next_value()?,
-                "members" => role.members = map.next_value_seed(MembersSeed(&self.0))?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+/// Reads a role, and each membership that it carries with `holder`, which answers `None` if it does not say who that is.
+///
+/// # Errors
+/// When it is no role, and whatever `holder` finds.
+pub fn role<H>(
+    json: &mut JsonStream<'_>,
+    holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
+) -> Result<Role<H>, JsonError> {
+    let mut id: Option<Identifier> = None;
+    let mut role = Role {
+        id: Text::default(),
+        name: None,
+        created_at: None,
+        created_by: None,
+        is_default: None,
+        members: None,
+    };
+    json.object("a role", |json, name| {
+        match name {
+            "id" => id = Some(json.parse()?),
+            "name" => role.name = json.parse()?,
+            "created_at" => role.created_at = json.parse::<Time>()?.0,
+            "created_by" => role.created_by = json.parse()?,
+            "is_default" => role.is_default = json.parse()?,
+            "members" if json.is_list()? => {
+                let members = rows(json, |json| holder(json.value()?))?;
+                role.members = members.into_iter().collect();
             }
+            // Anything but a list does not say who they are.
+            _ => json.skip()?,
         }
-        role.id = id.ok_or_else(|| A::Error::missing_field("id"))?.0;
-        Ok(role)
-    }
+        Ok(())
+    })?;
+    role.id = id.ok_or_else(|| JsonError::missing("id"))?.0;
+    Ok(role)
 }
 
-/// Parses the memberships inside a role.
-struct MembersSeed<'f, F>(&'f F);
-
-impl<'de, H, F: Fn(RoleMembership<User>) -> H> DeserializeSeed<'de> for MembersSeed<'_, F> {
-    type Value = Option<Vec<H>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, H, F: Fn(RoleMembership<User>) -> H> Visitor<'de> for MembersSeed<'_, F> {
-    type Value = Option<Vec<H>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of role memberships")
-    }
-
-    // Anything but a list does not say who they are.
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-        let mut members = Some(Vec::new());
-        while let Some(row) = rows.next_element::<RoleMembership<Option<User>>>()? {
-            let RoleMembership {
-                id,
-                user,
-                organization_member,
-                joined_at,
-            } = row;
-            match (user, &mut members) {
-                (Some(user), Some(members)) => {
-                    members.push((self.0)(RoleMembership {
-                        id,
-                        user,
-                        organization_member,
-                        joined_at,
-                    }));
-                }
-                _ => members = None,
-            }
-        }
-        if let Some(members) = &mut members {
-            members.shrink_to_fit();
-        }
-        Ok(members)
-    }
-}
-
-/// That a user holds a role.
+/// Somebody who holds a role, as a role membership tells of them. [`MembershipKey`] is the rest of it.
 #[derive(Deserialize)]
-pub struct RoleMembership<U> {
-    pub id: Option<Text>,
-    pub user: U,
+pub struct RoleMembership {
+    pub user: User,
     /// Null for rows older than the column; such a person may have left.
     pub organization_member: Option<Member<Option<IgnoredAny>>>,
+}
+
+/// What a role membership adds to a person who is known already. It is a fifth of the row, and there are many rows.
+#[derive(Deserialize)]
+pub struct MembershipKey<'a> {
+    #[serde(borrow)]
+    pub id: Option<Borrowed<'a>>,
+    #[serde(borrow)]
+    pub user: Option<UserKey<'a>>,
     #[serde(default, deserialize_with = "time")]
     pub joined_at: Option<Timestamp>,
+}
+
+/// Which person.
+#[derive(Deserialize)]
+pub struct UserKey<'a> {
+    #[serde(borrow)]
+    pub uuid: Borrowed<'a>,
+}
+
+/// Text that stands in the answer as it is, unless it has escapes.
+#[derive(Deserialize)]
+pub struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Borrowed<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// An id, checked as it comes.
@@ -301,9 +223,8 @@ fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Err
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let text: Option<Cow<'de, str>> = Option::deserialize(deserializer)?;
-    text.as_deref()
-        .map(Timestamp::parse)
+    let text: Option<Borrowed<'de>> = Option::deserialize(deserializer)?;
+    text.map(|text| Timestamp::parse(&text))
         .transpose()
         .map_err(D::Error::custom)
 }

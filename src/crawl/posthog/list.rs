@@ -6,11 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::de::DeserializeSeed;
-
-use super::api::{Page, PageSeed};
+use super::api::{self, MAX_ROWS};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
+use crate::crawl::json::{JsonError, JsonStream};
 use crate::model::{ListEvidence, Text};
 use crate::progress::{Event, Phase, Reporter};
 
@@ -20,8 +19,6 @@ const MAX_WALKS: u32 = 5;
 const SMALLEST_PAGE: u64 = 25;
 /// Steps back within one walk before it is begun anew.
 const MAX_STEPS_BACK: u32 = 50;
-/// Rows that one list may have: far beyond any organization, and a bound for a server without end.
-const MAX_ROWS: u64 = 20_000_000;
 /// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
 const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows in a page if no number is asked for.
@@ -116,18 +113,17 @@ impl ListSource<'_> {
         &self,
         query: &str,
         tries: Tries,
-        seed: &S,
+        row: &S,
         evidence: &mut ListEvidence,
     ) -> Result<Fetched<T>, Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
-        let page: Page<T> = self.http.get_seed(
-            self.reading,
-            &self.full_path(query),
-            tries,
-            PageSeed(seed.clone()),
-        )?;
+        let page = self
+            .http
+            .get_with(self.reading, &self.full_path(query), tries, |json| {
+                api::page(json, row)
+            })?;
         evidence.pages += 1;
         evidence.count = page.count;
         evidence.received += page.results.len() as u64;
@@ -152,11 +148,11 @@ impl ListSource<'_> {
         offset: u64,
         limit: &mut u64,
         order: &str,
-        seed: &S,
+        row: &S,
         evidence: &mut ListEvidence,
     ) -> Result<Fetched<T>, Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         loop {
             let offset = if offset == 0 {
@@ -170,7 +166,7 @@ impl ListSource<'_> {
             } else {
                 Tries::All
             };
-            match self.fetch(&query, tries, seed, evidence) {
+            match self.fetch(&query, tries, row, evidence) {
                 Err(error) if *limit > SMALLEST_PAGE && error.problem.is_overload() => {
                     *limit = (*limit / 2).max(SMALLEST_PAGE);
                 }
@@ -185,12 +181,12 @@ impl ListSource<'_> {
         &self,
         limit: u64,
         order: &str,
-        seed: &S,
+        row: &S,
         key: impl Fn(&T) -> &Text,
         max_walks: u32,
     ) -> Result<ListRead<T>, Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut evidence = self.evidence();
         let mut limit = limit;
@@ -204,7 +200,7 @@ impl ListSource<'_> {
                 at: 0,
                 key: &key,
             };
-            if self.walk(&mut walk, &mut limit, order, seed, &mut evidence)? {
+            if self.walk(&mut walk, &mut limit, order, row, &mut evidence)? {
                 evidence.kept = walk.rows.len() as u64;
                 return Ok(ListRead {
                     rows: walk.rows,
@@ -245,13 +241,13 @@ impl ListSource<'_> {
         walk: &mut Walk<'_, T, K>,
         limit: &mut u64,
         order: &str,
-        seed: &S,
+        row: &S,
         evidence: &mut ListEvidence,
     ) -> Result<bool, Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
-        let mut page = self.fetch_page(0, limit, order, seed, evidence)?;
+        let mut page = self.fetch_page(0, limit, order, row, evidence)?;
         let mut offset = 0;
         // How far before the last known row the page is asked for: not at all, until it does not show up.
         let mut back = 0;
@@ -270,7 +266,7 @@ impl ListSource<'_> {
                     steps_back += 1;
                     back = (back * 4).max(8);
                     offset = walk.at.saturating_sub(back);
-                    page = self.fetch_page(offset, limit, order, seed, evidence)?;
+                    page = self.fetch_page(offset, limit, order, row, evidence)?;
                     continue;
                 }
             }
@@ -281,7 +277,7 @@ impl ListSource<'_> {
             offset = walk.at;
             // A page of one row would hold the overlap alone.
             *limit = (*limit).max(2);
-            page = self.fetch_page(offset, limit, order, seed, evidence)?;
+            page = self.fetch_page(offset, limit, order, row, evidence)?;
         }
     }
 
@@ -289,17 +285,17 @@ impl ListSource<'_> {
     /// that is not all, everything in one answer; if the server cannot, pages, until two walks agree.
     pub fn read_unordered<T, S>(
         &self,
-        seed: &S,
+        row: &S,
         key: impl Fn(&T) -> &Text,
     ) -> Result<ListRead<T>, Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut evidence = self.evidence();
-        let first = match self.fetch("", Tries::All, seed, &mut evidence) {
+        let first = match self.fetch("", Tries::All, row, &mut evidence) {
             Ok(first) => first,
             Err(error) if error.problem.is_overload() => {
-                return match self.agreeing_walks(DEFAULT_PAGE / 2, seed, &key, evidence) {
+                return match self.agreeing_walks(DEFAULT_PAGE / 2, row, &key, evidence) {
                     // A server before 2026 answers so to any parameter: what it said to none counts.
                     Err(again) if again.problem.is_overload() => Err(error),
                     result => result,
@@ -316,7 +312,7 @@ impl ListSource<'_> {
         match self.fetch(
             &format!("?limit={everything}"),
             Tries::One,
-            seed,
+            row,
             &mut evidence,
         ) {
             Ok(page) if page.is_last => return Ok(whole(page.rows, &key, evidence)),
@@ -324,21 +320,21 @@ impl ListSource<'_> {
             Ok(page) => limit = (page.rows.len() as u64).max(1),
             Err(error) if error.problem.is_overload() => {
                 if matches!(error.problem, Problem::Status { status: 500, .. }) {
-                    self.probe_parameters(seed, &mut evidence)?;
+                    self.probe_parameters(row, &mut evidence)?;
                 }
                 limit /= 2;
             }
             Err(error) => return Err(error),
         }
-        self.agreeing_walks(limit, seed, &key, evidence)
+        self.agreeing_walks(limit, row, &key, evidence)
     }
 
     /// Whether the server takes parameters at all: one that answers 500 to the smallest page is from before 2026.
-    fn probe_parameters<T, S>(&self, seed: &S, evidence: &mut ListEvidence) -> Result<(), Error>
+    fn probe_parameters<T, S>(&self, row: &S, evidence: &mut ListEvidence) -> Result<(), Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
-        match self.fetch::<T, S>("?limit=1", Tries::One, seed, evidence) {
+        match self.fetch::<T, S>("?limit=1", Tries::One, row, evidence) {
             Err(error) if matches!(error.problem, Problem::Status { status: 500, .. }) => {
                 Err(self.error(Problem::OldServer))
             }
@@ -349,12 +345,12 @@ impl ListSource<'_> {
     fn agreeing_walks<T, S>(
         &self,
         limit: u64,
-        seed: &S,
+        row: &S,
         key: &impl Fn(&T) -> &Text,
         mut evidence: ListEvidence,
     ) -> Result<ListRead<T>, Error>
     where
-        S: for<'de> DeserializeSeed<'de, Value = T> + Clone,
+        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut limit = limit;
         let mut before: Option<HashSet<Text>> = None;
@@ -364,7 +360,7 @@ impl ListSource<'_> {
             let mut offset = 0;
             let mut repeats = false;
             loop {
-                let page = self.fetch_page(offset, &mut limit, "", seed, &mut evidence)?;
+                let page = self.fetch_page(offset, &mut limit, "", row, &mut evidence)?;
                 if page.is_last && offset == 0 {
                     return Ok(whole(page.rows, key, evidence));
                 }

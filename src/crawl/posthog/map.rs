@@ -1,7 +1,7 @@
 //! PostHog's words into Baton's; pure. The texts and ids made here are frozen: ConductorOne keys configuration on
 //! them, and a snapshot of last year must compare with one of today.
 
-use super::api::{Member, Role, RoleMembership, User};
+use super::api::{Member, MembershipKey, Role, RoleMembership, User};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
     Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait,
@@ -62,7 +62,7 @@ impl Types {
     }
 
     /// A role holder whom the list of members does not name: deactivated, a bot, just joined or gone.
-    pub fn unlisted(&self, holder: &RoleMembership<User>) -> Resource {
+    pub fn unlisted(&self, holder: &RoleMembership) -> Resource {
         self.user_resource(
             &holder.user,
             holder.organization_member.as_ref(),
@@ -170,27 +170,38 @@ impl Types {
         EntitlementId::new(format!("{}:{}:{MEMBER}", self.role, role.id))
     }
 
-    /// Whoever holds a role, as a grant needs it. `known` are the people read so far: of one among them only the id is
-    /// kept.
-    pub fn holder(&self, known: &InventoryBuilder, row: RoleMembership<User>) -> Holder {
-        let principal = self.user_id(&row.user);
-        let joined_at = row.joined_at;
-        let membership_id = row.id.as_deref().map(MembershipId::new);
-        match known.resource(&principal) {
+    /// Whoever holds a role, as a grant needs it; `None` if the membership does not say who that is. `known` are the
+    /// people read so far: of one among them only the id is kept.
+    ///
+    /// # Errors
+    /// When `row` is no role membership.
+    pub fn holder(
+        &self,
+        known: &InventoryBuilder,
+        row: &[u8],
+    ) -> serde_json::Result<Option<Holder>> {
+        let MembershipKey {
+            id,
+            user,
+            joined_at,
+        } = serde_json::from_slice(row)?;
+        let Some(user) = user else {
+            return Ok(None);
+        };
+        let (principal, unlisted) = match known.resource_id(&self.user, &user.uuid) {
             // The known id shares its text among all grants of the person.
-            Some(known) => Holder {
-                principal: known.id.clone(),
-                joined_at,
-                membership_id,
-                unlisted: None,
-            },
-            None => Holder {
-                principal,
-                joined_at,
-                membership_id,
-                unlisted: Some(Box::new(row)),
-            },
-        }
+            Some(known) => (known.clone(), None),
+            None => {
+                let whole: RoleMembership = serde_json::from_slice(row)?;
+                (self.user_id(&whole.user), Some(Box::new(whole)))
+            }
+        };
+        Ok(Some(Holder {
+            principal,
+            joined_at,
+            membership_id: id.map(|id| MembershipId::new(&id)),
+            unlisted,
+        }))
     }
 
     /// That somebody is a member of the role behind `entitlement`.
@@ -212,7 +223,7 @@ pub struct Holder {
     pub joined_at: Option<Timestamp>,
     pub membership_id: Option<MembershipId>,
     /// The whole membership of somebody whom the list of members does not name.
-    pub unlisted: Option<Box<RoleMembership<User>>>,
+    pub unlisted: Option<Box<RoleMembership>>,
 }
 
 /// Whether a person stands in the list of members.
@@ -223,7 +234,7 @@ enum Listed {
 }
 
 /// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
-pub fn tells_more(known: &Resource, holder: &RoleMembership<User>) -> bool {
+pub fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
     known.profile.get(LISTED_AS_MEMBER).is_some()
         && known.profile.get(MEMBERSHIP_ID).is_none()
         && holder.organization_member.is_some()

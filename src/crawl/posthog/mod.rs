@@ -6,7 +6,6 @@ mod map;
 mod probe;
 mod roles;
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -18,6 +17,7 @@ use self::map::{Holder, Types};
 use super::address::{ApiKey, BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
 use super::http::{Http, HttpSettings};
+use super::json::JsonStream;
 use super::pace::least_duration;
 use crate::model::{
     CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
@@ -239,11 +239,10 @@ impl<'a> Crawl<'a> {
             phase: Phase::Members,
             of: None,
         });
-        let seed = PhantomData::<api::Member<api::User>>;
         let list = source.read_ordered(
             MEMBERS_PAGE,
             MEMBERS_ORDER,
-            &seed,
+            &|json: &mut JsonStream<'_>| json.parse::<api::Member<api::User>>(),
             |row| &row.user.uuid,
             u32::MAX,
         )?;

@@ -1,14 +1,12 @@
 //! A handful of requests that tell whether a crawl would work, and what it would cost.
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::IgnoredAny;
-
-use super::api::{self, PageSeed};
+use super::api::{self, Page};
 use super::{Config, Crawl, MEMBERS_PAGE, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
+use crate::crawl::json::{JsonError, JsonStream};
 use crate::crawl::pace::least_duration;
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::progress::Reporter;
@@ -89,17 +87,18 @@ impl Crawl<'_> {
     /// How many rows a list says it has.
     fn count(&self, reading: &'static str, path: &str) -> Result<Option<u64>, Error> {
         let path = format!("{}{path}", self.base.path());
-        let seed = PageSeed(PhantomData::<IgnoredAny>);
-        Ok(self.http.get_seed(reading, &path, Tries::All, seed)?.count)
+        let page = self
+            .http
+            .get_with(reading, &path, Tries::All, page_without_rows)?;
+        Ok(page.count)
     }
 
     /// A server from before 2026 answers 500 to any parameter of this list; then it must be asked for all of it.
     fn count_roles(&self) -> Result<Option<u64>, Error> {
         let path = format!("{}roles/?limit=1", self.base.path());
-        let seed = PageSeed(PhantomData::<IgnoredAny>);
         match self
             .http
-            .get_seed::<api::Page<IgnoredAny>, _>("roles", &path, Tries::One, seed)
+            .get_with("roles", &path, Tries::One, page_without_rows)
         {
             Ok(page) => Ok(page.count),
             Err(Error {
@@ -109,4 +108,9 @@ impl Crawl<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What a page says besides its rows.
+fn page_without_rows(json: &mut JsonStream<'_>) -> Result<Page<()>, JsonError> {
+    api::page(json, |json| json.skip())
 }

@@ -1,16 +1,16 @@
 //! Roles, and who holds them: what the list of roles carries, held against each role's own list.
 
 use std::collections::HashSet;
-use std::marker::PhantomData;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::api::{self, RoleSeed};
+use super::api;
 use super::list::{ListRead, ListSource};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships, Role};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
+use crate::crawl::json::{JsonError, JsonStream};
 use crate::model::{InventoryBuilder, ListEvidence, ResourceId};
 use crate::progress::{Event, Phase, Reporter};
 
@@ -34,12 +34,12 @@ impl Crawl<'_> {
             of: None,
         });
         let (types, found) = (&self.types, &self.found);
-        let seed = RoleSeed(|row| types.holder(found, row));
+        let role = |json: &mut JsonStream<'_>| api::role(json, |row| Ok(types.holder(found, row)?));
         let ListRead {
             mut rows,
             evidence,
             doubt,
-        } = source.read_unordered(&seed, |role| &role.id)?;
+        } = source.read_unordered(&role, |role| &role.id)?;
         if let Some(doubt) = doubt {
             if self.config.incomplete == Incomplete::Refuse {
                 return Err(source.error(Problem::NotProved(doubt)));
@@ -250,10 +250,9 @@ impl RoleReader<'_> {
         differ: Option<String>,
     ) -> Result<ReadRole, Error> {
         let path = format!("{}roles/{}/", self.base_path, role.id);
-        let seed = RoleSeed(|row| self.types.holder(self.found, row));
-        let decided = self
-            .http
-            .get_seed::<Role, _>("a role", &path, Tries::All, seed);
+        let decided = self.http.get_with("a role", &path, Tries::All, |json| {
+            api::role(json, |row| self.holder(row))
+        });
         let (holders, note, doubt) = match decided {
             Ok(Role {
                 members: Some(members),
@@ -323,28 +322,21 @@ impl RoleReader<'_> {
             base_path: self.base_path,
             path: format!("roles/{}/role_memberships/", role.id),
         };
-        let seed = PhantomData::<api::RoleMembership<api::User>>;
-        let list = source.read_ordered(
+        let row = |json: &mut JsonStream<'_>| {
+            let holder = self.holder(json.value()?)?;
+            holder.ok_or_else(|| JsonError::missing("user"))
+        };
+        source.read_ordered(
             ROLE_MEMBERSHIPS_PAGE,
             "",
-            &seed,
-            |row| &row.user.uuid,
+            &row,
+            |holder: &Holder| &holder.principal.resource,
             max_walks,
-        )?;
-        let ListRead {
-            rows,
-            evidence,
-            doubt,
-        } = list;
-        let rows = rows
-            .into_iter()
-            .map(|row| self.types.holder(self.found, row))
-            .collect();
-        Ok(ListRead {
-            rows,
-            evidence,
-            doubt,
-        })
+        )
+    }
+
+    fn holder(&self, row: &[u8]) -> Result<Option<Holder>, JsonError> {
+        Ok(self.types.holder(self.found, row)?)
     }
 }
 

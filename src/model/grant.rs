@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::ids::cmp_joined;
-use super::{EntitlementId, ResourceId, Timestamp};
+use super::{EntitlementId, ResourceId, Text, Timestamp};
 
 /// One principal holds one entitlement.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Grant {
     /// The source's own id of the assignment, which is new after a re-grant.
     pub membership_id: Option<MembershipId>,
     /// The id, only where it is not the conventional one; see [`Grant::id`].
-    own_id: Option<Box<str>>,
+    own_id: Option<Text>,
 }
 
 impl Grant {
@@ -45,6 +45,14 @@ impl Grant {
         match &self.own_id {
             Some(id) => Cow::Borrowed(id),
             None => Cow::Owned(self.conventional_id()),
+        }
+    }
+
+    /// How long the id is, in bytes.
+    pub fn id_length(&self) -> usize {
+        match &self.own_id {
+            Some(id) => id.len(),
+            None => self.id_parts().map(str::len).iter().sum::<usize>() + 2,
         }
     }
 

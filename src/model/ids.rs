@@ -3,12 +3,12 @@
 //! Ids are opaque: they are compared and ordered by their bytes, never parsed. Their text is shared, since one
 //! role's id stands in every one of its grants.
 
+use arcstr::ArcStr;
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
 
-/// Text that many rows share: cloning it copies a pointer.
-pub type Text = Arc<str>;
+/// Text that many rows share: cloning it copies a pointer, which takes 8 bytes.
+pub type Text = ArcStr;
 
 macro_rules! text_id {
     ($(#[$docs:meta])* $name:ident) => {

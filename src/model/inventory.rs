@@ -1,8 +1,8 @@
 //! [`Inventory`]: all that one sync run learned, sorted, each row once. Everything before it makes it, everything
 //! after it reads it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::{
@@ -237,26 +237,29 @@ impl Inventory {
                 .binary_search_by(|t| t.id.cmp(id))
                 .is_ok()
         };
-        let has_resource =
-            |id: &ResourceId| self.resources.binary_search_by(|r| r.id.cmp(id)).is_ok();
+        // Asked once for every grant, in no order: hashing is several times as fast as searching.
+        let resources: HashSet<&ResourceId> = self.resources.iter().map(|r| &r.id).collect();
+        let has_resource = |id: &ResourceId| resources.contains(id);
         let has_entitlement =
             |id: &EntitlementId| self.entitlements.binary_search_by(|e| e.id.cmp(id)).is_ok();
         let mut defects = Vec::new();
-        let mut check_id = |id: &str, whole: &dyn Fn() -> String| {
-            if id.is_empty() || id.len() > MAX_ID_BYTES {
+        let mut check_id = |length: usize, whole: &dyn Fn() -> String| {
+            if length == 0 || length > MAX_ID_BYTES {
                 defects.push(Defect::IdLength {
                     id: whole().chars().take(80).collect(),
                 });
             }
         };
         for resource in &self.resources {
-            check_id(&resource.id.resource, &|| resource.id.to_string());
+            check_id(resource.id.resource.len(), &|| resource.id.to_string());
         }
         for entitlement in &self.entitlements {
-            check_id(entitlement.id.as_str(), &|| entitlement.id.to_string());
+            check_id(entitlement.id.as_str().len(), &|| {
+                entitlement.id.to_string()
+            });
         }
         for grant in &self.grants {
-            check_id(&grant.id(), &|| grant.id().into_owned());
+            check_id(grant.id_length(), &|| grant.id().into_owned());
         }
         for resource in self
             .resources

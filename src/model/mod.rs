@@ -16,6 +16,8 @@ mod resource;
 mod sync_run;
 mod time;
 
+/// Text that stands in the program: it takes no memory of its own.
+pub use arcstr::literal;
 pub use change::{
     Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Side, Sort, Topic,
 };

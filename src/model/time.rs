@@ -1,11 +1,18 @@
 //! Moments in time, in UTC, and the three texts they have: PostHog's, SQLite's and RFC 3339's.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// A moment, to the nanosecond, between the years 1 and 9999 (what protobuf's JSON can say).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(jiff::Timestamp);
+/// A moment, to the nanosecond, between the years 1 and 9999 (what protobuf's JSON can say). One that may be absent
+/// takes no more room than one that is there: every grant has one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    /// Whole seconds since 1970, rounded down.
+    seconds: i64,
+    /// Nanoseconds past them, and one more.
+    nanos_and_one: NonZeroU32,
+}
 
 /// Not a moment we can hold: malformed, or outside the years 1 to 9999.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +31,11 @@ const FIRST_SECOND: i64 = -62_135_596_800;
 
 impl Timestamp {
     /// The clock of this machine.
+    ///
+    /// # Panics
+    /// When that shows a year beyond 9999 or before 1.
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now())
+        Self::checked(jiff::Timestamp::now()).expect("the clock shows a year that has four digits")
     }
 
     /// Reads RFC 3339, with any offset and up to nine digits of fraction.
@@ -64,22 +74,34 @@ impl Timestamp {
     }
 
     fn checked(moment: jiff::Timestamp) -> Option<Self> {
-        (moment.as_second() >= FIRST_SECOND).then_some(Self(moment))
+        let nanos = moment.subsec_nanosecond();
+        let seconds = moment.as_second() - i64::from(nanos < 0);
+        let nanos = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;
+        (seconds >= FIRST_SECOND).then_some(Self {
+            seconds,
+            nanos_and_one: NonZeroU32::MIN.saturating_add(nanos),
+        })
+    }
+
+    fn moment(self) -> jiff::Timestamp {
+        jiff::Timestamp::new(self.seconds, self.subsec_nanos())
+            .expect("it was made from such a moment")
     }
 
     /// Whole seconds since 1970, rounded down, so that the nanoseconds are never negative.
     pub fn unix_seconds(self) -> i64 {
-        self.0.as_second() - i64::from(self.0.subsec_nanosecond() < 0)
+        self.seconds
     }
 
     /// Nanoseconds past [`Self::unix_seconds`], 0 to 999,999,999.
     pub fn subsec_nanos(self) -> i32 {
-        self.0.subsec_nanosecond().rem_euclid(1_000_000_000)
+        // At most a billion less one.
+        (self.nanos_and_one.get() - 1) as i32
     }
 
     /// Time text of a c1z: UTC without saying so, the fraction without trailing zeros, absent when zero.
     pub fn to_sqlite(self) -> String {
-        let text = self.0.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let text = self.moment().strftime("%Y-%m-%d %H:%M:%S").to_string();
         match self.subsec_nanos() {
             0 => text,
             nanos => format!("{text}.{}", format!("{nanos:09}").trim_end_matches('0')),
@@ -92,7 +114,7 @@ impl Timestamp {
             nanos if nanos != 0 && nanos % 1_000_000 == 0 => {
                 format!(
                     "{}.{:03}Z",
-                    self.0.strftime("%Y-%m-%dT%H:%M:%S"),
+                    self.moment().strftime("%Y-%m-%dT%H:%M:%S"),
                     nanos / 1_000_000
                 )
             }
@@ -102,12 +124,12 @@ impl Timestamp {
 
     /// For people: `2024-05-06 07:08:09`, in UTC, without the fraction.
     pub fn to_seconds(self) -> String {
-        self.0.strftime("%Y-%m-%d %H:%M:%S").to_string()
+        self.moment().strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// Milliseconds from `earlier` until this moment; 0 when it is not earlier.
     pub fn millis_since(self, earlier: Self) -> u64 {
-        u64::try_from(self.0.duration_since(earlier.0).as_millis()).unwrap_or(0)
+        u64::try_from(self.moment().duration_since(earlier.moment()).as_millis()).unwrap_or(0)
     }
 }
 
@@ -128,10 +150,16 @@ fn has_offset(text: &str) -> bool {
     text.get(10..).is_some_and(|time| time.contains(['+', '-']))
 }
 
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with `Z`, as PostHog and protobuf's JSON write it: 0, 6 or 9 digits of fraction.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S"))?;
+        write!(f, "{}", self.moment().strftime("%Y-%m-%dT%H:%M:%S"))?;
         match self.subsec_nanos() {
             0 => {}
             nanos if nanos % 1_000 == 0 => write!(f, ".{:06}", nanos / 1_000)?,

@@ -18,8 +18,9 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Where each crate that we depend on may be used: the beginnings of paths below `src/`.
-const DOORS: [(&str, &[&str]); 24] = [
+const DOORS: [(&str, &[&str]); 25] = [
     ("anyhow", &["commands/", "main.rs", "cli.rs"]),
+    ("arcstr", &["model/"]),
     ("base64", &["snapshot/"]),
     ("clap", &["cli.rs"]),
     ("clap_complete", &["cli.rs"]),

@@ -118,15 +118,20 @@ pub struct Member<U> {
     pub last_login: Option<Timestamp>,
 }
 
-/// A role with the memberships it carries, each made into `H` at once: they are most of what the roles weigh.
-pub struct Role<H> {
+/// A role.
+pub struct Role {
     pub id: Text,
     pub name: Option<Text>,
     pub created_at: Option<Timestamp>,
     pub created_by: Option<User>,
     pub is_default: Option<bool>,
+}
+
+/// A role with the memberships that it carries, each made into `H` at once: they are most of what the roles weigh.
+pub struct CarryingRole<H> {
+    pub role: Role,
     /// `None` if the list is absent or does not say who they are.
-    pub members: Option<Vec<H>>,
+    pub carried: Option<Vec<H>>,
 }
 
 /// Reads a role, and each membership that it carries with `holder`, which answers `None` if it does not say who that is.
@@ -136,7 +141,7 @@ pub struct Role<H> {
 pub fn role<H>(
     json: &mut JsonStream<'_>,
     holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
-) -> Result<Role<H>, JsonError> {
+) -> Result<CarryingRole<H>, JsonError> {
     let mut id: Option<Identifier> = None;
     let mut role = Role {
         id: Text::default(),
@@ -144,8 +149,8 @@ pub fn role<H>(
         created_at: None,
         created_by: None,
         is_default: None,
-        members: None,
     };
+    let mut carried = None;
     json.object("a role", |json, name| {
         match name {
             "id" => id = Some(json.parse()?),
@@ -155,7 +160,7 @@ pub fn role<H>(
             "is_default" => role.is_default = json.parse()?,
             "members" if json.is_list()? => {
                 let members = rows(json, |json| holder(json.value()?))?;
-                role.members = members.into_iter().collect();
+                carried = members.into_iter().collect();
             }
             // Anything but a list does not say who they are.
             _ => json.skip()?,
@@ -163,7 +168,7 @@ pub fn role<H>(
         Ok(())
     })?;
     role.id = id.ok_or_else(|| JsonError::missing("id"))?.0;
-    Ok(role)
+    Ok(CarryingRole { role, carried })
 }
 
 /// Somebody who holds a role, as a role membership tells of them. [`MembershipKey`] is the rest of it.

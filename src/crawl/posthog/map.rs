@@ -5,7 +5,7 @@ use super::api::{Member, MembershipKey, Role, RoleMembership, User};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
     Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait,
-    UserTrait, Value,
+    UserTrait, Value, literal,
 };
 
 /// Longest display name, in bytes (FORMAT.md, limits).
@@ -18,8 +18,8 @@ const MEMBER: &str = "member";
 const BOT_DOMAIN: &str = "@posthogbot.user";
 
 /// Profile key that says whether a role holder stands in the list of members; written only when not.
-const LISTED_AS_MEMBER: &str = "listed_as_member";
-const MEMBERSHIP_ID: &str = "membership_id";
+const LISTED_AS_MEMBER: Text = literal!("listed_as_member");
+const MEMBERSHIP_ID: Text = literal!("membership_id");
 
 /// The two resource types, whose ids every other id is made with.
 pub struct Types {
@@ -124,7 +124,7 @@ impl Types {
     }
 
     /// A role.
-    pub fn role<H>(&self, role: &Role<H>) -> Resource {
+    pub fn role(&self, role: &Role) -> Resource {
         let creator = role.created_by.as_ref();
         Resource {
             id: self.role_id(role),
@@ -134,14 +134,14 @@ impl Types {
             status: None,
             created_at: role.created_at,
             profile: profile([
-                ("is_default", role.is_default.map(Value::Bool)),
-                ("created_at", role.created_at.map(text)),
+                (literal!("is_default"), role.is_default.map(Value::Bool)),
+                (literal!("created_at"), role.created_at.map(text)),
                 (
-                    "created_by",
+                    literal!("created_by"),
                     creator.map(|user| Value::Text(user.uuid.clone())),
                 ),
                 (
-                    "created_by_email",
+                    literal!("created_by_email"),
                     creator.and_then(|user| user.email.clone()).map(Value::Text),
                 ),
             ]),
@@ -150,7 +150,7 @@ impl Types {
     }
 
     /// The one entitlement of a role: being its member.
-    pub fn member_entitlement<H>(&self, role: &Role<H>) -> Entitlement {
+    pub fn member_entitlement(&self, role: &Role) -> Entitlement {
         let name = role_name(role);
         Entitlement {
             id: self.member_entitlement_id(role),
@@ -166,7 +166,7 @@ impl Types {
         }
     }
 
-    pub fn member_entitlement_id<H>(&self, role: &Role<H>) -> EntitlementId {
+    pub fn member_entitlement_id(&self, role: &Role) -> EntitlementId {
         EntitlementId::new(format!("{}:{}:{MEMBER}", self.role, role.id))
     }
 
@@ -212,7 +212,7 @@ impl Types {
         grant
     }
 
-    pub fn role_id<H>(&self, role: &Role<H>) -> ResourceId {
+    pub fn role_id(&self, role: &Role) -> ResourceId {
         ResourceId::new(&self.role, role.id.clone())
     }
 }
@@ -235,17 +235,17 @@ enum Listed {
 
 /// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
 pub fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
-    known.profile.get(LISTED_AS_MEMBER).is_some()
-        && known.profile.get(MEMBERSHIP_ID).is_none()
+    known.profile.get(&LISTED_AS_MEMBER).is_some()
+        && known.profile.get(&MEMBERSHIP_ID).is_none()
         && holder.organization_member.is_some()
 }
 
 /// PostHog's word for a seat's number.
 pub fn organization_role(level: i64) -> Text {
     match level {
-        1 => "member".into(),
-        8 => "administrator".into(),
-        15 => "owner".into(),
+        1 => literal!("member"),
+        8 => literal!("administrator"),
+        15 => literal!("owner"),
         other => format!("unknown ({other})").into(),
     }
 }
@@ -253,18 +253,30 @@ pub fn organization_role(level: i64) -> Text {
 fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) -> Profile {
     let level = membership.and_then(|m| m.level);
     profile([
-        ("user_id", Some(Value::Text(user.uuid.clone()))),
-        ("first_name", user.first_name.clone().map(Value::Text)),
-        ("last_name", user.last_name.clone().map(Value::Text)),
-        ("email", user.email.clone().map(Value::Text)),
-        ("email_verified", user.is_email_verified.map(Value::Bool)),
+        (literal!("user_id"), Some(Value::Text(user.uuid.clone()))),
         (
-            "posthog_user_id",
+            literal!("first_name"),
+            user.first_name.clone().map(Value::Text),
+        ),
+        (
+            literal!("last_name"),
+            user.last_name.clone().map(Value::Text),
+        ),
+        (literal!("email"), user.email.clone().map(Value::Text)),
+        (
+            literal!("email_verified"),
+            user.is_email_verified.map(Value::Bool),
+        ),
+        (
+            literal!("posthog_user_id"),
             user.id.map(|id| Value::Number(id as f64)),
         ),
-        ("distinct_id", user.distinct_id.clone().map(Value::Text)),
         (
-            "role_at_organization",
+            literal!("distinct_id"),
+            user.distinct_id.clone().map(Value::Text),
+        ),
+        (
+            literal!("role_at_organization"),
             user.role_at_organization.clone().map(Value::Text),
         ),
         (
@@ -272,28 +284,31 @@ fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) 
             membership.and_then(|m| m.id.clone()).map(Value::Text),
         ),
         (
-            "organization_level",
+            literal!("organization_level"),
             level.map(|level| Value::Number(level as f64)),
         ),
         (
-            "organization_role",
+            literal!("organization_role"),
             level.map(|level| Value::Text(organization_role(level))),
         ),
-        ("joined_at", membership.and_then(|m| m.joined_at).map(text)),
         (
-            "updated_at",
+            literal!("joined_at"),
+            membership.and_then(|m| m.joined_at).map(text),
+        ),
+        (
+            literal!("updated_at"),
             membership.and_then(|m| m.updated_at).map(text),
         ),
         (
-            "last_login",
+            literal!("last_login"),
             membership.and_then(|m| m.last_login).map(text),
         ),
         (
-            "is_2fa_enabled",
+            literal!("is_2fa_enabled"),
             membership.and_then(|m| m.is_2fa_enabled).map(Value::Bool),
         ),
         (
-            "has_social_auth",
+            literal!("has_social_auth"),
             membership.and_then(|m| m.has_social_auth).map(Value::Bool),
         ),
         (
@@ -304,21 +319,11 @@ fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) 
 }
 
 /// A profile of what is known; what is not is left out.
-fn profile<const N: usize>(entries: [(&'static str, Option<Value>); N]) -> Profile {
+fn profile<const N: usize>(entries: [(Text, Option<Value>); N]) -> Profile {
     entries
         .into_iter()
-        .filter_map(|(key, value)| Some((shared_key(key), value?)))
+        .filter_map(|(key, value)| Some((key, value?)))
         .collect()
-}
-
-/// One text for a key however many profiles have it.
-fn shared_key(key: &'static str) -> Text {
-    use std::cell::RefCell;
-    use std::collections::HashMap;
-    thread_local! {
-        static KEYS: RefCell<HashMap<&'static str, Text>> = RefCell::default();
-    }
-    KEYS.with_borrow_mut(|keys| keys.entry(key).or_insert_with(|| key.into()).clone())
 }
 
 fn text(value: impl ToString) -> Value {
@@ -329,7 +334,7 @@ fn present(text: Option<&Text>) -> Option<&Text> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-fn role_name<H>(role: &Role<H>) -> Text {
+fn role_name(role: &Role) -> Text {
     present(role.name.as_ref()).unwrap_or(&role.id).clone()
 }
 

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 pub use self::probe::{Cost, Costs, Probe, probe};
 
 use self::list::{ListRead, ListSource};
-use self::map::{Holder, Types};
+use self::map::Types;
 use super::address::{ApiKey, BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
 use super::http::{Http, HttpSettings};
@@ -118,9 +118,6 @@ pub fn crawl(
     }
     Ok(crawl.finish(started_at, now()))
 }
-
-/// A role as it was read, with whoever holds it.
-type Role = api::Role<Holder>;
 
 struct Crawl<'a> {
     config: &'a Config,

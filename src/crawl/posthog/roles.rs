@@ -1,13 +1,12 @@
 //! Roles, and who holds them: what the list of roles carries, held against each role's own list.
 
-use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::api;
+use super::api::{self, CarryingRole, Role};
 use super::list::{ListRead, ListSource};
 use super::map::{self, Holder, Types};
-use super::{Crawl, Incomplete, Memberships, Role};
+use super::{Crawl, Incomplete, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
 use crate::crawl::json::{JsonError, JsonStream};
@@ -17,9 +16,58 @@ use crate::progress::{Event, Phase, Reporter};
 /// Rows asked for in one page of role memberships, never raised: each costs the server several queries.
 const ROLE_MEMBERSHIPS_PAGE: u64 = 200;
 
+/// A role as the list of roles has it.
+pub(super) struct ListedRole {
+    role: Role,
+    /// Who holds it, each once, sorted; `None` if the list does not say.
+    carried: Option<Carried>,
+}
+
+/// What the list of roles says of who holds one.
+enum Carried {
+    /// All that grants are made of.
+    Holders(Vec<Holder>),
+    /// Enough to hold the role's own list against.
+    Principals(Vec<ResourceId>),
+}
+
+impl Carried {
+    fn len(&self) -> usize {
+        match self {
+            Self::Holders(holders) => holders.len(),
+            Self::Principals(principals) => principals.len(),
+        }
+    }
+}
+
 impl Crawl<'_> {
     /// All roles with their entitlements, sorted by id, so that what follows does not depend on the order they came in.
-    pub(super) fn roles(&mut self) -> Result<Vec<Role>, Error> {
+    pub(super) fn roles(&mut self) -> Result<Vec<ListedRole>, Error> {
+        let holder = |row: &[u8]| Ok(self.types.holder(&self.found, row)?);
+        let (mut roles, evidence, doubt) = match self.config.memberships {
+            Memberships::Embedded => self.roles_with(holder, Carried::Holders)?,
+            Memberships::Endpoint | Memberships::WithoutRoles => self.roles_with(
+                |row| Ok(holder(row)?.map(|holder| holder.principal)),
+                Carried::Principals,
+            )?,
+        };
+        if let Some(doubt) = doubt {
+            self.doubt("the list of roles", doubt);
+        }
+        roles.sort_by(|a, b| a.role.id.cmp(&b.role.id));
+        self.keep(evidence);
+        self.reporter.report(Event::Finished {
+            phase: Phase::Roles,
+        });
+        Ok(roles)
+    }
+
+    /// All roles, with what `holder` makes of each membership that they carry.
+    fn roles_with<H: HasPrincipal>(
+        &self,
+        holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
+        carried: impl Fn(Vec<H>) -> Carried,
+    ) -> Result<(Vec<ListedRole>, ListEvidence, Option<String>), Error> {
         let base_path = self.base.path();
         let source = ListSource {
             http: self.http,
@@ -33,32 +81,29 @@ impl Crawl<'_> {
             phase: Phase::Roles,
             of: None,
         });
-        let (types, found) = (&self.types, &self.found);
-        let role = |json: &mut JsonStream<'_>| api::role(json, |row| Ok(types.holder(found, row)?));
-        let ListRead {
-            mut rows,
-            evidence,
-            doubt,
-        } = source.read_unordered(&role, |role| &role.id)?;
-        if let Some(doubt) = doubt {
-            if self.config.incomplete == Incomplete::Refuse {
-                return Err(source.error(Problem::NotProved(doubt)));
-            }
-            self.doubt("the list of roles", doubt);
-        }
-        rows.sort_by(|a, b| a.id.cmp(&b.id));
-        self.keep(evidence);
-        self.reporter.report(Event::Finished {
-            phase: Phase::Roles,
-        });
-        Ok(rows)
+        let row = |json: &mut JsonStream<'_>| {
+            let CarryingRole {
+                role,
+                carried: holders,
+            } = api::role(json, &holder)?;
+            Ok(ListedRole {
+                role,
+                carried: holders.map(|holders| carried(distinct(holders))),
+            })
+        };
+        let list = source.read_unordered(&row, |listed| &listed.role.id)?;
+        let list = match self.config.incomplete {
+            Incomplete::Refuse => list.proved(&source)?,
+            Incomplete::Accept => list,
+        };
+        Ok((list.rows, list.evidence, list.doubt))
     }
 
     /// Who holds each role. Several workers read at a time; what comes of it does not depend on their number.
-    pub(super) fn role_memberships(&mut self, roles: Vec<Role>) -> Result<(), Error> {
+    pub(super) fn role_memberships(&mut self, roles: Vec<ListedRole>) -> Result<(), Error> {
         let base_path = self.base.path();
-        let requests = |role: &Role| {
-            let members = role.members.as_ref().map_or(0, Vec::len) as u64;
+        let requests = |listed: &ListedRole| {
+            let members = listed.carried.as_ref().map_or(0, Carried::len) as u64;
             members.div_ceil(ROLE_MEMBERSHIPS_PAGE).max(1)
         };
         if self.config.memberships == Memberships::Endpoint {
@@ -74,7 +119,6 @@ impl Crawl<'_> {
             base_path: &base_path,
             types: &self.types,
             found: &self.found,
-            memberships: self.config.memberships,
         };
         let read = reader.read_all(roles, self.config.workers)?;
         for role in read {
@@ -147,14 +191,13 @@ struct RoleReader<'a> {
     base_path: &'a str,
     types: &'a Types,
     found: &'a InventoryBuilder,
-    memberships: Memberships,
 }
 
 impl RoleReader<'_> {
     /// Reads the holders of all roles, in the order of the roles.
-    fn read_all(&self, roles: Vec<Role>, workers: usize) -> Result<Vec<ReadRole>, Error> {
+    fn read_all(&self, roles: Vec<ListedRole>, workers: usize) -> Result<Vec<ReadRole>, Error> {
         let count = roles.len();
-        let waiting: Vec<Mutex<Option<Role>>> = roles
+        let waiting: Vec<Mutex<Option<ListedRole>>> = roles
             .into_iter()
             .map(|role| Mutex::new(Some(role)))
             .collect();
@@ -199,30 +242,31 @@ impl RoleReader<'_> {
         done.into_iter().map(|(_, read)| read).collect()
     }
 
-    fn read(&self, mut role: Role) -> Result<ReadRole, Error> {
-        let carried = role.members.take().map(distinct);
-        match (self.memberships, carried) {
-            (Memberships::Embedded, Some(carried)) if !carried.is_empty() => Ok(ReadRole {
+    fn read(&self, listed: ListedRole) -> Result<ReadRole, Error> {
+        let ListedRole { role, carried } = listed;
+        match carried {
+            Some(Carried::Holders(holders)) if !holders.is_empty() => Ok(ReadRole {
                 role,
-                holders: Some(carried),
+                holders: Some(holders),
                 evidence: None,
                 note: None,
                 doubt: None,
             }),
-            (_, Some(carried)) => self.compare(role, carried),
-            (_, None) => self.own_list_alone(role),
+            Some(Carried::Holders(_)) => self.compare(role, &[]),
+            Some(Carried::Principals(principals)) => self.compare(role, &principals),
+            None => self.own_list_alone(role),
         }
     }
 
     /// The role's own list against what the list of roles carried. Where they differ, the role itself decides.
-    fn compare(&self, role: Role, carried: Vec<Holder>) -> Result<ReadRole, Error> {
+    fn compare(&self, role: Role, carried: &[ResourceId]) -> Result<ReadRole, Error> {
         let own = self.own_list(&role, 1)?;
         let own_holders = distinct(own.rows);
         let evidence = Some(ListEvidence {
             kept: own_holders.len() as u64,
             ..own.evidence
         });
-        if principals(&own_holders) == principals(&carried) {
+        if own_holders.iter().map(Holder::principal).eq(carried) {
             return Ok(ReadRole {
                 role,
                 holders: Some(own_holders),
@@ -254,8 +298,8 @@ impl RoleReader<'_> {
             api::role(json, |row| self.holder(row))
         });
         let (holders, note, doubt) = match decided {
-            Ok(Role {
-                members: Some(members),
+            Ok(CarryingRole {
+                carried: Some(members),
                 ..
             }) => {
                 let holders = distinct(members);
@@ -346,14 +390,27 @@ fn named(role: &Role) -> String {
     format!("role `{name}` ({})", role.id)
 }
 
-/// Each holder once; of several memberships of one person the first stays.
-fn distinct(mut holders: Vec<Holder>) -> Vec<Holder> {
-    let mut known = HashSet::with_capacity(holders.len());
-    holders.retain(|holder| known.insert(holder.principal.clone()));
+/// Each holder once, sorted; of several memberships of one person the first stays.
+fn distinct<H: HasPrincipal>(mut holders: Vec<H>) -> Vec<H> {
+    holders.sort_by(|a, b| a.principal().cmp(b.principal()));
+    holders.dedup_by(|later, kept| later.principal() == kept.principal());
     holders.shrink_to_fit();
     holders
 }
 
-fn principals(holders: &[Holder]) -> HashSet<&ResourceId> {
-    holders.iter().map(|holder| &holder.principal).collect()
+/// What holds a role, or says who does.
+trait HasPrincipal {
+    fn principal(&self) -> &ResourceId;
+}
+
+impl HasPrincipal for Holder {
+    fn principal(&self) -> &ResourceId {
+        &self.principal
+    }
+}
+
+impl HasPrincipal for ResourceId {
+    fn principal(&self) -> &ResourceId {
+        self
+    }
 }

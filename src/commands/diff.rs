@@ -494,11 +494,13 @@ impl Walk<'_> {
     fn step(&mut self, step: Step<Row>) -> Result<()> {
         match step {
             Step::Old(row) => {
+                self.records.0.clear();
                 row.record(&mut self.records.0);
                 self.digests.0.record(&self.records.0);
                 self.tell(Some(&row), None, Vec::new())
             }
             Step::New(row) => {
+                self.records.1.clear();
                 row.record(&mut self.records.1);
                 self.digests.1.record(&self.records.1);
                 self.tell(None, Some(&row), Vec::new())
@@ -508,12 +510,14 @@ impl Walk<'_> {
     }
 
     fn both(&mut self, a: &Row, b: &Row) -> Result<()> {
+        self.records.0.clear();
         a.record(&mut self.records.0);
         self.digests.0.record(&self.records.0);
         if a == b {
             self.digests.1.record(&self.records.0);
             return Ok(());
         }
+        self.records.1.clear();
         b.record(&mut self.records.1);
         self.digests.1.record(&self.records.1);
         let differs = self.records.0 != self.records.1;

@@ -5,9 +5,10 @@
 //! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
 
 use prost::encoding::{WireType, encode_key, encode_varint, key_len};
+use smallvec::SmallVec;
 
 use super::messages::{self, Descriptor, Form, Kind, Label};
-use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
+use super::wire::{Fields, MAX_DEPTH, Malformed, Payload, RawField, fields};
 
 /// Profile keys that change from day to day without anybody's access changing.
 pub(super) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
@@ -54,7 +55,7 @@ impl Canonical<'_> {
         } else {
             let mut all = fields(message)?;
             if descriptor.form == Form::Value {
-                all = last_member(descriptor, &all);
+                keep_last_member(descriptor, &mut all);
             }
             for same in all.chunk_by(|a, b| a.number == b.number) {
                 let number = same[0].number;
@@ -188,7 +189,7 @@ impl Canonical<'_> {
         message: &[u8],
     ) -> Result<(), Malformed> {
         let all = fields(message)?;
-        let same: Vec<_> = all
+        let same: Fields<'_> = all
             .into_iter()
             .filter(|raw| raw.number == identity)
             .collect();
@@ -250,18 +251,15 @@ impl Canonical<'_> {
 }
 
 /// Of a oneof's members only the one that came last counts, whatever its number.
-pub(super) fn last_member<'a>(
-    descriptor: &'static Descriptor,
-    fields: &[RawField<'a>],
-) -> Vec<RawField<'a>> {
-    let (members, mut rest): (Vec<_>, Vec<_>) = fields
-        .iter()
-        .copied()
-        .partition(|raw| descriptor.field(raw.number).is_some());
+pub(super) fn keep_last_member(descriptor: &'static Descriptor, fields: &mut Fields<'_>) {
+    let is_member = |raw: &RawField<'_>| descriptor.field(raw.number).is_some();
     // All are slices of one message, so the later one has the higher address.
-    rest.extend(members.into_iter().max_by_key(|raw| raw.encoded.as_ptr()));
-    rest.sort_by_key(|raw| raw.number);
-    rest
+    let last = fields
+        .iter()
+        .filter(|raw| is_member(raw))
+        .map(|raw| raw.encoded.as_ptr())
+        .max();
+    fields.retain(|raw| !is_member(raw) || Some(raw.encoded.as_ptr()) == last);
 }
 
 /// Type URL and contents of an Any.
@@ -281,8 +279,10 @@ pub(super) fn any_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 type MapEntry<'a> = (&'a [u8], &'a [u8]);
 
 /// The entries of a map, by key; of a key that comes twice the last counts.
-pub(super) fn map_entries<'a>(same: &[RawField<'a>]) -> Result<Vec<MapEntry<'a>>, Malformed> {
-    let mut entries = Vec::with_capacity(same.len());
+pub(super) fn map_entries<'a>(
+    same: &[RawField<'a>],
+) -> Result<SmallVec<[MapEntry<'a>; 8]>, Malformed> {
+    let mut entries: SmallVec<[MapEntry<'a>; 8]> = SmallVec::with_capacity(same.len());
     for raw in same {
         let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
         for part in fields(bytes(raw)?)? {

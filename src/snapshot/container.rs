@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,8 @@ const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
 const LEVEL: i32 = 3;
 /// Bytes moved at a time.
 const CHUNK: usize = 1 << 20;
+/// Chunks that are filled and written in turns.
+const CHUNKS: usize = 4;
 
 /// Compresses `database` to `out`: magic, then one frame with its content size and a checksum, and nothing after it.
 pub(super) fn compress(
@@ -181,29 +184,132 @@ pub(super) fn decompress(
     if frame.is_empty() {
         return Err(Error::damaged(path, Damage::Empty));
     }
-    if let Ok(Some(declared)) = zstd::zstd_safe::get_frame_content_size(frame) {
+    if let Some(declared) = declared_size(frame) {
         limits.check_decoded(path, declared)?;
     }
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(input).map_err(&io_error)?;
-    decoder
-        .window_log_max(limits.window_log())
-        .map_err(&io_error)?;
+    let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
+    let decoded = unpack(path, &mut frames, database, limits)?;
+    Ok((metadata.len(), decoded))
+}
 
+/// What the head of a frame says that it decodes to, in bytes.
+fn declared_size(frame: &[u8]) -> Option<u64> {
+    zstd::zstd_safe::get_frame_content_size(frame)
+        .ok()
+        .flatten()
+}
+
+/// What zstd frames that stand one behind the other decode to. Each is held to what its head declares: libzstd does so
+/// only for what it decodes in one piece.
+struct Frames<R: BufRead> {
+    /// `None` behind the last.
+    frame: Option<zstd::stream::read::Decoder<'static, R>>,
+    declared: Option<u64>,
+    /// Bytes of this frame so far.
+    decoded: u64,
+    window_log: u32,
+}
+
+impl<R: BufRead> Frames<R> {
+    fn new(mut input: R, window_log: u32) -> io::Result<Self> {
+        let declared = declared_size(input.fill_buf()?);
+        let mut frame = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
+        frame.window_log_max(window_log)?;
+        Ok(Self {
+            frame: Some(frame),
+            declared,
+            decoded: 0,
+            window_log,
+        })
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(frame) = &mut self.frame {
+            let length = frame.read(buffer)?;
+            self.decoded += length as u64;
+            if length > 0 || buffer.is_empty() {
+                return Ok(length);
+            }
+            let decoded = self.decoded;
+            if let Some(declared) = self.declared.filter(|declared| *declared != decoded) {
+                let problem =
+                    format!("a frame of {decoded} bytes is declared as one of {declared}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+            }
+            let Some(mut input) = self.frame.take().map(|frame| frame.finish()) else {
+                break;
+            };
+            if !input.fill_buf()?.is_empty() {
+                *self = Self::new(input, self.window_log)?;
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Copies what `decoder` gives to `database`, and returns how much that was. What is more than a chunk is written by a
+/// thread of its own, since the system takes nearly as long to take it as zstd does to decode it.
+fn unpack(
+    path: &Path,
+    decoder: &mut impl Read,
+    database: &mut File,
+    limits: &Limits,
+) -> Result<u64, Error> {
     let mut decoded = 0;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let length = match decoder.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error, decoded))),
-        };
-        decoded += length as u64;
-        limits.check_decoded(path, decoded)?;
+    let mut fill = |chunk: &mut Vec<u8>| {
+        chunk.clear();
+        if let Err(error) = decoder.take(CHUNK as u64).read_to_end(chunk) {
+            let damage = Damage::of_zstd(&error, decoded + chunk.len() as u64);
+            return Err(Error::damaged(path, damage));
+        }
+        decoded += chunk.len() as u64;
+        limits.check_decoded(path, decoded)
+    };
+    let mut chunk = Vec::with_capacity(CHUNK);
+    fill(&mut chunk)?;
+    if chunk.len() == CHUNK {
+        std::thread::scope(|scope| {
+            let (full, to_write) = sync_channel::<Vec<u8>>(CHUNKS);
+            let (written, empty) = sync_channel::<Vec<u8>>(CHUNKS);
+            let writer = scope.spawn(move || {
+                for chunk in to_write {
+                    database.write_all(&chunk)?;
+                    // Nobody takes it back once the last one is filled.
+                    let _ = written.send(chunk);
+                }
+                Ok(())
+            });
+            let mut spare = CHUNKS - 1;
+            let filled = loop {
+                let is_last = chunk.len() < CHUNK;
+                // A writer that is gone has failed, and tells of it below.
+                if full.send(std::mem::take(&mut chunk)).is_err() || is_last {
+                    break Ok(());
+                }
+                chunk = match spare {
+                    0 => empty.recv().unwrap_or_default(),
+                    _ => Vec::with_capacity(CHUNK),
+                };
+                spare = spare.saturating_sub(1);
+                if let Err(error) = fill(&mut chunk) {
+                    break Err(error);
+                }
+            };
+            drop(full);
+            let written: io::Result<()> = match writer.join() {
+                Ok(written) => written,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            filled.and(written.map_err(Error::io("unpacking", path)))
+        })?;
+    } else {
         database
-            .write_all(&chunk[..length])
+            .write_all(&chunk)
             .map_err(Error::io("unpacking", path))?;
     }
-    Ok((metadata.len(), decoded))
+    Ok(decoded)
 }
 
 fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {

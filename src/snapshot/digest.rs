@@ -48,6 +48,16 @@ impl RowKind {
         Self::Grant,
     ];
 
+    /// The table's name.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Self::ResourceType => "v1_resource_types",
+            Self::Resource => "v1_resources",
+            Self::Entitlement => "v1_entitlements",
+            Self::Grant => "v1_grants",
+        }
+    }
+
     /// The message in its `data` column.
     pub(super) fn descriptor(self) -> &'static Descriptor {
         match self {
@@ -100,13 +110,14 @@ impl Digester {
         }
     }
 
-    /// Takes a row's record, as [`Row::record`](super::Row::record) makes it.
-    pub fn record(&mut self, record: &[u8]) {
-        self.hash.update(record);
+    /// Takes the records of rows, as [`Row::record`](super::Row::record) makes them.
+    pub fn record(&mut self, records: &[u8]) {
+        self.hash.update(records);
     }
 
     /// Takes a row as it is written: its kind, the parts that identify it, and its message.
     pub(super) fn row(&mut self, kind: RowKind, parts: &[&[u8]], data: &[u8]) {
+        self.scratch.clear();
         push_record(kind, parts, data, &mut self.scratch);
         self.hash.update(&self.scratch);
     }
@@ -117,10 +128,9 @@ impl Digester {
     }
 }
 
-/// Makes `out` the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
+/// Appends the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
 /// message. Rows with equal records are the same but for noise.
 pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
-    out.clear();
     out.push(kind.tag());
     for part in parts {
         push_length(out, part.len());

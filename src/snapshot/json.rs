@@ -9,11 +9,11 @@ use std::io::Write;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::canonical::{
-    any_parts, bytes, last, last_member, map_entries, merged, repeated_varints,
+    any_parts, bytes, keep_last_member, last, map_entries, merged, repeated_varints,
 };
 use super::messages::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
 use super::validate::timestamp_parts;
-use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields};
+use super::wire::{Fields, MAX_DEPTH, Malformed, Payload, RawField, fields};
 use crate::model::Timestamp;
 
 /// Appends `message` as one JSON value.
@@ -171,7 +171,7 @@ impl Json<'_> {
         empty: &[u8],
     ) -> Result<(), Malformed> {
         let field = &descriptor.fields[0];
-        let same: Vec<_> = fields(message)?
+        let same: Fields<'_> = fields(message)?
             .into_iter()
             .filter(|raw| raw.number == field.number)
             .collect();
@@ -183,7 +183,8 @@ impl Json<'_> {
     }
 
     fn value(&mut self, descriptor: &'static Descriptor, message: &[u8]) -> Result<(), Malformed> {
-        let all = last_member(descriptor, &fields(message)?);
+        let mut all = fields(message)?;
+        keep_last_member(descriptor, &mut all);
         let known = all
             .iter()
             .find_map(|raw| Some((descriptor.field(raw.number)?, raw)));

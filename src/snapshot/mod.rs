@@ -1,5 +1,6 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod batches;
 mod canonical;
 mod container;
 mod decode;
@@ -26,6 +27,7 @@ use svix_ksuid::Ksuid;
 use crate::model::{Evidence, Inventory, SyncId, SyncRun, Timestamp};
 use crate::progress::Reporter;
 
+pub use batches::Maker;
 pub use digest::{ContentDigest, Digester, RowKind};
 pub use error::{Damage, Error, Limits};
 pub use query::{Counts, Filter, Lookup, Query, Rows};

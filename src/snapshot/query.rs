@@ -16,32 +16,45 @@ impl Snapshot {
     /// # Errors
     /// When the table is missing or is not a table.
     pub fn query(&self, kind: RowKind, filter: &Filter) -> Result<Query<'_>, Error> {
-        let (table, select) = self.select(kind)?;
-        let (conditions, arguments) = filter.conditions(kind);
+        self.query_stretch(kind, filter, &Stretch::default())
+    }
+
+    /// The same, for a stretch of the ids.
+    pub(super) fn query_stretch(
+        &self,
+        kind: RowKind,
+        filter: &Filter,
+        stretch: &Stretch,
+    ) -> Result<Query<'_>, Error> {
+        let select = self.select(kind)?;
+        let (mut conditions, mut arguments) = filter.conditions(kind);
+        for (id, order) in [(&stretch.from, ">="), (&stretch.to, "<")] {
+            if let Some(id) = id {
+                arguments.push(id.clone());
+                conditions += &format!(" and external_id {order} ?{}", arguments.len() + 1);
+            }
+        }
         let sql = format!("{select} where sync_id = ?1{conditions} order by external_id");
         Ok(Query {
             snapshot: self,
             kind,
-            table,
+            stretch: stretch.clone(),
             statement: self.prepare(&sql)?,
             arguments,
         })
     }
 
-    /// The table of a kind, and how to select what a [`Row`] is made of.
-    fn select(&self, kind: RowKind) -> Result<(&'static str, String), Error> {
-        let (table, columns) = match kind {
-            RowKind::ResourceType => ("v1_resource_types", ""),
-            RowKind::Resource => (
-                "v1_resources",
-                ", resource_type_id, parent_resource_type_id, parent_resource_id",
-            ),
-            RowKind::Entitlement => ("v1_entitlements", ", resource_type_id, resource_id"),
-            RowKind::Grant => (
-                "v1_grants",
+    /// How to select what a [`Row`] is made of.
+    fn select(&self, kind: RowKind) -> Result<String, Error> {
+        let table = kind.table();
+        let columns = match kind {
+            RowKind::ResourceType => "",
+            RowKind::Resource => ", resource_type_id, parent_resource_type_id, parent_resource_id",
+            RowKind::Entitlement => ", resource_type_id, resource_id",
+            RowKind::Grant => {
                 ", resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
-                 principal_resource_id",
-            ),
+                 principal_resource_id"
+            }
         };
         let known = self.columns(table)?;
         let expansion = match kind {
@@ -49,9 +62,8 @@ impl Snapshot {
             RowKind::Grant => ", null",
             _ => "",
         };
-        Ok((
-            table,
-            format!("select external_id, data{columns}{expansion} from {table}"),
+        Ok(format!(
+            "select external_id, data{columns}{expansion} from {table}"
         ))
     }
 
@@ -200,6 +212,33 @@ impl Filter {
     }
 }
 
+/// Ids from one on, and up to before another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stretch {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl Stretch {
+    /// The stretches that `cuts`, sorted and each once, make of all ids.
+    pub fn between(cuts: Vec<String>) -> Vec<Self> {
+        let mut stretches = Vec::with_capacity(cuts.len() + 1);
+        let mut from = None;
+        for cut in cuts {
+            let to = Some(cut.clone());
+            stretches.push(Self { from, to });
+            from = Some(cut);
+        }
+        stretches.push(Self { from, to: None });
+        stretches
+    }
+
+    fn contains(&self, id: &str) -> bool {
+        self.from.as_deref().is_none_or(|from| from <= id)
+            && self.to.as_deref().is_none_or(|to| id < to)
+    }
+}
+
 /// Rows of a sync run, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -217,14 +256,14 @@ pub struct Counts {
 pub struct Lookup<'s> {
     snapshot: &'s Snapshot,
     kind: RowKind,
-    table: &'static str,
     rowids: HashMap<String, i64>,
     by_rowid: Statement<'s>,
 }
 
 impl<'s> Lookup<'s> {
     fn new(snapshot: &'s Snapshot, kind: RowKind, sync: &SyncId) -> Result<Self, Error> {
-        let (table, select) = snapshot.select(kind)?;
+        let table = kind.table();
+        let select = snapshot.select(kind)?;
         let by_rowid = snapshot.prepare(&format!("{select} where id = ?1"))?;
         let mut statement = snapshot.prepare(&format!(
             "select external_id, id from {table} where sync_id = ?1"
@@ -246,7 +285,6 @@ impl<'s> Lookup<'s> {
         Ok(Self {
             snapshot,
             kind,
-            table,
             rowids,
             by_rowid,
         })
@@ -267,7 +305,7 @@ impl<'s> Lookup<'s> {
         match rows.next().map_err(|e| self.snapshot.sqlite(e))? {
             Some(row) => RowColumns {
                 snapshot: self.snapshot,
-                table: self.table,
+                table: self.kind.table(),
                 row,
             }
             .row(self.kind)
@@ -281,7 +319,7 @@ impl<'s> Lookup<'s> {
 pub struct Query<'s> {
     snapshot: &'s Snapshot,
     kind: RowKind,
-    table: &'static str,
+    stretch: Stretch,
     statement: Statement<'s>,
     arguments: Vec<String>,
 }
@@ -302,7 +340,7 @@ impl Query<'_> {
         Ok(Rows {
             snapshot,
             kind: self.kind,
-            table: self.table,
+            stretch: &self.stretch,
             rows,
             last: None,
         })
@@ -313,7 +351,7 @@ impl Query<'_> {
 pub struct Rows<'q> {
     snapshot: &'q Snapshot,
     kind: RowKind,
-    table: &'static str,
+    stretch: &'q Stretch,
     rows: rusqlite::Rows<'q>,
     last: Option<String>,
 }
@@ -326,7 +364,7 @@ impl Iterator for Rows<'_> {
             Ok(Some(row)) => {
                 let columns = RowColumns {
                     snapshot: self.snapshot,
-                    table: self.table,
+                    table: self.kind.table(),
                     row,
                 };
                 let row = match columns.row(self.kind) {
@@ -334,11 +372,15 @@ impl Iterator for Rows<'_> {
                     Err(error) => return Some(Err(error)),
                 };
                 // An index that lies about the order would make two walks miss each other.
-                if self.last.as_ref().is_some_and(|last| *last >= row.id) {
+                let comes_in_order = self.last.as_ref().is_none_or(|last| *last < row.id);
+                if !comes_in_order || !self.stretch.contains(&row.id) {
                     let problem = "it comes twice or out of order".to_owned();
-                    return Some(Err(self.snapshot.row_damage(self.table, &row.id, problem)));
+                    return Some(Err(self.snapshot.row_damage(row.table, &row.id, problem)));
                 }
-                self.last = Some(row.id.clone());
+                match &mut self.last {
+                    Some(last) => last.clone_from(&row.id),
+                    None => self.last = Some(row.id.clone()),
+                }
                 Some(Ok(row))
             }
             Ok(None) => None,

@@ -4,6 +4,7 @@
 //! it is run. Columns and fields we do not know are passed over; what an older writer left out is taken as absent.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -22,6 +23,8 @@ const MAX_VALUE_BYTES: i32 = 8 << 20;
 /// An open snapshot file. Nothing is ever written to it.
 pub struct Snapshot {
     connection: Connection,
+    /// Further connections to the same database, for other threads: its file has no name by which more could be opened.
+    others: Mutex<Vec<Connection>>,
     pub(super) path: PathBuf,
     /// Size of the file, in bytes.
     pub bytes: u64,
@@ -39,14 +42,37 @@ impl Snapshot {
         let (mut database, database_path) =
             private_file(options.temp_dir.as_deref().unwrap_or(&system))?;
         let (bytes, decoded_bytes) = container::decompress(path, &mut database, &options.limits)?;
-        let connection = open_untrusted(&database_path).map_err(|e| sqlite(path, e))?;
+        let open = || open_untrusted(&database_path).map_err(|e| sqlite(path, e));
+        let connection = open()?;
+        let others = (0..threads()).map(|_| open()).collect::<Result<_, _>>()?;
         drop(database_path);
         Ok(Self {
             connection,
+            others: Mutex::new(others),
             path: path.to_owned(),
             bytes,
             decoded_bytes,
         })
+    }
+
+    /// The same snapshot once more for each thread that may read besides this one, as far as these are not taken.
+    pub(super) fn take_others(&self) -> Vec<Self> {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others
+            .drain(..)
+            .map(|connection| Self {
+                connection,
+                others: Mutex::default(),
+                path: self.path.clone(),
+                ..*self
+            })
+            .collect()
+    }
+
+    /// Takes back what [`Self::take_others`] gave.
+    pub(super) fn give_back(&self, other: Self) {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.push(other.connection);
     }
 
     /// All sync runs, in the order they began.
@@ -201,14 +227,27 @@ impl Snapshot {
     pub fn survey(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
         let mut counts = Counts::default();
         let mut digester = Digester::new();
-        let mut record = Vec::new();
         for kind in RowKind::ALL {
-            for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                let row = row?;
-                counts.add(&row);
-                row.record(&mut record);
-                digester.record(&record);
-            }
+            self.batches(
+                kind,
+                sync,
+                &Filter::default(),
+                |_| {
+                    Ok(Box::new(|rows| {
+                        let (mut counts, mut records) = (Counts::default(), Vec::new());
+                        for row in rows {
+                            counts.add(row);
+                            row.record(&mut records);
+                        }
+                        Ok((counts, records))
+                    }))
+                },
+                |(some, records): (Counts, Vec<u8>)| {
+                    counts += some;
+                    digester.record(&records);
+                    Ok::<_, Error>(())
+                },
+            )?;
         }
         Ok((counts, digester.finish()))
     }
@@ -288,6 +327,11 @@ impl Snapshot {
 
 fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
     Error::damaged(path, Damage::Sqlite(error))
+}
+
+/// Threads that read one snapshot at a time. More than a few would wait for the one that takes what they make.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(4))
 }
 
 /// Opens a database that somebody else made: read-only, without journals, and with nothing in it run.

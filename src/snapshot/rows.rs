@@ -145,7 +145,7 @@ impl Row {
         Cow::Owned([missing.as_slice(), &self.data].concat())
     }
 
-    /// Makes `out` what stands for the row in the content digest. Two rows are the same, but for noise, when their
+    /// Appends what stands for the row in the content digest. Two rows are the same, but for noise, when their
     /// records are.
     pub fn record(&self, out: &mut Vec<u8>) {
         let id = self.id.as_bytes();

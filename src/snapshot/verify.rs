@@ -4,6 +4,7 @@
 //! show wrongly, or stumble over later.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::AddAssign;
 
 use prost::Message;
 use svix_ksuid::Ksuid;
@@ -332,6 +333,7 @@ impl Verifier<'_> {
                     self.own_id(&row);
                 }
                 counts.add(&row);
+                record.clear();
                 row.record(&mut record);
                 digester.record(&record);
             }
@@ -569,6 +571,21 @@ fn mismatches(row: &Row) -> Vec<String> {
         }
     }
     found
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.resource_types += more.resource_types;
+        for (counts, more) in [
+            (&mut self.resources, more.resources),
+            (&mut self.entitlements, more.entitlements),
+            (&mut self.grants, more.grants),
+        ] {
+            for (resource_type, count) in more {
+                *counts.entry(resource_type).or_default() += count;
+            }
+        }
+    }
 }
 
 impl Counts {

@@ -1,6 +1,7 @@
 //! Protobuf's wire form, one level at a time: a message's bytes into its fields, borrowed, sorted by number.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
+use smallvec::SmallVec;
 
 /// Bytes that are no protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +26,13 @@ pub(super) enum Payload<'a> {
     Bytes(&'a [u8]),
 }
 
+/// Fields of one message. Most messages have a handful, and a million rows have ten messages each: they stand on the
+/// stack.
+pub(super) type Fields<'a> = SmallVec<[RawField<'a>; 8]>;
+
 /// The fields of `message`, sorted by number; those of one number in the order they came.
-pub(super) fn fields(message: &[u8]) -> Result<Vec<RawField<'_>>, Malformed> {
-    let mut fields = Vec::with_capacity(8);
+pub(super) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
+    let mut fields = Fields::new();
     let mut rest = message;
     let mut sorted = true;
     while !rest.is_empty() {

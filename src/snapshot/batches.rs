@@ -1,0 +1,231 @@
+//! All rows of one kind, worked on by several threads: each reads stretches of the ids through a connection of its own,
+//! and what it makes of them comes back in the order of the ids.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::types::ValueRef;
+
+use super::Error;
+use super::digest::RowKind;
+use super::query::{Filter, Stretch};
+use super::reader::Snapshot;
+use super::rows::Row;
+use crate::model::SyncId;
+
+/// Rows that are handed over at a time.
+const BATCH: usize = 512;
+/// Rows in a stretch, about. A table with fewer than two such stretches is read by the calling thread.
+const STRETCH: i64 = 8 * BATCH as i64;
+/// Stretches into which a table is cut at the most.
+const MAX_STRETCHES: i64 = 1024;
+/// Batches of one stretch that may wait to be taken.
+const BATCHES_AHEAD: usize = 8;
+
+/// Makes something of each batch of rows that one thread reads.
+pub type Maker<'m, T, E> = Box<dyn FnMut(&[Row]) -> Result<T, E> + 'm>;
+
+/// A stretch to read, and where to send what is made of it.
+struct Job<'s, T, E> {
+    stretch: &'s Stretch,
+    results: SyncSender<Result<T, E>>,
+}
+
+impl Snapshot {
+    /// Reads all rows of `kind` that fit, in batches. `maker` is called once on every thread, with the snapshot through
+    /// which that reads; `take` gets what the makers made, in the order of the ids, on the calling thread. Memory does
+    /// not grow with the rows.
+    ///
+    /// # Errors
+    /// The first error in the order of the ids, whoever had it.
+    pub fn batches<T: Send, E: From<Error> + Send>(
+        &self,
+        kind: RowKind,
+        sync: &SyncId,
+        filter: &Filter,
+        maker: impl for<'m> Fn(&'m Snapshot) -> Result<Maker<'m, T, E>, E> + Sync,
+        mut take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let stretches = self.stretches(kind, filter)?;
+        let workers = match stretches.as_slice() {
+            [_] => Vec::new(),
+            _ => self.take_others(),
+        };
+        if workers.is_empty() {
+            let mut make = maker(self)?;
+            let mut query = self.query(kind, filter)?;
+            for rows in Batches(query.rows(sync)?.peekable()) {
+                take(make(&rows?)?)?;
+            }
+            return Ok(());
+        }
+        let ahead = 2 * workers.len();
+        let (jobs, queue) = channel::<Job<'_, T, E>>();
+        let queue = Mutex::new(queue);
+        let (queue, maker) = (&queue, &maker);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = workers
+                .into_iter()
+                .map(|worker| {
+                    scope.spawn(move || {
+                        work(&worker, queue, kind, sync, filter, maker);
+                        worker
+                    })
+                })
+                .collect();
+            let taken = hand_out(jobs, &stretches, ahead, &mut take);
+            for worker in workers {
+                match worker.join() {
+                    Ok(worker) => self.give_back(worker),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            taken
+        })
+    }
+
+    /// How the ids of a table are cut into stretches: by those that stand at even distances in the table. Where they are
+    /// cut changes nothing but how well the work is spread.
+    fn stretches(&self, kind: RowKind, filter: &Filter) -> Result<Vec<Stretch>, Error> {
+        let table = kind.table();
+        self.columns(table)?;
+        let whole = || Ok(vec![Stretch::default()]);
+        // Anything else is not answered by way of the index on the ids, and would be read anew for every stretch.
+        if *filter != Filter::default() || !self.is_cut_by_id(table)? {
+            return whole();
+        }
+        let (first, last): (Option<i64>, Option<i64>) = self
+            .prepare(&format!("select min(id), max(id) from {table}"))?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(|e| self.sqlite(e))?;
+        let (Some(first), Some(last)) = (first, last) else {
+            return whole();
+        };
+        let count = (last.saturating_sub(first).saturating_add(1) / STRETCH).min(MAX_STRETCHES);
+        let mut cuts = Vec::new();
+        let mut statement = self.prepare(&format!(
+            "select external_id from {table} where id >= ?1 order by id limit 1"
+        ))?;
+        for at in 1..count {
+            let rowid = first + (last - first) / count * at;
+            let mut rows = statement.query([rowid]).map_err(|e| self.sqlite(e))?;
+            let row = rows.next().map_err(|e| self.sqlite(e))?;
+            // Whoever reads what is no text says so.
+            if let Some(Ok(ValueRef::Text(id))) = row.map(|row| row.get_ref(0)) {
+                cuts.extend(String::from_utf8(id.to_vec()).ok());
+            }
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        Ok(Stretch::between(cuts))
+    }
+
+    /// Whether stretches of ids can be read by themselves: by way of an index, and with no row outside of all of them.
+    fn is_cut_by_id(&self, table: &str) -> Result<bool, Error> {
+        let is_indexed = self
+            .prepare(
+                "select 1 from pragma_index_list(?1) l, pragma_index_info(l.name) c \
+                 where not l.partial and c.seqno = 0 and c.name = 'external_id'",
+            )?
+            .exists([table])
+            .map_err(|e| self.sqlite(e))?;
+        if !is_indexed {
+            return Ok(false);
+        }
+        let has_null = self
+            .prepare(&format!(
+                "select 1 from {table} where external_id is null limit 1"
+            ))?
+            .exists([])
+            .map_err(|e| self.sqlite(e))?;
+        Ok(!has_null)
+    }
+}
+
+/// Lets `ahead` stretches be read at a time, and takes what comes of them in their order. The workers end with it,
+/// whichever way it ends.
+fn hand_out<'s, T, E>(
+    jobs: Sender<Job<'s, T, E>>,
+    stretches: &'s [Stretch],
+    ahead: usize,
+    take: &mut impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut waiting = stretches.iter();
+    let mut begun: VecDeque<Receiver<Result<T, E>>> = VecDeque::new();
+    loop {
+        for stretch in waiting.by_ref().take(ahead - begun.len()) {
+            let (results, receiver) = sync_channel(BATCHES_AHEAD);
+            // Workers are only gone if they panicked, which is told when they are joined.
+            let _ = jobs.send(Job { stretch, results });
+            begun.push_back(receiver);
+        }
+        let Some(results) = begun.pop_front() else {
+            return Ok(());
+        };
+        for result in results {
+            take(result?)?;
+        }
+    }
+}
+
+/// Reads stretch after stretch until there are no more, or nobody wants them.
+fn work<'w, T, E: From<Error>>(
+    snapshot: &'w Snapshot,
+    queue: &Mutex<Receiver<Job<'_, T, E>>>,
+    kind: RowKind,
+    sync: &SyncId,
+    filter: &Filter,
+    maker: &impl Fn(&'w Snapshot) -> Result<Maker<'w, T, E>, E>,
+) {
+    let next = || {
+        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.recv()
+    };
+    let mut make = None;
+    while let Ok(Job { stretch, results }) = next() {
+        let make = match &mut make {
+            Some(make) => make,
+            None => match maker(snapshot) {
+                Ok(made) => make.insert(made),
+                Err(error) => {
+                    let _ = results.send(Err(error));
+                    continue;
+                }
+            },
+        };
+        let mut each = || -> Result<(), E> {
+            let mut query = snapshot.query_stretch(kind, filter, stretch)?;
+            for rows in Batches(query.rows(sync)?.peekable()) {
+                if results.send(Ok(make(&rows?)?)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = each() {
+            let _ = results.send(Err(error));
+        }
+    }
+}
+
+/// Rows by the batch. What came before an error comes first.
+struct Batches<I: Iterator>(std::iter::Peekable<I>);
+
+impl<I: Iterator<Item = Result<Row, Error>>> Iterator for Batches<I> {
+    type Item = Result<Vec<Row>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH {
+            match self.0.next_if(Result::is_ok) {
+                Some(row) => batch.extend(row),
+                None => break,
+            }
+        }
+        match batch.is_empty() {
+            false => Some(Ok(batch)),
+            true => Some(Err(self.0.next()?.err()?)),
+        }
+    }
+}

@@ -15,8 +15,8 @@ use super::input::{Catalog, Input, moment};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::model::{
-    AccountType, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value, on_off,
-    status_word,
+    AccountType, EntitlementId, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value,
+    on_off, status_word,
 };
 use crate::report::sheet::{Formulas, Sheet};
 use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
@@ -180,60 +180,77 @@ impl Export<'_> {
         Ok(())
     }
 
+    /// Writes what the writers that `maker` makes, one for each thread, write of all rows of a kind.
+    fn write_rows(
+        &self,
+        kind: RowKind,
+        out: &mut dyn Write,
+        maker: impl for<'m> Fn(&'m Snapshot) -> Result<RowsWriter<'m>> + Sync,
+    ) -> Result<()> {
+        self.snapshot.batches(
+            kind,
+            &self.run.id,
+            &Filter::default(),
+            |snapshot| {
+                let mut write = maker(snapshot)?;
+                Ok(Box::new(move |rows| {
+                    let mut out = Vec::new();
+                    write(rows, &mut out)?;
+                    Ok(out)
+                }))
+            },
+            |some: Vec<u8>| Ok(out.write_all(&some)?),
+        )
+    }
+
     fn import_csv(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
-        let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
-        let mut catalog = Catalog::new(self.snapshot, self.run)?;
-        self.for_each(RowKind::Entitlement, |row| {
-            let cells = entitlement_cells(&row, self.snapshot, &mut catalog)?;
-            let head = ["Entitlement", "", "", "", "", ""];
-            Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
+        let run = self.run;
+        Sheet::new(out, formulas, &IMPORT_COLUMNS)?.finish()?;
+        self.write_rows(RowKind::Entitlement, out, |snapshot| {
+            let mut catalog = Catalog::new(snapshot, run)?;
+            Ok(Box::new(move |rows, out| {
+                let mut sheet = Sheet::continued(out, formulas);
+                for row in rows {
+                    let cells = entitlement_cells(row, snapshot, &mut catalog)?;
+                    let head = ["Entitlement", "", "", "", "", ""];
+                    sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?;
+                }
+                Ok(sheet.finish()?)
+            }))
         })?;
-        let mut people = People::default();
-        let mut entitlement: Option<(String, [String; 6])> = None;
-        self.for_each(RowKind::Grant, |row| {
-            let Columns::Grant {
-                entitlement: id,
-                principal,
-                resource,
-                ..
-            } = &row.columns
-            else {
-                return Ok(());
+        self.write_rows(RowKind::Grant, out, |snapshot| {
+            let mut grants = ImportedGrants {
+                snapshot,
+                catalog: Catalog::new(snapshot, run)?,
+                people: People::default(),
+                entitlement: None,
             };
-            if entitlement
-                .as_ref()
-                .is_none_or(|(known, _)| known != id.as_str())
-            {
-                let cells = match catalog.entitlement(id.as_str())? {
-                    Some(row) => entitlement_cells(&row, self.snapshot, &mut catalog)?,
-                    None => {
-                        let mut cells: [String; 6] = Default::default();
-                        cells[1] = id.to_string();
-                        cells[2] = resource.resource_type.to_string();
-                        cells
+            Ok(Box::new(move |rows, out| {
+                let mut sheet = Sheet::continued(out, formulas);
+                for row in rows {
+                    grants.push(row, &mut sheet)?;
+                }
+                Ok(sheet.finish()?)
+            }))
+        })?;
+        self.write_rows(RowKind::Resource, out, |snapshot| {
+            Ok(Box::new(move |rows, out| {
+                let mut sheet = Sheet::continued(out, formulas);
+                for row in rows {
+                    let Decoded::Resource(resource) = snapshot.decode(row)? else {
+                        continue;
+                    };
+                    if Person::of(&resource).is_none() {
+                        continue;
                     }
-                };
-                entitlement = Some((id.to_string(), cells));
-            }
-            let person = people.get(principal, &mut catalog)?;
-            let head = ["Grant", &person[0], &person[1], &person[2], "", &person[4]];
-            let cells = entitlement
-                .iter()
-                .flat_map(|(_, cells)| cells.iter().map(String::as_str));
-            Ok(sheet.push(head.into_iter().chain(cells))?)
-        })?;
-        self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
-                return Ok(());
-            };
-            if Person::of(&resource).is_none() {
-                return Ok(());
-            }
-            let person = identity_cells(&resource);
-            let cells = std::iter::once("Identity").chain(person.iter().map(String::as_str));
-            Ok(sheet.push(cells.chain([""; 6]))?)
-        })?;
-        Ok(sheet.finish()?)
+                    let person = identity_cells(&resource);
+                    let cells =
+                        std::iter::once("Identity").chain(person.iter().map(String::as_str));
+                    sheet.push(cells.chain([""; 6]))?;
+                }
+                Ok(sheet.finish()?)
+            }))
+        })
     }
 
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
@@ -361,17 +378,30 @@ impl Export<'_> {
         let head = serde_json::to_string_pretty(&head)?;
         let head = head.strip_suffix("\n}").unwrap_or(&head);
         out.write_all(head.as_bytes())?;
-        let mut json = Vec::new();
         for kind in RowKind::ALL {
             write!(out, ",\n  \"{}\": [", plural(kind))?;
-            let mut separator = "\n    ";
-            self.for_each(kind, |row| {
-                json.clear();
-                row.push_json(&mut json);
-                out.write_all(separator.as_bytes())?;
-                separator = ",\n    ";
-                Ok(out.write_all(&json)?)
-            })?;
+            let mut is_first = true;
+            self.snapshot.batches(
+                kind,
+                &self.run.id,
+                &Filter::default(),
+                |_| {
+                    Ok(Box::new(|rows| {
+                        let mut json = Vec::new();
+                        for row in rows {
+                            json.extend_from_slice(b",\n    ");
+                            row.push_json(&mut json);
+                        }
+                        Ok(json)
+                    }))
+                },
+                |json: Vec<u8>| {
+                    // No comma before the first.
+                    let json = &json[usize::from(is_first)..];
+                    is_first = false;
+                    Ok::<_, anyhow::Error>(out.write_all(json)?)
+                },
+            )?;
             out.write_all(b"\n  ]")?;
         }
         Ok(out.write_all(b"\n}\n")?)
@@ -381,20 +411,65 @@ impl Export<'_> {
     fn ndjson(&self, out: &mut dyn Write) -> Result<()> {
         let run = serde_json::to_string(&SyncRunDocument::of(self.run))?;
         writeln!(out, "{{\"kind\":\"sync_run\",\"data\":{run}}}")?;
-        let mut json = Vec::new();
         for kind in RowKind::ALL {
-            self.for_each(kind, |row| {
-                json.clear();
-                row.push_json(&mut json);
-                write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
-                // Not straight to the output: serde_json would hide that a pipe was closed.
-                out.write_all(&serde_json::to_vec(&row.id)?)?;
-                out.write_all(b",\"data\":")?;
-                out.write_all(&json)?;
-                Ok(out.write_all(b"}\n")?)
+            self.write_rows(kind, out, |_| {
+                Ok(Box::new(move |rows, out| {
+                    for row in rows {
+                        write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
+                        serde_json::to_writer(&mut *out, &row.id)?;
+                        out.extend_from_slice(b",\"data\":");
+                        row.push_json(out);
+                        out.extend_from_slice(b"}\n");
+                    }
+                    Ok(())
+                }))
             })?;
         }
         Ok(())
+    }
+}
+
+/// Writes what is to be said of some rows.
+type RowsWriter<'m> = Box<dyn FnMut(&[Row], &mut Vec<u8>) -> Result<()> + 'm>;
+
+/// The grants of C1's file import.
+struct ImportedGrants<'s> {
+    snapshot: &'s Snapshot,
+    catalog: Catalog<'s>,
+    people: People,
+    /// Grants come in runs of one entitlement, whose cells are made once a run.
+    entitlement: Option<(EntitlementId, [String; 6])>,
+}
+
+impl ImportedGrants<'_> {
+    fn push(&mut self, row: &Row, sheet: &mut Sheet<'_>) -> Result<()> {
+        let Columns::Grant {
+            entitlement: id,
+            principal,
+            resource,
+            ..
+        } = &row.columns
+        else {
+            return Ok(());
+        };
+        let (_, cells) = match &mut self.entitlement {
+            Some(known) if known.0 == *id => known,
+            known => {
+                let cells = match self.catalog.entitlement(id.as_str())? {
+                    Some(row) => entitlement_cells(&row, self.snapshot, &mut self.catalog)?,
+                    None => {
+                        let mut cells: [String; 6] = Default::default();
+                        cells[1] = id.to_string();
+                        cells[2] = resource.resource_type.to_string();
+                        cells
+                    }
+                };
+                known.insert((id.clone(), cells))
+            }
+        };
+        let person = self.people.get(principal, &mut self.catalog)?;
+        let head = ["Grant", &person[0], &person[1], &person[2], "", &person[4]];
+        Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
     }
 }
 

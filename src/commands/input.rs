@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use anyhow::Result;
 
@@ -38,6 +40,37 @@ impl Input {
 /// Bytes of JSON that are kept for the next row that refers to the same object.
 const CACHE_BYTES: usize = 96 << 20;
 
+/// The JSON of resources that rows referred to before, for all threads that read a snapshot.
+#[derive(Default)]
+pub(super) struct JsonCache {
+    json: RwLock<HashMap<ResourceId, Box<[u8]>>>,
+    bytes: AtomicUsize,
+}
+
+impl JsonCache {
+    /// Appends the resource's JSON, if it is there.
+    fn push(&self, id: &ResourceId, out: &mut Vec<u8>) -> bool {
+        let json = self.json.read().unwrap_or_else(PoisonError::into_inner);
+        match json.get(id) {
+            Some(json) => {
+                out.extend_from_slice(json);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Keeps the resource's JSON. Once it is full it stays as it is: emptied, every role would fill it anew with the
+    /// same people.
+    fn keep(&self, id: &ResourceId, json: &[u8]) {
+        if self.bytes.load(Ordering::Relaxed) < CACHE_BYTES {
+            self.bytes.fetch_add(json.len(), Ordering::Relaxed);
+            let mut all = self.json.write().unwrap_or_else(PoisonError::into_inner);
+            all.insert(id.clone(), json.into());
+        }
+    }
+}
+
 /// What rows refer to: resource types, resources and entitlements, by id.
 pub(super) struct Catalog<'s> {
     types: HashMap<String, TypeEntry>,
@@ -46,9 +79,6 @@ pub(super) struct Catalog<'s> {
     names: HashMap<ResourceId, Called>,
     /// Grants come in runs of one entitlement.
     last_entitlement: Option<(EntitlementId, Text)>,
-    json: HashMap<String, Vec<u8>>,
-    json_bytes: usize,
-    scratch: Vec<u8>,
 }
 
 /// What people know a resource by.
@@ -94,9 +124,6 @@ impl<'s> Catalog<'s> {
             entitlements: snapshot.lookup(RowKind::Entitlement, &run.id)?,
             names: HashMap::new(),
             last_entitlement: None,
-            json: HashMap::new(),
-            json_bytes: 0,
-            scratch: Vec::new(),
         })
     }
 
@@ -196,23 +223,23 @@ impl<'s> Catalog<'s> {
         Ok(slug)
     }
 
-    /// A resource's JSON; `null` if it is missing.
-    pub fn resource_json(&mut self, id: &ResourceId) -> Result<&[u8]> {
-        let id = id.to_string();
-        if self.json.contains_key(&id) {
-            return Ok(&self.json[&id]);
+    /// Appends a resource's JSON; `null` if it is missing.
+    pub fn push_resource_json(
+        &mut self,
+        id: &ResourceId,
+        cache: &JsonCache,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if cache.push(id, out) {
+            return Ok(());
         }
-        self.scratch.clear();
-        match self.resources.get(&id)? {
-            Some(row) => row.push_json(&mut self.scratch),
-            None => self.scratch.extend_from_slice(b"null"),
+        let start = out.len();
+        match self.resource(id)? {
+            Some(row) => row.push_json(out),
+            None => out.extend_from_slice(b"null"),
         }
-        // Once it is full it stays as it is: emptied, every role would fill it anew with the same people.
-        if self.json_bytes < CACHE_BYTES {
-            self.json_bytes += id.len() + self.scratch.len();
-            self.json.insert(id, self.scratch.clone());
-        }
-        Ok(&self.scratch)
+        cache.keep(id, &out[start..]);
+        Ok(())
     }
 
     /// An entitlement's JSON; `null` if it is missing.

@@ -1,12 +1,14 @@
 //! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
-use super::input::{Catalog, Input, day, email};
+use super::input::{Catalog, Input, JsonCache, day, email};
 use super::{Outcome, World};
 use crate::model::{EntitlementId, ResourceId, SyncRun, Trait};
 use crate::progress::Event;
-use crate::report::{Column, Format, JsonList, Table};
+use crate::report::{Column, Format, JsonItem, JsonList, Table};
 use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
 
 /// What to list.
@@ -231,66 +233,122 @@ impl List<'_> {
     }
 
     fn json(mut self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonList::new(world.out, self.args.listing.json_name())?;
-        // Grants come in runs of one entitlement, whose JSON and resource's are made once a run.
-        let mut known: Option<KnownEntitlement> = None;
-        let mut json = Vec::new();
-        self.for_each(|this, row| {
-            json.clear();
-            row.push_json(&mut json);
-            match &row.columns {
-                Columns::ResourceType => list.push(&[("resourceType", &json)])?,
-                Columns::Resource { id, .. } => {
-                    let resource_type = this.catalog.type_json(id.resource_type.as_str());
-                    list.push(&[("resource", &json), ("resourceType", resource_type)])?;
-                }
-                Columns::Entitlement { resource } => {
-                    let resource_json = this.catalog.resource_json(resource)?.to_owned();
-                    let resource_type = this.catalog.type_json(resource.resource_type.as_str());
-                    list.push(&[
-                        ("entitlement", &json),
-                        ("resource", &resource_json),
-                        ("resourceType", resource_type),
-                    ])?;
-                }
-                Columns::Grant {
-                    resource,
-                    entitlement,
-                    principal,
-                    ..
-                } => {
-                    let entitlement = match &mut known {
-                        Some(known) if known.id == *entitlement => known,
-                        _ => known.insert(KnownEntitlement {
-                            id: entitlement.clone(),
-                            entitlement: this.catalog.entitlement_json(entitlement.as_str())?,
-                            resource: this.catalog.resource_json(resource)?.to_owned(),
-                            resource_type: this
-                                .catalog
-                                .type_json(resource.resource_type.as_str())
-                                .to_owned(),
-                        }),
-                    };
-                    list.push(&[
-                        ("grant", &json),
-                        ("entitlement", &entitlement.entitlement),
-                        ("resource", &entitlement.resource),
-                        ("resourceType", &entitlement.resource_type),
-                        ("principal", this.catalog.resource_json(principal)?),
-                    ])?;
-                }
-            }
-            Ok(())
-        })?;
+        let ListArgs {
+            listing, filter, ..
+        } = self.args;
+        let (snapshot, run) = (self.snapshot, self.run);
+        let mut list = JsonList::new(world.out, listing.json_name())?;
+        let cache = Arc::new(JsonCache::default());
+        if *listing == Listing::Principals {
+            let mut items = JsonItems::new(snapshot, run, cache.clone())?;
+            self.for_each(|_, row| {
+                let mut json = Vec::new();
+                items.push(row, &mut json)?;
+                Ok(list.push(&json)?)
+            })?;
+        } else {
+            snapshot.batches(
+                listing.row_kind(),
+                &run.id,
+                filter,
+                |snapshot| {
+                    let mut items = JsonItems::new(snapshot, run, cache.clone())?;
+                    Ok(Box::new(move |rows| {
+                        let mut json = Vec::new();
+                        for row in rows {
+                            items.push(row, &mut json)?;
+                        }
+                        Ok(json)
+                    }))
+                },
+                |json: Vec<u8>| Ok::<_, anyhow::Error>(list.push(&json)?),
+            )?;
+        }
         Ok(list.finish()?)
     }
+}
+
+/// Makes rows into items of the `baton` CLI's lists.
+struct JsonItems<'s> {
+    catalog: Catalog<'s>,
+    cache: Arc<JsonCache>,
+    /// Grants come in runs of one entitlement, whose JSON and resource's are made once a run.
+    known: Option<KnownEntitlement>,
 }
 
 struct KnownEntitlement {
     id: EntitlementId,
     entitlement: Vec<u8>,
     resource: Vec<u8>,
-    resource_type: Vec<u8>,
+}
+
+impl<'s> JsonItems<'s> {
+    fn new(snapshot: &'s Snapshot, run: &SyncRun, cache: Arc<JsonCache>) -> Result<Self> {
+        Ok(Self {
+            catalog: Catalog::new(snapshot, run)?,
+            cache,
+            known: None,
+        })
+    }
+
+    fn push(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<()> {
+        let mut item = JsonItem::new(out);
+        match &row.columns {
+            Columns::ResourceType => row.push_json(item.member("resourceType")),
+            Columns::Resource { id, .. } => {
+                row.push_json(item.member("resource"));
+                self.push_type(id, &mut item);
+            }
+            Columns::Entitlement { resource } => {
+                row.push_json(item.member("entitlement"));
+                self.push_resource("resource", resource, &mut item)?;
+                self.push_type(resource, &mut item);
+            }
+            Columns::Grant {
+                resource,
+                entitlement,
+                principal,
+                ..
+            } => {
+                row.push_json(item.member("grant"));
+                let known = match &mut self.known {
+                    Some(known) if known.id == *entitlement => known,
+                    _ => {
+                        let mut json = Vec::new();
+                        self.catalog
+                            .push_resource_json(resource, &self.cache, &mut json)?;
+                        self.known.insert(KnownEntitlement {
+                            id: entitlement.clone(),
+                            entitlement: self.catalog.entitlement_json(entitlement.as_str())?,
+                            resource: json,
+                        })
+                    }
+                };
+                item.member("entitlement").extend(&known.entitlement);
+                item.member("resource").extend(&known.resource);
+                self.push_type(resource, &mut item);
+                self.push_resource("principal", principal, &mut item)?;
+            }
+        }
+        item.finish();
+        Ok(())
+    }
+
+    fn push_resource(
+        &mut self,
+        name: &str,
+        id: &ResourceId,
+        item: &mut JsonItem<'_>,
+    ) -> Result<()> {
+        self.catalog
+            .push_resource_json(id, &self.cache, item.member(name))
+    }
+
+    /// The type of a resource.
+    fn push_type(&self, id: &ResourceId, item: &mut JsonItem<'_>) {
+        let json = self.catalog.type_json(id.resource_type.as_str());
+        item.member("resourceType").extend(json);
+    }
 }
 
 fn trait_name(kind: Trait) -> String {

@@ -8,6 +8,9 @@ pub struct JsonList<'w> {
     any: bool,
 }
 
+/// What stands between two items.
+const SEPARATOR: &[u8] = b",\n";
+
 impl<'w> JsonList<'w> {
     /// Begins the object with its one member.
     ///
@@ -18,19 +21,19 @@ impl<'w> JsonList<'w> {
         Ok(Self { out, any: false })
     }
 
-    /// Adds an item, given as its members' names and their JSON.
+    /// Adds items, as [`JsonItem`] makes them one behind the other.
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn push(&mut self, members: &[(&str, &[u8])]) -> io::Result<()> {
-        self.out.write_all(if self.any { b",\n" } else { b"\n" })?;
-        self.any = true;
-        for (at, (name, json)) in members.iter().enumerate() {
-            self.out.write_all(if at == 0 { b"{" } else { b"," })?;
-            write!(self.out, "\"{name}\":")?;
-            self.out.write_all(json)?;
+    pub fn push(&mut self, items: &[u8]) -> io::Result<()> {
+        match items.strip_prefix(SEPARATOR) {
+            Some(items) if !self.any => {
+                self.any = true;
+                self.out.write_all(b"\n")?;
+                self.out.write_all(items)
+            }
+            _ => self.out.write_all(items),
         }
-        self.out.write_all(b"}")
     }
 
     /// Ends list and object.
@@ -40,5 +43,37 @@ impl<'w> JsonList<'w> {
     pub fn finish(self) -> io::Result<()> {
         self.out
             .write_all(if self.any { b"\n]}\n" } else { b"]}\n" })
+    }
+}
+
+/// One item of a list, behind what separates it from the one before.
+pub struct JsonItem<'o> {
+    out: &'o mut Vec<u8>,
+    any: bool,
+}
+
+impl<'o> JsonItem<'o> {
+    /// Begins an item behind those that are in `out`.
+    pub fn new(out: &'o mut Vec<u8>) -> Self {
+        out.extend_from_slice(SEPARATOR);
+        out.push(b'{');
+        Self { out, any: false }
+    }
+
+    /// Begins a member; its JSON is to be appended to what is returned.
+    pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        if self.any {
+            self.out.push(b',');
+        }
+        self.any = true;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    /// Ends the item.
+    pub fn finish(self) {
+        self.out.push(b'}');
     }
 }

@@ -7,7 +7,7 @@ pub mod sheet;
 mod table;
 mod words;
 
-pub use json_list::JsonList;
+pub use json_list::{JsonItem, JsonList};
 pub use printable::printable;
 pub use table::{Column, Table};
 pub use words::{duration, size};

@@ -12,7 +12,7 @@ pub enum Formulas {
     Disarm,
 }
 
-/// A CSV file that is being written.
+/// A CSV file, or a part of one, that is being written.
 pub struct Sheet<'w> {
     writer: csv::Writer<&'w mut dyn Write>,
     formulas: Formulas,
@@ -28,11 +28,19 @@ impl<'w> Sheet<'w> {
         if formulas == Formulas::Disarm {
             out.write_all("\u{feff}".as_bytes())?;
         }
-        let mut writer = csv::WriterBuilder::new()
+        let mut sheet = Self::continued(out, formulas);
+        sheet.writer.write_record(heads).map_err(io_error)?;
+        Ok(sheet)
+    }
+
+    /// A sheet whose heads, and perhaps some rows, are written already.
+    pub fn continued(out: &'w mut dyn Write, formulas: Formulas) -> Self {
+        let writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
+            // Rows of one sheet all have as many cells as the heads, which a part does not see.
+            .flexible(true)
             .from_writer(out);
-        writer.write_record(heads).map_err(io_error)?;
-        Ok(Self { writer, formulas })
+        Self { writer, formulas }
     }
 
     /// Adds a row.

@@ -12,6 +12,7 @@ mod messages;
 mod proto;
 mod query;
 mod reader;
+mod row_check;
 mod rows;
 mod schema;
 mod validate;

@@ -1,13 +1,14 @@
 //! Questions to a snapshot: rows of one kind in the order of their ids, rows by id, and counts.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 
 use rusqlite::Statement;
 
 use super::Error;
 use super::digest::RowKind;
 use super::reader::Snapshot;
-use super::rows::{Row, RowColumns, resource_id};
+use super::rows::{Columns, Row, RowColumns, resource_id};
 use crate::model::{ResourceId, SyncId};
 
 impl Snapshot {
@@ -250,6 +251,72 @@ pub struct Counts {
     pub entitlements: BTreeMap<String, u64>,
     /// Grants, by the type of their entitlement's resource.
     pub grants: BTreeMap<String, u64>,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.resource_types += more.resource_types;
+        for (counts, more) in [
+            (&mut self.resources, more.resources),
+            (&mut self.entitlements, more.entitlements),
+            (&mut self.grants, more.grants),
+        ] {
+            for (resource_type, count) in more {
+                *counts.entry(resource_type).or_default() += count;
+            }
+        }
+    }
+}
+
+impl Counts {
+    /// Counts one row.
+    pub(super) fn add(&mut self, row: &Row) {
+        let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
+            .get_mut(of.resource_type.as_str())
+        {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(of.resource_type.to_string(), 1);
+            }
+        };
+        match &row.columns {
+            Columns::ResourceType => self.resource_types += 1,
+            Columns::Resource { id, .. } => one(&mut self.resources, id),
+            Columns::Entitlement { resource } => one(&mut self.entitlements, resource),
+            Columns::Grant { resource, .. } => one(&mut self.grants, resource),
+        }
+    }
+
+    /// What a `stats` column says that the rows do not, in words.
+    pub fn differs_from(&self, stats: &str) -> Option<String> {
+        let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
+            return Some("it is no JSON".to_owned());
+        };
+        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+        let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
+            let stated = stated.as_u64().unwrap_or_default();
+            (stated != counted).then(|| format!("`{name}` is {stated}, counted are {counted}"))
+        };
+        let mut found = Vec::new();
+        for (name, total, by_type) in [
+            ("resources", sum(&self.resources), &self.resources),
+            ("entitlements", sum(&self.entitlements), &self.entitlements),
+            ("grants", sum(&self.grants), &self.grants),
+        ] {
+            found.extend(compare(name, &stats[name], total));
+            let stated = &stats[format!("{name}_by_resource_type")];
+            for (resource_type, counted) in by_type {
+                let name = format!("{name} of type {resource_type}");
+                found.extend(compare(&name, &stated[resource_type], *counted));
+            }
+        }
+        found.extend(compare(
+            "resource_types",
+            &stats["resource_types"],
+            self.resource_types,
+        ));
+        (!found.is_empty()).then(|| found.join("; "))
+    }
 }
 
 /// Finds rows by their id. Keeps the ids in memory, so a file without indexes costs no more than one with them.

@@ -3,19 +3,17 @@
 //! Whether a file can be read at all is decided by [`Snapshot::open`]; what is found here is what a reader would
 //! show wrongly, or stumble over later.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::AddAssign;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use prost::Message;
 use svix_ksuid::Ksuid;
 
 use super::digest::{Digester, RowKind};
 use super::query::{Counts, Filter};
 use super::reader::Snapshot;
-use super::rows::{Columns, Row};
-use super::validate::{Flaw, validate};
-use super::{Damage, Error, proto, schema};
-use crate::model::{ResourceId, SyncRun};
+use super::row_check::{Checked, IdForm, Known, RowCheck};
+use super::{Damage, Error, schema};
+use crate::model::SyncRun;
 
 /// One defect of a readable file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,34 +307,52 @@ impl Verifier<'_> {
     fn rows(&mut self, run: &SyncRun) -> Result<(), Error> {
         let snapshot = self.snapshot;
         let evidence = snapshot.evidence(&run.id)?;
-        let mut known = Known::default();
+        let mut known = Arc::new(Known::default());
         let mut counts = Counts::default();
         let mut digester = Digester::new();
-        let mut record = Vec::new();
         for kind in RowKind::ALL {
-            for row in snapshot.query(kind, &Filter::default())?.rows(&run.id)? {
-                let row = match row {
-                    Ok(row) => row,
-                    Err(
-                        error @ Error::Damaged {
-                            damage: Damage::Row { .. },
-                            ..
-                        },
-                    ) => {
-                        self.tell("row", error.to_string());
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error),
-                };
-                self.row(&row, &mut known);
-                if evidence.is_some() {
-                    self.own_id(&row);
+            let mut new = Known::default();
+            let check = RowCheck {
+                known: known.clone(),
+                form: match evidence {
+                    Some(_) => IdForm::Ours,
+                    None => IdForm::Any,
+                },
+            };
+            let read = snapshot.batches(
+                kind,
+                &run.id,
+                &Filter::default(),
+                |_| {
+                    let check = check.clone();
+                    Ok(Box::new(move |rows| Ok(check.rows(rows))))
+                },
+                |checked: Checked| {
+                    checked
+                        .findings
+                        .into_iter()
+                        .for_each(|finding| (self.found)(finding));
+                    counts += checked.counts;
+                    digester.record(&checked.records);
+                    new.extend(kind, checked.ids);
+                    Ok(())
+                },
+            );
+            match read {
+                Ok(()) => {}
+                Err(
+                    error @ Error::Damaged {
+                        damage: Damage::Row { .. },
+                        ..
+                    },
+                ) => {
+                    self.tell("row", error.to_string());
+                    return Ok(());
                 }
-                counts.add(&row);
-                record.clear();
-                row.record(&mut record);
-                digester.record(&record);
+                Err(error) => return Err(error),
             }
+            drop(check);
+            Arc::make_mut(&mut known).add(new);
         }
         self.duplicate_grants(run)?;
         if let Some(problem) = snapshot
@@ -363,100 +379,6 @@ impl Verifier<'_> {
             }
         }
         Ok(())
-    }
-
-    fn row(&mut self, row: &Row, known: &mut Known) {
-        let name = || format!("`{}` in `{}`", row.id.escape_debug(), row.table);
-        match validate(row.kind.descriptor(), &row.data) {
-            Ok(()) => {}
-            Err(Flaw::Malformed) => {
-                self.tell("blob", format!("{}: its blob is no message", name()))
-            }
-            Err(Flaw::Utf8) => self.tell(
-                "utf-8",
-                format!("{}: its blob holds text that is not UTF-8", name()),
-            ),
-            Err(Flaw::Number) => {
-                self.tell(
-                    "number",
-                    format!(
-                        "{}: its blob holds a number that JSON has no form for",
-                        name()
-                    ),
-                );
-            }
-            Err(Flaw::Time) => {
-                self.tell(
-                    "time",
-                    format!(
-                        "{}: its blob holds a time outside the years 1 to 9999",
-                        name()
-                    ),
-                );
-            }
-        }
-        for mismatch in mismatches(row) {
-            self.tell("column", format!("{}: {mismatch}", name()));
-        }
-        match &row.columns {
-            Columns::ResourceType => {
-                known.types.insert(row.id.clone());
-            }
-            Columns::Resource { id, .. } => {
-                if !known.types.contains(id.resource_type.as_str()) {
-                    self.tell(
-                        "dangling-type",
-                        format!("{}: its resource type is missing", name()),
-                    );
-                }
-                known.resources.insert(row.id.clone());
-            }
-            Columns::Entitlement { resource } => {
-                if !known.resources.contains(&resource.to_string()) {
-                    self.tell(
-                        "dangling-resource",
-                        format!("{}: its resource `{resource}` is missing", name()),
-                    );
-                }
-                known.entitlements.insert(row.id.clone());
-            }
-            Columns::Grant {
-                entitlement,
-                principal,
-                ..
-            } => {
-                if !known.entitlements.contains(entitlement.as_str()) {
-                    let message = format!("{}: its entitlement `{entitlement}` is missing", name());
-                    self.tell("dangling-entitlement", message);
-                }
-                if !known.resources.contains(&principal.to_string()) {
-                    let message = format!("{}: its principal `{principal}` is missing", name());
-                    self.tell("dangling-principal", message);
-                }
-            }
-        }
-    }
-
-    /// Whether an id has the form that our own files promise; ConductorOne keys configuration on it.
-    fn own_id(&mut self, row: &Row) {
-        let promised = match &row.columns {
-            Columns::ResourceType => return,
-            Columns::Resource { id, .. } => id.to_string(),
-            Columns::Entitlement { resource } => format!("{resource}:member"),
-            Columns::Grant {
-                entitlement,
-                principal,
-                ..
-            } => format!("{entitlement}:{principal}"),
-        };
-        if row.id != promised {
-            let message = format!(
-                "`{}` in `{}` should be `{promised}`",
-                row.id.escape_debug(),
-                row.table
-            );
-            self.tell("id-form", message);
-        }
     }
 
     /// Two grants for one fact: v1 readers show both, a conversion keeps one.
@@ -491,150 +413,5 @@ impl Verifier<'_> {
         pairs
             .collect::<Result<_, _>>()
             .map_err(|e| self.snapshot.sqlite(e))
-    }
-}
-
-/// Ids that references may name.
-#[derive(Default)]
-struct Known {
-    types: HashSet<String>,
-    resources: HashSet<String>,
-    entitlements: HashSet<String>,
-}
-
-/// Where a row's blob says something else than its columns. Blobs may leave references out; then there is nothing
-/// to compare.
-fn mismatches(row: &Row) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut compare = |what: &str, in_blob: &str, in_column: &str| {
-        if in_blob != in_column {
-            let (blob, column) = (in_blob.escape_debug(), in_column.escape_debug());
-            found.push(format!(
-                "{what} is `{blob}` in the blob and `{column}` in the columns"
-            ));
-        }
-    };
-    let text = |id: Option<proto::ResourceId>| {
-        id.map(|id| format!("{}:{}", id.resource_type, id.resource))
-            .unwrap_or_default()
-    };
-    match &row.columns {
-        Columns::ResourceType => {
-            if let Ok(message) = proto::ResourceType::decode(row.data.as_slice()) {
-                compare("its id", &message.id, &row.id);
-            }
-        }
-        Columns::Resource { id, parent } => {
-            if let Ok(message) = proto::Resource::decode(row.data.as_slice()) {
-                let resource_type = message
-                    .id
-                    .as_ref()
-                    .map(|id| id.resource_type.clone())
-                    .unwrap_or_default();
-                compare("its type", &resource_type, id.resource_type.as_str());
-                compare("its id", &text(message.id), &row.id);
-                let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
-                compare("its parent", &text(message.parent_resource_id), &parent);
-            }
-        }
-        Columns::Entitlement { resource } => {
-            if let Ok(message) = proto::Entitlement::decode(row.data.as_slice()) {
-                compare("its id", &message.id, &row.id);
-                let in_blob = message.resource.and_then(|resource| resource.id);
-                if in_blob.is_some() {
-                    compare("its resource", &text(in_blob), &resource.to_string());
-                }
-            }
-        }
-        Columns::Grant {
-            resource,
-            entitlement,
-            principal,
-            ..
-        } => {
-            if let Ok(message) = proto::Grant::decode(row.data.as_slice()) {
-                compare("its id", &message.id, &row.id);
-                if let Some(in_blob) = message.entitlement {
-                    compare("its entitlement", &in_blob.id, entitlement.as_str());
-                    if let Some(id) = in_blob.resource.and_then(|resource| resource.id) {
-                        compare(
-                            "its entitlement's resource",
-                            &text(Some(id)),
-                            &resource.to_string(),
-                        );
-                    }
-                }
-                if let Some(id) = message.principal.and_then(|principal| principal.id) {
-                    compare("its principal", &text(Some(id)), &principal.to_string());
-                }
-            }
-        }
-    }
-    found
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.resource_types += more.resource_types;
-        for (counts, more) in [
-            (&mut self.resources, more.resources),
-            (&mut self.entitlements, more.entitlements),
-            (&mut self.grants, more.grants),
-        ] {
-            for (resource_type, count) in more {
-                *counts.entry(resource_type).or_default() += count;
-            }
-        }
-    }
-}
-
-impl Counts {
-    /// Counts one row.
-    pub(super) fn add(&mut self, row: &Row) {
-        let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
-            .get_mut(of.resource_type.as_str())
-        {
-            Some(count) => *count += 1,
-            None => {
-                counts.insert(of.resource_type.to_string(), 1);
-            }
-        };
-        match &row.columns {
-            Columns::ResourceType => self.resource_types += 1,
-            Columns::Resource { id, .. } => one(&mut self.resources, id),
-            Columns::Entitlement { resource } => one(&mut self.entitlements, resource),
-            Columns::Grant { resource, .. } => one(&mut self.grants, resource),
-        }
-    }
-
-    /// What a `stats` column says that the rows do not, in words.
-    pub fn differs_from(&self, stats: &str) -> Option<String> {
-        let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
-            return Some("it is no JSON".to_owned());
-        };
-        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
-        let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
-            let stated = stated.as_u64().unwrap_or_default();
-            (stated != counted).then(|| format!("`{name}` is {stated}, counted are {counted}"))
-        };
-        let mut found = Vec::new();
-        for (name, total, by_type) in [
-            ("resources", sum(&self.resources), &self.resources),
-            ("entitlements", sum(&self.entitlements), &self.entitlements),
-            ("grants", sum(&self.grants), &self.grants),
-        ] {
-            found.extend(compare(name, &stats[name], total));
-            let stated = &stats[format!("{name}_by_resource_type")];
-            for (resource_type, counted) in by_type {
-                let name = format!("{name} of type {resource_type}");
-                found.extend(compare(&name, &stated[resource_type], *counted));
-            }
-        }
-        found.extend(compare(
-            "resource_types",
-            &stats["resource_types"],
-            self.resource_types,
-        ));
-        (!found.is_empty()).then(|| found.join("; "))
     }
 }

@@ -18,8 +18,7 @@ use crate::model::{
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{
-    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Lookup, Row, RowKind,
-    Snapshot,
+    Columns, ContentDigest, Damage, Decoded, Error, Filter, Lookup, Row, RowKind, Snapshot,
 };
 
 /// What to compare, and what to make of it.
@@ -158,7 +157,20 @@ struct Source<'s> {
 impl<'s> Source<'s> {
     fn open(inputs: &'s DiffInputs) -> Result<(Self, Self)> {
         match inputs {
-            DiffInputs::Files { old, new } => Ok((Self::of_file(old)?, Self::of_file(new)?)),
+            DiffInputs::Files { old, new } => {
+                // Unpacking is most of the work where little has changed.
+                let (opened, other) = std::thread::scope(|scope| {
+                    let other = scope.spawn(|| new.open_sync());
+                    (old.open_sync(), other.join())
+                });
+                let (snapshot, run) = opened?;
+                let old = Self::new(snapshot.into(), old, run)?;
+                let (snapshot, run) = match other {
+                    Ok(opened) => opened?,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                Ok((old, Self::new(snapshot.into(), new, run)?))
+            }
             DiffInputs::SyncRuns { file, old, new } => {
                 let snapshot = std::rc::Rc::new(file.open()?);
                 let (old, new) = two_runs(&snapshot, file, old.as_deref(), new.as_deref())?;
@@ -168,11 +180,6 @@ impl<'s> Source<'s> {
                 ))
             }
         }
-    }
-
-    fn of_file(input: &'s Input) -> Result<Self> {
-        let (snapshot, run) = input.open_sync()?;
-        Self::new(snapshot.into(), input, run)
     }
 
     fn new(snapshot: std::rc::Rc<Snapshot>, input: &'s Input, run: SyncRun) -> Result<Self> {
@@ -458,27 +465,24 @@ fn compare_sources(
         fields,
         old: Finder::new(old)?,
         new: Finder::new(new)?,
-        digests: (Digester::new(), Digester::new()),
         records: (Vec::new(), Vec::new()),
     };
-    for kind in RowKind::ALL {
-        let mut old_query = old.snapshot.query(kind, &Filter::default())?;
-        let mut new_query = new.snapshot.query(kind, &Filter::default())?;
+    let digests = std::thread::scope(|scope| {
+        let mut old_rows = old.snapshot.read_beside(scope, &old.run.id);
+        let mut new_rows = new.snapshot.read_beside(scope, &new.run.id);
         merge(
-            old_query
-                .rows(&old.run.id)?
+            old_rows
+                .by_ref()
                 .map(|row| row.map_err(anyhow::Error::from)),
-            new_query
-                .rows(&new.run.id)?
+            new_rows
+                .by_ref()
                 .map(|row| row.map_err(anyhow::Error::from)),
-            |a, b| a.id.cmp(&b.id),
+            |a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)),
             |step| walk.step(step),
         )?;
-    }
-    Ok((
-        walk.judge.finish(),
-        (walk.digests.0.finish(), walk.digests.1.finish()),
-    ))
+        Ok::<_, anyhow::Error>((old_rows.digest(), new_rows.digest()))
+    })?;
+    Ok((walk.judge.finish(), digests))
 }
 
 struct Walk<'s> {
@@ -486,40 +490,25 @@ struct Walk<'s> {
     fields: &'s FieldFilter,
     old: Finder<'s>,
     new: Finder<'s>,
-    digests: (Digester, Digester),
     records: (Vec<u8>, Vec<u8>),
 }
 
 impl Walk<'_> {
     fn step(&mut self, step: Step<Row>) -> Result<()> {
         match step {
-            Step::Old(row) => {
-                self.records.0.clear();
-                row.record(&mut self.records.0);
-                self.digests.0.record(&self.records.0);
-                self.tell(Some(&row), None, Vec::new())
-            }
-            Step::New(row) => {
-                self.records.1.clear();
-                row.record(&mut self.records.1);
-                self.digests.1.record(&self.records.1);
-                self.tell(None, Some(&row), Vec::new())
-            }
+            Step::Old(row) => self.tell(Some(&row), None, Vec::new()),
+            Step::New(row) => self.tell(None, Some(&row), Vec::new()),
+            Step::Both(a, b) if a == b => Ok(()),
             Step::Both(a, b) => self.both(&a, &b),
         }
     }
 
+    /// Two accounts of one object that are not the same byte for byte.
     fn both(&mut self, a: &Row, b: &Row) -> Result<()> {
-        self.records.0.clear();
-        a.record(&mut self.records.0);
-        self.digests.0.record(&self.records.0);
-        if a == b {
-            self.digests.1.record(&self.records.0);
-            return Ok(());
+        for (row, record) in [(a, &mut self.records.0), (b, &mut self.records.1)] {
+            record.clear();
+            row.record(record);
         }
-        self.records.1.clear();
-        b.record(&mut self.records.1);
-        self.digests.1.record(&self.records.1);
         let differs = self.records.0 != self.records.1;
         if !differs && !self.fields.wants_noise() {
             return Ok(());

@@ -2,6 +2,7 @@
 //! the ids, so the same snapshot always gives the same bytes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
@@ -544,14 +545,16 @@ struct People(HashMap<ResourceId, [String; 5]>);
 
 impl People {
     fn get(&mut self, id: &ResourceId, catalog: &mut Catalog<'_>) -> Result<&[String; 5]> {
-        if !self.0.contains_key(id) {
-            let cells = match catalog.resource(id)?.map(|row| row.decode()) {
-                Some(Ok(Decoded::Resource(resource))) => identity_cells(&resource),
-                _ => ["", "", &id.resource, "", ""].map(ToOwned::to_owned),
-            };
-            self.0.insert(id.clone(), cells);
-        }
-        Ok(&self.0[id])
+        Ok(match self.0.entry(id.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let cells = match catalog.resource(id)?.map(|row| row.decode()) {
+                    Some(Ok(Decoded::Resource(resource))) => identity_cells(&resource),
+                    _ => ["", "", &id.resource, "", ""].map(ToOwned::to_owned),
+                };
+                new.insert(cells)
+            }
+        })
     }
 }
 

@@ -4,11 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use rusqlite::types::ValueRef;
 
 use super::Error;
-use super::digest::RowKind;
+use super::digest::{ContentDigest, Digester, RowKind};
 use super::query::{Filter, Stretch};
 use super::reader::Snapshot;
 use super::rows::Row;
@@ -50,7 +51,7 @@ impl Snapshot {
         let stretches = self.stretches(kind, filter)?;
         let workers = match stretches.as_slice() {
             [_] => Vec::new(),
-            _ => self.take_others(),
+            _ => std::iter::from_fn(|| self.another()).collect(),
         };
         if workers.is_empty() {
             let mut make = maker(self)?;
@@ -85,6 +86,32 @@ impl Snapshot {
         })
     }
 
+    /// Reads all rows of a sync run on a thread of its own, in the order of kinds and ids, and makes their digest. A
+    /// snapshot can be read so twice at a time.
+    pub fn read_beside<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        sync: &'scope SyncId,
+    ) -> RowsBeside<'scope> {
+        let snapshot = self
+            .another()
+            .expect("a snapshot has connections for two further threads");
+        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        let reader = scope.spawn(move || {
+            let mut digester = Digester::new();
+            let read = send_all(&snapshot, sync, &mut digester, &sender);
+            if let Err(error) = read {
+                let _ = sender.send(Err(error));
+            }
+            digester.finish()
+        });
+        RowsBeside {
+            batches,
+            rows: Vec::new().into_iter(),
+            reader,
+        }
+    }
+
     /// How the ids of a table are cut into stretches: by those that stand at even distances in the table. Where they are
     /// cut changes nothing but how well the work is spread.
     fn stretches(&self, kind: RowKind, filter: &Filter) -> Result<Vec<Stretch>, Error> {
@@ -95,17 +122,17 @@ impl Snapshot {
         if *filter != Filter::default() || !self.is_cut_by_id(table)? {
             return whole();
         }
-        let (first, last): (Option<i64>, Option<i64>) = self
-            .prepare(&format!("select min(id), max(id) from {table}"))?
+        let ends: (Option<i64>, Option<i64>) = self
+            .prepare(&format!("select min(rowid), max(rowid) from {table}"))?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(|e| self.sqlite(e))?;
-        let (Some(first), Some(last)) = (first, last) else {
+        let (Some(first), Some(last)) = ends else {
             return whole();
         };
         let count = (last.saturating_sub(first).saturating_add(1) / STRETCH).min(MAX_STRETCHES);
         let mut cuts = Vec::new();
         let mut statement = self.prepare(&format!(
-            "select external_id from {table} where id >= ?1 order by id limit 1"
+            "select external_id from {table} where rowid >= ?1 order by rowid limit 1"
         ))?;
         for at in 1..count {
             let rowid = first + (last - first) / count * at;
@@ -121,12 +148,13 @@ impl Snapshot {
         Ok(Stretch::between(cuts))
     }
 
-    /// Whether stretches of ids can be read by themselves: by way of an index, and with no row outside of all of them.
+    /// Whether stretches of ids can be found by row id and read by themselves: by way of an index, and with no row outside
+    /// of all of them.
     fn is_cut_by_id(&self, table: &str) -> Result<bool, Error> {
         let is_indexed = self
             .prepare(
-                "select 1 from pragma_index_list(?1) l, pragma_index_info(l.name) c \
-                 where not l.partial and c.seqno = 0 and c.name = 'external_id'",
+                "select 1 from pragma_table_list(?1) t, pragma_index_list(?1) l, pragma_index_info(l.name) c \
+                 where not t.wr and not l.partial and c.seqno = 0 and c.name = 'external_id'",
             )?
             .exists([table])
             .map_err(|e| self.sqlite(e))?;
@@ -205,6 +233,63 @@ fn work<'w, T, E: From<Error>>(
         };
         if let Err(error) = each() {
             let _ = results.send(Err(error));
+        }
+    }
+}
+
+/// Sends all rows, until nobody wants them any more.
+fn send_all(
+    snapshot: &Snapshot,
+    sync: &SyncId,
+    digester: &mut Digester,
+    sender: &SyncSender<Result<Vec<Row>, Error>>,
+) -> Result<(), Error> {
+    let mut records = Vec::new();
+    for kind in RowKind::ALL {
+        let mut query = snapshot.query(kind, &Filter::default())?;
+        for rows in Batches(query.rows(sync)?.peekable()) {
+            let rows = rows?;
+            records.clear();
+            rows.iter().for_each(|row| row.record(&mut records));
+            digester.record(&records);
+            if sender.send(Ok(rows)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows that another thread reads, one at a time.
+pub struct RowsBeside<'scope> {
+    batches: Receiver<Result<Vec<Row>, Error>>,
+    rows: std::vec::IntoIter<Row>,
+    reader: ScopedJoinHandle<'scope, ContentDigest>,
+}
+
+impl RowsBeside<'_> {
+    /// The content digest of all rows, once they are read to the end.
+    pub fn digest(self) -> ContentDigest {
+        drop(self.batches);
+        match self.reader.join() {
+            Ok(digest) => digest,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Iterator for RowsBeside<'_> {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(row) = self.rows.next() {
+                return Some(Ok(row));
+            }
+            match self.batches.recv().ok()? {
+                Ok(rows) => self.rows = rows.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use rusqlite::Statement;
 use super::Error;
 use super::digest::RowKind;
 use super::reader::Snapshot;
-use super::rows::{Columns, Row, RowColumns, resource_id};
-use crate::model::{ResourceId, SyncId};
+use super::rows::{Columns, Recent, Row, RowColumns};
+use crate::model::{ResourceId, ResourceTypeId, SyncId};
 
 impl Snapshot {
     /// A question for the rows of one kind.
@@ -91,7 +91,8 @@ impl Snapshot {
                 table: TABLE,
                 row,
             };
-            principals.push(resource_id(columns.text(0)?, columns.text(1)?));
+            let resource_type = ResourceTypeId::new(columns.text(0)?);
+            principals.push(ResourceId::new(&resource_type, columns.text(1)?));
         }
         principals.sort_unstable();
         Ok(principals)
@@ -375,7 +376,7 @@ impl<'s> Lookup<'s> {
                 table: self.kind.table(),
                 row,
             }
-            .row(self.kind)
+            .row(self.kind, &mut Recent::default())
             .map(Some),
             None => Ok(None),
         }
@@ -409,6 +410,7 @@ impl Query<'_> {
             kind: self.kind,
             stretch: &self.stretch,
             rows,
+            recent: Recent::default(),
             last: None,
         })
     }
@@ -420,6 +422,7 @@ pub struct Rows<'q> {
     kind: RowKind,
     stretch: &'q Stretch,
     rows: rusqlite::Rows<'q>,
+    recent: Recent,
     last: Option<String>,
 }
 
@@ -434,7 +437,7 @@ impl Iterator for Rows<'_> {
                     table: self.kind.table(),
                     row,
                 };
-                let row = match columns.row(self.kind) {
+                let row = match columns.row(self.kind, &mut self.recent) {
                     Ok(row) => row,
                     Err(error) => return Some(Err(error)),
                 };

@@ -55,21 +55,18 @@ impl Snapshot {
         })
     }
 
-    /// The same snapshot once more for each thread that may read besides this one, as far as these are not taken.
-    pub(super) fn take_others(&self) -> Vec<Self> {
+    /// The same snapshot once more, for another thread; `None` when all its connections are taken.
+    pub(super) fn another(&self) -> Option<Self> {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others
-            .drain(..)
-            .map(|connection| Self {
-                connection,
-                others: Mutex::default(),
-                path: self.path.clone(),
-                ..*self
-            })
-            .collect()
+        Some(Self {
+            connection: others.pop()?,
+            others: Mutex::default(),
+            path: self.path.clone(),
+            ..*self
+        })
     }
 
-    /// Takes back what [`Self::take_others`] gave.
+    /// Takes back what [`Self::another`] gave.
     pub(super) fn give_back(&self, other: Self) {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         others.push(other.connection);
@@ -329,9 +326,10 @@ fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
     Error::damaged(path, Damage::Sqlite(error))
 }
 
-/// Threads that read one snapshot at a time. More than a few would wait for the one that takes what they make.
+/// Threads that may read one snapshot besides the calling one. More than a few would wait for the one that takes what
+/// they make; two sync runs of one snapshot are compared with one thread for each.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get().min(4))
+    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
 }
 
 /// Opens a database that somebody else made: read-only, without journals, and with nothing in it run.

@@ -190,9 +190,30 @@ pub(super) struct RowColumns<'r> {
     pub row: &'r rusqlite::Row<'r>,
 }
 
+/// Texts of the row before, by column. Most rows share all but a few with it, so a text is only made anew where it is
+/// another.
+#[derive(Default)]
+pub(super) struct Recent([Text; 8]);
+
+impl Recent {
+    fn text(&mut self, at: usize, text: &str) -> Text {
+        let known = &mut self.0[at];
+        if **known != *text {
+            *known = text.into();
+        }
+        known.clone()
+    }
+}
+
 impl<'r> RowColumns<'r> {
-    pub fn row(&self, kind: RowKind) -> Result<Row, Error> {
+    pub fn row(&self, kind: RowKind, recent: &mut Recent) -> Result<Row, Error> {
         let id = self.text(0)?.to_owned();
+        let mut resource_id = |resource_type: (usize, &str), resource: (usize, &str)| {
+            ResourceId::new(
+                &ResourceTypeId::new(recent.text(resource_type.0, resource_type.1)),
+                recent.text(resource.0, resource.1),
+            )
+        };
         let columns = match kind {
             RowKind::ResourceType => Columns::ResourceType,
             RowKind::Resource => {
@@ -202,21 +223,23 @@ impl<'r> RowColumns<'r> {
                     .and_then(|rest| rest.strip_prefix(':'))
                     .unwrap_or(&id);
                 let parent = match (self.optional_text(3)?, self.optional_text(4)?) {
-                    (Some(parent_type), Some(parent)) => Some(resource_id(parent_type, parent)),
+                    (Some(parent_type), Some(parent)) => {
+                        Some(resource_id((3, parent_type), (4, parent)))
+                    }
                     _ => None,
                 };
                 Columns::Resource {
-                    id: resource_id(resource_type, bare),
+                    id: resource_id((2, resource_type), (0, bare)),
                     parent,
                 }
             }
             RowKind::Entitlement => Columns::Entitlement {
-                resource: resource_id(self.text(2)?, self.text(3)?),
+                resource: resource_id((2, self.text(2)?), (3, self.text(3)?)),
             },
             RowKind::Grant => Columns::Grant {
-                resource: resource_id(self.text(2)?, self.text(3)?),
-                entitlement: EntitlementId::new(self.text(4)?),
-                principal: resource_id(self.text(5)?, self.text(6)?),
+                resource: resource_id((2, self.text(2)?), (3, self.text(3)?)),
+                principal: resource_id((5, self.text(5)?), (6, self.text(6)?)),
+                entitlement: EntitlementId::new(recent.text(4, self.text(4)?)),
                 expansion: match self.value(7)? {
                     ValueRef::Null => None,
                     _ => Some(self.blob(7)?.to_owned()),
@@ -279,8 +302,4 @@ impl<'r> RowColumns<'r> {
         self.snapshot
             .row_damage(self.table, &id, format!("column `{column}` {what}"))
     }
-}
-
-pub(super) fn resource_id(resource_type: &str, resource: &str) -> ResourceId {
-    ResourceId::new(&ResourceTypeId::new(resource_type), Text::from(resource))
 }

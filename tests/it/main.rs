@@ -9,6 +9,7 @@ mod damage;
 mod diff;
 mod export;
 mod json;
+mod many;
 mod night;
 mod reading;
 mod roundtrip;

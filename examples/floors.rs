@@ -5,7 +5,7 @@
 //! ```text
 //! floors served URL PATHS            what the synthetic server sent, and what it was asked for; then it forgets both
 //! floors replay URL PATHS [N]        the same requests over N bare connections; the bytes are only scanned
-//! floors decode C1Z DATABASE         bare zstd into a file, synced
+//! floors decode C1Z DATABASE         bare zstd into a file
 //! floors scan DATABASE               every value of every row stepped over, by rowid
 //! floors sqlite DATABASE NEW         the same rows from memory in one transaction without a journal, then the indexes
 //! floors zstd DATABASE NEW WORKERS   bare zstd, level 3, into a file, synced

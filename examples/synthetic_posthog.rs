@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! cargo run --release --example synthetic_posthog -- --people 1000 --roles 100 --grants 10000 --seed 1
-//!     [--changed] [--port-file PATH]
+//!     [--changed] [--port-file PATH] [--delay-ms 20]
 //! ```
 //!
-//! Prints its base URL, and writes it to the port file once it listens; runs until its standard input ends. What every
+//! A delay passes before each answer, as on a way across a network and back. Prints its base URL, and writes it to the port file once it listens; runs until its standard input ends. What every
 //! answer repeats is made once: a row goes out as a few pieces copied one after the other.
 //!
 //! Beside PostHog's endpoints there are `/__stats` (requests and bytes of the answers so far), `/__paths` (what was
@@ -28,6 +28,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{env, fs, thread};
 
 use support::organization::{Organization, Person};
@@ -48,12 +49,21 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let (shape, others) = Shape::parse(env::args().skip(1))?;
-    let port_file = match others.as_slice() {
-        [] => None,
-        [name, path] if name == "--port-file" => Some(path),
-        [unknown, ..] => return Err(format!("what is `{unknown}`?")),
-    };
-    let server = Arc::new(Server::new(&shape));
+    let mut port_file = None;
+    let mut delay = Duration::ZERO;
+    for option in others.chunks(2) {
+        match option {
+            [name, path] if name == "--port-file" => port_file = Some(path),
+            [name, number] if name == "--delay-ms" => {
+                let number = number
+                    .parse()
+                    .map_err(|_| format!("`{number}` is no number"))?;
+                delay = Duration::from_millis(number);
+            }
+            unknown => return Err(format!("what is `{}`?", unknown.join(" "))),
+        }
+    }
+    let server = Arc::new(Server::new(&shape, delay));
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let url = format!(
@@ -86,6 +96,8 @@ struct Server {
     people: Vec<RenderedPerson>,
     /// For each role: what stands before its memberships, and the middle of each of them.
     roles: Vec<RenderedRole>,
+    /// Passes before each answer.
+    delay: Duration,
     requests: AtomicU64,
     bytes: AtomicU64,
     paths: Mutex<String>,
@@ -120,7 +132,7 @@ struct Page {
 }
 
 impl Server {
-    fn new(shape: &Shape) -> Self {
+    fn new(shape: &Shape, delay: Duration) -> Self {
         let organization = Organization::new(shape);
         let people = organization
             .people
@@ -144,6 +156,7 @@ impl Server {
             organization,
             people,
             roles,
+            delay,
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             paths: Mutex::default(),
@@ -157,6 +170,9 @@ impl Server {
         while let Some(request) = Request::read(&mut input)? {
             let counts = !request.target.starts_with("/__");
             let (status, body) = self.answer(&request);
+            if counts {
+                thread::sleep(self.delay);
+            }
             let mut length = Counter(0);
             self.write(&body, &mut length)?;
             let head = format!(

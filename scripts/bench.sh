@@ -150,6 +150,20 @@ for name in $sizes; do
     }
     url=$(cat "$work/$name.old")
 
+    # From a server across a network, where workers wait side by side. The largest size would only wait longer.
+    if [ "$name" != large ]; then
+        # shellcheck disable=SC2086
+        serve "$work/$name.far" $shape --delay-ms 20
+        for count in 1 4; do
+            # shellcheck disable=SC2086
+            measure "$program" sync --base-url "$(cat "$work/$name.far")" --api-token phx_benchmark -f "$new" $budget \
+                --memberships endpoint --workers "$count"
+            must sync
+            row "sync, endpoint, workers $count, 20 ms before each answer" '' '' "$(megabytes "$new")" '' '' "$rows"
+            rm -f "$new"
+        done
+    fi
+
     # sync, in every mode there is; then the very same requests by a client that only scans the bytes.
     modes=default
     if sync_has --memberships; then modes='endpoint embedded'; fi
@@ -162,6 +176,7 @@ for name in $sizes; do
             [ "$count" = default ] || options="$options --workers $count"
             connections=$count
             [ "$count" != default ] || connections=1
+            rm -f "$old"
             # shellcheck disable=SC2086
             measure "$program" sync --base-url "$url" --api-token phx_benchmark -f "$old" $options
             must sync
@@ -173,9 +188,23 @@ for name in $sizes; do
             [ "$mode" = default ] || what="$what, $mode"
             [ "$count" = default ] || what="$what, workers $count"
             row "$what" "$(value requests "$served")" "$received" "$(megabytes "$old")" "$(value wall "$bare")" "$(value cpu "$bare")" "$rows"
+            # The crawl without the writing.
+            if [ "$mode" != default ]; then
+                alone=$("$examples/crawl_alone" "$url" "$mode" "$connections")
+                "$examples/floors" served "$url" "$work/paths.again" >/dev/null
+                wall=$(value wall "$alone")
+                cpu=$(value cpu "$alone")
+                peak=$(calculate "$(value peak_kib "$alone") * 1.024 / 1000")
+                row "crawl alone, $mode, workers $connections" '' '' '' "$(value wall "$bare")" "$(value cpu "$bare")" "$rows"
+            fi
             floor "bare read of the same URLs, $connections connection(s): $(value mb_per_s "$bare") MB/s" "$bare" '' "$received"
         done
     done
+    # As every night but the first: what stands there already is held against the new snapshot.
+    # shellcheck disable=SC2086
+    measure "$program" sync --base-url "$url" --api-token phx_benchmark -f "$old" $options
+    must sync
+    row 'sync as before, over the snapshot of the night before' '' '' "$(megabytes "$old")" '' '' "$rows"
     # shellcheck disable=SC2086
     measure "$program" sync --base-url "$(cat "$work/$name.new")" --api-token phx_benchmark -f "$new" $options
     must sync

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each program uses its own part of this")]
 
+pub mod inventory;
 pub mod organization;
 pub mod process;
 pub mod shape;

@@ -92,12 +92,12 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
     }
     for run in snapshot.sync_runs()? {
         let _ = snapshot.inventory(&run.id);
-        let _ = snapshot.content_digest(&run.id);
-        let _ = snapshot.counts(&run.id);
+        let _ = snapshot.count_resources(&run.id);
+        let _ = snapshot.count(RowKind::Grant, &run.id);
         let _ = snapshot.evidence(&run.id);
         let _ = snapshot.principals(&run.id, &Filter::default());
-        if let (Ok(Some(stats)), Ok(counts)) =
-            (snapshot.stats_column(&run.id), snapshot.counts(&run.id))
+        if let (Ok(Some(stats)), Ok((counts, _))) =
+            (snapshot.stats_column(&run.id), snapshot.survey(&run.id))
         {
             let _ = counts.differs_from(&stats);
         }

@@ -164,10 +164,10 @@ impl InventoryBuilder {
         Some(&self.resources[at])
     }
 
-    /// The id of the resource of this type and bare id, if it was added.
-    pub fn resource_id(&self, resource_type: &ResourceTypeId, id: &str) -> Option<&ResourceId> {
-        let at = *self.position.get(resource_type)?.get(id)?;
-        Some(&self.resources[at].id)
+    /// The bare id of the resource of this type, as it was added; its text is shared.
+    pub fn known_id(&self, resource_type: &ResourceTypeId, id: &str) -> Option<&Text> {
+        let (known, _) = self.position.get(resource_type)?.get_key_value(id)?;
+        Some(known)
     }
 
     /// Resources added so far, in the order they came.

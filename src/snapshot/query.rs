@@ -98,43 +98,38 @@ impl Snapshot {
         Ok(principals)
     }
 
-    /// How many rows there are of each resource type, counted. For grants and entitlements it is the type of the
-    /// entitlement's resource.
+    /// How many resources of each type a sync run has, counted.
     ///
     /// # Errors
-    /// When a table cannot be read.
-    pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
-        let mut counts = Counts {
-            resource_types: self.count("v1_resource_types", sync)?,
-            ..Counts::default()
-        };
-        for (table, column) in [
-            ("v1_resources", &mut counts.resources),
-            ("v1_entitlements", &mut counts.entitlements),
-            ("v1_grants", &mut counts.grants),
-        ] {
-            self.columns(table)?;
-            let mut statement = self.prepare(&format!(
-                "select resource_type_id, count(*) from {table} where sync_id = ?1 group by resource_type_id"
-            ))?;
-            let mut rows = statement
-                .query([sync.as_str()])
-                .map_err(|e| self.sqlite(e))?;
-            while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
-                let name = RowColumns {
-                    snapshot: self,
-                    table,
-                    row,
-                }
-                .text(0)?
-                .to_owned();
-                column.insert(name, row.get(1).map_err(|e| self.sqlite(e))?);
-            }
+    /// When the table cannot be read.
+    pub fn count_resources(&self, sync: &SyncId) -> Result<BTreeMap<String, u64>, Error> {
+        let table = RowKind::Resource.table();
+        self.columns(table)?;
+        let mut statement = self.prepare(&format!(
+            "select resource_type_id, count(*) from {table} where sync_id = ?1 group by resource_type_id"
+        ))?;
+        let mut rows = statement
+            .query([sync.as_str()])
+            .map_err(|e| self.sqlite(e))?;
+        let mut counts = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
+            let columns = RowColumns {
+                snapshot: self,
+                table,
+                row,
+            };
+            let name = columns.text(0)?.to_owned();
+            counts.insert(name, row.get(1).map_err(|e| self.sqlite(e))?);
         }
         Ok(counts)
     }
 
-    fn count(&self, table: &'static str, sync: &SyncId) -> Result<u64, Error> {
+    /// How many rows of a kind a sync run has, counted. An index answers that without the rows.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn count(&self, kind: RowKind, sync: &SyncId) -> Result<u64, Error> {
+        let table = kind.table();
         self.columns(table)?;
         self.prepare(&format!("select count(*) from {table} where sync_id = ?1"))?
             .query_row([sync.as_str()], |row| row.get(0))

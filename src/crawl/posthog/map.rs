@@ -188,9 +188,9 @@ impl Types {
         let Some(user) = user else {
             return Ok(None);
         };
-        let (principal, unlisted) = match known.resource_id(&self.user, &user.uuid) {
+        let (principal, unlisted) = match known.known_id(&self.user, &user.uuid) {
             // The known id shares its text among all grants of the person.
-            Some(known) => (known.clone(), None),
+            Some(known) => (ResourceId::new(&self.user, known.clone()), None),
             None => {
                 let whole: RoleMembership = serde_json::from_slice(row)?;
                 (self.user_id(&whole.user), Some(Box::new(whole)))

@@ -1,22 +1,22 @@
 //! Parse, run, print the failure, exit: nothing worth testing on its own.
 
 use std::io::{self, BufWriter, Write};
-use std::process::ExitCode;
 
-use posthog_c1z::commands::{self, Failure, Outcome, World};
+use posthog_c1z::commands::{self, ExitCode, Failure, Outcome, World};
 use posthog_c1z::model::Timestamp;
 use posthog_c1z::terminal::Terminal;
 use posthog_c1z::{cli, leftover, snapshot};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     let invocation = match cli::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(message) => message.exit(),
     };
     let terminal = Terminal::new(invocation.speech);
     end_on_signals();
+    end_on_bugs();
     let mut out = BufWriter::new(io::stdout());
     let result = invocation.command.and_then(|command| {
         let mut world = World {
@@ -53,4 +53,14 @@ fn end_on_signals() {
             std::process::exit(128 + signal);
         }
     });
+}
+
+/// Ends the process on a panic of whichever thread, with the exit code of a bug, and leaves nothing behind.
+fn end_on_bugs() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        leftover::remove_all();
+        std::process::exit(ExitCode::Bug as i32);
+    }));
 }

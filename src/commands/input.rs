@@ -8,7 +8,8 @@ use std::sync::{PoisonError, RwLock};
 use anyhow::Result;
 
 use crate::model::{
-    Entitlement, EntitlementId, Person, Resource, ResourceId, SyncRun, Text, Timestamp, Trait,
+    Entitlement, EntitlementId, Person, Resource, ResourceId, SyncId, SyncRun, Text, Timestamp,
+    Trait,
 };
 use crate::snapshot::{Decoded, Filter, Lookup, ReadOptions, Row, RowKind, Snapshot};
 
@@ -39,6 +40,8 @@ impl Input {
 
 /// Bytes of JSON that are kept for the next row that refers to the same object.
 const CACHE_BYTES: usize = 96 << 20;
+/// What an entry takes besides its texts, about.
+const ENTRY_BYTES: usize = 128;
 
 /// The JSON of resources that rows referred to before, for all threads that read a snapshot.
 #[derive(Default)]
@@ -64,18 +67,23 @@ impl JsonCache {
     /// same people.
     fn keep(&self, id: &ResourceId, json: &[u8]) {
         if self.bytes.load(Ordering::Relaxed) < CACHE_BYTES {
-            self.bytes.fetch_add(json.len(), Ordering::Relaxed);
             let mut all = self.json.write().unwrap_or_else(PoisonError::into_inner);
-            all.insert(id.clone(), json.into());
+            if all.insert(id.clone(), json.into()).is_none() {
+                let bytes = ENTRY_BYTES + id.resource.len() + json.len();
+                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
         }
     }
 }
 
 /// What rows refer to: resource types, resources and entitlements, by id.
 pub(super) struct Catalog<'s> {
+    snapshot: &'s Snapshot,
+    sync: SyncId,
     types: HashMap<String, TypeEntry>,
-    resources: Lookup<'s>,
-    entitlements: Lookup<'s>,
+    /// Made when first something is looked up: it holds an id for every row.
+    resources: Option<Lookup<'s>>,
+    entitlements: Option<Lookup<'s>>,
     names: HashMap<ResourceId, Called>,
     /// Grants come in runs of one entitlement.
     last_entitlement: Option<(EntitlementId, Text)>,
@@ -119,9 +127,11 @@ impl<'s> Catalog<'s> {
             );
         }
         Ok(Self {
+            snapshot,
+            sync: run.id.clone(),
             types,
-            resources: snapshot.lookup(RowKind::Resource, &run.id)?,
-            entitlements: snapshot.lookup(RowKind::Entitlement, &run.id)?,
+            resources: None,
+            entitlements: None,
             names: HashMap::new(),
             last_entitlement: None,
         })
@@ -155,11 +165,23 @@ impl<'s> Catalog<'s> {
     }
 
     pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row>> {
-        Ok(self.resources.get(&id.to_string())?)
+        self.find(RowKind::Resource, &id.to_string())
     }
 
     pub fn entitlement(&mut self, id: &str) -> Result<Option<Row>> {
-        Ok(self.entitlements.get(id)?)
+        self.find(RowKind::Entitlement, id)
+    }
+
+    fn find(&mut self, kind: RowKind, id: &str) -> Result<Option<Row>> {
+        let lookup = match kind {
+            RowKind::Resource => &mut self.resources,
+            _ => &mut self.entitlements,
+        };
+        let lookup = match lookup {
+            Some(lookup) => lookup,
+            None => lookup.insert(self.snapshot.lookup(kind, &self.sync)?),
+        };
+        Ok(lookup.get(id)?)
     }
 
     /// A resource's name for people: `(missing)` if it is not there, its id if it has none.

@@ -41,15 +41,15 @@ pub struct ListArgs {
 
 pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
-    let list = List {
-        snapshot: &snapshot,
-        run: &run,
-        catalog: Catalog::new(&snapshot, &run)?,
-        args,
-    };
     match args.format {
-        Format::Console => list.table(world)?,
-        Format::Json => list.json(world)?,
+        Format::Console => List {
+            snapshot: &snapshot,
+            run: &run,
+            catalog: Catalog::new(&snapshot, &run)?,
+            args,
+        }
+        .table(world)?,
+        Format::Json => json(args, &snapshot, &run, world)?,
     }
     Ok(Outcome::Done)
 }
@@ -231,41 +231,39 @@ impl List<'_> {
             }
         })
     }
+}
 
-    fn json(mut self, world: &mut World<'_>) -> Result<()> {
-        let ListArgs {
-            listing, filter, ..
-        } = self.args;
-        let (snapshot, run) = (self.snapshot, self.run);
-        let mut list = JsonList::new(world.out, listing.json_name())?;
-        let cache = Arc::new(JsonCache::default());
-        if *listing == Listing::Principals {
-            let mut items = JsonItems::new(snapshot, run, cache.clone())?;
-            self.for_each(|_, row| {
+fn json(args: &ListArgs, snapshot: &Snapshot, run: &SyncRun, world: &mut World<'_>) -> Result<()> {
+    let mut list = JsonList::new(world.out, args.listing.json_name())?;
+    let cache = Arc::new(JsonCache::default());
+    if args.listing == Listing::Principals {
+        let mut items = JsonItems::new(snapshot, run, cache)?;
+        for principal in snapshot.principals(&run.id, &args.filter)? {
+            if let Some(row) = items.catalog.resource(&principal)? {
                 let mut json = Vec::new();
-                items.push(row, &mut json)?;
-                Ok(list.push(&json)?)
-            })?;
-        } else {
-            snapshot.batches(
-                listing.row_kind(),
-                &run.id,
-                filter,
-                |snapshot| {
-                    let mut items = JsonItems::new(snapshot, run, cache.clone())?;
-                    Ok(Box::new(move |rows| {
-                        let mut json = Vec::new();
-                        for row in rows {
-                            items.push(row, &mut json)?;
-                        }
-                        Ok(json)
-                    }))
-                },
-                |json: Vec<u8>| Ok::<_, anyhow::Error>(list.push(&json)?),
-            )?;
+                items.push(&row, &mut json)?;
+                list.push(&json)?;
+            }
         }
-        Ok(list.finish()?)
+    } else {
+        snapshot.batches(
+            args.listing.row_kind(),
+            &run.id,
+            &args.filter,
+            |snapshot| {
+                let mut items = JsonItems::new(snapshot, run, cache.clone())?;
+                Ok(Box::new(move |rows| {
+                    let mut json = Vec::new();
+                    for row in rows {
+                        items.push(row, &mut json)?;
+                    }
+                    Ok(json)
+                }))
+            },
+            |json: Vec<u8>| Ok::<_, anyhow::Error>(list.push(&json)?),
+        )?;
     }
+    Ok(list.finish()?)
 }
 
 /// Makes rows into items of the `baton` CLI's lists.

@@ -13,6 +13,8 @@ use serde::de::IgnoredAny;
 const CHUNK: usize = 256 << 10;
 /// Largest value that is handed out whole, in bytes. A member or a role membership has about a thousand.
 const MAX_VALUE: usize = 16 << 20;
+/// Deepest nesting that is walked over; serde_json stops there too.
+const MAX_DEPTH: usize = 128;
 
 /// What came instead of the wanted value.
 #[derive(Debug)]
@@ -36,10 +38,15 @@ impl JsonError {
 
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
+        let text = error.to_string();
+        // Where in the value it is; the value is somewhere in an answer of a gigabyte.
+        let problem = text
+            .rsplit_once(" at line ")
+            .map_or(&*text, |(what, _)| what);
         match error.classify() {
-            serde_json::error::Category::Data => Self::Shape(error.to_string()),
+            serde_json::error::Category::Data => Self::Shape(problem.to_owned()),
             // What is parsed is whole, so an end within it is no cut.
-            _ => Self::Syntax(error.to_string()),
+            _ => Self::Syntax(problem.to_owned()),
         }
     }
 }
@@ -84,12 +91,24 @@ impl<'r> JsonStream<'r> {
         }
     }
 
-    /// Passes over the next value.
+    /// Passes over the next value, however large it is.
     ///
     /// # Errors
-    /// When it is no JSON, or too large.
+    /// When it is no JSON, or nested beyond all reason.
     pub fn skip(&mut self) -> Result<(), JsonError> {
-        self.parse::<IgnoredAny>().map(drop)
+        self.skip_nested(MAX_DEPTH)
+    }
+
+    fn skip_nested(&mut self, depth: usize) -> Result<(), JsonError> {
+        match (self.peek()?, depth) {
+            (b'{' | b'[', 0) => {
+                let problem = format!("nested more than {MAX_DEPTH} levels deep");
+                Err(JsonError::Syntax(problem))
+            }
+            (b'{', _) => self.object("an object", |this, _| this.skip_nested(depth - 1)),
+            (b'[', _) => self.list("a list", |this| this.skip_nested(depth - 1)),
+            _ => self.parse::<IgnoredAny>().map(drop),
+        }
     }
 
     /// The bytes of the next value. Where they end is all that is known of them: whoever parses them finds out whether
@@ -371,6 +390,14 @@ mod tests {
         }
     }
 
+    /// Passes over all of a text.
+    fn skipped(text: &[u8], step: usize) -> Result<(), JsonError> {
+        let mut input = Trickle { rest: text, step };
+        let mut json = JsonStream::new(&mut input);
+        json.skip()?;
+        json.end()
+    }
+
     /// Reads a value by walking over its objects and lists to the given depth, and parsing what lies deeper.
     fn walked(json: &mut JsonStream<'_>, depth: usize) -> Result<Value, JsonError> {
         if depth > 0 && json.is_list()? {
@@ -425,6 +452,7 @@ mod tests {
                 true => serde_json::to_vec_pretty(&value).unwrap(),
                 false => serde_json::to_vec(&value).unwrap(),
             };
+            prop_assert!(skipped(&text, step).is_ok());
             prop_assert_eq!(read(&text, step, depth).unwrap(), value);
         }
 
@@ -435,6 +463,9 @@ mod tests {
             if read(text.as_bytes(), step, depth).is_ok() {
                 prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
             }
+            prop_assert_eq!(
+                skipped(text.as_bytes(), step).is_ok(), serde_json::from_str::<Value>(&text).is_ok(), "{}", text
+            );
         }
 
         #[test]
@@ -451,6 +482,22 @@ mod tests {
             assert!(matches!(read(text.as_bytes(), 3, 1), Err(JsonError::Cut)));
         }
         assert_eq!(read(b"12", 1, 1).unwrap(), Value::from(12));
+    }
+
+    #[test]
+    fn value_that_is_passed_over_may_be_larger_than_one_that_is_held() {
+        let element = format!("\"{}\"", "x".repeat(1 << 20));
+        let list = format!("[{}]", vec![element; 17].join(","));
+        assert!(skipped(list.as_bytes(), CHUNK).is_ok());
+        assert!(matches!(
+            read(list.as_bytes(), CHUNK, 0),
+            Err(JsonError::Shape(_))
+        ));
+        let deep = "[".repeat(200_000);
+        assert!(matches!(
+            skipped(deep.as_bytes(), CHUNK),
+            Err(JsonError::Syntax(_))
+        ));
     }
 
     #[test]

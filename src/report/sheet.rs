@@ -37,8 +37,6 @@ impl<'w> Sheet<'w> {
     pub fn continued(out: &'w mut dyn Write, formulas: Formulas) -> Self {
         let writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
-            // Rows of one sheet all have as many cells as the heads, which a part does not see.
-            .flexible(true)
             .from_writer(out);
         Self { writer, formulas }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use rusqlite::types::ValueRef;
@@ -15,14 +15,16 @@ use super::reader::Snapshot;
 use super::rows::Row;
 use crate::model::SyncId;
 
-/// Rows that are handed over at a time.
+/// Rows that are handed over at a time at the most.
 const BATCH: usize = 512;
-/// Rows in a stretch, about. A table with fewer than two such stretches is read by the calling thread.
-const STRETCH: i64 = 8 * BATCH as i64;
-/// Stretches into which a table is cut at the most.
-const MAX_STRETCHES: i64 = 1024;
+/// Bytes of blobs, about, with which a batch ends before it has so many rows.
+const BATCH_BYTES: usize = 1 << 20;
 /// Batches of one stretch that may wait to be taken.
-const BATCHES_AHEAD: usize = 8;
+const BATCHES_AHEAD: usize = 4;
+/// Rows in a stretch, about: as many as may wait. A table with fewer than two stretches is read by the calling thread.
+const STRETCH: i128 = (BATCHES_AHEAD * BATCH) as i128;
+/// Stretches into which a table is cut at the most.
+const MAX_STRETCHES: i128 = 16 * 1024;
 
 /// Makes something of each batch of rows that one thread reads.
 pub type Maker<'m, T, E> = Box<dyn FnMut(&[Row]) -> Result<T, E> + 'm>;
@@ -30,7 +32,15 @@ pub type Maker<'m, T, E> = Box<dyn FnMut(&[Row]) -> Result<T, E> + 'm>;
 /// A stretch to read, and where to send what is made of it.
 struct Job<'s, T, E> {
     stretch: &'s Stretch,
-    results: SyncSender<Result<T, E>>,
+    results: SyncSender<Result<Made<T>, E>>,
+}
+
+/// What comes of a stretch.
+enum Made<T> {
+    /// Of a batch.
+    Batch(T),
+    /// Nothing more.
+    End,
 }
 
 impl Snapshot {
@@ -63,18 +73,21 @@ impl Snapshot {
         }
         let ahead = 2 * workers.len();
         let (jobs, queue) = channel::<Job<'_, T, E>>();
-        let queue = Mutex::new(queue);
-        let (queue, maker) = (&queue, &maker);
+        // Only the workers hold it: should all of them panic, it goes, and whoever waits for their results is told.
+        let queue = Arc::new(Mutex::new(queue));
+        let maker = &maker;
         std::thread::scope(|scope| {
             let workers: Vec<_> = workers
                 .into_iter()
                 .map(|worker| {
+                    let queue = queue.clone();
                     scope.spawn(move || {
-                        work(&worker, queue, kind, sync, filter, maker);
+                        work(&worker, &queue, kind, sync, filter, maker);
                         worker
                     })
                 })
                 .collect();
+            drop(queue);
             let taken = hand_out(jobs, &stretches, ahead, &mut take);
             for worker in workers {
                 match worker.join() {
@@ -88,8 +101,11 @@ impl Snapshot {
 
     /// Reads all rows of a sync run on a thread of its own, in the order of kinds and ids, and makes their digest. A
     /// snapshot can be read so twice at a time.
+    ///
+    /// # Panics
+    /// When it is read so twice already.
     pub fn read_beside<'scope>(
-        &self,
+        &'scope self,
         scope: &'scope Scope<'scope, '_>,
         sync: &'scope SyncId,
     ) -> RowsBeside<'scope> {
@@ -103,9 +119,10 @@ impl Snapshot {
             if let Err(error) = read {
                 let _ = sender.send(Err(error));
             }
-            digester.finish()
+            (snapshot, digester.finish())
         });
         RowsBeside {
+            of: self,
             batches,
             rows: Vec::new().into_iter(),
             reader,
@@ -116,26 +133,29 @@ impl Snapshot {
     /// cut changes nothing but how well the work is spread.
     fn stretches(&self, kind: RowKind, filter: &Filter) -> Result<Vec<Stretch>, Error> {
         let table = kind.table();
-        self.columns(table)?;
+        let columns = self.columns(table)?;
         let whole = || Ok(vec![Stretch::default()]);
         // Anything else is not answered by way of the index on the ids, and would be read anew for every stretch.
-        if *filter != Filter::default() || !self.is_cut_by_id(table)? {
+        if *filter != Filter::default() || !self.is_cut_by_id(table, &columns)? {
             return whole();
         }
         let ends: (Option<i64>, Option<i64>) = self
-            .prepare(&format!("select min(rowid), max(rowid) from {table}"))?
+            .prepare(&format!(
+                "select (select min(rowid) from {table}), (select max(rowid) from {table})"
+            ))?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(|e| self.sqlite(e))?;
         let (Some(first), Some(last)) = ends else {
             return whole();
         };
-        let count = (last.saturating_sub(first).saturating_add(1) / STRETCH).min(MAX_STRETCHES);
+        let (first, span) = (i128::from(first), i128::from(last) - i128::from(first));
+        let count = ((span + 1) / STRETCH).min(MAX_STRETCHES);
         let mut cuts = Vec::new();
         let mut statement = self.prepare(&format!(
             "select external_id from {table} where rowid >= ?1 order by rowid limit 1"
         ))?;
         for at in 1..count {
-            let rowid = first + (last - first) / count * at;
+            let rowid = i64::try_from(first + span * at / count).unwrap_or(i64::MAX);
             let mut rows = statement.query([rowid]).map_err(|e| self.sqlite(e))?;
             let row = rows.next().map_err(|e| self.sqlite(e))?;
             // Whoever reads what is no text says so.
@@ -150,11 +170,19 @@ impl Snapshot {
 
     /// Whether stretches of ids can be found by row id and read by themselves: by way of an index, and with no row outside
     /// of all of them.
-    fn is_cut_by_id(&self, table: &str) -> Result<bool, Error> {
+    fn is_cut_by_id(&self, table: &str, columns: &[String]) -> Result<bool, Error> {
+        // Then the name does not mean the row id.
+        if columns
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case("rowid"))
+        {
+            return Ok(false);
+        }
         let is_indexed = self
             .prepare(
-                "select 1 from pragma_table_list(?1) t, pragma_index_list(?1) l, pragma_index_info(l.name) c \
-                 where not t.wr and not l.partial and c.seqno = 0 and c.name = 'external_id'",
+                "select 1 from pragma_table_list(?1) t, pragma_index_list(?1) l, pragma_index_xinfo(l.name) c \
+                 where not t.wr and not l.partial and c.seqno = 0 and c.name = 'external_id' \
+                 and c.coll = 'BINARY'",
             )?
             .exists([table])
             .map_err(|e| self.sqlite(e))?;
@@ -180,19 +208,24 @@ fn hand_out<'s, T, E>(
     take: &mut impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut waiting = stretches.iter();
-    let mut begun: VecDeque<Receiver<Result<T, E>>> = VecDeque::new();
+    let mut begun: VecDeque<Receiver<Result<Made<T>, E>>> = VecDeque::new();
     loop {
         for stretch in waiting.by_ref().take(ahead - begun.len()) {
             let (results, receiver) = sync_channel(BATCHES_AHEAD);
-            // Workers are only gone if they panicked, which is told when they are joined.
             let _ = jobs.send(Job { stretch, results });
             begun.push_back(receiver);
         }
         let Some(results) = begun.pop_front() else {
             return Ok(());
         };
-        for result in results {
-            take(result?)?;
+        loop {
+            match results.recv() {
+                Ok(Ok(Made::Batch(made))) => take(made)?,
+                Ok(Ok(Made::End)) => break,
+                Ok(Err(error)) => return Err(error),
+                // The worker panicked, which is told when it is joined.
+                Err(_) => return Ok(()),
+            }
         }
     }
 }
@@ -225,15 +258,15 @@ fn work<'w, T, E: From<Error>>(
         let mut each = || -> Result<(), E> {
             let mut query = snapshot.query_stretch(kind, filter, stretch)?;
             for rows in Batches(query.rows(sync)?.peekable()) {
-                if results.send(Ok(make(&rows?)?)).is_err() {
+                let made = make(&rows?)?;
+                // Nobody wants it once something failed before.
+                if results.send(Ok(Made::Batch(made))).is_err() {
                     break;
                 }
             }
             Ok(())
         };
-        if let Err(error) = each() {
-            let _ = results.send(Err(error));
-        }
+        let _ = results.send(each().map(|()| Made::End));
     }
 }
 
@@ -262,9 +295,10 @@ fn send_all(
 
 /// Rows that another thread reads, one at a time.
 pub struct RowsBeside<'scope> {
+    of: &'scope Snapshot,
     batches: Receiver<Result<Vec<Row>, Error>>,
     rows: std::vec::IntoIter<Row>,
-    reader: ScopedJoinHandle<'scope, ContentDigest>,
+    reader: ScopedJoinHandle<'scope, (Snapshot, ContentDigest)>,
 }
 
 impl RowsBeside<'_> {
@@ -272,7 +306,10 @@ impl RowsBeside<'_> {
     pub fn digest(self) -> ContentDigest {
         drop(self.batches);
         match self.reader.join() {
-            Ok(digest) => digest,
+            Ok((snapshot, digest)) => {
+                self.of.give_back(snapshot);
+                digest
+            }
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
@@ -302,11 +339,13 @@ impl<I: Iterator<Item = Result<Row, Error>>> Iterator for Batches<I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut batch = Vec::with_capacity(BATCH);
-        while batch.len() < BATCH {
-            match self.0.next_if(Result::is_ok) {
-                Some(row) => batch.extend(row),
-                None => break,
-            }
+        let mut bytes = 0;
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let Some(Ok(row)) = self.0.next_if(Result::is_ok) else {
+                break;
+            };
+            bytes += row.bytes();
+            batch.push(row);
         }
         match batch.is_empty() {
             false => Some(Ok(batch)),

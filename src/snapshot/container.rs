@@ -2,12 +2,13 @@
 //! place of an older one.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use sha2::{Digest, Sha256};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use super::digest::hex;
 use super::{Damage, Error, Limits, Written};
@@ -178,16 +179,16 @@ pub(super) fn decompress(
     if metadata.is_dir() {
         return Err(io_error(io::ErrorKind::IsADirectory.into()));
     }
-    let mut input = BufReader::with_capacity(CHUNK, file);
+    let mut input = file;
     check_magic(path, &mut input)?;
-    let frame = input.fill_buf().map_err(&io_error)?;
-    if frame.is_empty() {
+    let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
+    let first = frames.head().map_err(&io_error)?;
+    if first.is_empty() {
         return Err(Error::damaged(path, Damage::Empty));
     }
-    if let Some(declared) = declared_size(frame) {
+    if let Some(declared) = declared_size(first) {
         limits.check_decoded(path, declared)?;
     }
-    let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
     let decoded = unpack(path, &mut frames, database, limits)?;
     Ok((metadata.len(), decoded))
 }
@@ -199,53 +200,89 @@ fn declared_size(frame: &[u8]) -> Option<u64> {
         .flatten()
 }
 
+/// Longest head of a zstd frame, in bytes.
+const MAX_HEAD: usize = 18;
+
 /// What zstd frames that stand one behind the other decode to. Each is held to what its head declares: libzstd does so
 /// only for what it decodes in one piece.
-struct Frames<R: BufRead> {
-    /// `None` behind the last.
-    frame: Option<zstd::stream::read::Decoder<'static, R>>,
-    declared: Option<u64>,
-    /// Bytes of this frame so far.
-    decoded: u64,
-    window_log: u32,
+struct Frames<R> {
+    input: R,
+    decoder: Decoder<'static>,
+    buffer: Vec<u8>,
+    /// What is read and not decoded yet stands in `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    /// Within a frame: what it declares, and how much came of it so far.
+    frame: Option<(Option<u64>, u64)>,
 }
 
-impl<R: BufRead> Frames<R> {
-    fn new(mut input: R, window_log: u32) -> io::Result<Self> {
-        let declared = declared_size(input.fill_buf()?);
-        let mut frame = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
-        frame.window_log_max(window_log)?;
+impl<R: Read> Frames<R> {
+    fn new(input: R, window_log: u32) -> io::Result<Self> {
+        let mut decoder = Decoder::new()?;
+        decoder.set_parameter(DParameter::WindowLogMax(window_log))?;
         Ok(Self {
-            frame: Some(frame),
-            declared,
-            decoded: 0,
-            window_log,
+            input,
+            decoder,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            frame: None,
         })
+    }
+
+    /// What comes next, at least as much as the head of a frame may take; less only at the end.
+    fn head(&mut self) -> io::Result<&[u8]> {
+        while self.end - self.start < MAX_HEAD {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Ok(0) => break,
+                Ok(length) => self.end += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(&self.buffer[self.start..self.end])
     }
 }
 
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(frame) = &mut self.frame {
-            let length = frame.read(buffer)?;
-            self.decoded += length as u64;
-            if length > 0 || buffer.is_empty() {
-                return Ok(length);
-            }
-            let decoded = self.decoded;
-            if let Some(declared) = self.declared.filter(|declared| *declared != decoded) {
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let head = self.head()?;
+            let (is_end, declared) = (head.is_empty(), declared_size(head));
+            let (declared, before) = match self.frame {
+                Some(frame) => frame,
+                None if is_end => return Ok(0),
+                None => (declared, 0),
+            };
+            let mut input = InBuffer::around(&self.buffer[self.start..self.end]);
+            let mut output = OutBuffer::around(&mut *out);
+            let to_come = self.decoder.run(&mut input, &mut output)?;
+            self.start += input.pos();
+            let length = output.pos();
+            let decoded = before + length as u64;
+            self.frame = match to_come {
+                0 => None,
+                _ => Some((declared, decoded)),
+            };
+            if let (None, Some(declared)) = (self.frame, declared)
+                && declared != decoded
+            {
                 let problem =
                     format!("a frame of {decoded} bytes is declared as one of {declared}");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
             }
-            let Some(mut input) = self.frame.take().map(|frame| frame.finish()) else {
-                break;
-            };
-            if !input.fill_buf()?.is_empty() {
-                *self = Self::new(input, self.window_log)?;
+            if length > 0 {
+                return Ok(length);
+            }
+            if is_end && self.frame.is_some() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        Ok(0)
     }
 }
 

@@ -32,10 +32,15 @@ impl Snapshot {
         for (id, order) in [(&stretch.from, ">="), (&stretch.to, "<")] {
             if let Some(id) = id {
                 arguments.push(id.clone());
-                conditions += &format!(" and external_id {order} ?{}", arguments.len() + 1);
+                conditions += &format!(" and {ID} {order} ?{}", arguments.len() + 1);
             }
         }
-        let sql = format!("{select} where sync_id = ?1{conditions} order by external_id");
+        // A stretch is found by the ids alone: by the sync run, an index of another's making may lead to all its rows.
+        let plus = match *stretch == Stretch::default() {
+            true => "",
+            false => "+",
+        };
+        let sql = format!("{select} where {plus}sync_id = ?1{conditions} order by {ID}");
         Ok(Query {
             snapshot: self,
             kind,
@@ -144,6 +149,9 @@ impl Snapshot {
         Lookup::new(self, kind, sync)
     }
 }
+
+/// Ids are ordered by their bytes, whatever order a column of another's making declares.
+const ID: &str = "external_id collate binary";
 
 /// Which rows are wanted; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -84,6 +84,15 @@ impl std::fmt::Display for BadBlob {
 impl std::error::Error for BadBlob {}
 
 impl Row {
+    /// What its blobs weigh.
+    pub(super) fn bytes(&self) -> usize {
+        let expansion = match &self.columns {
+            Columns::Grant { expansion, .. } => expansion.as_ref().map_or(0, Vec::len),
+            _ => 0,
+        };
+        self.data.len() + expansion
+    }
+
     /// The row in the words of the model.
     ///
     /// # Errors

@@ -150,6 +150,46 @@ fn order_of_rows_in_the_file_and_missing_indexes_change_nothing() {
 }
 
 #[test]
+fn schema_of_another_making_changes_nothing() {
+    let (shelf, digest) = shelf();
+    let no_index = "drop index idx_grants_external_sync_v1;";
+    for (file, statements) in [
+        (
+            "other-index.c1z",
+            "create index by_sync on v1_grants (sync_id)".to_owned(),
+        ),
+        (
+            "other-order.c1z",
+            format!("{no_index} create index by_id on v1_grants (external_id collate nocase)"),
+        ),
+        (
+            "other-rowid.c1z",
+            "create table new (id integer primary key, external_id text, data blob, resource_type_id text,
+                resource_id text, entitlement_id text, principal_resource_type_id text, principal_resource_id text,
+                sync_id text, rowid text);
+            insert into new select id, external_id, data, resource_type_id, resource_id, entitlement_id,
+                principal_resource_type_id, principal_resource_id, sync_id, 'x' from v1_grants;
+            drop table v1_grants; alter table new rename to v1_grants;
+            create unique index idx_grants_external_sync_v1 on v1_grants (external_id, sync_id)"
+                .to_owned(),
+        ),
+        (
+            "farthest-rows.c1z",
+            format!(
+                "update v1_grants set id = {} where id = 1; update v1_grants set id = {} where id = 2",
+                i64::MIN,
+                i64::MAX
+            ),
+        ),
+    ] {
+        Edited::of(&shelf.path("many.c1z"))
+            .sql(&statements)
+            .pack(&shelf.path(file));
+        reads_as_many(&shelf, &digest, file);
+    }
+}
+
+#[test]
 fn second_sync_run_in_the_file_stays_out() {
     let (shelf, digest) = shelf();
     let copy = "insert into v1_sync_runs (sync_id, started_at, ended_at, sync_token)

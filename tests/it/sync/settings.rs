@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use crate::support::{KEY, Organization, PostHog, Sandbox, Written, member, organization_id};
+use serde_json::json;
+
+use crate::support::{
+    KEY, Organization, PostHog, Sandbox, Written, member, membership, organization_id, role, with,
+};
 
 fn posthog() -> PostHog {
     Organization::new()
@@ -284,4 +288,17 @@ fn wrong_usage_is_2() {
         assert_eq!(sandbox.program(args).run().code, 2, "{args:?}");
     }
     assert_eq!(sandbox.files(), [""; 0]);
+}
+
+#[test]
+fn check_passes_over_a_role_of_any_size() {
+    let name = "x".repeat(1 << 20);
+    let holders = (1..=18).map(|n| with(member(n), json!({"user": {"last_name": name}})));
+    let posthog = Organization::new()
+        .members([member(1)])
+        .role(role(1), holders.map(|holder| membership(1, &holder)))
+        .accepting_any_key()
+        .serve();
+    let run = Sandbox::new().crawl(&posthog, &["check"]).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
 }

@@ -9,8 +9,8 @@ use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Bytes asked for at a time, and the buffer to begin with.
-const CHUNK: usize = 256 << 10;
+/// Bytes asked for at a time, and the buffer to begin with: small enough to be had without asking the system for pages.
+const CHUNK: usize = 64 << 10;
 /// Largest value that is handed out whole, in bytes. A member or a role membership has about a thousand.
 const MAX_VALUE: usize = 16 << 20;
 /// Deepest nesting that is walked over; serde_json stops there too.

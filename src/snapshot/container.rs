@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
 
 use sha2::{Digest, Sha256};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
@@ -21,10 +20,8 @@ const MAGIC: [u8; 5] = *b"C1ZF\0";
 const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
 /// What zstd itself calls its default: the official writer's level.
 const LEVEL: i32 = 3;
-/// Bytes moved at a time.
-const CHUNK: usize = 1 << 20;
-/// Chunks that are filled and written in turns.
-const CHUNKS: usize = 4;
+/// Bytes moved at a time: few enough that they are still near the processor when they are moved on.
+const CHUNK: usize = 256 << 10;
 
 /// Compresses `database` to `out`: magic, then one frame with its content size and a checksum, and nothing after it.
 pub(super) fn compress(
@@ -189,7 +186,20 @@ pub(super) fn decompress(
     if let Some(declared) = declared_size(first) {
         limits.check_decoded(path, declared)?;
     }
-    let decoded = unpack(path, &mut frames, database, limits)?;
+    let mut decoded = 0;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = match frames.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error, decoded))),
+        };
+        decoded += length as u64;
+        limits.check_decoded(path, decoded)?;
+        database
+            .write_all(&chunk[..length])
+            .map_err(Error::io("unpacking", path))?;
+    }
     Ok((metadata.len(), decoded))
 }
 
@@ -284,69 +294,6 @@ impl<R: Read> Read for Frames<R> {
             }
         }
     }
-}
-
-/// Copies what `decoder` gives to `database`, and returns how much that was. What is more than a chunk is written by a
-/// thread of its own, since the system takes nearly as long to take it as zstd does to decode it.
-fn unpack(
-    path: &Path,
-    decoder: &mut impl Read,
-    database: &mut File,
-    limits: &Limits,
-) -> Result<u64, Error> {
-    let mut decoded = 0;
-    let mut fill = |chunk: &mut Vec<u8>| {
-        chunk.clear();
-        if let Err(error) = decoder.take(CHUNK as u64).read_to_end(chunk) {
-            let damage = Damage::of_zstd(&error, decoded + chunk.len() as u64);
-            return Err(Error::damaged(path, damage));
-        }
-        decoded += chunk.len() as u64;
-        limits.check_decoded(path, decoded)
-    };
-    let mut chunk = Vec::with_capacity(CHUNK);
-    fill(&mut chunk)?;
-    if chunk.len() == CHUNK {
-        std::thread::scope(|scope| {
-            let (full, to_write) = sync_channel::<Vec<u8>>(CHUNKS);
-            let (written, empty) = sync_channel::<Vec<u8>>(CHUNKS);
-            let writer = scope.spawn(move || {
-                for chunk in to_write {
-                    database.write_all(&chunk)?;
-                    // Nobody takes it back once the last one is filled.
-                    let _ = written.send(chunk);
-                }
-                Ok(())
-            });
-            let mut spare = CHUNKS - 1;
-            let filled = loop {
-                let is_last = chunk.len() < CHUNK;
-                // A writer that is gone has failed, and tells of it below.
-                if full.send(std::mem::take(&mut chunk)).is_err() || is_last {
-                    break Ok(());
-                }
-                chunk = match spare {
-                    0 => empty.recv().unwrap_or_default(),
-                    _ => Vec::with_capacity(CHUNK),
-                };
-                spare = spare.saturating_sub(1);
-                if let Err(error) = fill(&mut chunk) {
-                    break Err(error);
-                }
-            };
-            drop(full);
-            let written: io::Result<()> = match writer.join() {
-                Ok(written) => written,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            filled.and(written.map_err(Error::io("unpacking", path)))
-        })?;
-    } else {
-        database
-            .write_all(&chunk)
-            .map_err(Error::io("unpacking", path))?;
-    }
-    Ok(decoded)
 }
 
 fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {

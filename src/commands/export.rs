@@ -181,12 +181,12 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Writes what the writers that `maker` makes, one for each thread, write of all rows of a kind.
-    fn write_rows(
+    /// Hands over what the writers that `maker` makes, one for each thread, write of all rows of a kind.
+    fn make_rows(
         &self,
         kind: RowKind,
-        out: &mut dyn Write,
         maker: impl for<'m> Fn(&'m Snapshot) -> Result<RowsWriter<'m>> + Sync,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         self.snapshot.batches(
             kind,
@@ -200,56 +200,63 @@ impl Export<'_> {
                     Ok(out)
                 }))
             },
-            |some: Vec<u8>| Ok(out.write_all(&some)?),
+            |some: Vec<u8>| take(&some),
+        )
+    }
+
+    /// Writes all rows of a kind into a sheet whose heads are written, with what `maker` makes, one for each thread.
+    fn write_sheet(
+        &self,
+        kind: RowKind,
+        formulas: Formulas,
+        out: &mut dyn Write,
+        maker: impl for<'m> Fn(&'m Snapshot) -> Result<SheetWriter<'m>> + Sync,
+    ) -> Result<()> {
+        self.make_rows(
+            kind,
+            |snapshot| {
+                let mut push = maker(snapshot)?;
+                Ok(Box::new(move |rows, out| {
+                    let mut sheet = Sheet::continued(out, formulas);
+                    rows.iter().try_for_each(|row| push(row, &mut sheet))?;
+                    Ok(sheet.finish()?)
+                }))
+            },
+            |some| Ok(out.write_all(some)?),
         )
     }
 
     fn import_csv(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
         let run = self.run;
         Sheet::new(out, formulas, &IMPORT_COLUMNS)?.finish()?;
-        self.write_rows(RowKind::Entitlement, out, |snapshot| {
+        self.write_sheet(RowKind::Entitlement, formulas, out, |snapshot| {
             let mut catalog = Catalog::new(snapshot, run)?;
-            Ok(Box::new(move |rows, out| {
-                let mut sheet = Sheet::continued(out, formulas);
-                for row in rows {
-                    let cells = entitlement_cells(row, snapshot, &mut catalog)?;
-                    let head = ["Entitlement", "", "", "", "", ""];
-                    sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?;
-                }
-                Ok(sheet.finish()?)
+            Ok(Box::new(move |row, sheet| {
+                let cells = entitlement_cells(row, snapshot, &mut catalog)?;
+                let head = ["Entitlement", "", "", "", "", ""];
+                Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
             }))
         })?;
-        self.write_rows(RowKind::Grant, out, |snapshot| {
+        self.write_sheet(RowKind::Grant, formulas, out, |snapshot| {
             let mut grants = ImportedGrants {
                 snapshot,
                 catalog: Catalog::new(snapshot, run)?,
                 people: People::default(),
                 entitlement: None,
             };
-            Ok(Box::new(move |rows, out| {
-                let mut sheet = Sheet::continued(out, formulas);
-                for row in rows {
-                    grants.push(row, &mut sheet)?;
-                }
-                Ok(sheet.finish()?)
-            }))
+            Ok(Box::new(move |row, sheet| grants.push(row, sheet)))
         })?;
-        self.write_rows(RowKind::Resource, out, |snapshot| {
-            Ok(Box::new(move |rows, out| {
-                let mut sheet = Sheet::continued(out, formulas);
-                for row in rows {
-                    let Decoded::Resource(resource) = snapshot.decode(row)? else {
-                        continue;
-                    };
-                    if Person::of(&resource).is_none() {
-                        continue;
-                    }
-                    let person = identity_cells(&resource);
-                    let cells =
-                        std::iter::once("Identity").chain(person.iter().map(String::as_str));
-                    sheet.push(cells.chain([""; 6]))?;
+        self.write_sheet(RowKind::Resource, formulas, out, |snapshot| {
+            Ok(Box::new(move |row, sheet| {
+                let Decoded::Resource(resource) = snapshot.decode(row)? else {
+                    return Ok(());
+                };
+                if Person::of(&resource).is_none() {
+                    return Ok(());
                 }
-                Ok(sheet.finish()?)
+                let person = identity_cells(&resource);
+                let cells = std::iter::once("Identity").chain(person.iter().map(String::as_str));
+                Ok(sheet.push(cells.chain([""; 6]))?)
             }))
         })
     }
@@ -382,25 +389,22 @@ impl Export<'_> {
         for kind in RowKind::ALL {
             write!(out, ",\n  \"{}\": [", plural(kind))?;
             let mut is_first = true;
-            self.snapshot.batches(
+            self.make_rows(
                 kind,
-                &self.run.id,
-                &Filter::default(),
                 |_| {
-                    Ok(Box::new(|rows| {
-                        let mut json = Vec::new();
+                    Ok(Box::new(|rows, json| {
                         for row in rows {
                             json.extend_from_slice(b",\n    ");
-                            row.push_json(&mut json);
+                            row.push_json(json);
                         }
-                        Ok(json)
+                        Ok(())
                     }))
                 },
-                |json: Vec<u8>| {
+                |json| {
                     // No comma before the first.
                     let json = &json[usize::from(is_first)..];
                     is_first = false;
-                    Ok::<_, anyhow::Error>(out.write_all(json)?)
+                    Ok(out.write_all(json)?)
                 },
             )?;
             out.write_all(b"\n  ]")?;
@@ -413,18 +417,22 @@ impl Export<'_> {
         let run = serde_json::to_string(&SyncRunDocument::of(self.run))?;
         writeln!(out, "{{\"kind\":\"sync_run\",\"data\":{run}}}")?;
         for kind in RowKind::ALL {
-            self.write_rows(kind, out, |_| {
-                Ok(Box::new(move |rows, out| {
-                    for row in rows {
-                        write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
-                        serde_json::to_writer(&mut *out, &row.id)?;
-                        out.extend_from_slice(b",\"data\":");
-                        row.push_json(out);
-                        out.extend_from_slice(b"}\n");
-                    }
-                    Ok(())
-                }))
-            })?;
+            self.make_rows(
+                kind,
+                |_| {
+                    Ok(Box::new(move |rows, out| {
+                        for row in rows {
+                            write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
+                            serde_json::to_writer(&mut *out, &row.id)?;
+                            out.extend_from_slice(b",\"data\":");
+                            row.push_json(out);
+                            out.extend_from_slice(b"}\n");
+                        }
+                        Ok(())
+                    }))
+                },
+                |some| Ok(out.write_all(some)?),
+            )?;
         }
         Ok(())
     }
@@ -432,6 +440,9 @@ impl Export<'_> {
 
 /// Writes what is to be said of some rows.
 type RowsWriter<'m> = Box<dyn FnMut(&[Row], &mut Vec<u8>) -> Result<()> + 'm>;
+
+/// Adds what is to be said of one row to a sheet.
+type SheetWriter<'m> = Box<dyn FnMut(&Row, &mut Sheet<'_>) -> Result<()> + 'm>;
 
 /// The grants of C1's file import.
 struct ImportedGrants<'s> {

@@ -2,7 +2,6 @@
 //! here, and each value that is wanted whole is handed out as bytes in memory, where it parses several times as fast as
 //! from a reader and may lend its texts.
 
-use std::fmt;
 use std::io::{self, Read};
 
 use memchr::memchr2;
@@ -209,7 +208,7 @@ impl<'r> JsonStream<'r> {
         mut part: impl FnMut(&mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
         if self.peek()? != open {
-            let found = Kind::of(self.peek()?)?;
+            let found = kind(self.peek()?)?;
             let problem = format!("expected {expecting}, found {found}");
             return Err(JsonError::Shape(problem));
         }
@@ -291,26 +290,16 @@ fn is_space(byte: u8) -> bool {
 }
 
 /// What a value is, by its first byte.
-struct Kind(&'static str);
-
-impl Kind {
-    fn of(first: u8) -> Result<Self, JsonError> {
-        Ok(Self(match first {
-            b'{' => "an object",
-            b'[' => "a list",
-            b'"' => "text",
-            b't' | b'f' => "a boolean",
-            b'n' => "null",
-            b'-' | b'0'..=b'9' => "a number",
-            _ => return Err(JsonError::Syntax("expected value".to_owned())),
-        }))
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
+fn kind(first: u8) -> Result<&'static str, JsonError> {
+    Ok(match first {
+        b'{' => "an object",
+        b'[' => "a list",
+        b'"' => "text",
+        b't' | b'f' => "a boolean",
+        b'n' => "null",
+        b'-' | b'0'..=b'9' => "a number",
+        _ => return Err(JsonError::Syntax("expected value".to_owned())),
+    })
 }
 
 /// What ended a value.

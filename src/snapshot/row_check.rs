@@ -30,13 +30,6 @@ impl Known {
             RowKind::Grant => {}
         }
     }
-
-    /// Takes what another knows.
-    pub fn add(&mut self, other: Self) {
-        self.types.extend(other.types);
-        self.resources.extend(other.resources);
-        self.entitlements.extend(other.entitlements);
-    }
 }
 
 /// Which form the ids of rows must have.

@@ -311,7 +311,7 @@ impl Verifier<'_> {
         let mut counts = Counts::default();
         let mut digester = Digester::new();
         for kind in RowKind::ALL {
-            let mut new = Known::default();
+            let mut ids = Vec::new();
             let check = RowCheck {
                 known: known.clone(),
                 form: match evidence {
@@ -334,7 +334,7 @@ impl Verifier<'_> {
                         .for_each(|finding| (self.found)(finding));
                     counts += checked.counts;
                     digester.record(&checked.records);
-                    new.extend(kind, checked.ids);
+                    ids.extend(checked.ids);
                     Ok(())
                 },
             );
@@ -352,7 +352,7 @@ impl Verifier<'_> {
                 Err(error) => return Err(error),
             }
             drop(check);
-            Arc::make_mut(&mut known).add(new);
+            Arc::make_mut(&mut known).extend(kind, ids);
         }
         self.duplicate_grants(run)?;
         if let Some(problem) = snapshot

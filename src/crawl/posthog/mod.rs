@@ -243,10 +243,7 @@ impl<'a> Crawl<'a> {
             |row| &row.user.uuid,
             u32::MAX,
         )?;
-        let list = match self.config.incomplete {
-            Incomplete::Refuse => list.proved(&source)?,
-            Incomplete::Accept => list,
-        };
+        let list = self.accepted(list, &source)?;
         self.reporter.report(Event::Finished {
             phase: Phase::Members,
         });
@@ -351,6 +348,18 @@ impl<'a> Crawl<'a> {
                     .level
                     .map(|level| map::organization_role(level).to_string()),
             });
+        }
+    }
+
+    /// The list, unless it is to be surely whole and is not.
+    fn accepted<T>(
+        &self,
+        list: ListRead<T>,
+        source: &ListSource<'_>,
+    ) -> Result<ListRead<T>, Error> {
+        match self.config.incomplete {
+            Incomplete::Refuse => list.proved(source),
+            Incomplete::Accept => Ok(list),
         }
     }
 

@@ -69,14 +69,7 @@ impl Crawl<'_> {
         carried: impl Fn(Vec<H>) -> Carried,
     ) -> Result<(Vec<ListedRole>, ListEvidence, Option<String>), Error> {
         let base_path = self.base.path();
-        let source = ListSource {
-            http: self.http,
-            reporter: self.reporter,
-            reading: "roles",
-            phase: Some(Phase::Roles),
-            base_path: &base_path,
-            path: "roles/".to_owned(),
-        };
+        let source = self.list("roles", Some(Phase::Roles), &base_path, "roles/".to_owned());
         self.reporter.report(Event::Started {
             phase: Phase::Roles,
             of: None,
@@ -92,10 +85,7 @@ impl Crawl<'_> {
             })
         };
         let list = source.read_unordered(&row, |listed| &listed.role.id)?;
-        let list = match self.config.incomplete {
-            Incomplete::Refuse => list.proved(&source)?,
-            Incomplete::Accept => list,
-        };
+        let list = self.accepted(list, &source)?;
         Ok((list.rows, list.evidence, list.doubt))
     }
 

@@ -202,7 +202,7 @@ fn rows_written(bencher: Bencher<'_, '_>) {
 struct Read10k {
     snapshot: Snapshot,
     sync: SyncId,
-    grants: Vec<Row>,
+    grants: Vec<Row<'static>>,
 }
 
 fn read() -> Read10k {
@@ -223,7 +223,7 @@ fn read() -> Read10k {
     }
 }
 
-fn grants(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row> {
+fn grants(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row<'static>> {
     let mut query = snapshot.query(RowKind::Grant, &Filter::default()).unwrap();
     query.rows(sync).unwrap().map(Result::unwrap).collect()
 }
@@ -240,13 +240,13 @@ fn grants_read(bencher: Bencher<'_, '_>) {
 /// Rows into what the content digest is made of.
 #[divan::bench]
 fn grants_to_records(bencher: Bencher<'_, '_>) {
-    each_grant(bencher, Row::record);
+    each_grant(bencher, |row, out| row.record(out));
 }
 
 /// Rows into the `baton` CLI's JSON.
 #[divan::bench]
 fn grants_to_json(bencher: Bencher<'_, '_>) {
-    each_grant(bencher, Row::push_json);
+    each_grant(bencher, |row, out| row.push_json(out));
 }
 
 /// Rows into the model.
@@ -257,7 +257,7 @@ fn grants_decoded(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn each_grant(bencher: Bencher<'_, '_>, make: impl Fn(&Row, &mut Vec<u8>) + Sync) {
+fn each_grant(bencher: Bencher<'_, '_>, make: impl Fn(&Row<'_>, &mut Vec<u8>) + Sync) {
     let grants = read().grants;
     let mut out = Vec::new();
     bencher.counter(ItemsCount::new(GRANTS)).bench_local(|| {

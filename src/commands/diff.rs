@@ -212,7 +212,7 @@ impl<'s> Source<'s> {
         lookup: &mut Option<Lookup<'l>>,
         kind: RowKind,
         id: &str,
-    ) -> Result<Option<Row>, Error> {
+    ) -> Result<Option<Row<'static>>, Error> {
         let lookup = match lookup {
             Some(lookup) => lookup,
             None => lookup.insert(self.snapshot.lookup(kind, &self.run.id)?),
@@ -231,7 +231,7 @@ impl<'s> Source<'s> {
             let row = row?;
             if matches!(row.decode(), Ok(Decoded::ResourceType(decoded)) if decoded.traits.contains(&Trait::Role))
             {
-                roles.insert(row.id);
+                roles.insert(row.id.into_owned());
             }
         }
         Ok(roles)
@@ -441,12 +441,12 @@ impl<'s> Finder<'s> {
         Ok(slug)
     }
 
-    fn decode(&self, row: &Row) -> Result<Decoded, Error> {
+    fn decode(&self, row: &Row<'_>) -> Result<Decoded, Error> {
         row.decode().map_err(|error| Error::Damaged {
             path: self.source.input.path.clone(),
             damage: Damage::Row {
                 table: row.table,
-                id: row.id.clone(),
+                id: row.id.to_string(),
                 problem: error.to_string(),
             },
         })
@@ -494,7 +494,7 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    fn step(&mut self, step: Step<Row>) -> Result<()> {
+    fn step(&mut self, step: Step<Row<'_>>) -> Result<()> {
         match step {
             Step::Old(row) => self.tell(Some(&row), None, Vec::new()),
             Step::New(row) => self.tell(None, Some(&row), Vec::new()),
@@ -504,7 +504,7 @@ impl Walk<'_> {
     }
 
     /// Two accounts of one object that are not the same byte for byte.
-    fn both(&mut self, a: &Row, b: &Row) -> Result<()> {
+    fn both(&mut self, a: &Row<'_>, b: &Row<'_>) -> Result<()> {
         for (row, record) in [(a, &mut self.records.0), (b, &mut self.records.1)] {
             record.clear();
             row.record(record);
@@ -523,8 +523,8 @@ impl Walk<'_> {
 
     fn tell(
         &mut self,
-        old: Option<&Row>,
-        new: Option<&Row>,
+        old: Option<&Row<'_>>,
+        new: Option<&Row<'_>>,
         fields: Vec<FieldChange>,
     ) -> Result<()> {
         let (old_model, new_model) = (
@@ -585,7 +585,7 @@ impl Walk<'_> {
                     _ => Action::Changed,
                 };
                 let ends = GrantEnds {
-                    id: shown.id.clone(),
+                    id: shown.id.to_string(),
                     principal: finder.party(principal)?,
                     on: finder.party(resource)?,
                     entitlement: finder.slug(entitlement.as_str())?,
@@ -598,7 +598,7 @@ impl Walk<'_> {
 }
 
 /// What a row says of its own object: its message without copies of other objects, and its columns.
-fn own_json(row: &Row) -> Value {
+fn own_json(row: &Row<'_>) -> Value {
     let mut json = Vec::new();
     row.push_json(&mut json);
     let mut value: Value = serde_json::from_slice(&json).unwrap_or_default();
@@ -625,7 +625,7 @@ fn own_json(row: &Row) -> Value {
             members.insert("entitlement".to_owned(), entitlement.to_string().into());
             members.insert("principal".to_owned(), principal.to_string().into());
             if let Some(expansion) = expansion {
-                members.insert("expansion".to_owned(), expansion.clone().into());
+                members.insert("expansion".to_owned(), expansion.to_vec().into());
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::model::{
     on_off, status_word,
 };
 use crate::report::sheet::{Formulas, Sheet};
-use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
+use crate::snapshot::{Batch, Columns, Decoded, Filter, Row, RowKind, Snapshot};
 
 /// What to export, and where to.
 #[derive(Clone, Debug)]
@@ -170,13 +170,11 @@ impl Export<'_> {
         }
     }
 
-    fn for_each(&self, kind: RowKind, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        for row in self
-            .snapshot
-            .query(kind, &Filter::default())?
-            .rows(&self.run.id)?
-        {
-            each(row?)?;
+    fn for_each(&self, kind: RowKind, mut each: impl FnMut(Row<'_>) -> Result<()>) -> Result<()> {
+        let mut query = self.snapshot.query(kind, &Filter::default())?;
+        let mut rows = query.rows(&self.run.id)?;
+        while let Some(row) = rows.next_row()? {
+            each(row)?;
         }
         Ok(())
     }
@@ -218,7 +216,9 @@ impl Export<'_> {
                 let mut push = maker(snapshot)?;
                 Ok(Box::new(move |rows, out| {
                     let mut sheet = Sheet::continued(out, formulas);
-                    rows.iter().try_for_each(|row| push(row, &mut sheet))?;
+                    while let Some(row) = rows.next_row() {
+                        push(&row, &mut sheet)?;
+                    }
                     Ok(sheet.finish()?)
                 }))
             },
@@ -326,7 +326,7 @@ impl Export<'_> {
             let cells = [
                 &*resource.display_name,
                 &members
-                    .get(&row.id)
+                    .get(&*row.id)
                     .copied()
                     .unwrap_or_default()
                     .to_string(),
@@ -393,7 +393,7 @@ impl Export<'_> {
                 kind,
                 |_| {
                     Ok(Box::new(|rows, json| {
-                        for row in rows {
+                        while let Some(row) = rows.next_row() {
                             json.extend_from_slice(b",\n    ");
                             row.push_json(json);
                         }
@@ -421,7 +421,7 @@ impl Export<'_> {
                 kind,
                 |_| {
                     Ok(Box::new(move |rows, out| {
-                        for row in rows {
+                        while let Some(row) = rows.next_row() {
                             write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
                             serde_json::to_writer(&mut *out, &row.id)?;
                             out.extend_from_slice(b",\"data\":");
@@ -439,10 +439,10 @@ impl Export<'_> {
 }
 
 /// Writes what is to be said of some rows.
-type RowsWriter<'m> = Box<dyn FnMut(&[Row], &mut Vec<u8>) -> Result<()> + 'm>;
+type RowsWriter<'m> = Box<dyn FnMut(&mut Batch<'_, '_>, &mut Vec<u8>) -> Result<()> + 'm>;
 
 /// Adds what is to be said of one row to a sheet.
-type SheetWriter<'m> = Box<dyn FnMut(&Row, &mut Sheet<'_>) -> Result<()> + 'm>;
+type SheetWriter<'m> = Box<dyn FnMut(&Row<'_>, &mut Sheet<'_>) -> Result<()> + 'm>;
 
 /// The grants of C1's file import.
 struct ImportedGrants<'s> {
@@ -454,7 +454,7 @@ struct ImportedGrants<'s> {
 }
 
 impl ImportedGrants<'_> {
-    fn push(&mut self, row: &Row, sheet: &mut Sheet<'_>) -> Result<()> {
+    fn push(&mut self, row: &Row<'_>, sheet: &mut Sheet<'_>) -> Result<()> {
         let Columns::Grant {
             entitlement: id,
             principal,
@@ -514,7 +514,7 @@ fn singular(kind: RowKind) -> &'static str {
 
 /// The last six columns of C1's file import.
 fn entitlement_cells(
-    row: &Row,
+    row: &Row<'_>,
     snapshot: &Snapshot,
     catalog: &mut Catalog<'_>,
 ) -> Result<[String; 6]> {
@@ -523,7 +523,7 @@ fn entitlement_cells(
     };
     Ok([
         entitlement.display_name.to_string(),
-        row.id.clone(),
+        row.id.to_string(),
         entitlement.resource.resource_type.to_string(),
         catalog.resource_name(&entitlement.resource)?.to_string(),
         entitlement.description.to_string(),

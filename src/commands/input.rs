@@ -115,10 +115,10 @@ impl<'s> Catalog<'s> {
             row.push_json(&mut json);
             let (display_name, traits) = match row.decode() {
                 Ok(Decoded::ResourceType(decoded)) => (decoded.display_name, decoded.traits),
-                _ => (row.id.as_str().into(), Vec::new()),
+                _ => ((&*row.id).into(), Vec::new()),
             };
             types.insert(
-                row.id,
+                row.id.into_owned(),
                 TypeEntry {
                     display_name,
                     traits,
@@ -164,15 +164,15 @@ impl<'s> Catalog<'s> {
         self.types.get(id).map_or(b"null", |entry| &entry.json)
     }
 
-    pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row>> {
+    pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row<'static>>> {
         self.find(RowKind::Resource, &id.to_string())
     }
 
-    pub fn entitlement(&mut self, id: &str) -> Result<Option<Row>> {
+    pub fn entitlement(&mut self, id: &str) -> Result<Option<Row<'static>>> {
         self.find(RowKind::Entitlement, id)
     }
 
-    fn find(&mut self, kind: RowKind, id: &str) -> Result<Option<Row>> {
+    fn find(&mut self, kind: RowKind, id: &str) -> Result<Option<Row<'static>>> {
         let lookup = match kind {
             RowKind::Resource => &mut self.resources,
             _ => &mut self.entitlements,

@@ -125,7 +125,7 @@ impl Listing {
 
 impl List<'_> {
     /// Calls `each` for every row that is wanted, in the order of the ids.
-    fn for_each(&mut self, mut each: impl FnMut(&mut Self, &Row) -> Result<()>) -> Result<()> {
+    fn for_each(&mut self, mut each: impl FnMut(&mut Self, &Row<'_>) -> Result<()>) -> Result<()> {
         if self.args.listing == Listing::Principals {
             for principal in self.snapshot.principals(&self.run.id, &self.args.filter)? {
                 if let Some(row) = self.catalog.resource(&principal)? {
@@ -136,8 +136,9 @@ impl List<'_> {
         }
         let snapshot = self.snapshot;
         let mut query = snapshot.query(self.args.listing.row_kind(), &self.args.filter)?;
-        for row in query.rows(&self.run.id)? {
-            each(self, &row?)?;
+        let mut rows = query.rows(&self.run.id)?;
+        while let Some(row) = rows.next_row()? {
+            each(self, &row)?;
         }
         Ok(())
     }
@@ -166,7 +167,7 @@ impl List<'_> {
         self.args.listing == Listing::Resources && wanted.is_some_and(|id| self.catalog.is_user(id))
     }
 
-    fn cells(&mut self, row: &Row) -> Result<Vec<String>> {
+    fn cells(&mut self, row: &Row<'_>) -> Result<Vec<String>> {
         let bare = |id: &ResourceId| id.resource.to_string();
         Ok(match self.snapshot.decode(row)? {
             Decoded::ResourceType(decoded) => {
@@ -178,7 +179,7 @@ impl List<'_> {
                 vec![
                     decoded.display_name.to_string(),
                     traits.join(", "),
-                    row.id.clone(),
+                    row.id.to_string(),
                 ]
             }
             Decoded::Resource(decoded) if self.of_users() => vec![
@@ -212,7 +213,7 @@ impl List<'_> {
                     .type_name(decoded.resource.resource_type.as_str())
                     .to_owned(),
                 decoded.slug.to_string(),
-                row.id.clone(),
+                row.id.to_string(),
             ],
             Decoded::Grant(decoded) => {
                 let Columns::Grant { resource, .. } = &row.columns else {
@@ -226,7 +227,7 @@ impl List<'_> {
                         .entitlement_slug(&decoded.entitlement)?
                         .to_string(),
                     day(decoded.joined_at),
-                    row.id.clone(),
+                    row.id.to_string(),
                 ]
             }
         })
@@ -254,8 +255,8 @@ fn json(args: &ListArgs, snapshot: &Snapshot, run: &SyncRun, world: &mut World<'
                 let mut items = JsonItems::new(snapshot, run, cache.clone())?;
                 Ok(Box::new(move |rows| {
                     let mut json = Vec::new();
-                    for row in rows {
-                        items.push(row, &mut json)?;
+                    while let Some(row) = rows.next_row() {
+                        items.push(&row, &mut json)?;
                     }
                     Ok(json)
                 }))
@@ -289,7 +290,7 @@ impl<'s> JsonItems<'s> {
         })
     }
 
-    fn push(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<()> {
+    fn push(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
         let mut item = JsonItem::new(out);
         match &row.columns {
             Columns::ResourceType => row.push_json(item.member("resourceType")),

@@ -10,7 +10,7 @@ use rusqlite::types::ValueRef;
 
 use super::Error;
 use super::digest::{ContentDigest, Digester, RowKind};
-use super::query::{Filter, Stretch};
+use super::query::{Filter, Rows, Stretch};
 use super::reader::Snapshot;
 use super::rows::Row;
 use crate::model::SyncId;
@@ -27,7 +27,7 @@ const STRETCH: i128 = (BATCHES_AHEAD * BATCH) as i128;
 const MAX_STRETCHES: i128 = 16 * 1024;
 
 /// Makes something of each batch of rows that one thread reads.
-pub type Maker<'m, T, E> = Box<dyn FnMut(&[Row]) -> Result<T, E> + 'm>;
+pub type Maker<'m, T, E> = Box<dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E> + 'm>;
 
 /// A stretch to read, and where to send what is made of it.
 struct Job<'s, T, E> {
@@ -66,10 +66,9 @@ impl Snapshot {
         if workers.is_empty() {
             let mut make = maker(self)?;
             let mut query = self.query(kind, filter)?;
-            for rows in Batches(query.rows(sync)?.peekable()) {
-                take(make(&rows?)?)?;
-            }
-            return Ok(());
+            return by_batch(query.rows(sync)?, &mut make, |made| {
+                take(made).map(|()| true)
+            });
         }
         let ahead = 2 * workers.len();
         let (jobs, queue) = channel::<Job<'_, T, E>>();
@@ -257,14 +256,10 @@ fn work<'w, T, E: From<Error>>(
         };
         let mut each = || -> Result<(), E> {
             let mut query = snapshot.query_stretch(kind, filter, stretch)?;
-            for rows in Batches(query.rows(sync)?.peekable()) {
-                let made = make(&rows?)?;
-                // Nobody wants it once something failed before.
-                if results.send(Ok(Made::Batch(made))).is_err() {
-                    break;
-                }
-            }
-            Ok(())
+            // Nobody wants it once something failed before.
+            by_batch(query.rows(sync)?, make, |made| {
+                Ok(results.send(Ok(Made::Batch(made))).is_ok())
+            })
         };
         let _ = results.send(each().map(|()| Made::End));
     }
@@ -275,19 +270,28 @@ fn send_all(
     snapshot: &Snapshot,
     sync: &SyncId,
     digester: &mut Digester,
-    sender: &SyncSender<Result<Vec<Row>, Error>>,
+    sender: &SyncSender<Result<Vec<Row<'static>>, Error>>,
 ) -> Result<(), Error> {
     let mut records = Vec::new();
+    let mut wanted = true;
     for kind in RowKind::ALL {
         let mut query = snapshot.query(kind, &Filter::default())?;
-        for rows in Batches(query.rows(sync)?.peekable()) {
-            let rows = rows?;
+        let mut make = |batch: &mut Batch<'_, '_>| {
+            let mut rows = Vec::with_capacity(BATCH);
             records.clear();
-            rows.iter().for_each(|row| row.record(&mut records));
-            digester.record(&records);
-            if sender.send(Ok(rows)).is_err() {
-                return Ok(());
+            while let Some(row) = batch.next_row() {
+                row.record(&mut records);
+                rows.push(row.into_owned());
             }
+            digester.record(&records);
+            Ok(rows)
+        };
+        by_batch(query.rows(sync)?, &mut make, |rows| {
+            wanted = sender.send(Ok(rows)).is_ok();
+            Ok::<_, Error>(wanted)
+        })?;
+        if !wanted {
+            break;
         }
     }
     Ok(())
@@ -296,8 +300,8 @@ fn send_all(
 /// Rows that another thread reads, one at a time.
 pub struct RowsBeside<'scope> {
     of: &'scope Snapshot,
-    batches: Receiver<Result<Vec<Row>, Error>>,
-    rows: std::vec::IntoIter<Row>,
+    batches: Receiver<Result<Vec<Row<'static>>, Error>>,
+    rows: std::vec::IntoIter<Row<'static>>,
     reader: ScopedJoinHandle<'scope, (Snapshot, ContentDigest)>,
 }
 
@@ -316,7 +320,7 @@ impl RowsBeside<'_> {
 }
 
 impl Iterator for RowsBeside<'_> {
-    type Item = Result<Row, Error>;
+    type Item = Result<Row<'static>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -331,25 +335,59 @@ impl Iterator for RowsBeside<'_> {
     }
 }
 
-/// Rows by the batch. What came before an error comes first.
-struct Batches<I: Iterator>(std::iter::Peekable<I>);
-
-impl<I: Iterator<Item = Result<Row, Error>>> Iterator for Batches<I> {
-    type Item = Result<Vec<Row>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut bytes = 0;
-        while batch.len() < BATCH && bytes < BATCH_BYTES {
-            let Some(Ok(row)) = self.0.next_if(Result::is_ok) else {
-                break;
-            };
-            bytes += row.bytes();
-            batch.push(row);
+/// Makes something of every batch of rows, until `take` wants no more. What came before an error comes first.
+fn by_batch<T, E: From<Error>>(
+    mut rows: Rows<'_>,
+    make: &mut dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E>,
+    mut take: impl FnMut(T) -> Result<bool, E>,
+) -> Result<(), E> {
+    loop {
+        let mut batch = Batch {
+            rows: &mut rows,
+            count: 0,
+            bytes: 0,
+            end: None,
+        };
+        let made = make(&mut batch)?;
+        let Batch { count, end, .. } = batch;
+        if count > 0 && !take(made)? {
+            return Ok(());
         }
-        match batch.is_empty() {
-            false => Some(Ok(batch)),
-            true => Some(Err(self.0.next()?.err()?)),
+        if let Some(end) = end {
+            return end.map_err(E::from);
+        }
+    }
+}
+
+/// Some rows that come one after the other.
+pub struct Batch<'b, 'q> {
+    rows: &'b mut Rows<'q>,
+    count: usize,
+    bytes: usize,
+    /// How the rows end, once they do.
+    end: Option<Result<(), Error>>,
+}
+
+impl Batch<'_, '_> {
+    /// The batch's next row.
+    pub fn next_row(&mut self) -> Option<Row<'_>> {
+        if self.count == BATCH || self.bytes >= BATCH_BYTES || self.end.is_some() {
+            return None;
+        }
+        match self.rows.next_row() {
+            Ok(Some(row)) => {
+                self.count += 1;
+                self.bytes += row.bytes();
+                Some(row)
+            }
+            Ok(None) => {
+                self.end = Some(Ok(()));
+                None
+            }
+            Err(error) => {
+                self.end = Some(Err(error));
+                None
+            }
         }
     }
 }

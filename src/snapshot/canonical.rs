@@ -4,16 +4,20 @@
 //! Fields come by number, map entries by key, the contents of an Any by the same rules, zero values not at all.
 //! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
 
-use prost::encoding::{WireType, encode_key, encode_varint, key_len};
+use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 use smallvec::SmallVec;
 
 use super::messages::{self, Descriptor, Form, Kind, Label};
-use super::wire::{Fields, MAX_DEPTH, Malformed, Payload, RawField, fields};
+use super::wire::{Fields, MAX_DEPTH, Malformed, Payload, RawField, fields, push_varint, walk};
 
 /// Profile keys that change from day to day without anybody's access changing.
 pub(super) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
 /// `UserTrait.last_login`, for the same reason.
 const NOISE_USER_FIELD: u32 = 9;
+
+/// Wire types, as they stand in a key.
+const VARINT: u64 = 0;
+const DELIMITED: u64 = 2;
 
 /// Appends the canonical form of `message` without the fields in `skip`.
 pub(super) fn canonical(
@@ -54,7 +58,7 @@ impl Canonical<'_> {
             self.any(message)?;
         } else {
             let mut all = fields(message)?;
-            if descriptor.form == Form::Value {
+            if descriptor.form == Form::Value && all.len() > 1 {
                 keep_last_member(descriptor, &mut all);
             }
             for same in all.chunk_by(|a, b| a.number == b.number) {
@@ -137,8 +141,8 @@ impl Canonical<'_> {
                     match raw.payload {
                         // Spelled anew, for a varint may be longer than it need be.
                         Payload::Varint(value) => {
-                            encode_key(number, WireType::Varint, self.out);
-                            encode_varint(value, self.out);
+                            self.key(number, VARINT);
+                            push_varint(value, self.out);
                         }
                         _ => self.out.extend(raw.encoded),
                     }
@@ -149,9 +153,13 @@ impl Canonical<'_> {
     }
 
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
-        encode_key(number, WireType::LengthDelimited, self.out);
-        encode_varint(bytes.len() as u64, self.out);
-        self.out.extend(bytes);
+        self.key(number, DELIMITED);
+        push_varint(bytes.len() as u64, self.out);
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn key(&mut self, number: u32, wire_type: u64) {
+        push_varint(u64::from(number) << 3 | wire_type, self.out);
     }
 
     /// What `write` appends, under `number` and with its length before it.
@@ -160,13 +168,20 @@ impl Canonical<'_> {
         number: u32,
         write: impl FnOnce(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        encode_key(number, WireType::LengthDelimited, self.out);
-        let start = self.out.len();
+        self.key(number, DELIMITED);
+        // Room for a short length; only what turns out longer has to move.
+        let at = self.out.len();
+        self.out.push(0);
         write(self)?;
-        let length = self.out.len() - start;
-        encode_varint(length as u64, self.out);
-        let prefix = self.out.len() - start - length;
-        self.out[start..].rotate_right(prefix);
+        let length = self.out.len() - at - 1;
+        if let Ok(short @ ..0x80) = u8::try_from(length) {
+            self.out[at] = short;
+        } else {
+            let start = at + encoded_len_varint(length as u64);
+            self.out.resize(start + length, 0);
+            self.out.copy_within(at + 1..at + 1 + length, start);
+            encode_varint(length as u64, &mut &mut self.out[at..start]);
+        }
         Ok(())
     }
 
@@ -188,11 +203,8 @@ impl Canonical<'_> {
         identity: u32,
         message: &[u8],
     ) -> Result<(), Malformed> {
-        let all = fields(message)?;
-        let same: Fields<'_> = all
-            .into_iter()
-            .filter(|raw| raw.number == identity)
-            .collect();
+        let mut same = fields(message)?;
+        same.retain(|raw| raw.number == identity);
         self.delimited(number, |this| match same.is_empty() {
             true => Ok(()),
             false => this.field(inner, identity, &same, Keys::All),
@@ -229,7 +241,7 @@ impl Canonical<'_> {
         self.delimited(number, |this| {
             values
                 .iter()
-                .for_each(|value| encode_varint(*value, this.out));
+                .for_each(|value| push_varint(*value, this.out));
             Ok(())
         })
     }
@@ -265,7 +277,8 @@ pub(super) fn keep_last_member(descriptor: &'static Descriptor, fields: &mut Fie
 /// Type URL and contents of an Any.
 pub(super) fn any_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let (mut type_url, mut value): (&[u8], &[u8]) = (b"", b"");
-    for raw in fields(message)? {
+    for raw in walk(message) {
+        let raw = raw?;
         match raw.number {
             1 => type_url = bytes(&raw)?,
             2 => value = bytes(&raw)?,
@@ -285,7 +298,8 @@ pub(super) fn map_entries<'a>(
     let mut entries: SmallVec<[MapEntry<'a>; 8]> = SmallVec::with_capacity(same.len());
     for raw in same {
         let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
-        for part in fields(bytes(raw)?)? {
+        for part in walk(bytes(raw)?) {
+            let part = part?;
             match part.number {
                 1 => key = bytes(&part)?,
                 2 => value = bytes(&part)?,

@@ -168,12 +168,12 @@ pub(super) fn grant(from: &Grant, id: &str, entitlement_resource: &ResourceId) -
 pub(super) fn grant_references(
     entitlement: Option<(&EntitlementId, &ResourceId)>,
     principal: Option<&ResourceId>,
-    id: Option<&String>,
+    id: Option<&str>,
 ) -> Vec<u8> {
     proto::Grant {
         entitlement: entitlement.map(|(id, resource)| entitlement_reference(id, resource)),
         principal: principal.map(resource_reference),
-        id: id.cloned().unwrap_or_default(),
+        id: id.unwrap_or_default().to_owned(),
         annotations: Vec::new(),
     }
     .encode_to_vec()

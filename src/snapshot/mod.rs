@@ -28,7 +28,7 @@ use svix_ksuid::Ksuid;
 use crate::model::{Evidence, Inventory, SyncId, SyncRun, Timestamp};
 use crate::progress::Reporter;
 
-pub use batches::{Maker, RowsBeside};
+pub use batches::{Batch, Maker, RowsBeside};
 pub use digest::{ContentDigest, Digester, RowKind};
 pub use error::{Damage, Error, Limits};
 pub use query::{Counts, Filter, Lookup, Query, Rows};

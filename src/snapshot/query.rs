@@ -274,7 +274,7 @@ impl AddAssign for Counts {
 
 impl Counts {
     /// Counts one row.
-    pub(super) fn add(&mut self, row: &Row) {
+    pub(super) fn add(&mut self, row: &Row<'_>) {
         let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
             .get_mut(of.resource_type.as_str())
         {
@@ -365,7 +365,7 @@ impl<'s> Lookup<'s> {
     ///
     /// # Errors
     /// When it is there but cannot be read.
-    pub fn get(&mut self, id: &str) -> Result<Option<Row>, Error> {
+    pub fn get(&mut self, id: &str) -> Result<Option<Row<'static>>, Error> {
         let Some(rowid) = self.rowids.get(id) else {
             return Ok(None);
         };
@@ -380,7 +380,7 @@ impl<'s> Lookup<'s> {
                 row,
             }
             .row(self.kind, &mut Recent::default())
-            .map(Some),
+            .map(|row| Some(row.into_owned())),
             None => Ok(None),
         }
     }
@@ -429,35 +429,41 @@ pub struct Rows<'q> {
     last: Option<String>,
 }
 
+impl Rows<'_> {
+    /// The next row, as SQLite holds it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or does not come in its place.
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
+        let Some(row) = self.rows.next().map_err(|e| self.snapshot.sqlite(e))? else {
+            return Ok(None);
+        };
+        let columns = RowColumns {
+            snapshot: self.snapshot,
+            table: self.kind.table(),
+            row,
+        };
+        let row = columns.row(self.kind, &mut self.recent)?;
+        let id = &*row.id;
+        // An index that lies about the order would make two walks miss each other.
+        let comes_in_order = self.last.as_deref().is_none_or(|last| last < id);
+        if !comes_in_order || !self.stretch.contains(id) {
+            let problem = "it comes twice or out of order".to_owned();
+            return Err(self.snapshot.row_damage(row.table, id, problem));
+        }
+        let last = self.last.get_or_insert_default();
+        last.clear();
+        last.push_str(id);
+        Ok(Some(row))
+    }
+}
+
+/// Rows of their own, for whoever keeps them.
 impl Iterator for Rows<'_> {
-    type Item = Result<Row, Error>;
+    type Item = Result<Row<'static>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.rows.next() {
-            Ok(Some(row)) => {
-                let columns = RowColumns {
-                    snapshot: self.snapshot,
-                    table: self.kind.table(),
-                    row,
-                };
-                let row = match columns.row(self.kind, &mut self.recent) {
-                    Ok(row) => row,
-                    Err(error) => return Some(Err(error)),
-                };
-                // An index that lies about the order would make two walks miss each other.
-                let comes_in_order = self.last.as_ref().is_none_or(|last| *last < row.id);
-                if !comes_in_order || !self.stretch.contains(&row.id) {
-                    let problem = "it comes twice or out of order".to_owned();
-                    return Some(Err(self.snapshot.row_damage(row.table, &row.id, problem)));
-                }
-                match &mut self.last {
-                    Some(last) => last.clone_from(&row.id),
-                    None => self.last = Some(row.id.clone()),
-                }
-                Some(Ok(row))
-            }
-            Ok(None) => None,
-            Err(error) => Some(Err(self.snapshot.sqlite(error))),
-        }
+        let row = self.next_row().transpose()?;
+        Some(row.map(Row::into_owned))
     }
 }

@@ -178,8 +178,10 @@ impl Snapshot {
     pub fn inventory(&self, sync: &SyncId) -> Result<Inventory, Error> {
         let mut found = InventoryBuilder::default();
         for kind in RowKind::ALL {
-            for row in self.query(kind, &Filter::default())?.rows(sync)? {
-                self.add(&row?, &mut found)?;
+            let mut query = self.query(kind, &Filter::default())?;
+            let mut rows = query.rows(sync)?;
+            while let Some(row) = rows.next_row()? {
+                self.add(&row, &mut found)?;
             }
         }
         found.finish().map_err(|defects| {
@@ -192,12 +194,12 @@ impl Snapshot {
     ///
     /// # Errors
     /// When its blob is no message.
-    pub fn decode(&self, row: &Row) -> Result<Decoded, Error> {
+    pub fn decode(&self, row: &Row<'_>) -> Result<Decoded, Error> {
         row.decode()
             .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))
     }
 
-    fn add(&self, row: &Row, found: &mut InventoryBuilder) -> Result<(), Error> {
+    fn add(&self, row: &Row<'_>, found: &mut InventoryBuilder) -> Result<(), Error> {
         match self.decode(row)? {
             Decoded::ResourceType(decoded) => found.add_resource_type(decoded),
             Decoded::Resource(decoded) => {
@@ -232,8 +234,8 @@ impl Snapshot {
                 |_| {
                     Ok(Box::new(|rows| {
                         let (mut counts, mut records) = (Counts::default(), Vec::new());
-                        for row in rows {
-                            counts.add(row);
+                        while let Some(row) = rows.next_row() {
+                            counts.add(&row);
                             row.record(&mut records);
                         }
                         Ok((counts, records))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use super::batches::Batch;
 use super::digest::RowKind;
 use super::proto;
 use super::query::Counts;
@@ -61,21 +62,21 @@ pub(super) struct Checked {
 
 impl RowCheck {
     /// Checks some rows of one kind.
-    pub fn rows(&self, rows: &[Row]) -> Checked {
+    pub fn rows(&self, rows: &mut Batch<'_, '_>) -> Checked {
         let mut checked = Checked::default();
-        for row in rows {
+        while let Some(row) = rows.next_row() {
             let mut tell = |code, message| checked.findings.push(Finding { code, message });
-            self.row(row, &mut tell);
-            checked.counts.add(row);
+            self.row(&row, &mut tell);
+            checked.counts.add(&row);
             row.record(&mut checked.records);
             if row.kind != RowKind::Grant {
-                checked.ids.push(row.id.clone());
+                checked.ids.push(row.id.into_owned());
             }
         }
         checked
     }
 
-    fn row(&self, row: &Row, tell: &mut dyn FnMut(&'static str, String)) {
+    fn row(&self, row: &Row<'_>, tell: &mut dyn FnMut(&'static str, String)) {
         let name = || format!("`{}` in `{}`", row.id.escape_debug(), row.table);
         match validate(row.kind.descriptor(), &row.data) {
             Ok(()) => {}
@@ -146,7 +147,7 @@ impl RowCheck {
 }
 
 /// Whether an id has the form that our own files promise.
-fn own_id(row: &Row, tell: &mut dyn FnMut(&'static str, String)) {
+fn own_id(row: &Row<'_>, tell: &mut dyn FnMut(&'static str, String)) {
     let promised = match &row.columns {
         Columns::ResourceType => return,
         Columns::Resource { id, .. } => id.to_string(),
@@ -169,7 +170,7 @@ fn own_id(row: &Row, tell: &mut dyn FnMut(&'static str, String)) {
 
 /// Where a row's blob says something else than its columns. Blobs may leave references out; then there is nothing
 /// to compare.
-fn mismatches(row: &Row) -> Vec<String> {
+fn mismatches(row: &Row<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, in_blob: &str, in_column: &str| {
         if in_blob != in_column {
@@ -185,12 +186,12 @@ fn mismatches(row: &Row) -> Vec<String> {
     };
     match &row.columns {
         Columns::ResourceType => {
-            if let Ok(message) = proto::ResourceType::decode(row.data.as_slice()) {
+            if let Ok(message) = proto::ResourceType::decode(&*row.data) {
                 compare("its id", &message.id, &row.id);
             }
         }
         Columns::Resource { id, parent } => {
-            if let Ok(message) = proto::Resource::decode(row.data.as_slice()) {
+            if let Ok(message) = proto::Resource::decode(&*row.data) {
                 let resource_type = message
                     .id
                     .as_ref()
@@ -203,7 +204,7 @@ fn mismatches(row: &Row) -> Vec<String> {
             }
         }
         Columns::Entitlement { resource } => {
-            if let Ok(message) = proto::Entitlement::decode(row.data.as_slice()) {
+            if let Ok(message) = proto::Entitlement::decode(&*row.data) {
                 compare("its id", &message.id, &row.id);
                 let in_blob = message.resource.and_then(|resource| resource.id);
                 if in_blob.is_some() {
@@ -217,7 +218,7 @@ fn mismatches(row: &Row) -> Vec<String> {
             principal,
             ..
         } => {
-            if let Ok(message) = proto::Grant::decode(row.data.as_slice()) {
+            if let Ok(message) = proto::Grant::decode(&*row.data) {
                 compare("its id", &message.id, &row.id);
                 if let Some(in_blob) = message.entitlement {
                     compare("its entitlement", &in_blob.id, entitlement.as_str());

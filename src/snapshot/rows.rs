@@ -13,24 +13,25 @@ use crate::model::{
     Timestamp,
 };
 
-/// One row of the four tables of content.
+/// One row of the four tables of content. Its text and blobs are those that SQLite holds until it is asked for the next
+/// row, or its own.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct Row<'r> {
     /// The table's name.
     pub table: &'static str,
     /// Which of the four.
     pub kind: RowKind,
     /// The column `external_id`.
-    pub id: String,
+    pub id: Cow<'r, str>,
     /// The columns that say what it belongs to.
-    pub columns: Columns,
+    pub columns: Columns<'r>,
     /// Its message.
-    pub data: Vec<u8>,
+    pub data: Cow<'r, [u8]>,
 }
 
 /// What a row's columns say besides its id.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Columns {
+pub enum Columns<'r> {
     /// Nothing more.
     ResourceType,
     /// Of a resource.
@@ -54,8 +55,29 @@ pub enum Columns {
         /// Who holds it.
         principal: ResourceId,
         /// A serialized `GrantExpandable`, if the grant is one.
-        expansion: Option<Vec<u8>>,
+        expansion: Option<Cow<'r, [u8]>>,
     },
+}
+
+impl Columns<'_> {
+    fn into_owned(self) -> Columns<'static> {
+        match self {
+            Self::ResourceType => Columns::ResourceType,
+            Self::Resource { id, parent } => Columns::Resource { id, parent },
+            Self::Entitlement { resource } => Columns::Entitlement { resource },
+            Self::Grant {
+                resource,
+                entitlement,
+                principal,
+                expansion,
+            } => Columns::Grant {
+                resource,
+                entitlement,
+                principal,
+                expansion: expansion.map(|bytes| bytes.into_owned().into()),
+            },
+        }
+    }
 }
 
 /// A row in the words of the model.
@@ -83,14 +105,25 @@ impl std::fmt::Display for BadBlob {
 
 impl std::error::Error for BadBlob {}
 
-impl Row {
+impl Row<'_> {
     /// What its blobs weigh.
     pub(super) fn bytes(&self) -> usize {
         let expansion = match &self.columns {
-            Columns::Grant { expansion, .. } => expansion.as_ref().map_or(0, Vec::len),
+            Columns::Grant { expansion, .. } => expansion.as_ref().map_or(0, |bytes| bytes.len()),
             _ => 0,
         };
         self.data.len() + expansion
+    }
+
+    /// The same row with text and blobs of its own.
+    pub fn into_owned(self) -> Row<'static> {
+        Row {
+            table: self.table,
+            kind: self.kind,
+            id: self.id.into_owned().into(),
+            columns: self.columns.into_owned(),
+            data: self.data.into_owned().into(),
+        }
     }
 
     /// The row in the words of the model.
@@ -98,7 +131,7 @@ impl Row {
     /// # Errors
     /// When its blob is no message.
     pub fn decode(&self) -> Result<Decoded, BadBlob> {
-        let id = self.id.as_str();
+        let id = &*self.id;
         match &self.columns {
             Columns::ResourceType => decode::resource_type(ResourceTypeId::new(id), &self.data)
                 .map(Decoded::ResourceType),
@@ -142,16 +175,22 @@ impl Row {
         else {
             return Cow::Borrowed(&self.data);
         };
-        let has = |number| wire::has_field(&self.data, number);
-        if has(1) && has(2) && has(3) {
+        let (mut entitlement, mut principal) = (Some((entitlement, resource)), Some(principal));
+        let mut id = Some(&*self.id);
+        for field in wire::walk(&self.data) {
+            match field.map(|field| field.number) {
+                Ok(1) => entitlement = None,
+                Ok(2) => principal = None,
+                Ok(3) => id = None,
+                Ok(_) => {}
+                Err(wire::Malformed) => return Cow::Borrowed(&self.data),
+            }
+        }
+        if entitlement.is_none() && principal.is_none() && id.is_none() {
             return Cow::Borrowed(&self.data);
         }
-        let missing = encode::grant_references(
-            (!has(1)).then_some((entitlement, resource)),
-            (!has(2)).then_some(principal),
-            (!has(3)).then_some(&self.id),
-        );
-        Cow::Owned([missing.as_slice(), &self.data].concat())
+        let missing = encode::grant_references(entitlement, principal, id);
+        Cow::Owned([missing.as_slice(), &*self.data].concat())
     }
 
     /// Appends what stands for the row in the content digest. Two rows are the same, but for noise, when their
@@ -215,8 +254,8 @@ impl Recent {
 }
 
 impl<'r> RowColumns<'r> {
-    pub fn row(&self, kind: RowKind, recent: &mut Recent) -> Result<Row, Error> {
-        let id = self.text(0)?.to_owned();
+    pub fn row(&self, kind: RowKind, recent: &mut Recent) -> Result<Row<'r>, Error> {
+        let id = self.text(0)?;
         let mut resource_id = |resource_type: (usize, &str), resource: (usize, &str)| {
             ResourceId::new(
                 &ResourceTypeId::new(recent.text(resource_type.0, resource_type.1)),
@@ -230,7 +269,7 @@ impl<'r> RowColumns<'r> {
                 let bare = id
                     .strip_prefix(resource_type)
                     .and_then(|rest| rest.strip_prefix(':'))
-                    .unwrap_or(&id);
+                    .unwrap_or(id);
                 let parent = match (self.optional_text(3)?, self.optional_text(4)?) {
                     (Some(parent_type), Some(parent)) => {
                         Some(resource_id((3, parent_type), (4, parent)))
@@ -251,17 +290,16 @@ impl<'r> RowColumns<'r> {
                 entitlement: EntitlementId::new(recent.text(4, self.text(4)?)),
                 expansion: match self.value(7)? {
                     ValueRef::Null => None,
-                    _ => Some(self.blob(7)?.to_owned()),
+                    _ => Some(self.blob(7)?.into()),
                 },
             },
         };
-        let data = self.blob(1)?.to_owned();
         Ok(Row {
             table: self.table,
             kind,
-            id,
+            id: id.into(),
             columns,
-            data,
+            data: self.blob(1)?.into(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! Protobuf's wire form, one level at a time: a message's bytes into its fields, borrowed, sorted by number.
 
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::{decode_varint, encode_varint};
 use smallvec::SmallVec;
 
 /// Bytes that are no protobuf message.
@@ -33,33 +33,13 @@ pub(super) type Fields<'a> = SmallVec<[RawField<'a>; 8]>;
 /// The fields of `message`, sorted by number; those of one number in the order they came.
 pub(super) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
     let mut fields = Fields::new();
-    let mut rest = message;
     let mut sorted = true;
-    while !rest.is_empty() {
-        let before = rest;
-        let (number, wire_type) = decode_key(&mut rest).map_err(|_| Malformed)?;
-        let payload = match wire_type {
-            WireType::Varint => Payload::Varint(decode_varint(&mut rest).map_err(|_| Malformed)?),
-            WireType::SixtyFourBit => Payload::Fixed64(take_array(&mut rest)?),
-            WireType::ThirtyTwoBit => Payload::Fixed32(take_array(&mut rest)?),
-            WireType::LengthDelimited => {
-                let length = decode_varint(&mut rest).map_err(|_| Malformed)?;
-                let length = usize::try_from(length).map_err(|_| Malformed)?;
-                let (bytes, after) = rest.split_at_checked(length).ok_or(Malformed)?;
-                rest = after;
-                Payload::Bytes(bytes)
-            }
-            // Groups went out of use before proto3; no writer of a c1z makes them.
-            WireType::StartGroup | WireType::EndGroup => return Err(Malformed),
-        };
+    for field in walk(message) {
+        let field = field?;
         sorted &= fields
             .last()
-            .is_none_or(|last: &RawField<'_>| last.number <= number);
-        fields.push(RawField {
-            number,
-            payload,
-            encoded: &before[..before.len() - rest.len()],
-        });
+            .is_none_or(|last: &RawField<'_>| last.number <= field.number);
+        fields.push(field);
     }
     if !sorted {
         fields.sort_by_key(|field| field.number);
@@ -67,9 +47,65 @@ pub(super) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
     Ok(fields)
 }
 
-/// Whether the message has a field of this number; false for what is no message.
-pub(super) fn has_field(message: &[u8], number: u32) -> bool {
-    fields(message).is_ok_and(|fields| fields.iter().any(|field| field.number == number))
+/// The fields of `message` in the order they came, up to the first that is none.
+pub(super) fn walk(message: &[u8]) -> impl Iterator<Item = Result<RawField<'_>, Malformed>> {
+    let mut rest = message;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let field = take_field(&mut rest);
+        if field.is_err() {
+            rest = &[];
+        }
+        Some(field)
+    })
+}
+
+fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
+    let before = *rest;
+    let key = u32::try_from(take_varint(rest)?).map_err(|_| Malformed)?;
+    let number = key >> 3;
+    if number == 0 {
+        return Err(Malformed);
+    }
+    let payload = match key & 7 {
+        0 => Payload::Varint(take_varint(rest)?),
+        1 => Payload::Fixed64(take_array(rest)?),
+        2 => {
+            let length = usize::try_from(take_varint(rest)?).map_err(|_| Malformed)?;
+            let (bytes, after) = rest.split_at_checked(length).ok_or(Malformed)?;
+            *rest = after;
+            Payload::Bytes(bytes)
+        }
+        5 => Payload::Fixed32(take_array(rest)?),
+        // Groups went out of use before proto3; no writer of a c1z makes them.
+        _ => return Err(Malformed),
+    };
+    Ok(RawField {
+        number,
+        payload,
+        encoded: &before[..before.len() - rest.len()],
+    })
+}
+
+/// Nearly all keys and lengths are of one byte.
+fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
+    match **rest {
+        [byte @ ..0x80, ref after @ ..] => {
+            *rest = after;
+            Ok(byte.into())
+        }
+        _ => decode_varint(rest).map_err(|_| Malformed),
+    }
+}
+
+/// Appends a varint as short as it can be.
+pub(super) fn push_varint(value: u64, out: &mut Vec<u8>) {
+    match u8::try_from(value) {
+        Ok(byte @ ..0x80) => out.push(byte),
+        _ => encode_varint(value, out),
+    }
 }
 
 fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {

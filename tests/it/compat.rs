@@ -376,7 +376,7 @@ fn every_blob_as_json_is_what_the_sdk_makes_of_it() {
                 let mut json = Vec::new();
                 row.push_json(&mut json);
                 let json: Value = serde_json::from_slice(&json).unwrap();
-                assert_eq!(Some(json), expected.remove(&row.id), "{name}: {}", row.id);
+                assert_eq!(Some(json), expected.remove(&*row.id), "{name}: {}", row.id);
             }
             assert!(expected.is_empty(), "{name}: {expected:?}");
         }

@@ -78,7 +78,7 @@ fn any_pair() -> impl Strategy<Value = (Inventory, Inventory)> {
         })
 }
 
-fn rows_of(snapshot: &Snapshot, sync: &SyncId, kind: RowKind) -> Vec<Row> {
+fn rows_of(snapshot: &Snapshot, sync: &SyncId, kind: RowKind) -> Vec<Row<'static>> {
     let mut query = snapshot.query(kind, &snapshot::Filter::default()).unwrap();
     query.rows(sync).unwrap().map(Result::unwrap).collect()
 }
@@ -135,15 +135,15 @@ proptest! {
         let (old_file, new_file) = (open("old.c1z"), open("new.c1z"));
         for kind in RowKind::ALL {
             let (old, new) = (rows_of(&old_file, &run.id, kind), rows_of(&new_file, &run.id, kind));
-            let by_id = |rows: &[Row]| -> BTreeMap<String, Row> {
-                rows.iter().map(|row| (row.id.clone(), row.clone())).collect()
+            let by_id = |rows: &[Row<'static>]| -> BTreeMap<String, Row<'static>> {
+                rows.iter().map(|row| (row.id.to_string(), row.clone())).collect()
             };
             let mut applied = by_id(&old);
-            let sound = |rows: &[Row]| rows.iter().cloned().map(Ok).collect::<Vec<Result<_, ()>>>();
+            let sound = |rows: &[Row<'static>]| rows.iter().cloned().map(Ok).collect::<Vec<Result<_, ()>>>();
             merge(sound(&old), sound(&new), |a, b| a.id.cmp(&b.id), |step| {
                 match step {
-                    Step::Old(row) => drop(applied.remove(&row.id)),
-                    Step::New(row) | Step::Both(_, row) => drop(applied.insert(row.id.clone(), row)),
+                    Step::Old(row) => drop(applied.remove(&*row.id)),
+                    Step::New(row) | Step::Both(_, row) => drop(applied.insert(row.id.to_string(), row)),
                 }
                 Ok(())
             }).unwrap();

@@ -2,12 +2,12 @@
 //! the ids, so the same snapshot always gives the same bytes.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::model::{
     AccountType, EntitlementId, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value,
     on_off, status_word,
 };
-use crate::report::sheet::{Formulas, Sheet};
+use crate::report::sheet::{Cells, Formulas, Sheet};
 use crate::snapshot::{Batch, Columns, Decoded, Filter, Row, RowKind, Snapshot};
 
 /// What to export, and where to.
@@ -237,28 +237,66 @@ impl Export<'_> {
                 Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
             }))
         })?;
-        self.write_sheet(RowKind::Grant, formulas, out, |snapshot| {
-            let mut grants = ImportedGrants {
-                snapshot,
-                catalog: Catalog::new(snapshot, run)?,
-                people: People::default(),
-                entitlement: None,
-            };
-            Ok(Box::new(move |row, sheet| grants.push(row, sheet)))
-        })?;
-        self.write_sheet(RowKind::Resource, formulas, out, |snapshot| {
-            Ok(Box::new(move |row, sheet| {
-                let Decoded::Resource(resource) = snapshot.decode(row)? else {
-                    return Ok(());
+        let identities = Arc::new(self.identities(formulas)?);
+        self.make_rows(
+            RowKind::Grant,
+            |snapshot| {
+                let mut grants = ImportedGrants {
+                    snapshot,
+                    catalog: Catalog::new(snapshot, run)?,
+                    formulas,
+                    identities: identities.clone(),
+                    entitlement: None,
                 };
-                if Person::of(&resource).is_none() {
-                    return Ok(());
-                }
-                let person = identity_cells(&resource);
-                let cells = std::iter::once("Identity").chain(person.iter().map(String::as_str));
-                Ok(sheet.push(cells.chain([""; 6]))?)
-            }))
-        })
+                let head = Cells::new(formulas, ["Grant"])?;
+                Ok(Box::new(move |rows, out| {
+                    while let Some(row) = rows.next_row() {
+                        grants.push(&head, &row, out)?;
+                    }
+                    Ok(())
+                }))
+            },
+            |some| Ok(out.write_all(some)?),
+        )?;
+        Ok(out.write_all(&identities.rows)?)
+    }
+
+    /// All resources as C1's file import has whoever may hold a grant.
+    fn identities(&self, formulas: Formulas) -> Result<Identities> {
+        let mut identities = Identities::default();
+        self.snapshot.batches(
+            RowKind::Resource,
+            &self.run.id,
+            &Filter::default(),
+            |snapshot| {
+                Ok(Box::new(move |rows| {
+                    let mut some = Vec::new();
+                    let mut lines = Vec::new();
+                    let mut sheet = Sheet::continued(&mut lines, formulas);
+                    while let Some(row) = rows.next_row() {
+                        let Decoded::Resource(resource) = snapshot.decode(&row)? else {
+                            continue;
+                        };
+                        let mut cells = identity_cells(&resource);
+                        if Person::of(&resource).is_some() {
+                            sheet.push(["Identity"].into_iter().chain(cells).chain([""; 6]))?;
+                        }
+                        // A grant does not tell the status of who holds it.
+                        cells[3] = "";
+                        let cells = Cells::new(formulas, cells)?;
+                        some.push((resource.id, cells));
+                    }
+                    sheet.finish()?;
+                    Ok((some, lines))
+                }))
+            },
+            |(some, lines): (Vec<_>, Vec<u8>)| {
+                identities.cells.extend(some);
+                identities.rows.extend(lines);
+                Ok::<_, anyhow::Error>(())
+            },
+        )?;
+        Ok(identities)
     }
 
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
@@ -444,17 +482,27 @@ type RowsWriter<'m> = Box<dyn FnMut(&mut Batch<'_, '_>, &mut Vec<u8>) -> Result<
 /// Adds what is to be said of one row to a sheet.
 type SheetWriter<'m> = Box<dyn FnMut(&Row<'_>, &mut Sheet<'_>) -> Result<()> + 'm>;
 
+/// Who may hold a grant, in C1's file import.
+#[derive(Default)]
+struct Identities {
+    /// Last name, first name, user id, no status, and e-mail.
+    cells: HashMap<ResourceId, Cells>,
+    /// The rows of people, as the file has them.
+    rows: Vec<u8>,
+}
+
 /// The grants of C1's file import.
 struct ImportedGrants<'s> {
     snapshot: &'s Snapshot,
     catalog: Catalog<'s>,
-    people: People,
+    formulas: Formulas,
+    identities: Arc<Identities>,
     /// Grants come in runs of one entitlement, whose cells are made once a run.
-    entitlement: Option<(EntitlementId, [String; 6])>,
+    entitlement: Option<(EntitlementId, Cells)>,
 }
 
 impl ImportedGrants<'_> {
-    fn push(&mut self, row: &Row<'_>, sheet: &mut Sheet<'_>) -> Result<()> {
+    fn push(&mut self, head: &Cells, row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
         let Columns::Grant {
             entitlement: id,
             principal,
@@ -464,7 +512,7 @@ impl ImportedGrants<'_> {
         else {
             return Ok(());
         };
-        let (_, cells) = match &mut self.entitlement {
+        let (_, entitlement) = match &mut self.entitlement {
             Some(known) if known.0 == *id => known,
             known => {
                 let cells = match self.catalog.entitlement(id.as_str())? {
@@ -476,12 +524,20 @@ impl ImportedGrants<'_> {
                         cells
                     }
                 };
+                let cells = Cells::new(self.formulas, cells.iter().map(String::as_str))?;
                 known.insert((id.clone(), cells))
             }
         };
-        let person = self.people.get(principal, &mut self.catalog)?;
-        let head = ["Grant", &person[0], &person[1], &person[2], "", &person[4]];
-        Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
+        let missing;
+        let identity = match self.identities.cells.get(principal) {
+            Some(cells) => cells,
+            None => {
+                missing = Cells::new(self.formulas, ["", "", &principal.resource, "", ""])?;
+                &missing
+            }
+        };
+        Cells::push_row([head, identity, entitlement], out);
+        Ok(())
     }
 }
 
@@ -532,7 +588,7 @@ fn entitlement_cells(
 }
 
 /// Last name, first name, user id, status and e-mail of C1's file import.
-fn identity_cells(resource: &Resource) -> [String; 5] {
+fn identity_cells(resource: &Resource) -> [&str; 5] {
     let person = Person { resource };
     let status = match resource.status {
         Some(Status::Enabled) => "Enabled",
@@ -547,26 +603,6 @@ fn identity_cells(resource: &Resource) -> [String; 5] {
         status,
         person.email().unwrap_or_default(),
     ]
-    .map(ToOwned::to_owned)
-}
-
-/// Identity cells of principals that were met before.
-#[derive(Default)]
-struct People(HashMap<ResourceId, [String; 5]>);
-
-impl People {
-    fn get(&mut self, id: &ResourceId, catalog: &mut Catalog<'_>) -> Result<&[String; 5]> {
-        Ok(match self.0.entry(id.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let cells = match catalog.resource(id)?.map(|row| row.decode()) {
-                    Some(Ok(Decoded::Resource(resource))) => identity_cells(&resource),
-                    _ => ["", "", &id.resource, "", ""].map(ToOwned::to_owned),
-                };
-                new.insert(cells)
-            }
-        })
-    }
 }
 
 fn yes_no(value: Option<&Value>) -> &'static str {

@@ -65,6 +65,41 @@ impl<'w> Sheet<'w> {
     }
 }
 
+/// Some cells of a row as the file has them, for many rows that share them.
+#[derive(Clone, Debug)]
+pub struct Cells(Box<[u8]>);
+
+impl Cells {
+    /// These cells. A single one must not be empty: alone in a row it would be quoted.
+    ///
+    /// # Errors
+    /// None that a caller could cause; csv may refuse.
+    pub fn new<'c>(
+        formulas: Formulas,
+        cells: impl IntoIterator<Item = &'c str>,
+    ) -> io::Result<Self> {
+        let mut row = Vec::new();
+        let mut sheet = Sheet::continued(&mut row, formulas);
+        sheet.push(cells)?;
+        sheet.finish()?;
+        row.truncate(row.len() - LINE_END.len());
+        Ok(Self(row.into()))
+    }
+
+    /// Appends a row of all these cells.
+    pub fn push_row<const N: usize>(parts: [&Self; N], out: &mut Vec<u8>) {
+        for (at, part) in parts.into_iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&part.0);
+        }
+        out.extend_from_slice(LINE_END);
+    }
+}
+
+const LINE_END: &[u8] = b"\r\n";
+
 /// The error of the output itself, by which a closed pipe is told; csv keeps it to itself.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {

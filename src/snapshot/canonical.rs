@@ -26,7 +26,27 @@ pub(super) fn canonical(
     skip: &[u32],
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
-    Canonical { out, depth: 0 }.message(descriptor, message, skip, Keys::All)
+    let start = out.len();
+    let mut pass = |order| {
+        out.truncate(start);
+        let mut canonical = Canonical {
+            out: &mut *out,
+            order,
+            depth: 0,
+        };
+        canonical.message(descriptor, message, skip, Keys::All)
+    };
+    pass(Order::Given).or_else(|Malformed| pass(Order::Made))
+}
+
+/// How fields and map entries are put in their order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// They must come in it, as they nearly always do: then nothing is listed and sorted. What comes otherwise ends the
+    /// pass, for one in which they are.
+    Given,
+    /// By listing and sorting them.
+    Made,
 }
 
 /// Which keys of a Struct count.
@@ -39,6 +59,7 @@ enum Keys {
 
 struct Canonical<'o> {
     out: &'o mut Vec<u8>,
+    order: Order,
     depth: u32,
 }
 
@@ -56,25 +77,56 @@ impl Canonical<'_> {
         }
         if descriptor.form == Form::Any {
             self.any(message)?;
+        } else if self.order == Order::Given {
+            let mut same = SmallVec::<[RawField<'_>; 4]>::new();
+            for raw in walk(message) {
+                let raw = raw?;
+                match same.last() {
+                    // Of a oneof's members only one counts.
+                    Some(last) if raw.number < last.number || descriptor.form == Form::Value => {
+                        return Err(Malformed);
+                    }
+                    Some(last) if last.number < raw.number => {
+                        self.counted(descriptor, &same, skip, keys)?;
+                        same.clear();
+                    }
+                    _ => {}
+                }
+                same.push(raw);
+            }
+            if !same.is_empty() {
+                self.counted(descriptor, &same, skip, keys)?;
+            }
         } else {
             let mut all = fields(message)?;
-            if descriptor.form == Form::Value && all.len() > 1 {
+            if descriptor.form == Form::Value {
                 keep_last_member(descriptor, &mut all);
             }
             for same in all.chunk_by(|a, b| a.number == b.number) {
-                let number = same[0].number;
-                let is_noise =
-                    number == NOISE_USER_FIELD && std::ptr::eq(descriptor, &messages::USER_TRAIT);
-                if !skip.contains(&number) && !is_noise {
-                    self.field(descriptor, number, same, keys)?;
-                }
+                self.counted(descriptor, same, skip, keys)?;
             }
         }
         self.depth -= 1;
         Ok(())
     }
 
-    /// All that came under one number.
+    /// All that came under one number, if it counts.
+    fn counted(
+        &mut self,
+        descriptor: &'static Descriptor,
+        same: &[RawField<'_>],
+        skip: &[u32],
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        let number = same[0].number;
+        let is_noise =
+            number == NOISE_USER_FIELD && std::ptr::eq(descriptor, &messages::USER_TRAIT);
+        match skip.contains(&number) || is_noise {
+            true => Ok(()),
+            false => self.field(descriptor, number, same, keys),
+        }
+    }
+
     fn field(
         &mut self,
         descriptor: &'static Descriptor,
@@ -220,17 +272,39 @@ impl Canonical<'_> {
     ) -> Result<(), Malformed> {
         // An entry is a message of its own, and counts as a level.
         self.depth += 1;
-        for (key, entry) in map_entries(same)? {
-            if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
-                continue;
+        if self.order == Order::Given {
+            let mut last = None;
+            for raw in same {
+                let entry = map_entry(raw)?;
+                if last.is_some_and(|last| entry.0 <= last) {
+                    return Err(Malformed);
+                }
+                last = Some(entry.0);
+                self.map_entry(number, value, entry, keys)?;
             }
-            self.delimited(number, |this| {
-                this.bytes(1, key);
-                this.nested(2, value, entry, Keys::All)
-            })?;
+        } else {
+            for entry in map_entries(same)? {
+                self.map_entry(number, value, entry, keys)?;
+            }
         }
         self.depth -= 1;
         Ok(())
+    }
+
+    fn map_entry(
+        &mut self,
+        number: u32,
+        value: &'static Descriptor,
+        (key, entry): MapEntry<'_>,
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
+            return Ok(());
+        }
+        self.delimited(number, |this| {
+            this.bytes(1, key);
+            this.nested(2, value, entry, Keys::All)
+        })
     }
 
     fn packed(&mut self, number: u32, same: &[RawField<'_>]) -> Result<(), Malformed> {
@@ -297,16 +371,7 @@ pub(super) fn map_entries<'a>(
 ) -> Result<SmallVec<[MapEntry<'a>; 8]>, Malformed> {
     let mut entries: SmallVec<[MapEntry<'a>; 8]> = SmallVec::with_capacity(same.len());
     for raw in same {
-        let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
-        for part in walk(bytes(raw)?) {
-            let part = part?;
-            match part.number {
-                1 => key = bytes(&part)?,
-                2 => value = bytes(&part)?,
-                _ => {}
-            }
-        }
-        entries.push((key, value));
+        entries.push(map_entry(raw)?);
     }
     entries.sort_by_key(|(key, _)| *key);
     entries.dedup_by(|later, kept| {
@@ -317,6 +382,19 @@ pub(super) fn map_entries<'a>(
         repeat
     });
     Ok(entries)
+}
+
+fn map_entry<'a>(raw: &RawField<'a>) -> Result<MapEntry<'a>, Malformed> {
+    let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
+    for part in walk(bytes(raw)?) {
+        let part = part?;
+        match part.number {
+            1 => key = bytes(&part)?,
+            2 => value = bytes(&part)?,
+            _ => {}
+        }
+    }
+    Ok((key, value))
 }
 
 /// The numbers of a repeated field, packed or not.
@@ -356,4 +434,76 @@ pub(super) fn bytes<'a>(raw: &RawField<'a>) -> Result<&'a [u8], Malformed> {
 /// Of a single field that comes several times, the last counts.
 pub(super) fn last<'s, 'a>(same: &'s [RawField<'a>]) -> &'s RawField<'a> {
     &same[same.len() - 1]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::query::Filter;
+    use super::super::{ReadOptions, RowKind, Snapshot};
+    use super::*;
+
+    /// The same message with its fields, and the entries of its maps, the other way round on every level.
+    fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        if descriptor.form == Form::Any {
+            let (type_url, value) = any_parts(message).unwrap();
+            let known = messages::by_type_url(std::str::from_utf8(type_url).unwrap());
+            let value = known.map_or_else(|| value.to_vec(), |inner| reversed(inner, value));
+            push_bytes(2, &value, &mut out);
+            push_bytes(1, type_url, &mut out);
+            return out;
+        }
+        let all = fields(message).unwrap();
+        for same in all.chunk_by(|a, b| a.number == b.number).rev() {
+            let number = same[0].number;
+            match descriptor.field(number).map(|field| field.kind) {
+                Some(Kind::Message(inner) | Kind::Embedded(inner, _)) => {
+                    for raw in same {
+                        push_bytes(number, &reversed(inner, bytes(raw).unwrap()), &mut out);
+                    }
+                }
+                Some(Kind::Map(inner)) => {
+                    for raw in same.iter().rev() {
+                        let (key, value) = map_entry(raw).unwrap();
+                        let mut entry = Vec::new();
+                        push_bytes(2, &reversed(inner, value), &mut entry);
+                        push_bytes(1, key, &mut entry);
+                        push_bytes(number, &entry, &mut out);
+                    }
+                }
+                _ => out.extend(same.iter().flat_map(|raw| raw.encoded)),
+            }
+        }
+        out
+    }
+
+    fn push_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
+        push_varint(u64::from(number) << 3 | DELIMITED, out);
+        push_varint(bytes.len() as u64, out);
+        out.extend_from_slice(bytes);
+    }
+
+    #[test]
+    fn order_of_fields_and_map_entries_does_not_count() {
+        let path = Path::new("testdata/snapshots/small.c1z");
+        let snapshot = Snapshot::open(path, &ReadOptions::default()).unwrap();
+        let sync = snapshot.sync_run(None).unwrap().id;
+        for kind in RowKind::ALL {
+            let mut query = snapshot.query(kind, &Filter::default()).unwrap();
+            for row in query.rows(&sync).unwrap() {
+                let row = row.unwrap();
+                let other = reversed(kind.descriptor(), &row.data);
+                assert_ne!(*row.data, *other, "{}", row.id);
+                let of = |message: &[u8]| {
+                    let mut out = Vec::new();
+                    canonical(kind.descriptor(), message, &[], &mut out).unwrap();
+                    out
+                };
+                assert_eq!(of(&row.data), of(&other), "{}", row.id);
+            }
+        }
+    }
 }

@@ -237,11 +237,6 @@ impl Stretch {
         stretches.push(Self { from, to: None });
         stretches
     }
-
-    fn contains(&self, id: &str) -> bool {
-        self.from.as_deref().is_none_or(|from| from <= id)
-            && self.to.as_deref().is_none_or(|to| id < to)
-    }
 }
 
 /// Rows of a sync run, counted.
@@ -446,8 +441,12 @@ impl Rows<'_> {
         let row = columns.row(self.kind, &mut self.recent)?;
         let id = &*row.id;
         // An index that lies about the order would make two walks miss each other.
-        let comes_in_order = self.last.as_deref().is_none_or(|last| last < id);
-        if !comes_in_order || !self.stretch.contains(id) {
+        let Stretch { from, to } = self.stretch;
+        let comes_in_order = match &self.last {
+            Some(last) => **last < *id,
+            None => from.as_deref().is_none_or(|from| from <= id),
+        };
+        if !comes_in_order || to.as_deref().is_some_and(|to| to <= id) {
             let problem = "it comes twice or out of order".to_owned();
             return Err(self.snapshot.row_damage(row.table, id, problem));
         }

@@ -62,6 +62,7 @@ pub(super) fn walk(message: &[u8]) -> impl Iterator<Item = Result<RawField<'_>, 
     })
 }
 
+#[inline]
 fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
     let before = *rest;
     let key = u32::try_from(take_varint(rest)?).map_err(|_| Malformed)?;
@@ -90,6 +91,7 @@ fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
 }
 
 /// Nearly all keys and lengths are of one byte.
+#[inline]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
     match **rest {
         [byte @ ..0x80, ref after @ ..] => {

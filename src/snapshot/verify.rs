@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use svix_ksuid::Ksuid;
 
@@ -57,40 +58,73 @@ impl Snapshot {
     /// # Errors
     /// When so little is sound that looking on is pointless.
     pub fn verify(&self, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
-        let mut verifier = Verifier {
-            snapshot: self,
-            found,
-        };
-        verifier.integrity()?;
-        verifier.schema()?;
-        let bad_times = verifier.times()?;
-        let runs = match self.sync_runs() {
-            Ok(runs) => runs,
-            Err(Error::Damaged {
-                damage: damage @ Damage::Time { .. },
-                ..
-            }) => {
-                // One that only looks like a time, such as the 30th of February, is not told yet.
-                if bad_times == 0 {
-                    verifier.tell("time-text", damage.to_string());
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        verifier.sync_runs(&runs);
-        verifier.orphans()?;
-        for run in &runs {
-            verifier.rows(run)?;
-        }
-        Ok(())
+        std::thread::scope(|scope| {
+            let snapshot = self
+                .another()
+                .expect("a snapshot that nobody reads has connections to spare");
+            let integrity = scope.spawn(move || (integrity(&snapshot), snapshot));
+            let mut verifier = Verifier {
+                snapshot: self,
+                integrity: Some(integrity),
+                waiting: Vec::new(),
+                broken: None,
+                found,
+            };
+            let verified = verifier.verify();
+            verifier.tell_waiting();
+            verifier.broken.map_or(verified, Err)
+        })
     }
 }
 
-struct Verifier<'a> {
+/// What SQLite itself finds wrong: pages, and indexes that do not fit their table. The check runs expressions that
+/// stand in the schema, so a file that brings its own is not checked.
+fn integrity(snapshot: &Snapshot) -> Result<Vec<Finding>, Error> {
+    let expressions = texts(
+        snapshot,
+        "select i.name from sqlite_schema i, pragma_index_xinfo(i.name) c where i.type = 'index' and c.cid = -2",
+    )?;
+    let hidden = texts(
+        snapshot,
+        "select t.name || '.' || c.name from sqlite_schema t, pragma_table_xinfo(t.name) c \
+         where t.type = 'table' and c.hidden <> 0",
+    )?;
+    let mut found = Vec::new();
+    for name in expressions.iter().chain(&hidden) {
+        found.push(Finding {
+            code: "foreign-object",
+            message: format!("it computes `{}`, which no c1z does", name.escape_debug()),
+        });
+    }
+    if found.is_empty() {
+        for problem in texts(snapshot, "pragma integrity_check(100)")? {
+            if problem != "ok" {
+                found.push(Finding {
+                    code: "sqlite-integrity",
+                    message: problem.replace('\n', " "),
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What SQLite found, and the connection that it was asked through.
+type Integrity = (Result<Vec<Finding>, Error>, Snapshot);
+
+struct Verifier<'a, 'scope> {
     snapshot: &'a Snapshot,
+    /// SQLite's own check, on another thread: it takes as long as all others together, and what it finds comes first.
+    integrity: Option<ScopedJoinHandle<'scope, Integrity>>,
+    /// What is found and not told yet.
+    waiting: Vec<Finding>,
+    /// Why SQLite's own check could not be made; nothing more is told then.
+    broken: Option<Error>,
     found: &'a mut dyn FnMut(Finding),
 }
+
+/// Findings that wait for SQLite's own at the most.
+const MAX_WAITING: usize = 1000;
 
 /// The tables that hold rows of a sync run.
 const ROW_TABLES: [&str; 6] = [
@@ -102,39 +136,63 @@ const ROW_TABLES: [&str; 6] = [
     "v1_connector_sessions",
 ];
 
-impl Verifier<'_> {
+impl Verifier<'_, '_> {
+    fn verify(&mut self) -> Result<(), Error> {
+        self.schema()?;
+        let bad_times = self.times()?;
+        let runs = match self.snapshot.sync_runs() {
+            Ok(runs) => runs,
+            Err(Error::Damaged {
+                damage: damage @ Damage::Time { .. },
+                ..
+            }) => {
+                // One that only looks like a time, such as the 30th of February, is not told yet.
+                if bad_times == 0 {
+                    self.tell("time-text", damage.to_string());
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.sync_runs(&runs);
+        self.orphans()?;
+        for run in &runs {
+            self.rows(run)?;
+        }
+        Ok(())
+    }
+
     fn tell(&mut self, code: &'static str, message: impl Into<String>) {
-        (self.found)(Finding {
+        self.take(Finding {
             code,
             message: message.into(),
         });
     }
 
-    /// What SQLite itself finds wrong: pages, and indexes that do not fit their table. The check runs expressions that
-    /// stand in the schema, so a file that brings its own is not checked.
-    fn integrity(&mut self) -> Result<(), Error> {
-        let expressions = self.texts(
-            "select i.name from sqlite_schema i, pragma_index_xinfo(i.name) c where i.type = 'index' and c.cid = -2",
-        )?;
-        let hidden = self.texts(
-            "select t.name || '.' || c.name from sqlite_schema t, pragma_table_xinfo(t.name) c \
-             where t.type = 'table' and c.hidden <> 0",
-        )?;
-        for name in expressions.iter().chain(&hidden) {
-            self.tell(
-                "foreign-object",
-                format!("it computes `{}`, which no c1z does", name.escape_debug()),
-            );
+    fn take(&mut self, finding: Finding) {
+        self.waiting.push(finding);
+        if self.waiting.len() == MAX_WAITING {
+            self.tell_waiting();
         }
-        if !expressions.is_empty() || !hidden.is_empty() {
-            return Ok(());
-        }
-        for problem in self.texts("pragma integrity_check(100)")? {
-            if problem != "ok" {
-                self.tell("sqlite-integrity", problem.replace('\n', " "));
+    }
+
+    /// Tells what waits, behind what SQLite itself found.
+    fn tell_waiting(&mut self) {
+        let first = match self.integrity.take().map(ScopedJoinHandle::join) {
+            None => Vec::new(),
+            Some(Ok((checked, snapshot))) => {
+                self.snapshot.give_back(snapshot);
+                checked.unwrap_or_else(|error| {
+                    self.broken = Some(error);
+                    Vec::new()
+                })
             }
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        };
+        let waiting = std::mem::take(&mut self.waiting);
+        if self.broken.is_none() {
+            first.into_iter().chain(waiting).for_each(&mut *self.found);
         }
-        Ok(())
     }
 
     /// Tables, columns and indexes, by their names. What came after SDK v0.7.27 may be missing.
@@ -331,7 +389,7 @@ impl Verifier<'_> {
                     checked
                         .findings
                         .into_iter()
-                        .for_each(|finding| (self.found)(finding));
+                        .for_each(|finding| self.take(finding));
                     counts += checked.counts;
                     digester.record(&checked.records);
                     ids.extend(checked.ids);
@@ -396,13 +454,7 @@ impl Verifier<'_> {
     }
 
     fn texts(&self, sql: &str) -> Result<Vec<String>, Error> {
-        let mut statement = self.snapshot.prepare(sql)?;
-        let texts = statement
-            .query_map([], |row| row.get(0))
-            .map_err(|e| self.snapshot.sqlite(e))?;
-        texts
-            .collect::<Result<_, _>>()
-            .map_err(|e| self.snapshot.sqlite(e))
+        texts(self.snapshot, sql)
     }
 
     fn pairs(&self, sql: &str) -> Result<HashMap<String, String>, Error> {
@@ -414,4 +466,14 @@ impl Verifier<'_> {
             .collect::<Result<_, _>>()
             .map_err(|e| self.snapshot.sqlite(e))
     }
+}
+
+fn texts(snapshot: &Snapshot, sql: &str) -> Result<Vec<String>, Error> {
+    let mut statement = snapshot.prepare(sql)?;
+    let texts = statement
+        .query_map([], |row| row.get(0))
+        .map_err(|e| snapshot.sqlite(e))?;
+    texts
+        .collect::<Result<_, _>>()
+        .map_err(|e| snapshot.sqlite(e))
 }

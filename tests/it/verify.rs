@@ -456,6 +456,36 @@ fn an_index_that_does_not_fit_its_table_is_found() {
 }
 
 #[test]
+fn what_sqlite_finds_is_told_first_and_the_rest_in_the_order_of_the_rows() {
+    const ROWS: usize = 2500;
+    let edited = uncounted()
+        .sql(&format!(
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < {ROWS}) \
+             insert into v1_grants (resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
+             principal_resource_id, external_id, data, sync_id, discovered_at) \
+             select resource_type_id, resource_id, 'gone', principal_resource_type_id, 'n' || n, \
+             'z' || printf('%05d', n), x'', sync_id, discovered_at from v1_grants, n where v1_grants.id = 1"
+        ))
+        .sql(
+            "pragma writable_schema = on; update sqlite_schema set sql = \
+             replace(sql, 'needs_expansion = 1', 'needs_expansion = 0') \
+             where name = 'idx_grants_sync_needs_expansion_v1'",
+        );
+    let shelf = Shelf::new();
+    edited.pack(&shelf.path("edited.c1z"));
+    let (_, told) = verified(&shelf, "edited.c1z");
+    let is = |code: &str| told.iter().filter(|told| told[0] == code).count();
+    assert_eq!(told[0][0], "sqlite-integrity", "{:?}", &told[..3]);
+    assert_eq!(is("dangling-entitlement"), ROWS);
+    let dangling: Vec<_> = told
+        .iter()
+        .filter(|told| told[0] == "dangling-entitlement")
+        .map(|told| &told[1])
+        .collect();
+    assert!(dangling.is_sorted(), "{:?}", &dangling[..3]);
+}
+
+#[test]
 fn rows_of_no_sync_run_are_found() {
     for table in ["v1_grants", "v1_resources", "v1_assets"] {
         let edited = uncounted().sql(

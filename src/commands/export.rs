@@ -2,6 +2,8 @@
 //! the ids, so the same snapshot always gives the same bytes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
@@ -16,8 +18,8 @@ use super::input::{Catalog, Input, moment};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::model::{
-    AccountType, EntitlementId, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value,
-    on_off, status_word,
+    AccountType, EntitlementId, Evidence, Person, Resource, Status, SyncRun, Value, on_off,
+    status_word,
 };
 use crate::report::sheet::{Cells, Formulas, Sheet};
 use crate::snapshot::{Batch, Columns, Decoded, Filter, Row, RowKind, Snapshot};
@@ -202,42 +204,17 @@ impl Export<'_> {
         )
     }
 
-    /// Writes all rows of a kind into a sheet whose heads are written, with what `maker` makes, one for each thread.
-    fn write_sheet(
-        &self,
-        kind: RowKind,
-        formulas: Formulas,
-        out: &mut dyn Write,
-        maker: impl for<'m> Fn(&'m Snapshot) -> Result<SheetWriter<'m>> + Sync,
-    ) -> Result<()> {
-        self.make_rows(
-            kind,
-            |snapshot| {
-                let mut push = maker(snapshot)?;
-                Ok(Box::new(move |rows, out| {
-                    let mut sheet = Sheet::continued(out, formulas);
-                    while let Some(row) = rows.next_row() {
-                        push(&row, &mut sheet)?;
-                    }
-                    Ok(sheet.finish()?)
-                }))
-            },
-            |some| Ok(out.write_all(some)?),
-        )
-    }
-
     fn import_csv(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
         let run = self.run;
-        Sheet::new(out, formulas, &IMPORT_COLUMNS)?.finish()?;
-        self.write_sheet(RowKind::Entitlement, formulas, out, |snapshot| {
-            let mut catalog = Catalog::new(snapshot, run)?;
-            Ok(Box::new(move |row, sheet| {
-                let cells = entitlement_cells(row, snapshot, &mut catalog)?;
-                let head = ["Entitlement", "", "", "", "", ""];
-                Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
-            }))
+        let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
+        let mut catalog = Catalog::new(self.snapshot, run)?;
+        self.for_each(RowKind::Entitlement, |row| {
+            let cells = entitlement_cells(&row, self.snapshot, &mut catalog)?;
+            let head = ["Entitlement", "", "", "", "", ""];
+            Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
         })?;
-        let identities = Arc::new(self.identities(formulas)?);
+        sheet.finish()?;
+        let people = Arc::new(self.people(formulas)?);
         self.make_rows(
             RowKind::Grant,
             |snapshot| {
@@ -245,58 +222,59 @@ impl Export<'_> {
                     snapshot,
                     catalog: Catalog::new(snapshot, run)?,
                     formulas,
-                    identities: identities.clone(),
+                    head: Cells::new(formulas, ["Grant"])?,
                     entitlement: None,
+                    people: people.clone(),
+                    others: HashMap::new(),
+                    id: String::new(),
                 };
-                let head = Cells::new(formulas, ["Grant"])?;
                 Ok(Box::new(move |rows, out| {
                     while let Some(row) = rows.next_row() {
-                        grants.push(&head, &row, out)?;
+                        grants.push(&row, out)?;
                     }
                     Ok(())
                 }))
             },
             |some| Ok(out.write_all(some)?),
         )?;
-        Ok(out.write_all(&identities.rows)?)
+        Ok(out.write_all(&people.rows)?)
     }
 
-    /// All resources as C1's file import has whoever may hold a grant.
-    fn identities(&self, formulas: Formulas) -> Result<Identities> {
-        let mut identities = Identities::default();
+    /// All people, as C1's file import has them.
+    fn people(&self, formulas: Formulas) -> Result<People> {
+        let mut people = People::default();
         self.snapshot.batches(
             RowKind::Resource,
             &self.run.id,
             &Filter::default(),
             |snapshot| {
                 Ok(Box::new(move |rows| {
-                    let mut some = Vec::new();
+                    let mut cells = Vec::new();
                     let mut lines = Vec::new();
                     let mut sheet = Sheet::continued(&mut lines, formulas);
                     while let Some(row) = rows.next_row() {
                         let Decoded::Resource(resource) = snapshot.decode(&row)? else {
                             continue;
                         };
-                        let mut cells = identity_cells(&resource);
-                        if Person::of(&resource).is_some() {
-                            sheet.push(["Identity"].into_iter().chain(cells).chain([""; 6]))?;
+                        if Person::of(&resource).is_none() {
+                            continue;
                         }
-                        // A grant does not tell the status of who holds it.
-                        cells[3] = "";
-                        let cells = Cells::new(formulas, cells)?;
-                        some.push((resource.id, cells));
+                        let own = identity_cells(&resource, import_status(resource.status));
+                        sheet.push(["Identity"].into_iter().chain(own).chain([""; 6]))?;
+                        let of_grant = Cells::new(formulas, identity_cells(&resource, ""))?;
+                        cells.push((row.id.into_owned(), of_grant));
                     }
                     sheet.finish()?;
-                    Ok((some, lines))
+                    Ok((cells, lines))
                 }))
             },
-            |(some, lines): (Vec<_>, Vec<u8>)| {
-                identities.cells.extend(some);
-                identities.rows.extend(lines);
+            |(cells, lines): (Vec<_>, Vec<u8>)| {
+                people.cells.extend(cells);
+                people.rows.extend(lines);
                 Ok::<_, anyhow::Error>(())
             },
         )?;
-        Ok(identities)
+        Ok(people)
     }
 
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
@@ -479,15 +457,12 @@ impl Export<'_> {
 /// Writes what is to be said of some rows.
 type RowsWriter<'m> = Box<dyn FnMut(&mut Batch<'_, '_>, &mut Vec<u8>) -> Result<()> + 'm>;
 
-/// Adds what is to be said of one row to a sheet.
-type SheetWriter<'m> = Box<dyn FnMut(&Row<'_>, &mut Sheet<'_>) -> Result<()> + 'm>;
-
-/// Who may hold a grant, in C1's file import.
+/// People in C1's file import.
 #[derive(Default)]
-struct Identities {
-    /// Last name, first name, user id, no status, and e-mail.
-    cells: HashMap<ResourceId, Cells>,
-    /// The rows of people, as the file has them.
+struct People {
+    /// By id of the row: last name, first name, user id and e-mail of whom a grant names. It does not tell a status.
+    cells: HashMap<String, Cells>,
+    /// Their own rows, as the file has them.
     rows: Vec<u8>,
 }
 
@@ -496,13 +471,18 @@ struct ImportedGrants<'s> {
     snapshot: &'s Snapshot,
     catalog: Catalog<'s>,
     formulas: Formulas,
-    identities: Arc<Identities>,
+    head: Cells,
     /// Grants come in runs of one entitlement, whose cells are made once a run.
     entitlement: Option<(EntitlementId, Cells)>,
+    people: Arc<People>,
+    /// Principals that are no people, or not there.
+    others: HashMap<String, Cells>,
+    /// Of the principal at hand.
+    id: String,
 }
 
 impl ImportedGrants<'_> {
-    fn push(&mut self, head: &Cells, row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
+    fn push(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
         let Columns::Grant {
             entitlement: id,
             principal,
@@ -528,15 +508,23 @@ impl ImportedGrants<'_> {
                 known.insert((id.clone(), cells))
             }
         };
-        let missing;
-        let identity = match self.identities.cells.get(principal) {
+        self.id.clear();
+        write!(self.id, "{principal}")?;
+        let identity = match self.people.cells.get(&self.id) {
             Some(cells) => cells,
-            None => {
-                missing = Cells::new(self.formulas, ["", "", &principal.resource, "", ""])?;
-                &missing
-            }
+            None => match self.others.entry(self.id.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let found = self.catalog.resource(principal)?.map(|row| row.decode());
+                    let cells = match &found {
+                        Some(Ok(Decoded::Resource(resource))) => identity_cells(resource, ""),
+                        _ => ["", "", &principal.resource, "", ""],
+                    };
+                    new.insert(Cells::new(self.formulas, cells)?)
+                }
+            },
         };
-        Cells::push_row([head, identity, entitlement], out);
+        Cells::push_row([&self.head, identity, entitlement], out);
         Ok(())
     }
 }
@@ -588,14 +576,8 @@ fn entitlement_cells(
 }
 
 /// Last name, first name, user id, status and e-mail of C1's file import.
-fn identity_cells(resource: &Resource) -> [&str; 5] {
+fn identity_cells<'r>(resource: &'r Resource, status: &'r str) -> [&'r str; 5] {
     let person = Person { resource };
-    let status = match resource.status {
-        Some(Status::Enabled) => "Enabled",
-        Some(Status::Disabled) => "Disabled",
-        Some(Status::Deleted) => "Deleted",
-        Some(Status::Unspecified) | None => "",
-    };
     [
         person.family_name(),
         person.given_name(),
@@ -603,6 +585,15 @@ fn identity_cells(resource: &Resource) -> [&str; 5] {
         status,
         person.email().unwrap_or_default(),
     ]
+}
+
+fn import_status(status: Option<Status>) -> &'static str {
+    match status {
+        Some(Status::Enabled) => "Enabled",
+        Some(Status::Disabled) => "Disabled",
+        Some(Status::Deleted) => "Deleted",
+        Some(Status::Unspecified) | None => "",
+    }
 }
 
 fn yes_no(value: Option<&Value>) -> &'static str {

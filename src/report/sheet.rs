@@ -83,6 +83,7 @@ impl Cells {
         sheet.push(cells)?;
         sheet.finish()?;
         row.truncate(row.len() - LINE_END.len());
+        debug_assert_ne!(row, b"\"\"", "a single cell that is empty");
         Ok(Self(row.into()))
     }
 

@@ -26,7 +26,7 @@ const STRETCH: i128 = (BATCHES_AHEAD * BATCH) as i128;
 /// Stretches into which a table is cut at the most.
 const MAX_STRETCHES: i128 = 16 * 1024;
 
-/// Makes something of each batch of rows that one thread reads.
+/// Makes something of each batch of rows that one thread reads; it must take them all.
 pub type Maker<'m, T, E> = Box<dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E> + 'm>;
 
 /// A stretch to read, and where to send what is made of it.
@@ -350,6 +350,7 @@ fn by_batch<T, E: From<Error>>(
         };
         let made = make(&mut batch)?;
         let Batch { count, end, .. } = batch;
+        assert!(count > 0 || end.is_some(), "a maker must take its rows");
         if count > 0 && !take(made)? {
             return Ok(());
         }
@@ -369,7 +370,7 @@ pub struct Batch<'b, 'q> {
 }
 
 impl Batch<'_, '_> {
-    /// The batch's next row.
+    /// The batch's next row. None too where one cannot be read, which whoever reads by batches is told after this one.
     pub fn next_row(&mut self) -> Option<Row<'_>> {
         if self.count == BATCH || self.bytes >= BATCH_BYTES || self.end.is_some() {
             return None;

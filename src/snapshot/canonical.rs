@@ -8,16 +8,15 @@ use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 use smallvec::SmallVec;
 
 use super::messages::{self, Descriptor, Form, Kind, Label};
-use super::wire::{Fields, MAX_DEPTH, Malformed, Payload, RawField, fields, push_varint, walk};
+use super::wire::{
+    DELIMITED, Fields, MAX_DEPTH, Malformed, Payload, RawField, VARINT, fields, push_key,
+    push_varint, walk,
+};
 
 /// Profile keys that change from day to day without anybody's access changing.
 pub(super) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
 /// `UserTrait.last_login`, for the same reason.
 const NOISE_USER_FIELD: u32 = 9;
-
-/// Wire types, as they stand in a key.
-const VARINT: u64 = 0;
-const DELIMITED: u64 = 2;
 
 /// Appends the canonical form of `message` without the fields in `skip`.
 pub(super) fn canonical(
@@ -27,23 +26,28 @@ pub(super) fn canonical(
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
     let start = out.len();
-    let mut pass = |order| {
+    pass(Order::Given, descriptor, message, skip, out).or_else(|Malformed| {
         out.truncate(start);
-        let mut canonical = Canonical {
-            out: &mut *out,
-            order,
-            depth: 0,
-        };
-        canonical.message(descriptor, message, skip, Keys::All)
-    };
-    pass(Order::Given).or_else(|Malformed| pass(Order::Made))
+        pass(Order::Made, descriptor, message, skip, out)
+    })
 }
 
-/// How fields and map entries are put in their order.
+fn pass(
+    order: Order,
+    descriptor: &'static Descriptor,
+    message: &[u8],
+    skip: &[u32],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    let depth = 0;
+    Canonical { out, order, depth }.message(descriptor, message, skip, Keys::All)
+}
+
+/// How fields are put in their order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
-    /// They must come in it, as they nearly always do: then nothing is listed and sorted. What comes otherwise ends the
-    /// pass, for one in which they are.
+    /// They must come in it, as every writer of a c1z has them: then they need not be listed and sorted. What comes
+    /// otherwise ends the pass, for one in which they are.
     Given,
     /// By listing and sorting them.
     Made,
@@ -193,7 +197,7 @@ impl Canonical<'_> {
                     match raw.payload {
                         // Spelled anew, for a varint may be longer than it need be.
                         Payload::Varint(value) => {
-                            self.key(number, VARINT);
+                            push_key(number, VARINT, self.out);
                             push_varint(value, self.out);
                         }
                         _ => self.out.extend(raw.encoded),
@@ -205,13 +209,9 @@ impl Canonical<'_> {
     }
 
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
-        self.key(number, DELIMITED);
+        push_key(number, DELIMITED, self.out);
         push_varint(bytes.len() as u64, self.out);
         self.out.extend_from_slice(bytes);
-    }
-
-    fn key(&mut self, number: u32, wire_type: u64) {
-        push_varint(u64::from(number) << 3 | wire_type, self.out);
     }
 
     /// What `write` appends, under `number` and with its length before it.
@@ -220,7 +220,7 @@ impl Canonical<'_> {
         number: u32,
         write: impl FnOnce(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        self.key(number, DELIMITED);
+        push_key(number, DELIMITED, self.out);
         // Room for a short length; only what turns out longer has to move.
         let at = self.out.len();
         self.out.push(0);
@@ -272,39 +272,17 @@ impl Canonical<'_> {
     ) -> Result<(), Malformed> {
         // An entry is a message of its own, and counts as a level.
         self.depth += 1;
-        if self.order == Order::Given {
-            let mut last = None;
-            for raw in same {
-                let entry = map_entry(raw)?;
-                if last.is_some_and(|last| entry.0 <= last) {
-                    return Err(Malformed);
-                }
-                last = Some(entry.0);
-                self.map_entry(number, value, entry, keys)?;
+        for (key, entry) in map_entries(same)? {
+            if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
+                continue;
             }
-        } else {
-            for entry in map_entries(same)? {
-                self.map_entry(number, value, entry, keys)?;
-            }
+            self.delimited(number, |this| {
+                this.bytes(1, key);
+                this.nested(2, value, entry, Keys::All)
+            })?;
         }
         self.depth -= 1;
         Ok(())
-    }
-
-    fn map_entry(
-        &mut self,
-        number: u32,
-        value: &'static Descriptor,
-        (key, entry): MapEntry<'_>,
-        keys: Keys,
-    ) -> Result<(), Malformed> {
-        if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
-            return Ok(());
-        }
-        self.delimited(number, |this| {
-            this.bytes(1, key);
-            this.nested(2, value, entry, Keys::All)
-        })
     }
 
     fn packed(&mut self, number: u32, same: &[RawField<'_>]) -> Result<(), Malformed> {
@@ -372,6 +350,9 @@ pub(super) fn map_entries<'a>(
     let mut entries: SmallVec<[MapEntry<'a>; 8]> = SmallVec::with_capacity(same.len());
     for raw in same {
         entries.push(map_entry(raw)?);
+    }
+    if entries.is_sorted_by(|a, b| a.0 < b.0) {
+        return Ok(entries);
     }
     entries.sort_by_key(|(key, _)| *key);
     entries.dedup_by(|later, kept| {
@@ -441,6 +422,8 @@ pub(super) fn last<'s, 'a>(same: &'s [RawField<'a>]) -> &'s RawField<'a> {
 mod tests {
     use std::path::Path;
 
+    use proptest::prelude::*;
+
     use super::super::query::Filter;
     use super::super::{ReadOptions, RowKind, Snapshot};
     use super::*;
@@ -481,9 +464,69 @@ mod tests {
     }
 
     fn push_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
-        push_varint(u64::from(number) << 3 | DELIMITED, out);
+        push_key(number, DELIMITED, out);
         push_varint(bytes.len() as u64, out);
         out.extend_from_slice(bytes);
+    }
+
+    /// What follows a key: its wire type, and what comes after a length if there is one.
+    type Content = (u32, Vec<u8>);
+
+    /// A message of whatever fields, in order by number or not, whose contents may be messages too.
+    fn any_message() -> impl Strategy<Value = Vec<u8>> {
+        let scalar = prop_oneof![
+            any::<u64>().prop_map(|value| {
+                let mut content = Vec::new();
+                push_varint(value, &mut content);
+                (VARINT, content)
+            }),
+            any::<[u8; 8]>().prop_map(|bytes| (1, bytes.to_vec())),
+            any::<[u8; 4]>().prop_map(|bytes| (5, bytes.to_vec())),
+            "[a-c]{0,2}|[a-z]{130}".prop_map(|text| (DELIMITED, text.into_bytes())),
+        ];
+        let message = |content| {
+            let fields = prop::collection::vec((1_u32..14, content), 0..6);
+            (fields, any::<bool>()).prop_map(|(mut fields, in_order): (Vec<(u32, Content)>, _)| {
+                if in_order {
+                    fields.sort_by_key(|(number, _)| *number);
+                }
+                let mut message = Vec::new();
+                for (number, (wire_type, content)) in fields {
+                    push_key(number, wire_type, &mut message);
+                    if wire_type == DELIMITED {
+                        push_varint(content.len() as u64, &mut message);
+                    }
+                    message.extend(content);
+                }
+                message
+            })
+        };
+        scalar
+            .prop_recursive(6, 64, 6, move |content| {
+                message(content).prop_map(|message| (DELIMITED, message))
+            })
+            .prop_map(|(_, content)| content)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_pass_over_fields_in_order_writes_what_one_over_sorted_fields_does(
+            message in any_message(),
+            descriptor in prop::sample::select(vec![
+                &messages::RESOURCE, &messages::ENTITLEMENT, &messages::GRANT, &messages::USER_TRAIT,
+                &messages::STRUCT, &messages::VALUE, &messages::GRANT_METADATA,
+            ]),
+        ) {
+            let of = |order| {
+                let mut out = Vec::new();
+                pass(order, descriptor, &message, &[], &mut out).map(|()| out)
+            };
+            if let Ok(given) = of(Order::Given) {
+                prop_assert_eq!(Ok(given), of(Order::Made));
+            }
+        }
     }
 
     #[test]

@@ -124,6 +124,8 @@ pub enum Damage {
     Zstd(String),
     /// SQLite's complaint.
     Sqlite(rusqlite::Error),
+    /// Reading does not come to an end.
+    Endless,
     /// A table is missing or is something else.
     Schema(String),
     /// A time that is none.
@@ -180,6 +182,9 @@ impl fmt::Display for Damage {
             Self::Window => f.write_str("its zstd window is larger than allowed"),
             Self::Zstd(problem) => write!(f, "zstd: {problem}"),
             Self::Sqlite(error) => write!(f, "sqlite: {error}"),
+            Self::Endless => f.write_str(
+                "sqlite: reading it does not come to an end; pages of it are part of a table more than once",
+            ),
             Self::Schema(problem) => f.write_str(problem),
             Self::Time { column, source } => write!(f, "`{column}`: {source}"),
             Self::Row { table, id, problem } => {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Statement};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
 use super::digest::{ContentDigest, Digester, RowKind};
 use super::query::{Counts, Filter};
@@ -42,7 +42,7 @@ impl Snapshot {
         let (mut database, database_path) =
             private_file(options.temp_dir.as_deref().unwrap_or(&system))?;
         let (bytes, decoded_bytes) = container::decompress(path, &mut database, &options.limits)?;
-        let open = || open_untrusted(&database_path).map_err(|e| sqlite(path, e));
+        let open = || open_untrusted(&database_path, decoded_bytes).map_err(|e| sqlite(path, e));
         let connection = open()?;
         let others = (0..threads()).map(|_| open()).collect::<Result<_, _>>()?;
         drop(database_path);
@@ -325,7 +325,12 @@ impl Snapshot {
 }
 
 fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
-    Error::damaged(path, Damage::Sqlite(error))
+    let damage = match error.sqlite_error_code() {
+        // Nobody but `limit_steps` interrupts.
+        Some(ErrorCode::OperationInterrupted) => Damage::Endless,
+        _ => Damage::Sqlite(error),
+    };
+    Error::damaged(path, damage)
 }
 
 /// Threads that may read one snapshot besides the calling one. More than a few would wait for the one that takes what
@@ -334,19 +339,43 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
 }
 
+/// Steps of SQLite's that one connection may take for each byte of the database. `verify`, which asks most, needs 0.05 for
+/// rows of common size and 0.5 for the shortest, and as many times more as there are dozens of sync runs.
+const STEPS_PER_BYTE: u64 = 16;
+/// Steps that even the smallest database may take.
+const STEPS: u64 = 1_000_000;
+/// Steps between two looks at the budget.
+const STEPS_AT_A_TIME: i32 = 10_000;
+
+/// Interrupts the connection once it has taken more steps than a sound database of this size can need. Pages that are
+/// part of a tree again and again make a table without end out of a small file.
+fn limit_steps(connection: &mut Connection, decoded_bytes: u64) -> rusqlite::Result<()> {
+    let mut left = decoded_bytes
+        .saturating_mul(STEPS_PER_BYTE)
+        .saturating_add(STEPS);
+    connection.progress_handler(
+        STEPS_AT_A_TIME,
+        Some(move || {
+            left = left.saturating_sub(STEPS_AT_A_TIME as u64);
+            left == 0
+        }),
+    )
+}
+
 /// Opens a database that somebody else made: read-only, without journals, and with nothing in it run.
-fn open_untrusted(path: &Path) -> rusqlite::Result<Connection> {
+fn open_untrusted(path: &Path, decoded_bytes: u64) -> rusqlite::Result<Connection> {
     let name = path
         .to_string_lossy()
         .replace('%', "%25")
         .replace('?', "%3f")
         .replace('#', "%23");
-    let connection = Connection::open_with_flags(
+    let mut connection = Connection::open_with_flags(
         format!("file:{name}?immutable=1"),
         OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    limit_steps(&mut connection, decoded_bytes)?;
     for (setting, value) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),

@@ -42,7 +42,7 @@ impl Error {
                 Damage::TrailingBytes => "trailing-bytes",
                 Damage::Window => "window",
                 Damage::Zstd(_) => "zstd",
-                Damage::Sqlite(_) => "sqlite",
+                Damage::Sqlite(_) | Damage::Endless => "sqlite",
                 Damage::Schema(_) => "schema",
                 Damage::Time { .. } => "time-text",
                 Damage::Row { .. } => "row",
@@ -57,6 +57,9 @@ impl Snapshot {
     ///
     /// # Errors
     /// When so little is sound that looking on is pointless.
+    ///
+    /// # Panics
+    /// While other threads read the snapshot.
     pub fn verify(&self, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
         std::thread::scope(|scope| {
             let snapshot = self
@@ -171,7 +174,7 @@ impl Verifier<'_, '_> {
 
     fn take(&mut self, finding: Finding) {
         self.waiting.push(finding);
-        if self.waiting.len() == MAX_WAITING {
+        if self.integrity.is_none() || self.waiting.len() == MAX_WAITING {
             self.tell_waiting();
         }
     }

@@ -1,4 +1,4 @@
-//! Protobuf's wire form, one level at a time: a message's bytes into its fields, borrowed, sorted by number.
+//! Protobuf's wire form, one level at a time: a message's bytes into its fields, borrowed, and back.
 
 use prost::encoding::{decode_varint, encode_varint};
 use smallvec::SmallVec;
@@ -9,6 +9,13 @@ pub(super) struct Malformed;
 
 /// Deepest nesting that is followed; protobuf's own decoders stop at 100 too.
 pub(super) const MAX_DEPTH: u32 = 100;
+
+/// What follows a key, as the key says.
+pub(super) const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+/// A length, and so many bytes.
+pub(super) const DELIMITED: u32 = 2;
+const FIXED32: u32 = 5;
 
 /// One field as it came: its number, what it holds, and its whole encoding with the key.
 #[derive(Clone, Copy, Debug)]
@@ -71,15 +78,15 @@ fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
         return Err(Malformed);
     }
     let payload = match key & 7 {
-        0 => Payload::Varint(take_varint(rest)?),
-        1 => Payload::Fixed64(take_array(rest)?),
-        2 => {
+        VARINT => Payload::Varint(take_varint(rest)?),
+        FIXED64 => Payload::Fixed64(take_array(rest)?),
+        DELIMITED => {
             let length = usize::try_from(take_varint(rest)?).map_err(|_| Malformed)?;
             let (bytes, after) = rest.split_at_checked(length).ok_or(Malformed)?;
             *rest = after;
             Payload::Bytes(bytes)
         }
-        5 => Payload::Fixed32(take_array(rest)?),
+        FIXED32 => Payload::Fixed32(take_array(rest)?),
         // Groups went out of use before proto3; no writer of a c1z makes them.
         _ => return Err(Malformed),
     };
@@ -102,6 +109,11 @@ fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
     }
 }
 
+/// Appends the key of a field.
+pub(super) fn push_key(number: u32, wire_type: u32, out: &mut Vec<u8>) {
+    push_varint(u64::from(number << 3 | wire_type), out);
+}
+
 /// Appends a varint as short as it can be.
 pub(super) fn push_varint(value: u64, out: &mut Vec<u8>) {
     match u8::try_from(value) {
@@ -120,7 +132,7 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
 pub(super) fn packed_varints(mut bytes: &[u8]) -> Result<Vec<u64>, Malformed> {
     let mut values = Vec::new();
     while !bytes.is_empty() {
-        values.push(decode_varint(&mut bytes).map_err(|_| Malformed)?);
+        values.push(take_varint(&mut bytes)?);
     }
     Ok(values)
 }

@@ -565,3 +565,60 @@ fn frames_in_any_number_and_of_any_kind_are_taken() {
         assert_eq!(shelf.text(&["grants", "frames.c1z"]), expected, "{name}");
     }
 }
+
+/// The database with a table that has a page of rows `300^8` times, by interior pages that lead to one page again and
+/// again.
+fn without_end(edited: &Edited, table: &str) -> Vec<u8> {
+    const CELLS: u16 = 300;
+    let mut database = edited.bytes();
+    let page_size = usize::from(u16::from_be_bytes([database[16], database[17]]));
+    let root = edited.root_page(table);
+    let at = (root - 1) * page_size;
+    let rows = database[at..at + page_size].to_vec();
+    assert_eq!(rows[0], 13, "{table} is a single page");
+    let interior = |child: u32| {
+        let mut page = vec![0; page_size];
+        let start = page_size - 5 * usize::from(CELLS);
+        page[0] = 5;
+        page[3..5].copy_from_slice(&CELLS.to_be_bytes());
+        page[5..7].copy_from_slice(&u16::try_from(start).unwrap().to_be_bytes());
+        page[8..12].copy_from_slice(&child.to_be_bytes());
+        for cell in 0..usize::from(CELLS) {
+            let content = start + 5 * cell;
+            page[content..content + 4].copy_from_slice(&child.to_be_bytes());
+            page[content + 4] = 1;
+            let pointer = 12 + 2 * cell;
+            page[pointer..pointer + 2]
+                .copy_from_slice(&u16::try_from(content).unwrap().to_be_bytes());
+        }
+        page
+    };
+    database.extend(rows);
+    let mut last = u32::try_from(database.len() / page_size).unwrap();
+    for _ in 0..7 {
+        database.extend(interior(last));
+        last += 1;
+    }
+    database[at..at + page_size].copy_from_slice(&interior(last));
+    database[28..32].copy_from_slice(&last.to_be_bytes());
+    database
+}
+
+#[test]
+fn reading_a_table_without_end_comes_to_an_end() {
+    let bench = Bench::new();
+    let unindexed = Edited::golden("small.c1z").sql(
+        "drop index idx_resource_types_external_sync_v1; drop index idx_entitlements_external_sync_v1; \
+         drop index idx_resources_parent_resource_id_v1; drop index idx_grants_external_sync_v1; vacuum",
+    );
+    for edited in [Edited::golden("small.c1z"), unindexed] {
+        for table in ["v1_resource_types", "v1_entitlements", "v1_grants"] {
+            let file = packed(&without_end(&edited, table));
+            for command in COMMANDS {
+                let code = bench.read(command, &file, table);
+                assert!(code == 15 || command[0] != "verify", "{table}: {code}");
+            }
+            bench.assert_untouched(&file);
+        }
+    }
+}

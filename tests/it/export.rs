@@ -349,6 +349,40 @@ fn the_same_snapshot_gives_the_same_bytes_each_time() {
 }
 
 #[test]
+fn who_holds_a_grant_is_found_by_the_id_of_the_row_as_everywhere() {
+    let shelf = Shelf::new().with_golden("invalid-external-id.c1z");
+    Edited::golden(SMALL)
+        .sql("update v1_resources set resource_type_id = 'person' where resource_type_id = 'user'")
+        .pack(&shelf.path("type.c1z"));
+    Edited::golden(SMALL)
+        .sql(
+            "update v1_grants set principal_resource_type_id = 'role', principal_resource_id = \
+         (select resource_id from v1_entitlements limit 1)",
+        )
+        .pack(&shelf.path("role.c1z"));
+    for (file, is_named) in [
+        // Its id is not made of type and id.
+        ("invalid-external-id.c1z", false),
+        ("type.c1z", true),
+    ] {
+        let import = records(&exported(&shelf, &["csv"], file));
+        let grants = import.iter().filter(|row| row[0] == "Grant");
+        let names: Vec<_> = grants.map(|row| [&row[1], &row[2], &row[5]]).collect();
+        assert!(!names.is_empty());
+        let as_expected = |cells: &[&String; 3]| cells.iter().all(|c| c.is_empty() != is_named);
+        assert!(names.iter().all(as_expected), "{file}: {names:?}");
+    }
+    // No person: nothing but its id is told.
+    let import = records(&exported(&shelf, &["csv"], "role.c1z"));
+    let mut grants = import.iter().filter(|row| row[0] == "Grant").peekable();
+    assert!(grants.peek().is_some());
+    for row in grants {
+        let cells: Vec<_> = row[1..6].iter().map(|cell| !cell.is_empty()).collect();
+        assert_eq!(cells, [false, false, true, false, false], "{row:?}");
+    }
+}
+
+#[test]
 fn the_order_of_rows_in_the_file_does_not_show() {
     let shelf = Shelf::new().with_golden(SMALL);
     let tables = [

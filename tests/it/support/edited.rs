@@ -53,6 +53,13 @@ impl Edited {
         self.with_blob(&sql, fields)
     }
 
+    /// The first page of a table or index, counted from 1.
+    pub fn root_page(&self, name: &str) -> usize {
+        let sql = "select rootpage from sqlite_schema where name = ?1";
+        let connection = Connection::open(self.file.path()).unwrap();
+        connection.query_row(sql, [name], |row| row.get(0)).unwrap()
+    }
+
     /// The bytes of the database.
     pub fn bytes(&self) -> Vec<u8> {
         fs::read(self.file.path()).unwrap()

@@ -340,7 +340,7 @@ fn threads() -> usize {
 }
 
 /// Steps of SQLite's that one connection may take for each byte of the database. `verify`, which asks most, needs 0.05 for
-/// rows of common size and 0.5 for the shortest, and as many times more as there are dozens of sync runs.
+/// rows of common size, 0.5 for the shortest, and some of it again for each further sync run.
 const STEPS_PER_BYTE: u64 = 16;
 /// Steps that even the smallest database may take.
 const STEPS: u64 = 1_000_000;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use super::digest::hex;
+use super::pages::PageReferences;
 use super::{Damage, Error, Limits, Written};
 use crate::leftover::Leftover;
 use crate::progress::{Event, Phase, Reporter};
@@ -164,11 +165,13 @@ pub(super) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Unpacks the c1z at `path` into `database` and returns its two sizes: of the file, and decoded.
+/// Unpacks the c1z at `path` into `database`, and shows it to `pages` on the way. Returns its two sizes: of the file, and
+/// decoded.
 pub(super) fn decompress(
     path: &Path,
     database: &mut File,
     limits: &Limits,
+    pages: &mut PageReferences,
 ) -> Result<(u64, u64), Error> {
     let io_error = Error::io("reading", path);
     let file = File::open(path).map_err(&io_error)?;
@@ -196,6 +199,7 @@ pub(super) fn decompress(
         };
         decoded += length as u64;
         limits.check_decoded(path, decoded)?;
+        pages.take(&chunk[..length]);
         database
             .write_all(&chunk[..length])
             .map_err(Error::io("unpacking", path))?;

@@ -9,6 +9,7 @@ mod encode;
 mod error;
 mod json;
 mod messages;
+mod pages;
 mod proto;
 mod query;
 mod reader;

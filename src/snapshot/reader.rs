@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
 use super::digest::{ContentDigest, Digester, RowKind};
+use super::pages::PageReferences;
 use super::query::{Counts, Filter};
 use super::rows::{Decoded, Row, RowColumns};
 use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, private_file};
@@ -41,18 +42,24 @@ impl Snapshot {
         let system = std::env::temp_dir();
         let (mut database, database_path) =
             private_file(options.temp_dir.as_deref().unwrap_or(&system))?;
-        let (bytes, decoded_bytes) = container::decompress(path, &mut database, &options.limits)?;
+        let mut pages = PageReferences::default();
+        let (bytes, decoded_bytes) =
+            container::decompress(path, &mut database, &options.limits, &mut pages)?;
         let open = || open_untrusted(&database_path, decoded_bytes).map_err(|e| sqlite(path, e));
         let connection = open()?;
         let others = (0..threads()).map(|_| open()).collect::<Result<_, _>>()?;
         drop(database_path);
-        Ok(Self {
+        let snapshot = Self {
             connection,
             others: Mutex::new(others),
             path: path.to_owned(),
             bytes,
             decoded_bytes,
-        })
+        };
+        if pages.seem_repeated() {
+            snapshot.refuse_repeated_pages()?;
+        }
+        Ok(snapshot)
     }
 
     /// The same snapshot once more, for another thread; `None` when all its connections are taken.

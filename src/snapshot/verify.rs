@@ -80,6 +80,27 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Lets SQLite say whether one of its pages is referred to more than once, where that seems so.
+    ///
+    /// # Errors
+    /// When it is, or when the file forbids to ask.
+    pub(super) fn refuse_repeated_pages(&self) -> Result<(), Error> {
+        for finding in integrity(self)? {
+            if finding.message.contains("reference to page") {
+                return Err(Error::damaged(&self.path, Damage::Endless));
+            }
+            if finding.code == FOREIGN_OBJECT {
+                return Err(Error::damaged(&self.path, Damage::Schema(finding.message)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Something in the schema that is not ours, and would be run.
+const FOREIGN_OBJECT: &str = "foreign-object";
+
 /// What SQLite itself finds wrong: pages, and indexes that do not fit their table. The check runs expressions that
 /// stand in the schema, so a file that brings its own is not checked.
 fn integrity(snapshot: &Snapshot) -> Result<Vec<Finding>, Error> {
@@ -95,7 +116,7 @@ fn integrity(snapshot: &Snapshot) -> Result<Vec<Finding>, Error> {
     let mut found = Vec::new();
     for name in expressions.iter().chain(&hidden) {
         found.push(Finding {
-            code: "foreign-object",
+            code: FOREIGN_OBJECT,
             message: format!("it computes `{}`, which no c1z does", name.escape_debug()),
         });
     }
@@ -237,7 +258,7 @@ impl Verifier<'_, '_> {
             self.texts("select name from sqlite_schema where type in ('view', 'trigger')")?
         {
             self.tell(
-                "foreign-object",
+                FOREIGN_OBJECT,
                 format!("it holds a view or trigger, `{view}`"),
             );
         }

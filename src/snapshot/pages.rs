@@ -43,27 +43,14 @@ impl PageReferences {
         if self.is_repeated {
             return;
         }
-        let size = loop {
-            match self.size {
-                Some(size) => break size,
-                None if self.begun.len() + piece.len() < HEAD => {
-                    return self.begun.extend_from_slice(piece);
-                }
-                None => {
-                    let missing = HEAD.saturating_sub(self.begun.len());
-                    let (head, rest) = piece.split_at(missing);
-                    self.begun.extend_from_slice(head);
-                    piece = rest;
-                    self.size = Some(PageSize::of(&self.begun));
-                }
-            }
+        if self.size.is_none() && self.fill(HEAD, &mut piece) {
+            self.size = Some(PageSize::of(&self.begun));
+        }
+        let Some(size) = self.size else {
+            return;
         };
         if !self.begun.is_empty() {
-            let missing = size.whole - self.begun.len();
-            let (end, rest) = piece.split_at(missing.min(piece.len()));
-            self.begun.extend_from_slice(end);
-            piece = rest;
-            if self.begun.len() < size.whole {
+            if !self.fill(size.whole, &mut piece) {
                 return;
             }
             let page = std::mem::take(&mut self.begun);
@@ -74,6 +61,15 @@ impl PageReferences {
             self.page(size, page);
         }
         self.begun.extend_from_slice(pages.remainder());
+    }
+
+    /// Moves from the piece what the page that is begun lacks to be of this length. True once it is.
+    fn fill(&mut self, length: usize, piece: &mut &[u8]) -> bool {
+        let missing = length - self.begun.len();
+        let (head, rest) = piece.split_at(missing.min(piece.len()));
+        self.begun.extend_from_slice(head);
+        *piece = rest;
+        self.begun.len() == length
     }
 
     /// Whether any page seems to be referred to more than once.

@@ -214,6 +214,8 @@ impl Export<'_> {
             Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
         })?;
         sheet.finish()?;
+        // It holds an id for every resource; each thread makes one of its own.
+        drop(catalog);
         let people = Arc::new(self.people(formulas)?);
         self.make_rows(
             RowKind::Grant,

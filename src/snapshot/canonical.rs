@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 
 use super::messages::{self, Descriptor, Form, Kind, Label};
 use super::wire::{
-    DELIMITED, Fields, MAX_DEPTH, Malformed, Payload, RawField, VARINT, fields, push_key,
-    push_varint, walk,
+    DELIMITED, Fields, MAX_DEPTH, Malformed, Payload, RawField, VARINT, fields, fields_under,
+    push_key, push_varint, walk,
 };
 
 /// Profile keys that change from day to day without anybody's access changing.
@@ -255,8 +255,7 @@ impl Canonical<'_> {
         identity: u32,
         message: &[u8],
     ) -> Result<(), Malformed> {
-        let mut same = fields(message)?;
-        same.retain(|raw| raw.number == identity);
+        let same = fields_under(identity, message)?;
         self.delimited(number, |this| match same.is_empty() {
             true => Ok(()),
             false => this.field(inner, identity, &same, Keys::All),
@@ -299,7 +298,7 @@ impl Canonical<'_> {
     }
 
     fn any(&mut self, message: &[u8]) -> Result<(), Malformed> {
-        let (type_url, value) = any_parts(message)?;
+        let (type_url, value) = two_parts(message)?;
         self.bytes(1, type_url);
         match std::str::from_utf8(type_url)
             .ok()
@@ -326,18 +325,18 @@ pub(super) fn keep_last_member(descriptor: &'static Descriptor, fields: &mut Fie
     fields.retain(|raw| !is_member(raw) || Some(raw.encoded.as_ptr()) == last);
 }
 
-/// Type URL and contents of an Any.
-pub(super) fn any_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
-    let (mut type_url, mut value): (&[u8], &[u8]) = (b"", b"");
+/// The bytes under 1 and under 2: type URL and contents of an Any, key and value of a map's entry.
+pub(super) fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let (mut first, mut second): (&[u8], &[u8]) = (b"", b"");
     for raw in walk(message) {
         let raw = raw?;
         match raw.number {
-            1 => type_url = bytes(&raw)?,
-            2 => value = bytes(&raw)?,
+            1 => first = bytes(&raw)?,
+            2 => second = bytes(&raw)?,
             _ => {}
         }
     }
-    Ok((type_url, value))
+    Ok((first, second))
 }
 
 /// A key and its encoded value.
@@ -349,7 +348,7 @@ pub(super) fn map_entries<'a>(
 ) -> Result<SmallVec<[MapEntry<'a>; 8]>, Malformed> {
     let mut entries: SmallVec<[MapEntry<'a>; 8]> = SmallVec::with_capacity(same.len());
     for raw in same {
-        entries.push(map_entry(raw)?);
+        entries.push(two_parts(bytes(raw)?)?);
     }
     if entries.is_sorted_by(|a, b| a.0 < b.0) {
         return Ok(entries);
@@ -363,19 +362,6 @@ pub(super) fn map_entries<'a>(
         repeat
     });
     Ok(entries)
-}
-
-fn map_entry<'a>(raw: &RawField<'a>) -> Result<MapEntry<'a>, Malformed> {
-    let (mut key, mut value): (&[u8], &[u8]) = (b"", b"");
-    for part in walk(bytes(raw)?) {
-        let part = part?;
-        match part.number {
-            1 => key = bytes(&part)?,
-            2 => value = bytes(&part)?,
-            _ => {}
-        }
-    }
-    Ok((key, value))
 }
 
 /// The numbers of a repeated field, packed or not.
@@ -432,7 +418,7 @@ mod tests {
     fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         if descriptor.form == Form::Any {
-            let (type_url, value) = any_parts(message).unwrap();
+            let (type_url, value) = two_parts(message).unwrap();
             let known = messages::by_type_url(std::str::from_utf8(type_url).unwrap());
             let value = known.map_or_else(|| value.to_vec(), |inner| reversed(inner, value));
             push_bytes(2, &value, &mut out);
@@ -450,7 +436,7 @@ mod tests {
                 }
                 Some(Kind::Map(inner)) => {
                     for raw in same.iter().rev() {
-                        let (key, value) = map_entry(raw).unwrap();
+                        let (key, value) = two_parts(bytes(raw).unwrap()).unwrap();
                         let mut entry = Vec::new();
                         push_bytes(2, &reversed(inner, value), &mut entry);
                         push_bytes(1, key, &mut entry);

@@ -9,11 +9,11 @@ use std::io::Write;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::canonical::{
-    any_parts, bytes, keep_last_member, last, map_entries, merged, repeated_varints,
+    bytes, keep_last_member, last, map_entries, merged, repeated_varints, two_parts,
 };
 use super::messages::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
 use super::validate::timestamp_parts;
-use super::wire::{Fields, MAX_DEPTH, Malformed, Payload, RawField, fields};
+use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields, fields_under};
 use crate::model::Timestamp;
 
 /// Appends `message` as one JSON value.
@@ -171,10 +171,7 @@ impl Json<'_> {
         empty: &[u8],
     ) -> Result<(), Malformed> {
         let field = &descriptor.fields[0];
-        let same: Fields<'_> = fields(message)?
-            .into_iter()
-            .filter(|raw| raw.number == field.number)
-            .collect();
+        let same = fields_under(field.number, message)?;
         if same.is_empty() {
             self.out.extend_from_slice(empty);
             return Ok(());
@@ -196,7 +193,7 @@ impl Json<'_> {
     }
 
     fn any(&mut self, message: &[u8]) -> Result<(), Malformed> {
-        let (type_url, value) = any_parts(message)?;
+        let (type_url, value) = two_parts(message)?;
         let type_url = String::from_utf8_lossy(type_url);
         self.out.extend_from_slice(b"{\"@type\":");
         push_string(&type_url, self.out);

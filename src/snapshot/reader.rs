@@ -354,8 +354,8 @@ const STEPS: u64 = 1_000_000;
 /// Steps between two looks at the budget.
 const STEPS_AT_A_TIME: i32 = 10_000;
 
-/// Interrupts the connection once it has taken more steps than a sound database of this size can need. Pages that are
-/// part of a tree again and again make a table without end out of a small file.
+/// Interrupts the connection once it has taken more steps than a sound database of this size can need: a second barrier
+/// behind [`PageReferences`], and the only one around SQLite's own check of what that suspects.
 fn limit_steps(connection: &mut Connection, decoded_bytes: u64) -> rusqlite::Result<()> {
     let mut left = decoded_bytes
         .saturating_mul(STEPS_PER_BYTE)

@@ -1,8 +1,8 @@
 //! Whether a message would break a reader: every official one refuses a whole listing for one bad string.
 
-use super::canonical::{any_parts, bytes, last, map_entries, merged, repeated_varints};
+use super::canonical::{bytes, last, map_entries, merged, repeated_varints, two_parts};
 use super::messages::{self, Descriptor, Form, Kind, Label};
-use super::wire::{MAX_DEPTH, Malformed, Payload, fields};
+use super::wire::{MAX_DEPTH, Malformed, Payload, fields, walk};
 use crate::model::Timestamp;
 
 /// What is wrong with a message.
@@ -33,16 +33,15 @@ fn check(descriptor: &'static Descriptor, message: &[u8], depth: u32) -> Result<
     if depth > MAX_DEPTH {
         return Err(Flaw::Malformed);
     }
-    let all = fields(message)?;
     if descriptor.form == Form::Any {
-        let (type_url, value) = any_parts(message)?;
+        let (type_url, value) = two_parts(message)?;
         let type_url = std::str::from_utf8(type_url).map_err(|_| Flaw::Utf8)?;
         return match messages::by_type_url(type_url) {
             Some(inner) => check(inner, value, depth + 1),
             None => Ok(()),
         };
     }
-    for same in all.chunk_by(|a, b| a.number == b.number) {
+    for same in fields(message)?.chunk_by(|a, b| a.number == b.number) {
         let Some(field) = descriptor.field(same[0].number) else {
             continue;
         };
@@ -96,7 +95,8 @@ fn timestamp(message: &[u8]) -> Result<Option<Timestamp>, Malformed> {
 /// Seconds and nanoseconds of a `google.protobuf.Timestamp`.
 pub(super) fn timestamp_parts(message: &[u8]) -> Result<(i64, i32), Malformed> {
     let (mut seconds, mut nanos) = (0, 0);
-    for raw in fields(message)? {
+    for raw in walk(message) {
+        let raw = raw?;
         match (raw.number, raw.payload) {
             (1, Payload::Varint(value)) => seconds = value as i64,
             (2, Payload::Varint(value)) => nanos = value as i32,

@@ -54,6 +54,13 @@ pub(super) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
     Ok(fields)
 }
 
+/// Those fields of `message` that are under one number, in the order they came.
+pub(super) fn fields_under(number: u32, message: &[u8]) -> Result<Fields<'_>, Malformed> {
+    walk(message)
+        .filter(|field| field.as_ref().map_or(true, |field| field.number == number))
+        .collect()
+}
+
 /// The fields of `message` in the order they came, up to the first that is none.
 pub(super) fn walk(message: &[u8]) -> impl Iterator<Item = Result<RawField<'_>, Malformed>> {
     let mut rest = message;

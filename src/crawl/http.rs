@@ -16,6 +16,7 @@ use super::address::{ApiKey, BaseUrl};
 use super::error::{Error, Problem};
 use super::json::{JsonError, JsonStream};
 use super::pace::{OutOfTime, Pace, PaceSettings};
+use crate::model::is_harmful;
 use crate::progress::{Event, Reporter};
 
 /// How requests are made.
@@ -423,13 +424,7 @@ struct Refusal {
 fn one_line(text: &str) -> String {
     let mut line: String = text
         .chars()
-        .map(|c| {
-            if c.is_control() || is_bidirectional_mark(c) {
-                ' '
-            } else {
-                c
-            }
-        })
+        .map(|c| if is_harmful(c) { ' ' } else { c })
         .take(MAX_DETAIL_CHARS)
         .collect();
     line.truncate(line.trim_end().len());
@@ -437,10 +432,6 @@ fn one_line(text: &str) -> String {
         line.push('…');
     }
     line
-}
-
-fn is_bidirectional_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod change;
 mod entitlement;
 mod evidence;
 mod grant;
+mod harmful;
 mod ids;
 mod inventory;
 mod person;
@@ -26,6 +27,7 @@ pub use evidence::{
     CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,
 };
 pub use grant::{Grant, MembershipId};
+pub use harmful::is_harmful;
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder};
 pub use person::{Person, on_off, status_word};

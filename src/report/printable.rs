@@ -1,8 +1,10 @@
-//! Text of strangers, made harmless for a terminal: names may hold escape sequences and marks that turn a line round.
+//! Outside text on one line of a terminal or a log: nothing in it moves the cursor, ends the line or reverses it.
 
 use std::borrow::Cow;
 
-/// The text with every control character and bidirectional mark in a visible form, such as `\u{202e}`.
+use crate::model::is_harmful;
+
+/// The text on one line, with every [harmful](is_harmful) character in a visible form, such as `\n` or `\u{202e}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -18,28 +20,12 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{061c}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'
-                | '\u{2029}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-                | '\u{feff}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn escape_sequences_and_turning_marks_become_visible() {
+    fn escape_sequences_line_ends_and_direction_marks_become_visible() {
         assert_eq!(
             printable("a\x1b[31mb\u{202e}c\n"),
             "a\\u{1b}[31mb\\u{202e}c\\n"

@@ -203,6 +203,8 @@ fn names_break_no_table_ping_nobody_and_are_no_html() {
                     "/summary>",
                     "code>",
                     "/code>",
+                    "span>",
+                    "/span>",
                 ];
                 assert!(known.iter().any(|known| tag.starts_with(known)), "{line}");
             }
@@ -219,6 +221,23 @@ fn names_break_no_table_ping_nobody_and_are_no_html() {
             text.matches("<details>").count()
         );
     }
+}
+
+#[test]
+fn names_are_no_references_on_github_or_gitlab() {
+    let name = "see !1 %1 group&1 ~bug GH-1 $1 [vulnerability:1] :tada: a5c3785e a/b#1";
+    let shown = "see !&#8203;1 %&#8203;1 group&amp;&#8203;1 \\~&#8203;bug GH-&#8203;1 <span>&#36;</span>1 \
+                 \\[&#8203;vulnerability:1\\] :&#8203;tada: a5c378&#8203;5e a/b#&#8203;1";
+    let pair = Pair::after(|o| {
+        o.rename_role("eng", name);
+        o.give("sup", "Ann");
+        o.person("Bob").display_name = name.into();
+        o.seat("Bob", 15);
+        o.evidence.as_mut().unwrap().organization.name = Some(name.into());
+    });
+    let text = pair.text(1, &["-o", "markdown"]);
+    assert_eq!(text.matches(shown).count(), 5, "{text}");
+    assert!(!text.contains(&name[..6]), "{text}");
 }
 
 #[test]

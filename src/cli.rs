@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::error::ErrorKind;
+use clap::error::{ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{
     ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
@@ -26,9 +26,9 @@ use crate::crawl::{
 use crate::demo::Week;
 use crate::diff::FieldFilter;
 use crate::model::{ChangeKind, parse_duration};
-use crate::report::Format;
 use crate::report::diff::{Detail, DiffFormat};
 use crate::report::sheet::Formulas;
+use crate::report::{Format, printable};
 use crate::snapshot::{Filter, Limits, ReadOptions};
 
 /// How the program was called: what to do, and how to speak of it.
@@ -37,6 +37,47 @@ pub struct Invocation {
     pub command: Result<Command>,
     /// How to speak of it.
     pub speech: Speech,
+}
+
+/// What is printed instead of doing anything: help, the version, or what is wrong with the command line.
+#[derive(Debug)]
+pub struct Message {
+    /// Whether the command line is wrong.
+    pub is_error: bool,
+    text: clap::builder::StyledStr,
+}
+
+impl Message {
+    /// Takes the message from clap. It quotes arguments, which may hold anything; each must stay on its line.
+    fn of(mut error: clap::Error) -> Self {
+        let one = |text: &str| printable(text).into_owned();
+        let quoted: Vec<_> = error
+            .context()
+            .filter_map(|(kind, value)| match value {
+                ContextValue::String(text) => Some((kind, ContextValue::String(one(text)))),
+                ContextValue::Strings(texts) => {
+                    let texts = texts.iter().map(|text| one(text)).collect();
+                    Some((kind, ContextValue::Strings(texts)))
+                }
+                _ => None,
+            })
+            .collect();
+        for (kind, value) in quoted {
+            error.insert(kind, value);
+        }
+        Self {
+            is_error: error.use_stderr(),
+            text: error.render(),
+        }
+    }
+
+    /// The text, ending with a line end.
+    pub fn text(&self, styled: bool) -> String {
+        match styled {
+            true => self.text.ansi().to_string(),
+            false => self.text.to_string(),
+        }
+    }
 }
 
 /// How much is said on standard error, and in which form.
@@ -551,8 +592,12 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 /// Takes the command line and the environment.
 ///
 /// # Errors
-/// clap's own message, for wrong usage and for `--help` and `--version`.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+/// What clap says to wrong usage, `--help` and `--version`.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Message> {
+    invocation(args).map_err(Message::of)
+}
+
+fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
     let matches = without_blank_environment(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
     refuse_service_mode(&matches)?;

@@ -1,22 +1,24 @@
 //! Parse, run, print the failure, exit: nothing worth testing on its own.
 
+use std::backtrace::Backtrace;
 use std::io::{self, BufWriter, Write};
 
+use posthog_c1z::cli::{self, Speech};
 use posthog_c1z::commands::{self, ExitCode, Failure, Outcome, World};
 use posthog_c1z::model::Timestamp;
-use posthog_c1z::terminal::Terminal;
-use posthog_c1z::{cli, leftover, snapshot};
+use posthog_c1z::terminal::{self, Terminal};
+use posthog_c1z::{leftover, snapshot};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 fn main() -> std::process::ExitCode {
     let invocation = match cli::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
-        Err(message) => message.exit(),
+        Err(message) => return terminal::print(&message).into(),
     };
     let terminal = Terminal::new(invocation.speech);
     end_on_signals();
-    end_on_bugs();
+    end_on_bugs(invocation.speech);
     let mut out = BufWriter::new(io::stdout());
     let result = invocation.command.and_then(|command| {
         let mut world = World {
@@ -56,10 +58,13 @@ fn end_on_signals() {
 }
 
 /// Ends the process on a panic of whichever thread, with the exit code of a bug, and leaves nothing behind.
-fn end_on_bugs() {
-    let tell = std::panic::take_hook();
+fn end_on_bugs(speech: Speech) {
     std::panic::set_hook(Box::new(move |panic| {
-        tell(panic);
+        let place = panic.location().map(|place| format!(" at {place}"));
+        let reason = panic.payload_as_str().unwrap_or("no reason given");
+        let message = format!("panicked{}: {reason}", place.unwrap_or_default());
+        terminal::fail(speech, &Failure::bug(message));
+        terminal::trace(&Backtrace::capture());
         leftover::remove_all();
         std::process::exit(ExitCode::Bug as i32);
     }));

@@ -1,5 +1,9 @@
-//! Events drawn as bars on a terminal, told as lines in a pipe. Standard error only: standard output is for answers.
+//! Events drawn as bars on a terminal, written as lines in a pipe. Standard error only: standard output is for answers.
+//!
+//! All that is written to standard error is written here, so here it is made harmless: each message stays on its line.
+//! A standard error that is full or closed changes nothing about the run.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
@@ -7,10 +11,10 @@ use std::sync::Mutex;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::Level;
 
-use crate::cli::{ColorChoice, LogFormat, LogLevel, Speech};
-use crate::commands::Failure;
+use crate::cli::{self, ColorChoice, LogFormat, LogLevel, Speech};
+use crate::commands::{ExitCode, Failure};
 use crate::progress::{Event, Phase, Reporter, SyncSummary};
-use crate::report::{Page, duration, printable, size};
+use crate::report::{Medium, Outlet, Page, duration, escaped_json, printable, size};
 
 /// Whoever watches: a person at a terminal, or a log.
 pub struct Terminal {
@@ -47,58 +51,117 @@ impl Terminal {
         Self { speech, manner }
     }
 
-    /// Tells why the run failed.
+    /// Reports why the run failed.
     pub fn fail(&self, failure: &Failure) {
-        let Failure {
-            message,
-            hint,
-            exit_code,
-        } = failure;
-        if self.speech.format == LogFormat::Json {
-            let hint = hint.as_deref().unwrap_or_default();
-            tracing::error!(exit_code = *exit_code as u8, hint, "{message}");
-            return;
-        }
-        let (red, bold, reset) = match self.styles(io::stderr().is_terminal()) {
-            true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
-            false => ("", "", ""),
-        };
-        // It may quote a file's name or what stands in it. Hints do their own: theirs may have several lines.
-        let message = printable(message);
-        let mut text = format!("{red}error:{reset} {message}\n");
-        if let Some(hint) = hint {
-            text.push_str(&format!("{bold}hint:{reset} {hint}\n"));
-        }
-        say(&text);
+        fail(self.speech, failure);
     }
 
     /// What standard output is.
     pub fn page(&self) -> Page {
         let stdout = io::stdout();
-        let width = match stdout.is_terminal() {
+        let is_terminal = stdout.is_terminal();
+        let width = match is_terminal {
             true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0)),
             false => None,
         };
         Page {
+            is_terminal,
             width,
-            styled: self.styles(stdout.is_terminal()),
-        }
-    }
-
-    fn styles(&self, is_terminal: bool) -> bool {
-        match self.speech.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-            }
+            styled: styles(self.speech.color, is_terminal),
         }
     }
 }
 
-/// Standard error may be closed; nobody is left to tell that to.
-fn say(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+/// Reports why the run failed, also while it panics.
+pub fn fail(speech: Speech, failure: &Failure) {
+    let Failure {
+        message,
+        hint,
+        exit_code,
+    } = failure;
+    if speech.format == LogFormat::Json {
+        let hint = hint.as_deref().unwrap_or_default();
+        tracing::error!(exit_code = *exit_code as u8, hint, "{message}");
+        return;
+    }
+    let styled = styles(speech.color, io::stderr().is_terminal());
+    let (red, bold, reset) = match styled {
+        true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
+        false => ("", "", ""),
+    };
+    let mut text = format!("{red}error:{reset} {}\n", printable(message));
+    if let Some(hint) = hint {
+        // A hint may have several lines. Indented, none of them passes for a message of its own.
+        let lines: Vec<_> = hint.lines().map(|line| printable(line.trim())).collect();
+        text.push_str(&format!("{bold}hint:{reset} {}\n", lines.join("\n      ")));
+    }
+    say(&text, styled);
+}
+
+/// Prints where a bug was met, if the user asked for that with `RUST_BACKTRACE`.
+pub fn trace(backtrace: &Backtrace) {
+    if backtrace.status() == BacktraceStatus::Captured {
+        say(&format!("{backtrace}\n"), false);
+    }
+}
+
+/// Prints what clap has to say instead of a command: help, the version, or what is wrong with the command line.
+pub fn print(message: &cli::Message) -> ExitCode {
+    let printed = match message.is_error {
+        true => {
+            let styled = styles(ColorChoice::Auto, io::stderr().is_terminal());
+            say(&message.text(styled), styled);
+            return ExitCode::Usage;
+        }
+        false => {
+            let styled = styles(ColorChoice::Auto, io::stdout().is_terminal());
+            let mut out = Outlet::new(io::stdout().lock(), Medium::Text { styled });
+            out.write_all(message.text(styled).as_bytes())
+                .and_then(|()| out.flush())
+        }
+    };
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::Usage,
+        _ => ExitCode::Done,
+    }
+}
+
+fn styles(color: ColorChoice, is_terminal: bool) -> bool {
+    match color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+        }
+    }
+}
+
+/// Writes to standard error. That it cannot be written is not a reason to end the run, and there is no other place to
+/// report it.
+fn say(text: &str, styled: bool) {
+    let mut out = Outlet::new(io::stderr().lock(), Medium::Text { styled });
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Takes the lines of the log.
+struct Log(LogFormat);
+
+impl Write for Log {
+    /// Writes one line: the subscriber hands over each event as a whole.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = match self.0 {
+            LogFormat::Console => printable(line),
+            LogFormat::Json => escaped_json(line),
+        };
+        say(&format!("{line}\n"), false);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn subscribe(speech: Speech) {
@@ -109,7 +172,9 @@ fn subscribe(speech: Speech) {
         LogLevel::Debug => Level::DEBUG,
     };
     let lines = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(move || Log(speech.format))
+        // It would report them with `eprintln!`, which panics where standard error cannot be written.
+        .log_internal_errors(false)
         .with_max_level(level)
         .with_target(false);
     // A second subscriber in one process is refused; the first then hears everything.
@@ -127,7 +192,7 @@ impl Reporter for Terminal {
     fn report(&self, event: Event) {
         match &self.manner {
             Manner::Bars { all, open } => draw(all, open, event),
-            Manner::Lines => tell(event),
+            Manner::Lines => log(event),
         }
     }
 }
@@ -145,6 +210,11 @@ fn title(phase: Phase) -> &'static str {
 
 fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: Event) {
     let Ok(mut open) = open.lock() else { return };
+    // A terminal that cannot draw bars, such as `TERM=dumb`, would lose the line.
+    let print_above = |line: &str| match all.is_hidden() || open.is_empty() {
+        true => say(&format!("{}\n", printable(line)), false),
+        false => drop(all.println(printable(line))),
+    };
     match event {
         Event::Started { phase, of } => {
             let bar = all.add(
@@ -174,20 +244,14 @@ fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: E
             wait_ms,
             ..
         } => {
-            let _ = all.println(format!(
-                "{reading}: {problem}; trying again in {}",
-                duration(wait_ms)
-            ));
+            let wait = duration(wait_ms);
+            print_above(&format!("{reading}: {problem}; trying again in {wait}"));
         }
-        Event::Noted { message } => {
-            let _ = all.println(message);
-        }
-        Event::Warned { message } => {
-            let _ = all.println(format!("warning: {message}"));
-        }
+        Event::Noted { message } => print_above(&message),
+        Event::Warned { message } => print_above(&format!("warning: {message}")),
         Event::Synced(summary) => {
             let _ = all.clear();
-            say(&in_words(&summary));
+            say(&in_words(&summary), false);
         }
     }
 }
@@ -212,7 +276,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn tell(event: Event) {
+fn log(event: Event) {
     match event {
         Event::Started { phase, of } => tracing::debug!(phase = title(phase), of, "started"),
         Event::Advanced {
@@ -236,11 +300,11 @@ fn tell(event: Event) {
         }
         Event::Noted { message } => tracing::info!("{message}"),
         Event::Warned { message } => tracing::warn!("{message}"),
-        Event::Synced(summary) => tell_summary(&summary),
+        Event::Synced(summary) => log_summary(&summary),
     }
 }
 
-fn tell_summary(summary: &SyncSummary) {
+fn log_summary(summary: &SyncSummary) {
     let SyncSummary {
         organization,
         base_url,
@@ -288,9 +352,15 @@ fn in_words(summary: &SyncSummary) -> String {
         roles,
         grants,
         requests,
-        ..
+        file,
+        bytes,
+        sha256,
+        content_digest,
+        elapsed_ms,
+        unproved,
+        next_steps,
     } = summary;
-    let file = match &summary.file {
+    let file = match file {
         Some(path) => path.display().to_string(),
         None => "standard output".to_owned(),
     };
@@ -298,31 +368,27 @@ fn in_words(summary: &SyncSummary) -> String {
         0 => String::new(),
         n => format!(" ({n} of them hold a role but are no listed members)"),
     };
-    let mut text = format!(
-        "\
-organization  {}
-              {base_url}
-found         {users} users{unlisted}
-              {roles} roles
-              {grants} grants
-file          {file} ({})
-sha-256       {}
-digest        {}
-took          {}, {requests} requests
-",
-        printable(organization),
-        size(summary.bytes),
-        summary.sha256,
-        summary.content_digest,
-        duration(summary.elapsed_ms),
-    );
-    for unproved in &summary.unproved {
-        text.push_str(&format!("not proved    {unproved}\n"));
+    let mut text = String::new();
+    let mut line = |label: &str, value: &str| {
+        text.push_str(&format!("{label:14}{}\n", printable(value)));
+    };
+    line("organization", organization);
+    line("", base_url);
+    line("found", &format!("{users} users{unlisted}"));
+    line("", &format!("{roles} roles"));
+    line("", &format!("{grants} grants"));
+    line("file", &format!("{file} ({})", size(*bytes)));
+    line("sha-256", sha256);
+    line("digest", content_digest);
+    let took = duration(*elapsed_ms);
+    line("took", &format!("{took}, {requests} requests"));
+    for unproved in unproved {
+        line("not proved", unproved);
     }
-    if !summary.next_steps.is_empty() {
+    if !next_steps.is_empty() {
         text.push_str("\ntry next\n");
-        for step in &summary.next_steps {
-            text.push_str(&format!("  {step}\n"));
+        for step in next_steps {
+            text.push_str(&format!("  {}\n", printable(step)));
         }
     }
     text

@@ -1,5 +1,5 @@
 //! The file of `diff --accept`: changes that were expected, one a line, as `kind id # comment`. An id with blanks or
-//! other characters that would end it stands in quotation marks, as a JSON string.
+//! other characters that would end or disguise it is in quotation marks, as a JSON string.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::model::{Change, ChangeKind, Comparison};
-use crate::report::diff as report;
+use crate::model::{Change, ChangeKind, Comparison, is_harmful};
+use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
 
 /// Changes that were expected.
@@ -144,7 +144,7 @@ fn parse(line: &str) -> Result<Option<(ChangeKind, String)>> {
 /// The lines that would accept every change; warnings stand above them as comments.
 pub(super) fn write_lines(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     for warning in &comparison.warnings {
-        writeln!(out, "# warning: {}", crate::report::printable(warning))?;
+        writeln!(out, "# warning: {}", printable(warning))?;
     }
     for change in comparison.changes.iter().chain(&comparison.accepted) {
         let comment = report::in_words(change);
@@ -157,13 +157,11 @@ pub(super) fn write_lines(comparison: &Comparison, out: &mut dyn Write) -> io::R
 
 /// An id as [`parse`] reads it back.
 fn quoted(id: &str) -> String {
-    let plain = !id.starts_with(['"', '#'])
-        && !id
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || c == '\u{feff}');
+    let plain =
+        !id.starts_with(['"', '#']) && !id.chars().any(|c| c.is_whitespace() || is_harmful(c));
     match plain {
         true => id.to_owned(),
-        false => serde_json::Value::from(id).to_string(),
+        false => escaped_json(&serde_json::Value::from(id).to_string()).into_owned(),
     }
 }
 
@@ -183,8 +181,10 @@ mod tests {
             "a\nb",
             " a ",
             "é\u{2028}",
+            "\u{9b}\u{202e}\u{7f}",
         ] {
             let line = format!("other-changed {}  # x", quoted(id));
+            assert!(!line.chars().any(is_harmful), "{line:?}");
             let read = parse(&line).unwrap().unwrap();
             assert_eq!(read, (ChangeKind::OtherChanged, id.to_owned()), "{line}");
         }

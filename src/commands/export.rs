@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,8 @@ use crate::model::{
     AccountType, EntitlementId, Evidence, Person, Resource, Status, SyncRun, Value, on_off,
     status_word,
 };
-use crate::report::sheet::{Cells, Formulas, Sheet};
+use crate::report::sheet::{BYTE_ORDER_MARK, Cells, Formulas, Sheet};
+use crate::report::{Medium, Outlet};
 use crate::snapshot::{Batch, Columns, Decoded, Filter, Row, RowKind, Snapshot};
 
 /// What to export, and where to.
@@ -48,6 +49,27 @@ pub enum ExportForm {
     Ndjson,
 }
 
+impl ExportForm {
+    /// What it is read as. CSV in a file or a pipe keeps every text as it is, but for what [`Formulas::Disarm`] changes.
+    pub(super) fn medium(self, is_terminal: bool) -> Medium {
+        match self {
+            Self::Csv(_) | Self::Table(..) if is_terminal => Medium::Csv,
+            Self::Csv(_) | Self::Table(..) => Medium::Raw,
+            Self::Json | Self::Ndjson => Medium::Json,
+        }
+    }
+
+    /// Whether a spreadsheet will open it. Without a byte order mark, a common one misreads UTF-8.
+    fn wants_byte_order_mark(self, is_terminal: bool) -> bool {
+        match self {
+            Self::Csv(formulas) | Self::Table(_, formulas) => {
+                formulas == Formulas::Disarm && !is_terminal
+            }
+            Self::Json | Self::Ndjson => false,
+        }
+    }
+}
+
 /// A table for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportTable {
@@ -66,7 +88,7 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         run: &run,
     };
     match &args.out {
-        None => export.write(args.form, world.out)?,
+        None => export.write(args.form, world.page.is_terminal, world.out)?,
         Some(path) => {
             let place = || format!("writing `{}`", path.display());
             ensure!(
@@ -82,8 +104,10 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
                 .mode(0o600)
                 .open(path)
                 .with_context(place)?;
-            let mut out = BufWriter::with_capacity(1 << 20, file);
-            export.write(args.form, &mut out)?;
+            let is_terminal = file.is_terminal();
+            let out = BufWriter::with_capacity(1 << 20, file);
+            let mut out = Outlet::new(out, args.form.medium(is_terminal));
+            export.write(args.form, is_terminal, &mut out)?;
             out.flush().with_context(place)?;
         }
     }
@@ -161,7 +185,10 @@ const GRANT_COLUMNS: [&str; 10] = [
 ];
 
 impl Export<'_> {
-    fn write(&self, form: ExportForm, out: &mut dyn Write) -> Result<()> {
+    fn write(&self, form: ExportForm, is_terminal: bool, out: &mut dyn Write) -> Result<()> {
+        if form.wants_byte_order_mark(is_terminal) {
+            out.write_all(BYTE_ORDER_MARK)?;
+        }
         match form {
             ExportForm::Csv(formulas) => self.import_csv(formulas, out),
             ExportForm::Table(ExportTable::Users, formulas) => self.users(formulas, out),

@@ -75,7 +75,18 @@ impl Failure {
             exit_code,
         }
     }
+
+    /// A bug, with what is known of it.
+    pub fn bug(message: String) -> Self {
+        Self {
+            message,
+            hint: Some(BUG_HINT.to_owned()),
+            exit_code: ExitCode::Bug,
+        }
+    }
 }
+
+const BUG_HINT: &str = "this is a bug in posthog-c1z; please report it with the text above";
 
 /// A closed pipe: whoever read our output has seen enough, and it is no failure.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -146,10 +157,7 @@ fn judge(error: &anyhow::Error) -> Verdict {
         return verdict(ExitCode::Usage, error.hint());
     }
     if error.is::<NotWhole>() {
-        return verdict(
-            ExitCode::Bug,
-            "this is a bug in posthog-c1z; please report it with the text above",
-        );
+        return verdict(ExitCode::Bug, BUG_HINT);
     }
     (ExitCode::Usage, None)
 }

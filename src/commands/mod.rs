@@ -21,7 +21,8 @@ use anyhow::Result;
 
 use crate::model::{SyncId, Timestamp};
 use crate::progress::Reporter;
-use crate::report::Page;
+use crate::report::diff::DiffFormat;
+use crate::report::{Format, Medium, Outlet, Page};
 
 pub use access::AccessArgs;
 pub use check::CheckArgs;
@@ -59,6 +60,41 @@ pub enum Command {
     Export(ExportArgs),
     /// A text that the command line makes of its own definition: shell completions, the manual page.
     Show(Vec<u8>),
+}
+
+impl Command {
+    /// What its answer on standard output is read as.
+    fn medium(&self, page: Page) -> Medium {
+        let of_format = |format| match format {
+            Format::Console => Medium::Text {
+                styled: page.styled,
+            },
+            Format::Json => Medium::Json,
+        };
+        match self {
+            Self::Sync(args) => match args.output {
+                Output::Stdout => Medium::Raw,
+                Output::File(_) => of_format(Format::Console),
+            },
+            Self::Check(args) => of_format(args.format),
+            Self::Stats(args) => match args.scope {
+                StatsScope::Overview => of_format(args.format),
+                StatsScope::Evidence => Medium::Json,
+            },
+            Self::List(args) => of_format(args.format),
+            Self::Access(args) => of_format(args.format),
+            Self::Verify(args) => of_format(args.format),
+            Self::Diff(args) => match args.output {
+                DiffOutput::Report(DiffFormat::Json | DiffFormat::Ndjson, _) => Medium::Json,
+                DiffOutput::Report(DiffFormat::Console, _) => of_format(Format::Console),
+                DiffOutput::Report(DiffFormat::Markdown { .. }, _)
+                | DiffOutput::AcceptLines
+                | DiffOutput::Nothing => Medium::Text { styled: false },
+            },
+            Self::Export(args) => args.form.medium(page.is_terminal),
+            Self::Show(_) => Medium::Raw,
+        }
+    }
 }
 
 /// How a command ended that did not fail.
@@ -102,6 +138,23 @@ pub struct World<'a> {
 /// # Errors
 /// See [`Failure::of`] for what each means to the caller.
 pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
+    let mut out = Outlet::new(&mut *world.out, command.medium(world.page));
+    let mut inner = World {
+        now: world.now,
+        new_sync_id: world.new_sync_id,
+        reporter: world.reporter,
+        out: &mut out,
+        page: world.page,
+    };
+    let result = dispatch(command, &mut inner);
+    // Also when it failed: what was found before that is worth showing.
+    let flushed = out.flush();
+    let outcome = result?;
+    flushed?;
+    Ok(outcome)
+}
+
+fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
     match command {
         Command::Sync(args) => sync::run(args, world),
         Command::Check(args) => check::run(args, world),

@@ -1,13 +1,15 @@
-//! Values into text for people and for programs.
+//! Values into text for people and for programs, harmless in the medium that shows it.
 
 pub mod diff;
 mod json_list;
+mod outlet;
 mod printable;
 pub mod sheet;
 mod table;
 mod words;
 
 pub use json_list::{JsonItem, JsonList};
+pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
 pub use words::{duration, size};
@@ -15,7 +17,9 @@ pub use words::{duration, size};
 /// What output is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Columns of the terminal; `None` if it is none.
+    /// Whether it is a terminal.
+    pub is_terminal: bool,
+    /// Columns of the terminal; `None` if they are not known, or it is not a terminal.
     pub width: Option<usize>,
     /// Whether bold and colour are wanted.
     pub styled: bool,

@@ -1,16 +1,27 @@
 //! CSV, for C1's file import and for spreadsheets. RFC 4180: commas, quotes doubled, lines that end in CR LF.
+//!
+//! A cell for a spreadsheet does nothing but show its text, whichever separator the spreadsheet was told to expect. A
+//! name with another separator, such as `a;=cmd|…`, would begin a cell there, quoted or not: quotes count only where a
+//! cell begins.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+
+use csv::QuoteStyle;
+
+use super::printable;
 
 /// What happens to a cell that a spreadsheet would run as a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formulas {
     /// It stays as it is: for programs.
     Keep,
-    /// An apostrophe before it makes it text: for people.
+    /// An apostrophe before it makes it text, and what would hide or reverse text becomes visible: for people.
     Disarm,
 }
+
+/// The first bytes of a file in UTF-8, by which spreadsheets know it.
+pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A CSV file, or a part of one, that is being written.
 pub struct Sheet<'w> {
@@ -19,26 +30,29 @@ pub struct Sheet<'w> {
 }
 
 impl<'w> Sheet<'w> {
-    /// A sheet with these column heads. Before [`Formulas::Disarm`]ed ones stands a byte order mark: without it a
-    /// common spreadsheet takes UTF-8 for something else.
+    /// A sheet with these column heads.
     ///
     /// # Errors
     /// When the output cannot be written.
     pub fn new(out: &'w mut dyn Write, formulas: Formulas, heads: &[&str]) -> io::Result<Self> {
-        if formulas == Formulas::Disarm {
-            out.write_all("\u{feff}".as_bytes())?;
-        }
-        let mut sheet = Self::continued(out, formulas);
-        sheet.writer.write_record(heads).map_err(io_error)?;
-        Ok(sheet)
+        let mut writer = csv_writer(QuoteStyle::Necessary, &mut *out);
+        writer.write_record(heads).map_err(io_error)?;
+        writer.flush()?;
+        drop(writer);
+        Ok(Self::continued(out, formulas))
     }
 
     /// A sheet whose heads, and perhaps some rows, are written already.
     pub fn continued(out: &'w mut dyn Write, formulas: Formulas) -> Self {
-        let writer = csv::WriterBuilder::new()
-            .terminator(csv::Terminator::CRLF)
-            .from_writer(out);
-        Self { writer, formulas }
+        let quotes = match formulas {
+            Formulas::Keep => QuoteStyle::Necessary,
+            // A cell with a semicolon needs quotes too, and csv knows one separator only.
+            Formulas::Disarm => QuoteStyle::Always,
+        };
+        Self {
+            writer: csv_writer(quotes, out),
+            formulas,
+        }
     }
 
     /// Adds a row.
@@ -63,6 +77,13 @@ impl<'w> Sheet<'w> {
     pub fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+fn csv_writer(quotes: QuoteStyle, out: &mut dyn Write) -> csv::Writer<&mut dyn Write> {
+    csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .quote_style(quotes)
+        .from_writer(out)
 }
 
 /// Some cells of a row as the file has them, for many rows that share them.
@@ -109,12 +130,39 @@ fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// The cell, with an apostrophe before it if a spreadsheet would take it for a formula.
+/// The cell as a spreadsheet may have it: harmful characters visible, so that there are no line ends or tabs and no
+/// marks that reverse a name, and an apostrophe before whatever would be a formula if a cell began there.
 fn disarmed(cell: &str) -> Cow<'_, str> {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => Cow::Owned(format!("'{cell}")),
-        false => Cow::Borrowed(cell),
+    let shown = printable(cell);
+    if !shown.contains(is_start_of_formula) {
+        return shown;
     }
+    let mut disarmed = String::with_capacity(shown.len() + 4);
+    let mut begins = true;
+    let mut follows_blank = false;
+    let mut chars = shown.chars().peekable();
+    while let Some(c) = chars.next() {
+        // A blank separates cells too where a spreadsheet is told so. What another blank follows is a dash or a plus
+        // between words, and alone in its cell there.
+        let is_alone = chars.peek().is_none_or(|next| next.is_whitespace());
+        if is_start_of_formula(c) && (begins || follows_blank && !is_alone) {
+            disarmed.push('\'');
+        }
+        disarmed.push(c);
+        // Spreadsheets skip blanks before a formula, and take quotes away.
+        let is_skipped = c.is_whitespace() || matches!(c, '"' | '\'');
+        begins = matches!(c, ',' | ';' | '|') || begins && is_skipped;
+        follows_blank = c.is_whitespace() || follows_blank && is_skipped;
+    }
+    Cow::Owned(disarmed)
+}
+
+/// Whether a cell that begins with it is a formula to some spreadsheet; forms of other widths count too.
+fn is_start_of_formula(c: char) -> bool {
+    matches!(
+        c,
+        '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '﹦' | '﹢' | '﹣' | '﹫' | '−'
+    )
 }
 
 #[cfg(test)]
@@ -139,13 +187,31 @@ mod tests {
     }
 
     #[test]
-    fn what_a_spreadsheet_would_run_becomes_text_only_when_disarmed() {
-        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"] {
-            assert!(
-                sheet(Formulas::Disarm, [cell, ""]).contains(&format!("'{cell}")),
-                "{cell}"
-            );
-            assert!(!sheet(Formulas::Keep, [cell, ""]).contains('\''), "{cell}");
+    fn what_a_spreadsheet_would_run_or_hide_becomes_text_only_when_disarmed() {
+        for (cell, shown) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("＝1", "'＝1"),
+            (" \u{3000}=1", " \u{3000}'=1"),
+            ("'=1", "''=1"),
+            ("a;=1", "a;'=1"),
+            ("a; \"-1\"", "a; \"'-1\""),
+            ("a,@x|+1", "a,'@x|'+1"),
+            ("a =1 -2", "a '=1 '-2"),
+            ("a\n=1", "a\\n=1"),
+            ("\t=1", "\\t=1"),
+            ("\u{202e}lave", "\\u{202e}lave"),
+            // Ordinary texts.
+            ("Anna-Maria O'Neil", "Anna-Maria O'Neil"),
+            ("Sales - EMEA + US", "Sales - EMEA + US"),
+            ("ann@example.com", "ann@example.com"),
+            ("role:a:member", "role:a:member"),
+        ] {
+            let row = format!("A,B\r\n\"{}\",\"\"\r\n", shown.replace('"', "\"\""));
+            assert_eq!(sheet(Formulas::Disarm, [cell, ""]), row);
+            assert!(sheet(Formulas::Keep, [cell, ""]).contains(&cell.replace('"', "\"\"")));
         }
     }
 }

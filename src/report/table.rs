@@ -1,9 +1,9 @@
 //! Tables for people: as wide as what is in them, never wider than the terminal, and written while rows come in.
 //!
 //! Widths are settled from the first rows, so that a million rows need no memory. On a terminal a cell that does not
-//! fit is cut with `…`; in a pipe nothing is cut.
+//! fit is cut with `…`; in a pipe nothing is cut, and a cell that is wider than its column moves the rest of its line.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -13,6 +13,8 @@ use super::{Page, printable};
 const SAMPLE: usize = 500;
 /// Narrowest a column gets, in terminal columns.
 const MIN_WIDTH: usize = 8;
+/// Widest a column gets in a pipe, so that one long text does not lengthen every line.
+const MAX_WIDTH: usize = 200;
 const GAP: &str = "  ";
 
 /// A column of a table.
@@ -122,12 +124,15 @@ impl<'w> Table<'w> {
                 *width = (*width).max(cell.width());
             }
         }
-        if let Some(available) = self.page.width {
-            shrink(
+        match self.page.width {
+            Some(available) => shrink(
                 &mut widths,
                 self.columns,
                 available.saturating_sub(GAP.len() * (self.columns.len() - 1)),
-            );
+            ),
+            None => widths
+                .iter_mut()
+                .for_each(|width| *width = (*width).min(MAX_WIDTH)),
         }
         let heads: Vec<String> = self
             .columns
@@ -179,8 +184,10 @@ fn write_row(
         };
         out.write_all(shown.as_bytes())?;
         if at < last {
-            let padding = width.saturating_sub(shown.width());
-            write!(out, "{:padding$}{GAP}", "")?;
+            // Not by a format string, whose width is limited to 65,535.
+            let padding = width.saturating_sub(shown.width()) as u64;
+            io::copy(&mut io::repeat(b' ').take(padding), out)?;
+            out.write_all(GAP.as_bytes())?;
         }
     }
     out.write_all(b"\n")
@@ -214,6 +221,7 @@ mod tests {
         let mut table = Table::new(
             &mut out,
             Page {
+                is_terminal: width.is_some(),
                 width,
                 styled: false,
             },
@@ -238,6 +246,16 @@ mod tests {
         let shown = table(Some(40), &[[&long, &long], ["王".repeat(50).as_str(), "1"]]);
         assert!(shown.lines().all(|line| line.width() <= 40), "{shown}");
         assert!(shown.contains('…'));
+    }
+
+    #[test]
+    fn a_long_cell_in_a_pipe_stays_whole_and_does_not_lengthen_other_lines() {
+        let long = "x".repeat(70_000);
+        let shown = table(None, &[[&long, "1"], ["Ann", "2"], ["Bob", &long]]);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines[1], format!("{long}  1"));
+        assert_eq!(lines[2].len(), MAX_WIDTH + GAP.len() + 1);
+        assert!(lines[3].ends_with(&long));
     }
 
     #[test]

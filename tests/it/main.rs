@@ -8,6 +8,7 @@ mod compat;
 mod damage;
 mod diff;
 mod export;
+mod harmless;
 mod json;
 mod many;
 mod night;

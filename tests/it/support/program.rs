@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -172,6 +174,47 @@ impl Program {
     /// What starts the program, for a test that needs more of it.
     pub fn command(&mut self) -> &mut Command {
         &mut self.command
+    }
+
+    /// Runs to the end with both outputs on a terminal of 400 columns; what the terminal was sent, and the exit code.
+    /// Line ends are those of the program.
+    pub fn run_on_terminal(mut self) -> (i32, String) {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let size = Winsize {
+            ws_row: 50,
+            ws_col: 400,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&terminal, size).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let outputs = fs::File::options().write(true).open(name.to_str().unwrap());
+        let outputs = outputs.unwrap();
+        self.command
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .stdout(outputs.try_clone().unwrap())
+            .stderr(outputs);
+        let mut child = self.command.spawn().unwrap();
+        // It holds the terminal open.
+        drop(self.command);
+        let mut sent = Vec::new();
+        // Once the program has ended, some systems say so by an error.
+        let _ = fs::File::from(terminal).read_to_end(&mut sent);
+        let code = child.wait().unwrap().code().unwrap();
+        let text = String::from_utf8(sent).unwrap();
+        (code, text.replace("\r\n", "\n"))
+    }
+
+    /// Runs to the end with standard error where it cannot be written; its own is empty then.
+    pub fn run_with_stderr(mut self, stderr: impl Into<Stdio>) -> Run {
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr);
+        Run::of(self.command.output().unwrap())
     }
 
     /// Runs to the end with nobody reading standard output.

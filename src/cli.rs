@@ -48,7 +48,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Takes the message from clap. It quotes arguments, which may hold anything; each must stay on its line.
+    /// Takes the message from clap. It quotes arguments, which may hold anything; each is kept on one line.
     fn of(mut error: clap::Error) -> Self {
         let one = |text: &str| printable(text).into_owned();
         let quoted: Vec<_> = error

@@ -98,7 +98,7 @@ pub fn fail(speech: Speech, failure: &Failure) {
     say(&text, styled);
 }
 
-/// Prints where a bug was met, if the user asked for that with `RUST_BACKTRACE`.
+/// Prints where a bug was met, if `RUST_BACKTRACE` asks for it.
 pub fn trace(backtrace: &Backtrace) {
     if backtrace.status() == BacktraceStatus::Captured {
         say(&format!("{backtrace}\n"), false);
@@ -131,13 +131,13 @@ fn styles(color: ColorChoice, is_terminal: bool) -> bool {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
-            is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+            let variable = |name| std::env::var_os(name).unwrap_or_default();
+            is_terminal && variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
         }
     }
 }
 
-/// Writes to standard error. That it cannot be written is not a reason to end the run, and there is no other place to
-/// report it.
+/// Writes to standard error. A failure to do so does not end the run, and there is no other place to report it.
 fn say(text: &str, styled: bool) {
     let mut out = Outlet::new(io::stderr().lock(), Medium::Text { styled });
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -1,5 +1,5 @@
-//! Where text leaves the program. Whatever a command writes to standard output or to an exported file passes an
-//! [`Outlet`], and nothing harmful gets through it, so a message that somebody forgot to escape does no harm.
+//! Where text leaves the program. Whatever a command writes to standard output or to an exported file goes through an
+//! [`Outlet`], which stops everything harmful, so a message that was not escaped where it was made does no harm.
 //!
 //! An outlet sees a stream and not its parts, so it lets line ends pass, and colours where they are wanted. Text that
 //! must stay on its line is made [`printable`](super::printable) where the line is put together.
@@ -34,7 +34,7 @@ pub struct Outlet<W: Write> {
     held: Vec<u8>,
 }
 
-/// Bytes that are looked at together. A block without anything but plain ASCII passes as it is.
+/// Bytes that are checked together. A block without anything but plain ASCII passes as it is.
 const BLOCK: usize = 16 << 10;
 /// Longest colour, in bytes: `ESC [ 38;2;255;255;255 m` and some more.
 const MAX_COLOUR: usize = 24;
@@ -113,7 +113,7 @@ impl Medium {
         }
     }
 
-    /// Appends `text` in its harmless form. How many bytes were taken: fewer than all if more may follow
+    /// Appends `text` in its harmless form. Returns how many bytes were taken: fewer than all if more may follow
     /// (not `is_whole`) and the end could be the beginning of something harmless.
     fn push(self, text: &str, is_whole: bool, shown: &mut String) -> usize {
         let mut at = 0;
@@ -155,7 +155,7 @@ impl Medium {
 
 /// What becomes of the beginning of a text.
 enum Passes {
-    /// So many bytes pass.
+    /// This many bytes pass.
     Bytes(usize),
     /// It depends on what follows.
     Perhaps,

@@ -16,7 +16,7 @@ use super::printable;
 pub enum Formulas {
     /// It stays as it is: for programs.
     Keep,
-    /// An apostrophe before it makes it text, and what would hide or reverse text becomes visible: for people.
+    /// An apostrophe before it makes it text, and characters that hide or reverse text become visible: for people.
     Disarm,
 }
 
@@ -130,8 +130,8 @@ fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// The cell as a spreadsheet may have it: harmful characters visible, so that there are no line ends or tabs and no
-/// marks that reverse a name, and an apostrophe before whatever would be a formula if a cell began there.
+/// The cell as a spreadsheet may have it. Harmful characters are visible, so there are no line ends, tabs or marks that
+/// reverse a name, and an apostrophe precedes whatever would be a formula if a cell began there.
 fn disarmed(cell: &str) -> Cow<'_, str> {
     let shown = printable(cell);
     if !shown.contains(is_start_of_formula) {
@@ -139,25 +139,25 @@ fn disarmed(cell: &str) -> Cow<'_, str> {
     }
     let mut disarmed = String::with_capacity(shown.len() + 4);
     let mut begins = true;
-    let mut follows_blank = false;
+    let mut follows_space = false;
     let mut chars = shown.chars().peekable();
     while let Some(c) = chars.next() {
-        // A blank separates cells too where a spreadsheet is told so. What another blank follows is a dash or a plus
-        // between words, and alone in its cell there.
+        // A space separates cells too if the spreadsheet was told so. A dash or plus between two spaces would then be
+        // alone in its cell, where it does nothing.
         let is_alone = chars.peek().is_none_or(|next| next.is_whitespace());
-        if is_start_of_formula(c) && (begins || follows_blank && !is_alone) {
+        if is_start_of_formula(c) && (begins || follows_space && !is_alone) {
             disarmed.push('\'');
         }
         disarmed.push(c);
-        // Spreadsheets skip blanks before a formula, and take quotes away.
+        // Spreadsheets skip spaces before a formula, and remove quotes.
         let is_skipped = c.is_whitespace() || matches!(c, '"' | '\'');
         begins = matches!(c, ',' | ';' | '|') || begins && is_skipped;
-        follows_blank = c.is_whitespace() || follows_blank && is_skipped;
+        follows_space = c.is_whitespace() || follows_space && is_skipped;
     }
     Cow::Owned(disarmed)
 }
 
-/// Whether a cell that begins with it is a formula to some spreadsheet; forms of other widths count too.
+/// Whether some spreadsheet takes a cell that begins with `c` for a formula; forms of other widths count too.
 fn is_start_of_formula(c: char) -> bool {
     matches!(
         c,

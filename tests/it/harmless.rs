@@ -186,6 +186,29 @@ fn warnings_reach_a_terminal_that_draws_no_bars() {
 }
 
 #[test]
+fn a_terminal_without_colours_is_sent_none() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["stats", "missing.c1z"][..],
+        &["--no-such-option"],
+        &["--help"],
+    ] {
+        for (name, value, coloured) in [
+            ("TERM", "xterm", true),
+            ("TERM", "dumb", false),
+            ("NO_COLOR", "1", false),
+        ] {
+            let (_, sent) = sandbox.program(args).env(name, value).run_on_terminal();
+            assert_eq!(
+                sent.contains('\x1b'),
+                coloured,
+                "{name}={value} {args:?}: {sent}"
+            );
+        }
+    }
+}
+
+#[test]
 fn arguments_that_are_refused_cannot_steer_the_terminal_or_forge_a_line() {
     let shelf = Shelf::new();
     for args in [

@@ -239,10 +239,10 @@ fn escape(text: &str, max_bytes: usize) -> String {
     escaped
 }
 
-/// A zero-width space. GitHub and GitLab look for mentions and references after Markdown is done, when a backslash or
-/// an entity is gone already; this stays, and parts what would be a reference.
+/// A zero-width space. GitHub and GitLab look for mentions and references after Markdown is done, when backslashes and
+/// entities are gone; this stays, and splits what would be a reference.
 const BREAK: &str = "&#8203;";
-/// A run of more could be the id of a commit.
+/// A longer run could be the id of a commit.
 const MAX_HEX_DIGITS: usize = 6;
 
 /// Appends a character of a text so that neither Markdown nor GitHub nor GitLab makes anything of it.

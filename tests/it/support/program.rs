@@ -192,8 +192,10 @@ impl Program {
         let name = ptsname(&terminal, Vec::new()).unwrap();
         let outputs = fs::File::options().write(true).open(name.to_str().unwrap());
         let outputs = outputs.unwrap();
+        if !self.command.get_envs().any(|(name, _)| name == "TERM") {
+            self.command.env("TERM", "xterm");
+        }
         self.command
-            .env("TERM", "xterm")
             .stdin(Stdio::null())
             .stdout(outputs.try_clone().unwrap())
             .stderr(outputs);

@@ -224,8 +224,8 @@ fn read() -> Read10k {
 }
 
 fn grants(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row<'static>> {
-    let mut query = snapshot.query(RowKind::Grant, &Filter::default()).unwrap();
-    query.rows(sync).unwrap().map(Result::unwrap).collect()
+    let rows = snapshot.rows(RowKind::Grant, sync, Filter::EVERYTHING);
+    rows.unwrap().map(Result::unwrap).collect()
 }
 
 /// SQLite into rows.

@@ -92,10 +92,9 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
     }
     for run in snapshot.sync_runs()? {
         let _ = snapshot.inventory(&run.id);
-        let _ = snapshot.count_resources(&run.id);
-        let _ = snapshot.count(RowKind::Grant, &run.id);
+        let _ = snapshot.counts(&run.id);
         let _ = snapshot.evidence(&run.id);
-        let _ = snapshot.principals(&run.id, &Filter::default());
+        let _ = snapshot.principals(&run.id, Filter::EVERYTHING);
         if let (Ok(Some(stats)), Ok((counts, _))) =
             (snapshot.stats_column(&run.id), snapshot.survey(&run.id))
         {
@@ -103,8 +102,7 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
         }
         for kind in RowKind::ALL {
             let mut json = Vec::new();
-            let mut query = snapshot.query(kind, &Filter::default())?;
-            for row in query.rows(&run.id)? {
+            for row in snapshot.rows(kind, &run.id, Filter::EVERYTHING)? {
                 let Ok(row) = row else { break };
                 json.clear();
                 row.push_json(&mut json);

@@ -120,10 +120,7 @@ fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource
     let person = person.trim();
     let mut by_id = Vec::new();
     let mut by_email = Vec::new();
-    for row in snapshot
-        .query(RowKind::Resource, &Filter::default())?
-        .rows(&run.id)?
-    {
+    for row in snapshot.rows(RowKind::Resource, &run.id, Filter::EVERYTHING)? {
         let row = row?;
         let Decoded::Resource(resource) = snapshot.decode(&row)? else {
             continue;
@@ -156,7 +153,7 @@ fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Resul
         ..Filter::default()
     };
     let mut held = Vec::new();
-    for row in snapshot.query(RowKind::Grant, &filter)?.rows(&run.id)? {
+    for row in snapshot.rows(RowKind::Grant, &run.id, &filter)? {
         let row = row?;
         let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
             (snapshot.decode(&row)?, row.columns)

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::expected::{self, Expected};
@@ -225,8 +225,7 @@ impl<'s> Source<'s> {
         let mut roles = BTreeSet::new();
         for row in self
             .snapshot
-            .query(RowKind::ResourceType, &Filter::default())?
-            .rows(&self.run.id)?
+            .rows(RowKind::ResourceType, &self.run.id, Filter::EVERYTHING)?
         {
             let row = row?;
             if matches!(row.decode(), Ok(Decoded::ResourceType(decoded)) if decoded.traits.contains(&Trait::Role))
@@ -453,6 +452,9 @@ impl<'s> Finder<'s> {
     }
 }
 
+/// What could not be done when a thread cannot be started.
+const NO_THREAD: &str = "starting a thread that reads a snapshot";
+
 /// One pass over both inputs: the changes, and both content digests. Two rows are the same when what the digest is made
 /// of is the same, so that equal digests and "no differences" are one statement.
 fn compare_sources(
@@ -468,8 +470,14 @@ fn compare_sources(
         records: (Vec::new(), Vec::new()),
     };
     let digests = std::thread::scope(|scope| {
-        let mut old_rows = old.snapshot.read_beside(scope, &old.run.id);
-        let mut new_rows = new.snapshot.read_beside(scope, &new.run.id);
+        let mut old_rows = old
+            .snapshot
+            .read_in_background(scope, &old.run.id)
+            .context(NO_THREAD)?;
+        let mut new_rows = new
+            .snapshot
+            .read_in_background(scope, &new.run.id)
+            .context(NO_THREAD)?;
         merge(
             old_rows
                 .by_ref()

@@ -200,8 +200,7 @@ impl Export<'_> {
     }
 
     fn for_each(&self, kind: RowKind, mut each: impl FnMut(Row<'_>) -> Result<()>) -> Result<()> {
-        let mut query = self.snapshot.query(kind, &Filter::default())?;
-        let mut rows = query.rows(&self.run.id)?;
+        let mut rows = self.snapshot.rows(kind, &self.run.id, Filter::EVERYTHING)?;
         while let Some(row) = rows.next_row()? {
             each(row)?;
         }
@@ -218,7 +217,7 @@ impl Export<'_> {
         self.snapshot.batches(
             kind,
             &self.run.id,
-            &Filter::default(),
+            Filter::EVERYTHING,
             |snapshot| {
                 let mut write = maker(snapshot)?;
                 Ok(Box::new(move |rows| {
@@ -258,7 +257,7 @@ impl Export<'_> {
                     id: String::new(),
                 };
                 Ok(Box::new(move |rows, out| {
-                    while let Some(row) = rows.next_row() {
+                    while let Some(row) = rows.next_row(out.len()) {
                         grants.push(&row, out)?;
                     }
                     Ok(())
@@ -275,13 +274,15 @@ impl Export<'_> {
         self.snapshot.batches(
             RowKind::Resource,
             &self.run.id,
-            &Filter::default(),
+            Filter::EVERYTHING,
             |snapshot| {
                 Ok(Box::new(move |rows| {
                     let mut cells = Vec::new();
                     let mut lines = Vec::new();
                     let mut sheet = Sheet::continued(&mut lines, formulas);
-                    while let Some(row) = rows.next_row() {
+                    let mut bytes = 0;
+                    while let Some(row) = rows.next_row(bytes) {
+                        bytes += row.data.len();
                         let Decoded::Resource(resource) = snapshot.decode(&row)? else {
                             continue;
                         };
@@ -438,7 +439,7 @@ impl Export<'_> {
                 kind,
                 |_| {
                     Ok(Box::new(|rows, json| {
-                        while let Some(row) = rows.next_row() {
+                        while let Some(row) = rows.next_row(json.len()) {
                             json.extend_from_slice(b",\n    ");
                             row.push_json(json);
                         }
@@ -466,7 +467,7 @@ impl Export<'_> {
                 kind,
                 |_| {
                     Ok(Box::new(move |rows, out| {
-                        while let Some(row) = rows.next_row() {
+                        while let Some(row) = rows.next_row(out.len()) {
                             write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
                             serde_json::to_writer(&mut *out, &row.id)?;
                             out.extend_from_slice(b",\"data\":");

@@ -1,6 +1,5 @@
 //! Whether a new snapshot may take the place of the one before.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::model::{Evidence, Inventory};
-use crate::snapshot::{Error, ReadOptions, RowKind, Snapshot};
+use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
 
 /// Rows that may always go, however large a part that is.
 const ALWAYS_ALLOWED: u64 = 10;
@@ -191,9 +190,7 @@ fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
 
 /// What the snapshot before says of itself.
 pub(super) struct Before {
-    /// How many there are of each type.
-    resources: BTreeMap<String, u64>,
-    grants: u64,
+    counts: Counts,
     evidence: Option<Evidence>,
 }
 
@@ -215,8 +212,7 @@ impl Before {
         let snapshot = Snapshot::open(path, options)?;
         let run = snapshot.sync_run(None)?;
         Ok(Some(Self {
-            resources: snapshot.count_resources(&run.id)?,
-            grants: snapshot.count(RowKind::Grant, &run.id)?,
+            counts: snapshot.counts(&run.id)?,
             evidence: snapshot.evidence(&run.id)?,
         }))
     }
@@ -228,12 +224,14 @@ impl Before {
         inventory: &Inventory,
         max_percent: u8,
     ) -> Result<(), Refusal> {
-        let before = |name: &str| self.resources.get(name).copied().unwrap_or_default();
+        let resources = &self.counts.resources;
+        let before = |name: &str| resources.get(name).copied().unwrap_or_default();
+        let grants = self.counts.grants.values().sum();
         let now = |name: &str| inventory.count_of_type(name) as u64;
         for (what, before, now) in [
             ("users", before("user"), now("user")),
             ("roles", before("role"), now("role")),
-            ("grants", self.grants, inventory.grants().len() as u64),
+            ("grants", grants, inventory.grants().len() as u64),
         ] {
             if is_shrunk(before, now, max_percent) {
                 return Err(Refusal {

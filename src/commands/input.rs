@@ -106,10 +106,7 @@ struct TypeEntry {
 impl<'s> Catalog<'s> {
     pub fn new(snapshot: &'s Snapshot, run: &SyncRun) -> Result<Self> {
         let mut types = HashMap::new();
-        for row in snapshot
-            .query(RowKind::ResourceType, &Filter::default())?
-            .rows(&run.id)?
-        {
+        for row in snapshot.rows(RowKind::ResourceType, &run.id, Filter::EVERYTHING)? {
             let row = row?;
             let mut json = Vec::new();
             row.push_json(&mut json);

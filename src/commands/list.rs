@@ -135,8 +135,8 @@ impl List<'_> {
             return Ok(());
         }
         let snapshot = self.snapshot;
-        let mut query = snapshot.query(self.args.listing.row_kind(), &self.args.filter)?;
-        let mut rows = query.rows(&self.run.id)?;
+        let kind = self.args.listing.row_kind();
+        let mut rows = snapshot.rows(kind, &self.run.id, &self.args.filter)?;
         while let Some(row) = rows.next_row()? {
             each(self, &row)?;
         }
@@ -255,7 +255,7 @@ fn json(args: &ListArgs, snapshot: &Snapshot, run: &SyncRun, world: &mut World<'
                 let mut items = JsonItems::new(snapshot, run, cache.clone())?;
                 Ok(Box::new(move |rows| {
                     let mut json = Vec::new();
-                    while let Some(row) = rows.next_row() {
+                    while let Some(row) = rows.next_row(json.len()) {
                         items.push(&row, &mut json)?;
                     }
                     Ok(json)

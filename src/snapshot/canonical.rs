@@ -521,8 +521,7 @@ mod tests {
         let snapshot = Snapshot::open(path, &ReadOptions::default()).unwrap();
         let sync = snapshot.sync_run(None).unwrap().id;
         for kind in RowKind::ALL {
-            let mut query = snapshot.query(kind, &Filter::default()).unwrap();
-            for row in query.rows(&sync).unwrap() {
+            for row in snapshot.rows(kind, &sync, Filter::EVERYTHING).unwrap() {
                 let row = row.unwrap();
                 let other = reversed(kind.descriptor(), &row.data);
                 assert_ne!(*row.data, *other, "{}", row.id);

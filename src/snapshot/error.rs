@@ -8,47 +8,6 @@ use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
 use crate::model::TimestampError;
 
-const MIB: u64 = 1 << 20;
-
-/// Bounds on what is decoded. The official readers have the same, under the same environment variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest decoded database, in MiB.
-    pub max_decoded_mib: u64,
-    /// Largest zstd window, in MiB.
-    pub max_window_mib: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_decoded_mib: 10 * 1024,
-            max_window_mib: 128,
-        }
-    }
-}
-
-impl Limits {
-    pub(super) fn check_decoded(&self, path: &Path, bytes: u64) -> Result<(), Error> {
-        match bytes > self.max_decoded_mib.saturating_mul(MIB) {
-            true => Err(Error::TooLarge {
-                path: path.to_owned(),
-                max_decoded_mib: self.max_decoded_mib,
-            }),
-            false => Ok(()),
-        }
-    }
-
-    /// The largest power of two within the window, as zstd wants it: 10 to 31.
-    pub(super) fn window_log(&self) -> u32 {
-        self.max_window_mib
-            .saturating_mul(MIB)
-            .max(1)
-            .ilog2()
-            .clamp(10, 31)
-    }
-}
-
 /// Why a snapshot could not be read or written.
 #[derive(Debug)]
 pub enum Error {
@@ -106,7 +65,7 @@ pub enum Error {
 }
 
 /// In which way a c1z is broken.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// Nothing behind the magic.
     Empty,
@@ -122,10 +81,12 @@ pub enum Damage {
     Window,
     /// Any other complaint of zstd's.
     Zstd(String),
-    /// SQLite's complaint.
-    Sqlite(rusqlite::Error),
-    /// Reading does not come to an end.
-    Endless,
+    /// It decodes to more than a thousand times its size.
+    Bomb,
+    /// The database is not one, or its pages do not fit together.
+    Database(String),
+    /// It holds more of something than is read.
+    Limit(String),
     /// A table is missing or is something else.
     Schema(String),
     /// A time that is none.
@@ -181,11 +142,9 @@ impl fmt::Display for Damage {
             }
             Self::Window => f.write_str("its zstd window is larger than allowed"),
             Self::Zstd(problem) => write!(f, "zstd: {problem}"),
-            Self::Sqlite(error) => write!(f, "sqlite: {error}"),
-            Self::Endless => f.write_str(
-                "sqlite: reading it does not come to an end; pages of it are part of a table more than once",
-            ),
-            Self::Schema(problem) => f.write_str(problem),
+            Self::Bomb => f.write_str("it decodes to more than 1,000 times its size"),
+            Self::Database(problem) => write!(f, "its SQLite database cannot be read: {problem}"),
+            Self::Schema(problem) | Self::Limit(problem) => f.write_str(problem),
             Self::Time { column, source } => write!(f, "`{column}`: {source}"),
             Self::Row { table, id, problem } => {
                 write!(f, "row `{}` of `{table}`: {problem}", id.escape_debug())
@@ -271,6 +230,15 @@ impl Error {
             Self::Building(_) => self.predicate(),
             _ => format!("it {}", self.predicate()),
         }
+    }
+}
+
+/// The beginning of a text from the file, for a message.
+pub(super) fn shortened(text: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    match text.get(..LONGEST) {
+        Some(beginning) => format!("{}…", String::from_utf8_lossy(beginning)),
+        None => String::from_utf8_lossy(text).into_owned(),
     }
 }
 

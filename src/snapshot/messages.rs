@@ -282,7 +282,7 @@ messages! {
     GROUP_TRAIT = Plain "c1.connector.v2.GroupTrait" {
         1 "icon" Single Message(&ASSET_REF);
         2 "profile" Single Message(&STRUCT);
-        3 "groupSourceType" Single Enum(UNNAMED);
+        3 "groupSourceType" Single String;
         4 "rawGroupSourceType" Single String;
     }
     APP_TRAIT = Plain "c1.connector.v2.AppTrait" {

@@ -1,6 +1,5 @@
 #![doc = include_str!("FORMAT.md")]
 
-mod batches;
 mod canonical;
 mod container;
 mod decode;
@@ -8,14 +7,17 @@ mod digest;
 mod encode;
 mod error;
 mod json;
+mod limits;
 mod messages;
-mod pages;
+mod order;
+mod parallel;
 mod proto;
 mod query;
 mod reader;
-mod row_check;
+mod references;
 mod rows;
 mod schema;
+mod survey;
 mod validate;
 mod verify;
 mod wire;
@@ -29,10 +31,11 @@ use svix_ksuid::Ksuid;
 use crate::model::{Evidence, Inventory, SyncId, SyncRun, Timestamp};
 use crate::progress::Reporter;
 
-pub use batches::{Batch, Maker, RowsBeside};
 pub use digest::{ContentDigest, Digester, RowKind};
-pub use error::{Damage, Error, Limits};
-pub use query::{Counts, Filter, Lookup, Query, Rows};
+pub use error::{Damage, Error};
+pub use limits::Limits;
+pub use parallel::{BackgroundRows, Batch, Maker};
+pub use query::{Counts, Filter, Lookup, Rows};
 pub use reader::Snapshot;
 pub use rows::{BadBlob, Columns, Decoded, Row};
 pub use verify::Finding;
@@ -152,7 +155,7 @@ fn private_file(dir: &Path) -> Result<(std::fs::File, tempfile::TempPath), Error
         .map_err(Error::io("creating a temporary file in", dir))
 }
 
-/// Where a decoded database goes while it is read, and how large it may be.
+/// Where a decoded database goes while it is read, unless it is small, and how large it may be.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
     /// Bounds on what is decoded.

@@ -1,144 +1,60 @@
 //! Questions to a snapshot: rows of one kind in the order of their ids, rows by id, and counts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
 
-use rusqlite::Statement;
-
 use super::Error;
+use super::container::RowReader;
 use super::digest::RowKind;
+use super::order::Position;
 use super::reader::Snapshot;
-use super::rows::{Columns, Recent, Row, RowColumns};
-use crate::model::{ResourceId, ResourceTypeId, SyncId};
+use super::rows::{Columns, Places, Row, RowColumns, TextCache, row_damage};
+use super::survey::{Chunk, ChunkPositions, StoredTable};
+use crate::model::{ResourceId, SyncId};
 
 impl Snapshot {
-    /// A question for the rows of one kind.
+    /// The rows of one kind that fit `filter`, ordered by the bytes of their ids.
     ///
     /// # Errors
-    /// When the table is missing or is not a table.
-    pub fn query(&self, kind: RowKind, filter: &Filter) -> Result<Query<'_>, Error> {
-        self.query_stretch(kind, filter, &Stretch::default())
-    }
-
-    /// The same, for a stretch of the ids.
-    pub(super) fn query_stretch(
-        &self,
+    /// When the table is missing, is not a plain table, or cannot be relied on.
+    pub fn rows<'s>(
+        &'s self,
         kind: RowKind,
-        filter: &Filter,
-        stretch: &Stretch,
-    ) -> Result<Query<'_>, Error> {
-        let select = self.select(kind)?;
-        let (mut conditions, mut arguments) = filter.conditions(kind);
-        for (id, order) in [(&stretch.from, ">="), (&stretch.to, "<")] {
-            if let Some(id) = id {
-                arguments.push(id.clone());
-                conditions += &format!(" and {ID} {order} ?{}", arguments.len() + 1);
-            }
-        }
-        // A stretch is found by the ids alone: by the sync run, an index of another's making may lead to all its rows.
-        let plus = match *stretch == Stretch::default() {
-            true => "",
-            false => "+",
-        };
-        let sql = format!("{select} where {plus}sync_id = ?1{conditions} order by {ID}");
-        Ok(Query {
-            snapshot: self,
-            kind,
-            stretch: stretch.clone(),
-            statement: self.prepare(&sql)?,
-            arguments,
-        })
-    }
-
-    /// How to select what a [`Row`] is made of.
-    fn select(&self, kind: RowKind) -> Result<String, Error> {
-        let table = kind.table();
-        let columns = match kind {
-            RowKind::ResourceType => "",
-            RowKind::Resource => ", resource_type_id, parent_resource_type_id, parent_resource_id",
-            RowKind::Entitlement => ", resource_type_id, resource_id",
-            RowKind::Grant => {
-                ", resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
-                 principal_resource_id"
-            }
-        };
-        let known = self.columns(table)?;
-        let expansion = match kind {
-            RowKind::Grant if known.iter().any(|name| name == "expansion") => ", expansion",
-            RowKind::Grant => ", null",
-            _ => "",
-        };
-        Ok(format!(
-            "select external_id, data{columns}{expansion} from {table}"
-        ))
+        sync: &SyncId,
+        filter: &'s Filter,
+    ) -> Result<Rows<'s>, Error> {
+        let mut rows = Rows::of_chunks(self, kind, sync, filter)?;
+        rows.chunks = self.chunks(kind, sync)?.iter();
+        Ok(rows)
     }
 
     /// The principals of the grants that fit `filter`, each once, ordered by the bytes of `<type>:<id>`.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When a grant cannot be read.
     pub fn principals(&self, sync: &SyncId, filter: &Filter) -> Result<Vec<ResourceId>, Error> {
-        const TABLE: &str = "v1_grants";
-        self.columns(TABLE)?;
-        let (conditions, arguments) = filter.conditions(RowKind::Grant);
-        let mut statement = self.prepare(&format!(
-            "select distinct principal_resource_type_id, principal_resource_id from {TABLE} \
-             where sync_id = ?1{conditions}"
-        ))?;
-        let arguments = std::iter::once(sync.as_str()).chain(arguments.iter().map(String::as_str));
-        let mut rows = statement
-            .query(rusqlite::params_from_iter(arguments))
-            .map_err(|e| self.sqlite(e))?;
-        let mut principals = Vec::new();
-        while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
-            let columns = RowColumns {
-                snapshot: self,
-                table: TABLE,
-                row,
-            };
-            let resource_type = ResourceTypeId::new(columns.text(0)?);
-            principals.push(ResourceId::new(&resource_type, columns.text(1)?));
-        }
-        principals.sort_unstable();
-        Ok(principals)
-    }
-
-    /// How many resources of each type a sync run has, counted.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub fn count_resources(&self, sync: &SyncId) -> Result<BTreeMap<String, u64>, Error> {
-        let table = RowKind::Resource.table();
-        self.columns(table)?;
-        let mut statement = self.prepare(&format!(
-            "select resource_type_id, count(*) from {table} where sync_id = ?1 group by resource_type_id"
-        ))?;
-        let mut rows = statement
-            .query([sync.as_str()])
-            .map_err(|e| self.sqlite(e))?;
-        let mut counts = BTreeMap::new();
-        while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
-            let columns = RowColumns {
-                snapshot: self,
-                table,
-                row,
-            };
-            let name = columns.text(0)?.to_owned();
-            counts.insert(name, row.get(1).map_err(|e| self.sqlite(e))?);
-        }
-        Ok(counts)
-    }
-
-    /// How many rows of a kind a sync run has, counted. An index answers that without the rows.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub fn count(&self, kind: RowKind, sync: &SyncId) -> Result<u64, Error> {
-        let table = kind.table();
-        self.columns(table)?;
-        self.prepare(&format!("select count(*) from {table} where sync_id = ?1"))?
-            .query_row([sync.as_str()], |row| row.get(0))
-            .map_err(|e| self.sqlite(e))
+        let mut principals = BTreeSet::new();
+        self.batches(
+            RowKind::Grant,
+            sync,
+            filter,
+            |_| {
+                Ok(Box::new(|rows| {
+                    let mut some = BTreeSet::new();
+                    while let Some(row) = rows.next_row(0) {
+                        if let Columns::Grant { principal, .. } = &row.columns {
+                            some.insert(principal.clone());
+                        }
+                    }
+                    Ok(some)
+                }))
+            },
+            |some| {
+                principals.extend(some);
+                Ok::<_, Error>(())
+            },
+        )?;
+        Ok(principals.into_iter().collect())
     }
 
     /// A way to find rows of one kind by their id.
@@ -149,9 +65,6 @@ impl Snapshot {
         Lookup::new(self, kind, sync)
     }
 }
-
-/// Ids are ordered by their bytes, whatever order a column of another's making declares.
-const ID: &str = "external_id collate binary";
 
 /// Which rows are wanted; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,75 +80,66 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Conditions that begin with "and", with parameters from `?2` on, and the parameters.
-    fn conditions(&self, kind: RowKind) -> (String, Vec<String>) {
-        let mut sql = String::new();
-        let mut arguments = Vec::new();
-        let mut parameter = |value: &str| {
-            arguments.push(value.to_owned());
-            format!("?{}", arguments.len() + 1)
+    /// All rows.
+    pub const EVERYTHING: &'static Self = &Self {
+        resource_type: None,
+        resource: None,
+        entitlement: None,
+        principal: None,
+    };
+
+    /// Whether a row fits, by its columns.
+    ///
+    /// # Errors
+    /// When a column that decides it is not text.
+    fn fits(&self, kind: RowKind, row: &RowColumns<'_>) -> Result<bool, Error> {
+        let Self {
+            resource_type,
+            resource,
+            entitlement,
+            principal,
+        } = self;
+        let is = |at: usize, wanted: &Option<String>| match wanted {
+            Some(wanted) => row.text(at).map(|text| text == wanted),
+            None => Ok(true),
         };
-        if let Some(wanted) = &self.resource_type {
-            let column = if kind == RowKind::ResourceType {
-                "external_id"
-            } else {
-                "resource_type_id"
-            };
-            sql += &format!(" and {column} = {}", parameter(wanted));
-        }
-        if let (Some(wanted), true) = (&self.resource, kind != RowKind::ResourceType) {
-            let wanted = parameter(wanted);
-            sql += &match kind {
-                RowKind::Resource => {
-                    format!(
-                        " and (external_id = {wanted} or external_id = resource_type_id || ':' || {wanted})"
-                    )
-                }
-                _ => {
-                    format!(
-                        " and (resource_id = {wanted} or resource_type_id || ':' || resource_id = {wanted})"
-                    )
-                }
-            };
-        }
-        if let (Some(wanted), RowKind::Entitlement | RowKind::Grant) = (&self.entitlement, kind) {
-            let column = if kind == RowKind::Grant {
-                "entitlement_id"
-            } else {
-                "external_id"
-            };
-            sql += &format!(" and {column} = {}", parameter(wanted));
-        }
-        if let (Some(wanted), RowKind::Grant) = (&self.principal, kind) {
-            sql += &format!(
-                " and principal_resource_type_id = {} and principal_resource_id = {}",
-                parameter(wanted.resource_type.as_str()),
-                parameter(&wanted.resource)
-            );
-        }
-        (sql, arguments)
-    }
-}
-
-/// Ids from one on, and up to before another.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stretch {
-    from: Option<String>,
-    to: Option<String>,
-}
-
-impl Stretch {
-    /// The stretches that `cuts`, sorted and each once, make of all ids.
-    pub fn between(cuts: Vec<String>) -> Vec<Self> {
-        let mut stretches = Vec::with_capacity(cuts.len() + 1);
-        let mut from = None;
-        for cut in cuts {
-            let to = Some(cut.clone());
-            stretches.push(Self { from, to });
-            from = Some(cut);
-        }
-        stretches.push(Self { from, to: None });
-        stretches
+        let is_id = |wanted: &str, resource_type: &str, id: &str| {
+            wanted == id
+                || wanted
+                    .strip_prefix(resource_type)
+                    .and_then(|rest| rest.strip_prefix(':'))
+                    == Some(id)
+        };
+        Ok(match kind {
+            RowKind::ResourceType => is(0, resource_type)?,
+            RowKind::Resource => {
+                is(2, resource_type)?
+                    && match resource {
+                        // The column holds `<type>:<id>`, and in some files the bare id.
+                        Some(wanted) => {
+                            let (resource_type, id) = (row.text(2)?, row.text(0)?);
+                            wanted == id || is_id(id, resource_type, wanted)
+                        }
+                        None => true,
+                    }
+            }
+            RowKind::Entitlement | RowKind::Grant => {
+                let of_entitlement = if kind == RowKind::Grant { 4 } else { 0 };
+                is(2, resource_type)?
+                    && match resource {
+                        Some(wanted) => is_id(wanted, row.text(2)?, row.text(3)?),
+                        None => true,
+                    }
+                    && is(of_entitlement, entitlement)?
+                    && match principal {
+                        Some(wanted) if kind == RowKind::Grant => {
+                            row.text(5)? == wanted.resource_type.as_str()
+                                && row.text(6)? == &*wanted.resource
+                        }
+                        _ => true,
+                    }
+            }
+        })
     }
 }
 
@@ -318,146 +222,174 @@ impl Counts {
     }
 }
 
-/// Finds rows by their id. Keeps the ids in memory, so a file without indexes costs no more than one with them.
+/// Finds rows by their id. Keeps the ids in memory, with a few bytes for each row.
 pub struct Lookup<'s> {
-    snapshot: &'s Snapshot,
-    kind: RowKind,
-    rowids: HashMap<String, i64>,
-    by_rowid: Statement<'s>,
+    rows: Rows<'s>,
+    positions: HashMap<String, Position>,
 }
 
 impl<'s> Lookup<'s> {
     fn new(snapshot: &'s Snapshot, kind: RowKind, sync: &SyncId) -> Result<Self, Error> {
-        let table = kind.table();
-        let select = snapshot.select(kind)?;
-        let by_rowid = snapshot.prepare(&format!("{select} where id = ?1"))?;
-        let mut statement = snapshot.prepare(&format!(
-            "select external_id, id from {table} where sync_id = ?1"
-        ))?;
-        let mut rows = statement
-            .query([sync.as_str()])
-            .map_err(|e| snapshot.sqlite(e))?;
-        let mut rowids = HashMap::new();
-        while let Some(row) = rows.next().map_err(|e| snapshot.sqlite(e))? {
-            let id = RowColumns {
-                snapshot,
-                table,
-                row,
-            }
-            .text(0)?
-            .to_owned();
-            rowids.insert(id, row.get(1).map_err(|e| snapshot.sqlite(e))?);
+        let mut rows = snapshot.rows(kind, sync, Filter::EVERYTHING)?;
+        let mut positions = HashMap::new();
+        while let Some(position) = rows.next_position()? {
+            let id = rows.cursor.columns_at(position)?.text(0)?.to_owned();
+            positions.insert(id, position);
         }
-        Ok(Self {
-            snapshot,
-            kind,
-            rowids,
-            by_rowid,
-        })
+        Ok(Self { rows, positions })
     }
 
     /// The row under `id`.
     ///
     /// # Errors
-    /// When it is there but cannot be read.
+    /// When it is there but is damaged.
     pub fn get(&mut self, id: &str) -> Result<Option<Row<'static>>, Error> {
-        let Some(rowid) = self.rowids.get(id) else {
-            return Ok(None);
-        };
-        let mut rows = self
-            .by_rowid
-            .query([rowid])
-            .map_err(|e| self.snapshot.sqlite(e))?;
-        match rows.next().map_err(|e| self.snapshot.sqlite(e))? {
-            Some(row) => RowColumns {
-                snapshot: self.snapshot,
-                table: self.kind.table(),
-                row,
-            }
-            .row(self.kind, &mut Recent::default())
-            .map(|row| Some(row.into_owned())),
+        match self.positions.get(id) {
+            Some(position) => self
+                .rows
+                .row_at(*position)
+                .map(|row| Some(row.into_owned())),
             None => Ok(None),
         }
     }
 }
 
-/// A prepared question for rows, to be asked with [`Query::rows`].
-pub struct Query<'s> {
-    snapshot: &'s Snapshot,
+/// Rows, one at a time; memory does not grow with their number. Damage to a row ends them.
+pub struct Rows<'s> {
+    cursor: Cursor<'s>,
     kind: RowKind,
-    stretch: Stretch,
-    statement: Statement<'s>,
-    arguments: Vec<String>,
+    sync: SyncId,
+    filter: &'s Filter,
+    chunks: std::slice::Iter<'s, Chunk>,
+    chunk: Option<ChunkPositions>,
+    recent: TextCache,
 }
 
-impl Query<'_> {
-    /// The rows of one sync run, ordered by the bytes of their id.
-    ///
-    /// # Errors
-    /// When SQLite refuses.
-    pub fn rows(&mut self, sync: &SyncId) -> Result<Rows<'_>, Error> {
+/// Reads the rows of one table at any position.
+struct Cursor<'s> {
+    snapshot: &'s Snapshot,
+    table: &'s StoredTable,
+    places: Places,
+    reader: RowReader<'s>,
+}
+
+impl Cursor<'_> {
+    fn columns_at(&mut self, position: Position) -> Result<RowColumns<'_>, Error> {
         let snapshot = self.snapshot;
-        let arguments =
-            std::iter::once(sync.as_str()).chain(self.arguments.iter().map(String::as_str));
-        let rows = self
-            .statement
-            .query(rusqlite::params_from_iter(arguments))
-            .map_err(|e| snapshot.sqlite(e))?;
-        Ok(Rows {
-            snapshot,
-            kind: self.kind,
-            stretch: &self.stretch,
-            rows,
-            recent: Recent::default(),
-            last: None,
+        let row = self
+            .reader
+            .row(position.page, position.cell.into())
+            .map_err(|fault| snapshot.fault(fault))?;
+        // A table with a row that is too long is not read at all, so this is another file than was surveyed.
+        let row = row.ok_or_else(|| {
+            let problem = "it is longer than any row of a c1z".to_owned();
+            row_damage(&snapshot.path, self.table.name, "", problem)
+        })?;
+        Ok(RowColumns {
+            path: &snapshot.path,
+            table: self.table.name,
+            places: &self.places,
+            row,
         })
     }
 }
 
-/// Rows, one at a time; memory does not grow with their number.
-pub struct Rows<'q> {
-    snapshot: &'q Snapshot,
-    kind: RowKind,
-    stretch: &'q Stretch,
-    rows: rusqlite::Rows<'q>,
-    recent: Recent,
-    last: Option<String>,
-}
+impl<'s> Rows<'s> {
+    /// Rows of chunks that are still to be entered.
+    pub(super) fn of_chunks(
+        snapshot: &'s Snapshot,
+        kind: RowKind,
+        sync: &SyncId,
+        filter: &'s Filter,
+    ) -> Result<Self, Error> {
+        let table = snapshot.table(kind.table())?;
+        Ok(Self {
+            cursor: Cursor {
+                snapshot,
+                table,
+                places: Places::of(table, kind).map_err(|damage| snapshot.damaged(damage))?,
+                reader: table.reader(&snapshot.pages),
+            },
+            kind,
+            sync: sync.clone(),
+            filter,
+            chunks: [].iter(),
+            chunk: None,
+            recent: TextCache::default(),
+        })
+    }
 
-impl Rows<'_> {
-    /// The next row, as SQLite holds it.
+    /// Goes on with the rows of a chunk.
+    pub(super) fn enter(&mut self, chunk: Chunk) {
+        self.chunk = Some(self.cursor.table.positions(chunk));
+    }
+
+    /// The next row.
     ///
     /// # Errors
-    /// When it cannot be read, or does not come in its place.
+    /// When it is damaged.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
-        let Some(row) = self.rows.next().map_err(|e| self.snapshot.sqlite(e))? else {
+        match self.next_position()? {
+            Some(position) => self.row_at(position).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next row as it is, for `verify`: the inner error is damage to its columns, and its blob is not looked at.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn next_unchecked(&mut self) -> Result<Option<Result<Row<'_>, Error>>, Error> {
+        let Some(position) = self.next_position()? else {
             return Ok(None);
         };
-        let columns = RowColumns {
-            snapshot: self.snapshot,
-            table: self.kind.table(),
-            row,
-        };
-        let row = columns.row(self.kind, &mut self.recent)?;
-        let id = &*row.id;
-        // An index that lies about the order would make two walks miss each other.
-        let Stretch { from, to } = self.stretch;
-        let comes_in_order = match &self.last {
-            Some(last) => **last < *id,
-            None => from.as_deref().is_none_or(|from| from <= id),
-        };
-        if !comes_in_order || to.as_deref().is_some_and(|to| to <= id) {
-            let problem = "it comes twice or out of order".to_owned();
-            return Err(self.snapshot.row_damage(row.table, id, problem));
+        let columns = self.cursor.columns_at(position)?;
+        Ok(Some(columns.row(self.kind, &mut self.recent)))
+    }
+
+    /// Where the next row is that fits.
+    fn next_position(&mut self) -> Result<Option<Position>, Error> {
+        let Cursor {
+            snapshot, table, ..
+        } = self.cursor;
+        loop {
+            let Some(chunk) = &mut self.chunk else {
+                match self.chunks.next() {
+                    Some(chunk) => self.enter(*chunk),
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            let next = chunk
+                .next(table, &mut self.cursor.reader)
+                .map_err(|fault| snapshot.fault(fault))?;
+            let Some(position) = next else {
+                self.chunk = None;
+                continue;
+            };
+            if self.filter == Filter::EVERYTHING
+                || self
+                    .filter
+                    .fits(self.kind, &self.cursor.columns_at(position)?)?
+            {
+                return Ok(Some(position));
+            }
         }
-        let last = self.last.get_or_insert_default();
-        last.clear();
-        last.push_str(id);
-        Ok(Some(row))
+    }
+
+    fn row_at(&mut self, position: Position) -> Result<Row<'_>, Error> {
+        let snapshot = self.cursor.snapshot;
+        let columns = self.cursor.columns_at(position)?;
+        let row = columns.row(self.kind, &mut self.recent)?;
+        let checked = row.check(|entitlement| snapshot.resource_of(entitlement, &self.sync))?;
+        match checked {
+            Ok(()) => Ok(row),
+            Err(problem) => Err(row_damage(&snapshot.path, row.table, &row.id, problem)),
+        }
     }
 }
 
-/// Rows of their own, for whoever keeps them.
+/// Rows with data of their own, to be kept.
 impl Iterator for Rows<'_> {
     type Item = Result<Row<'static>, Error>;
 

@@ -1,31 +1,33 @@
-//! Rows and blobs of any v1 file into the model, whichever connector wrote it.
+//! An open snapshot: any v1 file, whichever connector wrote it.
 //!
-//! The file is untrusted: it is unpacked within limits into a file without a name, opened read-only, and nothing in
-//! it is run. Columns and fields we do not know are passed over; what an older writer left out is taken as absent.
+//! The file is not trusted. It is unpacked within limits, its pages are surveyed once, and rows are read from them;
+//! nothing in it is run. Columns and fields that are not known are passed over; what an older writer left out is taken as
+//! absent.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::config::DbConfig;
-use rusqlite::limits::Limit;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
-
+use super::container::{self, Fault, Pages, Unpacked, Value};
 use super::digest::{ContentDigest, Digester, RowKind};
-use super::pages::PageReferences;
 use super::query::{Counts, Filter};
-use super::rows::{Decoded, Row, RowColumns};
-use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions, container, private_file};
-use crate::model::{Defect, Evidence, Inventory, InventoryBuilder, SyncId, SyncRun, SyncType};
+use super::rows::{Columns, Decoded, Places, Row, RowColumns, row_damage};
+use super::survey::{Chunk, SYNC_RUNS, StoredTable, Survey};
+use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions};
+use crate::model::{
+    Defect, EntitlementId, Evidence, Inventory, InventoryBuilder, ResourceId, SyncId, SyncRun,
+    SyncType,
+};
 
-/// Largest text or blob that is taken from a file, in bytes.
-const MAX_VALUE_BYTES: i32 = 8 << 20;
+/// The resource that each entitlement of a sync run is on, by the entitlement's id.
+type EntitlementResources = HashMap<EntitlementId, ResourceId>;
 
-/// An open snapshot file. Nothing is ever written to it.
+/// An open snapshot file. Nothing is ever written to it. Any number of threads can read it at once.
 pub struct Snapshot {
-    connection: Connection,
-    /// Further connections to the same database, for other threads: its file has no name by which more could be opened.
-    others: Mutex<Vec<Connection>>,
+    pub(super) pages: Pages,
+    pub(super) survey: Survey,
+    /// By sync run; made when a grant needs it.
+    entitlement_resources: Mutex<HashMap<SyncId, Arc<EntitlementResources>>>,
     pub(super) path: PathBuf,
     /// Size of the file, in bytes.
     pub bytes: u64,
@@ -37,87 +39,85 @@ impl Snapshot {
     /// Unpacks and opens the c1z at `path`.
     ///
     /// # Errors
-    /// When it cannot be read, is no c1z of format v1, exceeds the limits, or is damaged.
+    /// When it cannot be read, is not a c1z of format v1, exceeds the limits, or is damaged.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, Error> {
         let system = std::env::temp_dir();
-        let (mut database, database_path) =
-            private_file(options.temp_dir.as_deref().unwrap_or(&system))?;
-        let mut pages = PageReferences::default();
-        let (bytes, decoded_bytes) =
-            container::decompress(path, &mut database, &options.limits, &mut pages)?;
-        let open = || open_untrusted(&database_path, decoded_bytes).map_err(|e| sqlite(path, e));
-        let connection = open()?;
-        let others = (0..threads()).map(|_| open()).collect::<Result<_, _>>()?;
-        drop(database_path);
-        let snapshot = Self {
-            connection,
-            others: Mutex::new(others),
+        let dir = options.temp_dir.as_deref().unwrap_or(&system);
+        let Unpacked {
+            database,
+            bytes,
+            decoded_bytes,
+        } = container::decompress(path, dir, &options.limits)?;
+        let fault = |fault| of_fault(path, fault);
+        let pages = Pages::open(database, decoded_bytes).map_err(fault)?;
+        let survey = Survey::of(&pages, dir).map_err(fault)?;
+        Ok(Self {
+            pages,
+            survey,
+            entitlement_resources: Mutex::default(),
             path: path.to_owned(),
             bytes,
             decoded_bytes,
-        };
-        if pages.seem_repeated() {
-            snapshot.refuse_repeated_pages()?;
-        }
-        Ok(snapshot)
-    }
-
-    /// The same snapshot once more, for another thread; `None` when all its connections are taken.
-    pub(super) fn another(&self) -> Option<Self> {
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Self {
-            connection: others.pop()?,
-            others: Mutex::default(),
-            path: self.path.clone(),
-            ..*self
         })
-    }
-
-    /// Takes back what [`Self::another`] gave.
-    pub(super) fn give_back(&self, other: Self) {
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others.push(other.connection);
     }
 
     /// All sync runs, in the order they began.
     ///
     /// # Errors
-    /// When the table is missing or a time in it is none.
+    /// When the table is missing, or a time in it is not one.
     pub fn sync_runs(&self) -> Result<Vec<SyncRun>, Error> {
-        const TABLE: &str = "v1_sync_runs";
-        let known = self.columns(TABLE)?;
-        let column = |name: &str, default: &str| match known.iter().any(|k| k == name) {
-            true => name.to_owned(),
-            false => default.to_owned(),
-        };
-        let sql = format!(
-            "select sync_id, started_at, ended_at, {}, {} from {TABLE}",
-            column("sync_type", "'full'"),
-            column("parent_sync_id", "''"),
-        );
-        let mut statement = self.prepare(&sql)?;
-        let mut rows = statement.query([]).map_err(|e| self.sqlite(e))?;
         let mut runs = Vec::new();
-        while let Some(row) = rows.next().map_err(|e| self.sqlite(e))? {
-            let columns = RowColumns {
-                snapshot: self,
-                table: TABLE,
-                row,
-            };
-            let ended_at = match columns.value(2)? {
-                ValueRef::Null => None,
-                _ => Some(columns.time(2, "ended_at")?),
+        let columns = [
+            "sync_id",
+            "started_at",
+            "ended_at",
+            "sync_type",
+            "parent_sync_id",
+        ];
+        self.for_each_sync_run(&columns, &["sync_type", "parent_sync_id"], |row| {
+            let ended_at = match row.value(2) {
+                Value::Null => None,
+                _ => Some(row.time(2)?),
             };
             runs.push(SyncRun {
-                id: SyncId::new(columns.text(0)?),
-                sync_type: SyncType::from_text(columns.text(3)?),
-                started_at: columns.time(1, "started_at")?,
+                id: SyncId::new(row.text(0)?),
+                // The defaults are those of the columns, which came later than the table.
+                sync_type: SyncType::from_text(row.optional_text(3)?.unwrap_or("full")),
+                started_at: row.time(1)?,
                 ended_at,
-                parent_id: columns.text(4)?.to_owned(),
+                parent_id: row.optional_text(4)?.unwrap_or_default().to_owned(),
             });
-        }
+            Ok(())
+        })?;
         runs.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(runs)
+    }
+
+    fn for_each_sync_run(
+        &self,
+        columns: &[&'static str],
+        optional: &[&str],
+        mut visit: impl FnMut(&RowColumns<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let table = self.table(SYNC_RUNS)?;
+        let places = Places::named(table, columns, optional).map_err(|d| self.damaged(d))?;
+        let mut reader = table.reader(&self.pages);
+        for position in table.all_positions(&self.pages) {
+            let position = position.map_err(|fault| self.fault(fault))?;
+            let row = reader
+                .row(position.page, position.cell.into())
+                .map_err(|fault| self.fault(fault))?
+                .ok_or_else(|| {
+                    row_damage(&self.path, table.name, "", "it is too long".to_owned())
+                })?;
+            visit(&RowColumns {
+                path: &self.path,
+                table: table.name,
+                places: &places,
+                row,
+            })?;
+        }
+        Ok(())
     }
 
     /// The sync run to show: the one of this id, else the latest finished full one, else the latest finished one of
@@ -158,24 +158,14 @@ impl Snapshot {
     /// # Errors
     /// When the table cannot be read.
     pub fn stats_column(&self, sync: &SyncId) -> Result<Option<String>, Error> {
-        const TABLE: &str = "v1_sync_runs";
-        if !self.columns(TABLE)?.iter().any(|name| name == "stats") {
-            return Ok(None);
-        }
-        let mut statement = self.prepare("select stats from v1_sync_runs where sync_id = ?1")?;
-        let mut rows = statement
-            .query([sync.as_str()])
-            .map_err(|e| self.sqlite(e))?;
-        let Some(row) = rows.next().map_err(|e| self.sqlite(e))? else {
-            return Ok(None);
-        };
-        Ok(RowColumns {
-            snapshot: self,
-            table: TABLE,
-            row,
-        }
-        .optional_text(0)?
-        .map(ToOwned::to_owned))
+        let mut found = None;
+        self.for_each_sync_run(&["sync_id", "stats"], &["stats"], |row| {
+            if row.text(0)? == sync.as_str() {
+                found = row.optional_text(1)?.map(ToOwned::to_owned);
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// All rows of a sync run.
@@ -185,8 +175,7 @@ impl Snapshot {
     pub fn inventory(&self, sync: &SyncId) -> Result<Inventory, Error> {
         let mut found = InventoryBuilder::default();
         for kind in RowKind::ALL {
-            let mut query = self.query(kind, &Filter::default())?;
-            let mut rows = query.rows(sync)?;
+            let mut rows = self.rows(kind, sync, Filter::EVERYTHING)?;
             while let Some(row) = rows.next_row()? {
                 self.add(&row, &mut found)?;
             }
@@ -200,10 +189,10 @@ impl Snapshot {
     /// A row of this file in the words of the model.
     ///
     /// # Errors
-    /// When its blob is no message.
+    /// When its blob is not a valid message.
     pub fn decode(&self, row: &Row<'_>) -> Result<Decoded, Error> {
         row.decode()
-            .map_err(|problem| self.row_damage(row.table, &row.id, problem.to_string()))
+            .map_err(|problem| row_damage(&self.path, row.table, &row.id, problem.to_string()))
     }
 
     fn add(&self, row: &Row<'_>, found: &mut InventoryBuilder) -> Result<(), Error> {
@@ -226,6 +215,35 @@ impl Snapshot {
         Ok(self.survey(sync)?.1)
     }
 
+    /// How many rows of which type a sync run has, in one pass over all of them. A damaged row is not counted over.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
+        let mut counts = Counts::default();
+        for kind in RowKind::ALL {
+            self.batches(
+                kind,
+                sync,
+                Filter::EVERYTHING,
+                |_| {
+                    Ok(Box::new(|rows| {
+                        let mut counts = Counts::default();
+                        while let Some(row) = rows.next_row(0) {
+                            counts.add(&row);
+                        }
+                        Ok(counts)
+                    }))
+                },
+                |some: Counts| {
+                    counts += some;
+                    Ok::<_, Error>(())
+                },
+            )?;
+        }
+        Ok(counts)
+    }
+
     /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
     ///
     /// # Errors
@@ -237,11 +255,11 @@ impl Snapshot {
             self.batches(
                 kind,
                 sync,
-                &Filter::default(),
+                Filter::EVERYTHING,
                 |_| {
                     Ok(Box::new(|rows| {
                         let (mut counts, mut records) = (Counts::default(), Vec::new());
-                        while let Some(row) = rows.next_row() {
+                        while let Some(row) = rows.next_row(records.len()) {
                             counts.add(&row);
                             row.record(&mut records);
                         }
@@ -263,138 +281,109 @@ impl Snapshot {
     /// # Errors
     /// When the row cannot be read. A document that we cannot understand is `None`.
     pub fn evidence(&self, sync: &SyncId) -> Result<Option<Evidence>, Error> {
-        const TABLE: &str = "v1_assets";
-        if !self.has_table(TABLE)? {
-            return Ok(None);
-        }
-        let mut statement =
-            self.prepare("select data from v1_assets where external_id = ?1 and sync_id = ?2")?;
-        let mut rows = statement
-            .query([EVIDENCE_ASSET, sync.as_str()])
-            .map_err(|e| self.sqlite(e))?;
-        let Some(row) = rows.next().map_err(|e| self.sqlite(e))? else {
+        let Some(table) = self.find_table("v1_assets")? else {
             return Ok(None);
         };
-        let data = RowColumns {
-            snapshot: self,
-            table: TABLE,
-            row,
+        let places =
+            Places::named(table, &["external_id", "data"], &[]).map_err(|d| self.damaged(d))?;
+        let mut reader = table.reader(&self.pages);
+        for chunk in table.chunks(self.survey.run(sync.as_str())) {
+            let mut positions = table.positions(*chunk);
+            while let Some(position) = positions
+                .next(table, &mut reader)
+                .map_err(|fault| self.fault(fault))?
+            {
+                let row = reader
+                    .row(position.page, position.cell.into())
+                    .map_err(|fault| self.fault(fault))?;
+                let Some(row) = row else { continue };
+                let columns = RowColumns {
+                    path: &self.path,
+                    table: table.name,
+                    places: &places,
+                    row,
+                };
+                if columns.value(0) == Value::Text(EVIDENCE_ASSET.as_bytes()) {
+                    let Value::Blob(data) = columns.value(1) else {
+                        return Err(columns.wrong(1, "does not hold a blob"));
+                    };
+                    return Ok(serde_json::from_slice(data)
+                        .ok()
+                        .filter(Evidence::is_understood));
+                }
+            }
         }
-        .blob(0)?;
-        Ok(serde_json::from_slice(data)
-            .ok()
-            .filter(Evidence::is_understood))
+        Ok(None)
     }
 
-    /// The names of a table's columns.
-    pub(super) fn columns(&self, table: &'static str) -> Result<Vec<String>, Error> {
-        if !self.has_table(table)? {
-            return Err(Error::damaged(
-                &self.path,
-                Damage::Schema(format!("it has no plain table `{table}`")),
-            ));
-        }
-        let mut statement = self.prepare("select name from pragma_table_info(?1)")?;
-        let names = statement
-            .query_map([table], |row| row.get(0))
-            .map_err(|e| self.sqlite(e))?;
-        names.collect::<Result<_, _>>().map_err(|e| self.sqlite(e))
+    /// A table of the c1z; `None` if the file does not have it.
+    ///
+    /// # Errors
+    /// When it is not a plain table, or none of its rows can be relied on.
+    pub(super) fn find_table(&self, name: &'static str) -> Result<Option<&StoredTable>, Error> {
+        self.survey
+            .table(name)
+            .map_err(|damage| self.damaged(damage))
     }
 
-    /// Whether there is a real table of this name: a view, a virtual table or a computed column would run what the
-    /// file says.
-    pub(super) fn has_table(&self, table: &str) -> Result<bool, Error> {
-        let mut statement = self.prepare(
-            "select 1 from sqlite_schema where name = ?1 and type = 'table' and rootpage > 0 \
-             and not exists (select 1 from pragma_table_xinfo(?1) where hidden <> 0)",
-        )?;
-        statement.exists([table]).map_err(|e| self.sqlite(e))
+    /// A table of the c1z that readers need.
+    pub(super) fn table(&self, name: &'static str) -> Result<&StoredTable, Error> {
+        self.find_table(name)?
+            .ok_or_else(|| self.damaged(Damage::Schema(format!("it has no plain table `{name}`"))))
     }
 
-    pub(super) fn prepare(&self, sql: &str) -> Result<Statement<'_>, Error> {
-        self.connection.prepare(sql).map_err(|e| self.sqlite(e))
+    /// Where the rows of one kind are.
+    pub(super) fn chunks(&self, kind: RowKind, sync: &SyncId) -> Result<&[Chunk], Error> {
+        let table = self.table(kind.table())?;
+        Ok(table.chunks(self.survey.run(sync.as_str())))
     }
 
-    pub(super) fn sqlite(&self, error: rusqlite::Error) -> Error {
-        sqlite(&self.path, error)
+    /// The resource that an entitlement is on, by its own row; `None` if it has none.
+    ///
+    /// # Errors
+    /// When a row of the entitlements is damaged.
+    pub(super) fn resource_of(
+        &self,
+        entitlement: &EntitlementId,
+        sync: &SyncId,
+    ) -> Result<Option<ResourceId>, Error> {
+        let known = {
+            let known = self.entitlement_resources.lock();
+            let known = known.unwrap_or_else(PoisonError::into_inner);
+            known.get(sync).cloned()
+        };
+        let resources = match known {
+            Some(resources) => resources,
+            None => {
+                let mut resources = EntitlementResources::new();
+                let mut rows = self.rows(RowKind::Entitlement, sync, Filter::EVERYTHING)?;
+                while let Some(row) = rows.next_row()? {
+                    if let Columns::Entitlement { resource } = &row.columns {
+                        resources.insert(EntitlementId::new(&*row.id), resource.clone());
+                    }
+                }
+                let resources = Arc::new(resources);
+                let known = self.entitlement_resources.lock();
+                let mut known = known.unwrap_or_else(PoisonError::into_inner);
+                known.insert(sync.clone(), resources.clone());
+                resources
+            }
+        };
+        Ok(resources.get(entitlement).cloned())
     }
 
-    pub(super) fn row_damage(&self, table: &'static str, id: &str, problem: String) -> Error {
-        Error::damaged(
-            &self.path,
-            Damage::Row {
-                table,
-                id: id.to_owned(),
-                problem,
-            },
-        )
+    pub(super) fn damaged(&self, damage: Damage) -> Error {
+        Error::damaged(&self.path, damage)
+    }
+
+    pub(super) fn fault(&self, fault: Fault) -> Error {
+        of_fault(&self.path, fault)
     }
 }
 
-fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
-    let damage = match error.sqlite_error_code() {
-        // Nobody but `limit_steps` interrupts.
-        Some(ErrorCode::OperationInterrupted) => Damage::Endless,
-        _ => Damage::Sqlite(error),
-    };
-    Error::damaged(path, damage)
-}
-
-/// Threads that may read one snapshot besides the calling one. More than a few would wait for the one that takes what
-/// they make; two sync runs of one snapshot are compared with one thread for each.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
-}
-
-/// Steps of SQLite's that one connection may take for each byte of the database. `verify`, which asks most, needs 0.05 for
-/// rows of common size, 0.5 for the shortest, and some of it again for each further sync run.
-const STEPS_PER_BYTE: u64 = 16;
-/// Steps that even the smallest database may take.
-const STEPS: u64 = 1_000_000;
-/// Steps between two looks at the budget.
-const STEPS_AT_A_TIME: i32 = 10_000;
-
-/// Interrupts the connection once it has taken more steps than a sound database of this size can need: a second barrier
-/// behind [`PageReferences`], and the only one around SQLite's own check of what that suspects.
-fn limit_steps(connection: &mut Connection, decoded_bytes: u64) -> rusqlite::Result<()> {
-    let mut left = decoded_bytes
-        .saturating_mul(STEPS_PER_BYTE)
-        .saturating_add(STEPS);
-    connection.progress_handler(
-        STEPS_AT_A_TIME,
-        Some(move || {
-            left = left.saturating_sub(STEPS_AT_A_TIME as u64);
-            left == 0
-        }),
-    )
-}
-
-/// Opens a database that somebody else made: read-only, without journals, and with nothing in it run.
-fn open_untrusted(path: &Path, decoded_bytes: u64) -> rusqlite::Result<Connection> {
-    let name = path
-        .to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23");
-    let mut connection = Connection::open_with_flags(
-        format!("file:{name}?immutable=1"),
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    limit_steps(&mut connection, decoded_bytes)?;
-    for (setting, value) in [
-        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
-        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
-        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
-        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
-    ] {
-        connection.set_db_config(setting, value)?;
+fn of_fault(path: &Path, fault: Fault) -> Error {
+    match fault {
+        Fault::Io(source) => Error::io("reading the unpacked copy of", path)(source),
+        Fault::Damage(problem) => Error::damaged(path, Damage::Database(problem)),
     }
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "ignore_check_constraints", true)?;
-    connection.pragma_update(None, "query_only", true)?;
-    connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
-    Ok(connection)
 }

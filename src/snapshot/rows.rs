@@ -1,20 +1,23 @@
 //! One row: its columns, checked for their type as they are taken, and its blob, as model or as JSON.
 
 use std::borrow::Cow;
+use std::path::Path;
 
-use rusqlite::types::ValueRef;
-
+use super::container::{StoredRow, Value};
 use super::digest::{RowKind, push_record};
+use super::error::shortened;
 use super::json::write_json;
-use super::reader::Snapshot;
+use super::limits::{MAX_BLOB, MAX_TEXT};
+use super::references::compare;
+use super::survey::StoredTable;
+use super::validate::validate;
 use super::{Damage, Error, decode, encode, wire};
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
     Timestamp,
 };
 
-/// One row of the four tables of content. Its text and blobs are those that SQLite holds until it is asked for the next
-/// row, or its own.
+/// One row of the four tables of content. It borrows from the page it is on until the next row is read, or owns its data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row<'r> {
     /// The table's name.
@@ -93,26 +96,61 @@ pub enum Decoded {
     Grant(Grant),
 }
 
-/// A blob that is no message of its table's kind.
+/// A blob that is not a message of its table's kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadBlob(String);
 
 impl std::fmt::Display for BadBlob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "its blob is no message: {}", self.0)
+        write!(f, "its blob is not a valid message: {}", self.0)
     }
 }
 
 impl std::error::Error for BadBlob {}
 
 impl Row<'_> {
-    /// What its blobs weigh.
+    /// The judgement that every reader shares: whether the row is damaged. Its blob must be a message of its kind and must
+    /// not contradict the columns. `resource_of` says which resource an entitlement is on, by the entitlement's own row;
+    /// it is only asked about grants whose blob does not say.
+    ///
+    /// # Errors
+    /// Those of `resource_of`. The inner error says what is wrong with the row.
+    pub(super) fn check(
+        &self,
+        resource_of: impl FnOnce(&EntitlementId) -> Result<Option<ResourceId>, Error>,
+    ) -> Result<Result<(), String>, Error> {
+        if let Err(flaw) = validate(self.kind.descriptor(), &self.data) {
+            return Ok(Err(format!("its blob {}", flaw.predicate())));
+        }
+        let compared = compare(self);
+        if let Some(mismatch) = compared.mismatches.first() {
+            return Ok(Err(mismatch.sentence()));
+        }
+        if let Columns::Grant {
+            resource,
+            entitlement,
+            ..
+        } = &self.columns
+            && compared.omits_resource
+            && let Some(expected) = resource_of(entitlement)?
+            && expected != *resource
+        {
+            return Ok(Err(other_resource(resource, &expected)));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Bytes that the row holds, about.
     pub(super) fn bytes(&self) -> usize {
-        let expansion = match &self.columns {
-            Columns::Grant { expansion, .. } => expansion.as_ref().map_or(0, |bytes| bytes.len()),
+        let columns = match &self.columns {
+            Columns::Grant {
+                expansion,
+                entitlement,
+                ..
+            } => entitlement.as_str().len() + expansion.as_ref().map_or(0, |bytes| bytes.len()),
             _ => 0,
         };
-        self.data.len() + expansion
+        size_of::<Self>() + self.id.len() + self.data.len() + columns
     }
 
     /// The same row with text and blobs of its own.
@@ -231,19 +269,78 @@ impl Row<'_> {
     }
 }
 
-/// The columns of one row, checked for their type as they are taken.
+/// The columns of one row, checked for their type as they are taken. They are numbered as in [`columns`].
 pub(super) struct RowColumns<'r> {
-    pub snapshot: &'r Snapshot,
+    pub path: &'r Path,
     pub table: &'static str,
-    pub row: &'r rusqlite::Row<'r>,
+    pub places: &'r Places,
+    pub row: StoredRow<'r>,
 }
 
-/// Texts of the row before, by column. Most rows share all but a few with it, so a text is only made anew where it is
-/// another.
-#[derive(Default)]
-pub(super) struct Recent([Text; 8]);
+/// The columns that readers need of a table of content, in the order in which [`RowColumns`] numbers them. Id and blob
+/// come first.
+fn columns(kind: RowKind) -> &'static [&'static str] {
+    match kind {
+        RowKind::ResourceType => &["external_id", "data"],
+        RowKind::Resource => &[
+            "external_id",
+            "data",
+            "resource_type_id",
+            "parent_resource_type_id",
+            "parent_resource_id",
+        ],
+        RowKind::Entitlement => &["external_id", "data", "resource_type_id", "resource_id"],
+        RowKind::Grant => &[
+            "external_id",
+            "data",
+            "resource_type_id",
+            "resource_id",
+            "entitlement_id",
+            "principal_resource_type_id",
+            "principal_resource_id",
+            "expansion",
+        ],
+    }
+}
 
-impl Recent {
+/// Where rows hold the values that readers need.
+pub(super) struct Places(Vec<(&'static str, Option<usize>)>);
+
+impl Places {
+    /// Those of a table of content.
+    ///
+    /// # Errors
+    /// When the table lacks a column that readers need.
+    pub fn of(table: &StoredTable, kind: RowKind) -> Result<Self, Damage> {
+        Self::named(table, columns(kind), &["expansion"])
+    }
+
+    /// Those of the columns of these names. The `optional` ones are NULL where a table lacks them.
+    ///
+    /// # Errors
+    /// When the table lacks another.
+    pub fn named(
+        table: &StoredTable,
+        names: &[&'static str],
+        optional: &[&str],
+    ) -> Result<Self, Damage> {
+        let place = |name: &&'static str| match table.place(name) {
+            None if !optional.contains(name) => Err(Damage::Schema(format!(
+                "table `{}` has no column `{name}`",
+                table.name
+            ))),
+            place => Ok((*name, place)),
+        };
+        names.iter().map(place).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Texts of the row before, by column. Most rows share all but a few with it, so a text is only made anew where it
+/// differs.
+#[derive(Default)]
+pub(super) struct TextCache([Text; 8]);
+
+impl TextCache {
     fn text(&mut self, at: usize, text: &str) -> Text {
         let known = &mut self.0[at];
         if **known != *text {
@@ -254,7 +351,7 @@ impl Recent {
 }
 
 impl<'r> RowColumns<'r> {
-    pub fn row(&self, kind: RowKind, recent: &mut Recent) -> Result<Row<'r>, Error> {
+    pub fn row(&self, kind: RowKind, recent: &mut TextCache) -> Result<Row<'r>, Error> {
         let id = self.text(0)?;
         let mut resource_id = |resource_type: (usize, &str), resource: (usize, &str)| {
             ResourceId::new(
@@ -288,8 +385,8 @@ impl<'r> RowColumns<'r> {
                 resource: resource_id((2, self.text(2)?), (3, self.text(3)?)),
                 principal: resource_id((5, self.text(5)?), (6, self.text(6)?)),
                 entitlement: EntitlementId::new(recent.text(4, self.text(4)?)),
-                expansion: match self.value(7)? {
-                    ValueRef::Null => None,
+                expansion: match self.value(7) {
+                    Value::Null => None,
                     _ => Some(self.blob(7)?.into()),
                 },
             },
@@ -303,50 +400,87 @@ impl<'r> RowColumns<'r> {
         })
     }
 
-    pub fn value(&self, at: usize) -> Result<ValueRef<'r>, Error> {
-        self.row.get_ref(at).map_err(|e| self.snapshot.sqlite(e))
+    /// A value; NULL in a row that was written before its column was added.
+    pub fn value(&self, at: usize) -> Value<'r> {
+        self.places.0[at]
+            .1
+            .and_then(|place| self.row.value(place))
+            .unwrap_or(Value::Null)
     }
 
     pub fn text(&self, at: usize) -> Result<&'r str, Error> {
-        match self.value(at)? {
-            ValueRef::Text(text) => std::str::from_utf8(text)
+        match self.value(at) {
+            Value::Text(text) if text.len() > MAX_TEXT => {
+                Err(self.wrong(at, &format!("holds a text longer than {MAX_TEXT} bytes")))
+            }
+            Value::Text(text) => std::str::from_utf8(text)
                 .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
-            _ => Err(self.wrong(at, "holds something else than text")),
+            _ => Err(self.wrong(at, "does not hold text")),
         }
     }
 
     pub fn optional_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
-        match self.value(at)? {
-            ValueRef::Null => Ok(None),
+        match self.value(at) {
+            Value::Null => Ok(None),
             _ => self.text(at).map(Some),
         }
     }
 
+    /// A blob of a row of content.
     pub fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
-        match self.value(at)? {
-            ValueRef::Blob(bytes) => Ok(bytes),
-            _ => Err(self.wrong(at, "holds something else than a blob")),
+        match self.value(at) {
+            Value::Blob(bytes) if bytes.len() > MAX_BLOB => {
+                Err(self.wrong(at, &format!("holds a blob longer than {MAX_BLOB} bytes")))
+            }
+            Value::Blob(bytes) => Ok(bytes),
+            _ => Err(self.wrong(at, "does not hold a blob")),
         }
     }
 
-    pub fn time(&self, at: usize, column: &'static str) -> Result<Timestamp, Error> {
-        let text = match self.value(at)? {
-            ValueRef::Text(text) => String::from_utf8_lossy(text),
-            ValueRef::Integer(number) => number.to_string().into(),
-            ValueRef::Real(number) => number.to_string().into(),
-            ValueRef::Blob(_) | ValueRef::Null => "".into(),
+    pub fn time(&self, at: usize) -> Result<Timestamp, Error> {
+        let text = match self.value(at) {
+            Value::Text(text) => String::from_utf8_lossy(&text[..text.len().min(80)]),
+            Value::Integer(number) => number.to_string().into(),
+            Value::Real(number) => number.to_string().into(),
+            Value::Blob(_) | Value::Null => "".into(),
         };
+        let column = self.places.0[at].0;
         Timestamp::parse_sqlite(&text)
-            .map_err(|source| Error::damaged(&self.snapshot.path, Damage::Time { column, source }))
+            .map_err(|source| Error::damaged(self.path, Damage::Time { column, source }))
     }
 
-    fn wrong(&self, at: usize, what: &str) -> Error {
-        let column = self.row.as_ref().column_name(at).unwrap_or("?").to_owned();
-        let id = match self.row.get_ref(0) {
-            Ok(ValueRef::Text(id)) => String::from_utf8_lossy(id).into_owned(),
+    pub fn wrong(&self, at: usize, what: &str) -> Error {
+        let (column, _) = self.places.0[at];
+        let id = match self.value(0) {
+            Value::Text(id) => shortened(id),
             _ => String::new(),
         };
-        self.snapshot
-            .row_damage(self.table, &id, format!("column `{column}` {what}"))
+        row_damage(
+            self.path,
+            self.table,
+            &id,
+            format!("column `{column}` {what}"),
+        )
     }
+}
+
+/// What is wrong with a grant whose column names another resource than its entitlement's row does.
+pub(super) fn other_resource(resource: &ResourceId, expected: &ResourceId) -> String {
+    format!(
+        "its resource is `{}` in the columns, but its entitlement is on `{}`",
+        shortened(resource.to_string().as_bytes()).escape_debug(),
+        shortened(expected.to_string().as_bytes()).escape_debug()
+    )
+}
+
+/// Damage to one row.
+pub(super) fn row_damage(path: &Path, table: &'static str, id: &str, problem: String) -> Error {
+    Error::damaged(
+        path,
+        Damage::Row {
+            table,
+            id: shortened(id.as_bytes()),
+            problem,
+        },
+    )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use posthog_c1z::model::{Inventory, SyncId, SyncRun, SyncType, Timestamp};
-use posthog_c1z::snapshot::{Damage, Error, ReadOptions, RowKind, Snapshot};
+use posthog_c1z::snapshot::{Damage, Error, Filter, ReadOptions, RowKind, Snapshot};
 use serde_json::Value;
 
 use crate::support::golden;
@@ -52,7 +52,7 @@ const FATES: [(&str, Fate); 25] = [
     ),
     (
         "corrupt-sqlite-truncated.c1z",
-        Damaged(|damage| matches!(damage, Damage::Sqlite(_))),
+        Damaged(|damage| matches!(damage, Damage::Database(_))),
     ),
     (
         "corrupt-trailing-garbage.c1z",
@@ -367,9 +367,7 @@ fn every_blob_as_json_is_what_the_sdk_makes_of_it() {
             }
             let mut expected = dump.objects(of_dump, id_of);
             for row in snapshot
-                .query(kind, &posthog_c1z::snapshot::Filter::default())
-                .unwrap()
-                .rows(&dump.sync_id())
+                .rows(kind, &dump.sync_id(), Filter::EVERYTHING)
                 .unwrap()
             {
                 let row = row.unwrap();

@@ -223,23 +223,3 @@ fn an_annotation_that_nobody_knows_is_shown_and_stops_nothing() {
     let grants = shelf.json(&["grants", "-o", "json", "unheard.c1z"]);
     assert_eq!(grants["grants"].as_array().unwrap().len(), 4);
 }
-
-#[test]
-fn text_that_is_no_utf_8_and_a_blob_that_is_no_message_still_give_json() {
-    let shelf = Shelf::new();
-    Edited::golden("small.c1z")
-        .append(
-            "v1_resources",
-            "external_id like 'user:455%'",
-            &field(3, b"L\xff"),
-        )
-        .sql("update v1_resources set data = x'ffff' where external_id like 'user:4c3%'")
-        .pack(&shelf.path("bad.c1z"));
-    let list = shelf.json(&["resources", "-t", "user", "-o", "json", "bad.c1z"]);
-    assert_eq!(list["resources"][0]["resource"]["displayName"], "L\u{fffd}");
-    assert_eq!(list["resources"][1]["resource"], Value::Null);
-    assert_eq!(
-        list["resources"][2]["resource"]["displayName"],
-        "Margaret Turing"
-    );
-}

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Where each crate that we depend on may be used: the beginnings of paths below `src/`.
-const DOORS: [(&str, &[&str]); 26] = [
+const DOORS: [(&str, &[&str]); 27] = [
     ("anyhow", &["commands/", "main.rs", "cli.rs"]),
     ("arcstr", &["model/"]),
     ("base64", &["snapshot/"]),
@@ -32,6 +32,7 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("memchr", &["crawl/"]),
     ("prost", &["snapshot/"]),
     ("rusqlite", &["snapshot/"]),
+    ("rustix", &["snapshot/container/"]),
     ("serde", &[""]),
     ("serde_json", &[""]),
     ("sha2", &["snapshot/"]),

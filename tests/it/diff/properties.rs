@@ -79,8 +79,8 @@ fn any_pair() -> impl Strategy<Value = (Inventory, Inventory)> {
 }
 
 fn rows_of(snapshot: &Snapshot, sync: &SyncId, kind: RowKind) -> Vec<Row<'static>> {
-    let mut query = snapshot.query(kind, &snapshot::Filter::default()).unwrap();
-    query.rows(sync).unwrap().map(Result::unwrap).collect()
+    let rows = snapshot.rows(kind, sync, snapshot::Filter::EVERYTHING);
+    rows.unwrap().map(Result::unwrap).collect()
 }
 
 /// The JSON document, and the exit code.

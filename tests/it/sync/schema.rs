@@ -4,7 +4,7 @@
 use std::fs;
 
 use posthog_c1z::model::Timestamp;
-use posthog_c1z::snapshot::RowKind;
+use posthog_c1z::snapshot::{Filter, RowKind};
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 
@@ -379,12 +379,9 @@ fn columns_say_what_the_blobs_say() {
 
 /// A row's message as JSON.
 fn blob_of(written: &Written, kind: RowKind, id: &str) -> Value {
-    let mut query = written
+    let rows = written
         .snapshot
-        .query(kind, &posthog_c1z::snapshot::Filter::default())
-        .unwrap();
-    let rows = query
-        .rows(&written.sync_run.id)
+        .rows(kind, &written.sync_run.id, Filter::EVERYTHING)
         .unwrap()
         .map(Result::unwrap);
     let row = rows.into_iter().find(|row| row.id == id).unwrap();
@@ -443,9 +440,7 @@ fn only_annotations_that_every_reader_knows_are_written() {
     for kind in RowKind::ALL {
         for row in written
             .snapshot
-            .query(kind, &posthog_c1z::snapshot::Filter::default())
-            .unwrap()
-            .rows(&written.sync_run.id)
+            .rows(kind, &written.sync_run.id, Filter::EVERYTHING)
             .unwrap()
         {
             let mut json = Vec::new();

@@ -1,0 +1,145 @@
+//! The schema of the database in a c1z, and the rows of its tables.
+
+use super::btree::{Leaf, Walker};
+use super::pages::{Fault, PageReader, Pages};
+use super::record::{Layout, Value};
+
+/// Longest row of the schema that is read, in bytes. The longest that the SDK writes takes a thousandth of it.
+const MAX_SCHEMA_ROW: u64 = 1 << 20;
+
+/// One row of the schema.
+pub(in crate::snapshot) struct SchemaObject<'a> {
+    /// `table`, `index`, `view` or `trigger`; anything else was not written by SQLite.
+    pub kind: &'a str,
+    pub name: &'a str,
+    /// The table that it belongs to.
+    pub table: &'a str,
+    /// The first page of its tree; 0 if it has none.
+    pub root: u32,
+    /// The text that declares it; absent for the indexes that SQLite makes for itself.
+    pub sql: Option<&'a str>,
+}
+
+/// Calls `visit` with every row of the schema.
+///
+/// # Errors
+/// When the schema is damaged.
+pub(in crate::snapshot) fn read_schema(
+    pages: &Pages,
+    walker: &mut Walker<'_>,
+    visit: &mut dyn FnMut(&SchemaObject<'_>),
+) -> Result<(), Fault> {
+    let damage = || Fault::Damage("its schema is not one".to_owned());
+    let mut rows = RowReader::new(pages, MAX_SCHEMA_ROW);
+    walker.table(1, &mut |number, leaf| {
+        for at in 0..leaf.rows() {
+            let row = rows.row(number, at)?.ok_or_else(damage)?;
+            let text = |at: usize| match row.value(at) {
+                Some(Value::Text(text)) => std::str::from_utf8(text).map_err(|_| damage()),
+                _ => Err(damage()),
+            };
+            let root = match row.value(3) {
+                Some(Value::Integer(root)) => u32::try_from(root).map_err(|_| damage())?,
+                Some(Value::Null) => 0,
+                _ => return Err(damage()),
+            };
+            let sql = match row.value(4) {
+                Some(Value::Null) => None,
+                _ => Some(text(4)?),
+            };
+            visit(&SchemaObject {
+                kind: text(0)?,
+                name: text(1)?,
+                table: text(2)?,
+                root,
+                sql,
+            });
+        }
+        Ok(())
+    })
+}
+
+/// Reads rows through buffers of its own; every thread has one.
+pub(in crate::snapshot) struct RowReader<'p> {
+    pages: &'p Pages,
+    page_reader: PageReader<'p>,
+    overflow_reader: PageReader<'p>,
+    /// The last payload that did not fit on one page.
+    payload: Vec<u8>,
+    layout: Layout,
+    longest: u64,
+}
+
+impl<'p> RowReader<'p> {
+    /// Rows of more than `longest` bytes are not read.
+    pub fn new(pages: &'p Pages, longest: u64) -> Self {
+        Self {
+            pages,
+            page_reader: PageReader::new(pages),
+            overflow_reader: PageReader::new(pages),
+            payload: Vec::new(),
+            layout: Layout::default(),
+            longest,
+        }
+    }
+
+    /// The row in a cell of a leaf page; `None` if it is too long.
+    ///
+    /// # Errors
+    /// When there is no such row, or it is damaged.
+    pub fn row(&mut self, page: u32, cell: usize) -> Result<Option<StoredRow<'_>>, Fault> {
+        let bytes = self.page_reader.page(page)?;
+        let cell = Leaf::of(self.pages, page, bytes)?.cell(cell)?;
+        if cell.length > self.longest {
+            return Ok(None);
+        }
+        let payload = match cell.overflow {
+            0 => cell.local,
+            first => {
+                self.payload.clear();
+                self.payload.extend_from_slice(cell.local);
+                let missing = cell.length as usize - cell.local.len();
+                self.overflow_reader
+                    .read_overflow(first, missing, &mut self.payload)?;
+                &self.payload
+            }
+        };
+        self.layout
+            .read(payload)
+            .map_err(|_| Fault::page(page, "holds a row without the values it announces"))?;
+        Ok(Some(StoredRow {
+            payload,
+            layout: &self.layout,
+            rowid: cell.rowid,
+        }))
+    }
+
+    /// Number of rows on a leaf page.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn rows_on(&mut self, page: u32) -> Result<usize, Fault> {
+        let bytes = self.page_reader.page(page)?;
+        Ok(Leaf::of(self.pages, page, bytes)?.rows())
+    }
+}
+
+/// The values of one row, borrowed until the next one is read.
+#[derive(Clone, Copy)]
+pub(in crate::snapshot) struct StoredRow<'r> {
+    payload: &'r [u8],
+    layout: &'r Layout,
+    pub rowid: i64,
+}
+
+impl<'r> StoredRow<'r> {
+    /// The value of the column at this place; `None` if the row is of a time before the column was added.
+    pub fn value(&self, at: usize) -> Option<Value<'r>> {
+        self.layout.value(self.payload, at)
+    }
+
+    /// Bytes that the row takes.
+    pub fn len(&self) -> usize {
+        self.payload.len()
+    }
+}

@@ -1,0 +1,347 @@
+//! What the text of a `CREATE TABLE` or `CREATE INDEX` says, as far as a c1z needs it. The text comes from the file; it is
+//! taken apart here and never run.
+
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) struct Column {
+    pub name: String,
+    /// Everything after the name, in one spelling: words in lower case, one space between.
+    pub declaration: String,
+}
+
+/// A plain table: its columns, in the order in which rows hold their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::snapshot) struct TableDeclaration {
+    pub columns: Vec<Column>,
+    /// Constraints of the table as a whole. They do not change how rows are stored.
+    pub constraints: Vec<String>,
+}
+
+/// An index on columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) struct IndexDeclaration {
+    pub is_unique: bool,
+    pub table: String,
+    pub columns: Vec<String>,
+    /// The condition of a partial index, in one spelling.
+    pub condition: Option<String>,
+}
+
+/// Why a declaration is not one of those above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) enum Unusual {
+    /// The text cannot be understood.
+    Unreadable,
+    /// A virtual table, or one that is stored in another way.
+    NotPlain,
+    /// It computes something.
+    Computes,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// A word without quotes, in lower case.
+    Word(String),
+    /// A name in quotes.
+    Name(String),
+    /// A text or number.
+    Literal(String),
+    Symbol(char),
+}
+
+impl Token {
+    fn is(&self, word: &str) -> bool {
+        matches!(self, Self::Word(own) if own == word)
+    }
+
+    /// The name that it is, if it can be one.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) | Self::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Word(text) | Self::Literal(text) => text.clone(),
+            Self::Name(name) => format!("\"{name}\""),
+            Self::Symbol(symbol) => symbol.to_string(),
+        }
+    }
+}
+
+/// Tokens in one spelling.
+fn spelled(tokens: &[Token]) -> String {
+    let texts: Vec<_> = tokens.iter().map(Token::text).collect();
+    texts.join(" ")
+}
+
+/// Takes apart the text of a `CREATE TABLE`.
+///
+/// # Errors
+/// When it does not declare a plain table.
+pub(in crate::snapshot) fn table(sql: &str) -> Result<TableDeclaration, Unusual> {
+    let mut tokens = tokens(sql)?.into_iter().peekable();
+    expect(&mut tokens, "create")?;
+    expect(&mut tokens, "table").map_err(|_| Unusual::NotPlain)?;
+    skip_if_not_exists(&mut tokens)?;
+    name(&mut tokens)?;
+    let items = items(&mut tokens)?;
+    // What may follow, such as `without rowid`, changes how rows are stored.
+    if tokens.next().is_some() {
+        return Err(Unusual::NotPlain);
+    }
+    let mut found = TableDeclaration::default();
+    for item in items {
+        const CONSTRAINTS: [&str; 5] = ["constraint", "primary", "unique", "check", "foreign"];
+        let [first, rest @ ..] = item.as_slice() else {
+            return Err(Unusual::Unreadable);
+        };
+        if CONSTRAINTS.iter().any(|word| first.is(word)) {
+            found.constraints.push(spelled(&item));
+            continue;
+        }
+        // A computed column may not be stored at all.
+        if rest
+            .iter()
+            .any(|token| token.is("as") || token.is("generated"))
+        {
+            return Err(Unusual::Computes);
+        }
+        found.columns.push(Column {
+            name: first.name().ok_or(Unusual::Unreadable)?.to_lowercase(),
+            declaration: spelled(rest),
+        });
+    }
+    Ok(found)
+}
+
+/// Takes apart the text of a `CREATE INDEX`.
+///
+/// # Errors
+/// When it is not an index on the values of columns.
+pub(in crate::snapshot) fn index(sql: &str) -> Result<IndexDeclaration, Unusual> {
+    let mut tokens = tokens(sql)?.into_iter().peekable();
+    expect(&mut tokens, "create")?;
+    let is_unique = tokens.next_if(|token| token.is("unique")).is_some();
+    expect(&mut tokens, "index")?;
+    skip_if_not_exists(&mut tokens)?;
+    name(&mut tokens)?;
+    expect(&mut tokens, "on")?;
+    let table = name(&mut tokens)?;
+    let mut columns = Vec::new();
+    for item in items(&mut tokens)? {
+        match item.as_slice() {
+            [column] => columns.push(column.name().ok_or(Unusual::Computes)?.to_lowercase()),
+            // An expression, another order, or another way to compare.
+            _ => return Err(Unusual::Computes),
+        }
+    }
+    let condition = match tokens.next() {
+        None => None,
+        Some(token) if token.is("where") => Some(spelled(&tokens.collect::<Vec<_>>())),
+        Some(_) => return Err(Unusual::Unreadable),
+    };
+    Ok(IndexDeclaration {
+        is_unique,
+        table,
+        columns,
+        condition,
+    })
+}
+
+type Tokens = Peekable<IntoIter<Token>>;
+
+fn expect(tokens: &mut Tokens, word: &str) -> Result<(), Unusual> {
+    match tokens.next_if(|token| token.is(word)) {
+        Some(_) => Ok(()),
+        None => Err(Unusual::Unreadable),
+    }
+}
+
+fn skip_if_not_exists(tokens: &mut Tokens) -> Result<(), Unusual> {
+    if tokens.next_if(|token| token.is("if")).is_some() {
+        expect(tokens, "not")?;
+        expect(tokens, "exists")?;
+    }
+    Ok(())
+}
+
+fn name(tokens: &mut Tokens) -> Result<String, Unusual> {
+    let token = tokens.next().ok_or(Unusual::Unreadable)?;
+    Ok(token.name().ok_or(Unusual::Unreadable)?.to_lowercase())
+}
+
+/// The items between parentheses, which commas separate.
+fn items(tokens: &mut Tokens) -> Result<Vec<Vec<Token>>, Unusual> {
+    if tokens.next() != Some(Token::Symbol('(')) {
+        return Err(Unusual::NotPlain);
+    }
+    let mut items = vec![Vec::new()];
+    let mut depth = 0;
+    for token in tokens {
+        match token {
+            Token::Symbol(')') if depth == 0 => return Ok(items),
+            Token::Symbol(',') if depth == 0 => items.push(Vec::new()),
+            token => {
+                match token {
+                    Token::Symbol('(') => depth += 1,
+                    Token::Symbol(')') => depth -= 1,
+                    _ => {}
+                }
+                if let Some(item) = items.last_mut() {
+                    item.push(token);
+                }
+            }
+        }
+    }
+    Err(Unusual::Unreadable)
+}
+
+fn tokens(sql: &str) -> Result<Vec<Token>, Unusual> {
+    let mut found = Vec::new();
+    let mut rest = sql;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        rest = match c {
+            _ if c.is_ascii_whitespace() => after,
+            '-' if after.starts_with('-') => after.split_once('\n').map_or("", |(_, rest)| rest),
+            '/' if after.starts_with('*') => {
+                after[1..].split_once("*/").map_or("", |(_, rest)| rest)
+            }
+            '"' | '`' => {
+                let (name, rest) = quoted(after, c)?;
+                found.push(Token::Name(name));
+                rest
+            }
+            '[' => {
+                let (name, rest) = after.split_once(']').ok_or(Unusual::Unreadable)?;
+                found.push(Token::Name(name.to_owned()));
+                rest
+            }
+            '\'' => {
+                let (text, rest) = quoted(after, c)?;
+                found.push(Token::Literal(format!("'{text}'")));
+                rest
+            }
+            _ if is_word(c) => {
+                let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                let (word, after) = rest.split_at(end);
+                found.push(match c.is_ascii_digit() {
+                    true => Token::Literal(word.to_owned()),
+                    false => Token::Word(word.to_lowercase()),
+                });
+                after
+            }
+            _ => {
+                found.push(Token::Symbol(c));
+                after
+            }
+        };
+    }
+    Ok(found)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// The text up to the closing quote, in which a doubled quote stands for one; and what follows.
+fn quoted(text: &str, quote: char) -> Result<(String, &str), Unusual> {
+    let mut content = String::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = rest.split_once(quote).ok_or(Unusual::Unreadable)?;
+        content.push_str(part);
+        match after.strip_prefix(quote) {
+            Some(after) => {
+                content.push(quote);
+                rest = after;
+            }
+            None => return Ok((content, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_tables_are_taken_apart_whatever_their_spelling() {
+        for (sql, expected) in [
+            (
+                "CREATE TABLE t (id integer primary key, a text not null, b blob)",
+                "id=integer primary key; a=text not null; b=blob",
+            ),
+            (
+                "create table if not exists \"t\" (\n  `Id` INTEGER  Primary Key, -- first, of (all)\n [a] TEXT/* c, */NOT NULL)",
+                "id=integer primary key; a=text not null",
+            ),
+            (
+                "CREATE TABLE t (a text default 'it''s, (so)', b numeric(10, 2), c)",
+                "a=text default 'it's, (so)'; b=numeric ( 10 , 2 ); c=",
+            ),
+            (
+                "CREATE TABLE t (a, unique (a), primary key (a))",
+                "a=; +unique ( a ); +primary key ( a )",
+            ),
+        ] {
+            let found = table(sql).map(|found| {
+                let columns = found.columns.iter();
+                let columns =
+                    columns.map(|column| format!("{}={}", column.name, column.declaration));
+                let constraints = found.constraints.iter().map(|text| format!("+{text}"));
+                columns.chain(constraints).collect::<Vec<_>>().join("; ")
+            });
+            assert_eq!(found.as_deref(), Ok(expected), "{sql}");
+        }
+    }
+
+    #[test]
+    fn tables_that_store_rows_in_another_way_are_not_plain() {
+        for (sql, expected) in [
+            (
+                "create table t (a text primary key) without rowid",
+                Unusual::NotPlain,
+            ),
+            ("create virtual table t using fts5 (a)", Unusual::NotPlain),
+            ("create table t as select 1", Unusual::NotPlain),
+            ("create table t (a, b as (a + 1))", Unusual::Computes),
+            (
+                "create table t (a, b text generated always as (a) stored)",
+                Unusual::Computes,
+            ),
+            ("create table t (a", Unusual::Unreadable),
+            ("create table t (a default 'x)", Unusual::Unreadable),
+            ("", Unusual::Unreadable),
+            ("drop table t", Unusual::Unreadable),
+        ] {
+            assert_eq!(table(sql), Err(expected), "{sql}");
+        }
+    }
+
+    #[test]
+    fn indexes_on_columns_are_told_from_those_that_compute() {
+        let expected = IndexDeclaration {
+            is_unique: true,
+            table: "t".to_owned(),
+            columns: vec!["a".to_owned(), "b".to_owned()],
+            condition: Some("c is not null".to_owned()),
+        };
+        let sql = "CREATE UNIQUE INDEX i ON t (a, \"B\") WHERE c IS NOT NULL";
+        assert_eq!(index(sql), Ok(expected));
+        for sql in [
+            "create index i on t (lower(a))",
+            "create index i on t (a collate nocase)",
+            "create index i on t (a desc)",
+            "create index i on t (1)",
+        ] {
+            assert_eq!(index(sql), Err(Unusual::Computes), "{sql}");
+        }
+    }
+}

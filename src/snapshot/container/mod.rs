@@ -1,0 +1,233 @@
+//! The bytes of a c1z and the SQLite database inside: five bytes of magic and zstd frames (`frames.rs`), the step in which
+//! a finished file takes the place of an older one (`replace.rs`), and the database read page by page.
+//!
+//! The database is read in this folder and not by SQLite: the schema of a file from elsewhere is text that SQLite would
+//! parse and run, and its indexes could decide which rows are seen. `pages.rs` has the pages, `btree.rs` the trees they
+//! form, `record.rs` the values of a row, `declaration.rs` what the schema's texts say, and `database.rs` puts them
+//! together.
+
+mod btree;
+mod database;
+pub(super) mod declaration;
+mod frames;
+mod pages;
+mod record;
+mod replace;
+mod spool;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::digest::hex;
+use super::{Damage, Error, Limits, Written};
+use frames::{Frames, declared_size};
+
+pub(super) use btree::Walker;
+pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
+pub(super) use pages::{Fault, Pages, PayloadKind};
+pub(super) use record::{Layout, Value};
+pub(super) use replace::{parent, replace, target_of_unfinished};
+pub(super) use spool::{Spool, SpoolWriter};
+
+use crate::progress::{Event, Phase, Reporter};
+
+/// `C1ZF` and a NUL: SQLite inside.
+const MAGIC: [u8; 5] = *b"C1ZF\0";
+/// `C1Z3` and a NUL: the newer container with a Pebble database inside.
+const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
+/// What zstd itself calls its default: the official writer's level.
+const LEVEL: i32 = 3;
+/// Bytes moved at a time: few enough that they are still near the processor when they are moved on.
+const CHUNK: usize = 256 << 10;
+/// Largest database that is held in memory while it is read, in bytes.
+const IN_MEMORY: usize = 16 << 20;
+/// Bytes that are unpacked between two looks at the free space.
+const SPACE_INTERVAL: u64 = 64 << 20;
+
+/// Compresses `database` to `out`: magic, then one frame with its content size and a checksum, and nothing after it.
+pub(super) fn compress(
+    database: &mut File,
+    out: impl Write,
+    reporter: &dyn Reporter,
+) -> io::Result<Written> {
+    let size = database.seek(io::SeekFrom::End(0))?;
+    database.rewind()?;
+    reporter.report(Event::Started {
+        phase: Phase::Compression,
+        of: Some(size),
+    });
+    let mut counted = Counted {
+        inner: BufWriter::with_capacity(CHUNK, out),
+        hash: Sha256::new(),
+        bytes: 0,
+    };
+    counted.write_all(&MAGIC)?;
+    let mut encoder = zstd::stream::write::Encoder::new(counted, LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.include_contentsize(true)?;
+    encoder.set_pledged_src_size(Some(size))?;
+    encoder.multithread(std::thread::available_parallelism().map_or(1, |n| n.get() as u32))?;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = database.read(&mut chunk)?;
+        if length == 0 {
+            break;
+        }
+        encoder.write_all(&chunk[..length])?;
+        reporter.report(Event::Advanced {
+            phase: Phase::Compression,
+            steps: length as u64,
+            of: None,
+        });
+    }
+    let mut counted = encoder.finish()?;
+    counted.flush()?;
+    reporter.report(Event::Finished {
+        phase: Phase::Compression,
+    });
+    Ok(Written {
+        bytes: counted.bytes,
+        sha256: hex(&counted.hash.finalize()),
+        decoded_bytes: size,
+    })
+}
+
+/// Counts and hashes what passes through.
+struct Counted<W> {
+    inner: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(buffer)?;
+        self.hash.update(&buffer[..length]);
+        self.bytes += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// A database that was unpacked.
+pub(super) struct Unpacked {
+    pub database: Spool,
+    /// Size of the file, in bytes.
+    pub bytes: u64,
+    /// Size of the database, in bytes.
+    pub decoded_bytes: u64,
+}
+
+/// Unpacks the c1z at `path`: into memory if the database is small, otherwise into a file in `dir` that has no name.
+pub(super) fn decompress(path: &Path, dir: &Path, limits: &Limits) -> Result<Unpacked, Error> {
+    let io_error = Error::io("reading", path);
+    let mut input = File::open(path).map_err(&io_error)?;
+    let metadata = input.metadata().map_err(&io_error)?;
+    if metadata.is_dir() {
+        return Err(io_error(io::ErrorKind::IsADirectory.into()));
+    }
+    let bytes = metadata.len();
+    check_magic(path, &mut input)?;
+    let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
+    let first = frames.head().map_err(&io_error)?;
+    if first.is_empty() {
+        return Err(Error::damaged(path, Damage::Empty));
+    }
+    if let Some(declared) = declared_size(first) {
+        limits.check_decoded(path, bytes, declared)?;
+        check_space(dir, declared)?;
+    }
+    let mut database = SpoolWriter::new(IN_MEMORY, dir);
+    let mut decoded_bytes = 0;
+    let mut next_look = SPACE_INTERVAL;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = match frames.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => length,
+            // Zstd's own errors do not come from the operating system.
+            Err(error) if error.raw_os_error().is_some() => return Err(io_error(error)),
+            Err(error) => {
+                return Err(Error::damaged(path, Damage::of_zstd(&error, decoded_bytes)));
+            }
+        };
+        decoded_bytes += length as u64;
+        limits.check_decoded(path, bytes, decoded_bytes)?;
+        if decoded_bytes > next_look {
+            check_space(dir, SPACE_INTERVAL)?;
+            next_look += SPACE_INTERVAL;
+        }
+        database
+            .write_all(&chunk[..length])
+            .map_err(Error::io("unpacking the snapshot into", dir))?;
+    }
+    let database = database
+        .finish()
+        .map_err(Error::io("unpacking the snapshot into", dir))?;
+    Ok(Unpacked {
+        database,
+        bytes,
+        decoded_bytes,
+    })
+}
+
+/// Fails if a file of this many bytes does not fit into `dir`, before it fills the file system. A database that stays in
+/// memory needs no space.
+fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
+    if needed <= IN_MEMORY as u64 {
+        return Ok(());
+    }
+    // Where the file system does not say, writing decides.
+    let Ok(found) = rustix::fs::statvfs(dir) else {
+        return Ok(());
+    };
+    match found.f_bavail.saturating_mul(found.f_frsize) < needed {
+        true => Err(Error::io("unpacking the snapshot into", dir)(
+            io::ErrorKind::StorageFull.into(),
+        )),
+        false => Ok(()),
+    }
+}
+
+fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {
+    let mut magic = Vec::with_capacity(MAGIC.len());
+    input
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut magic)
+        .map_err(Error::io("reading", path))?;
+    match <[u8; 5]>::try_from(magic) {
+        Ok(MAGIC) => Ok(()),
+        Ok(MAGIC_V3) => Err(Error::Version3 {
+            path: path.to_owned(),
+        }),
+        Ok(other) => Err(Error::NotC1z {
+            path: path.to_owned(),
+            looks_like: looks_like(&other),
+        }),
+        Err(short) => Err(Error::NotC1z {
+            path: path.to_owned(),
+            looks_like: looks_like(&short),
+        }),
+    }
+}
+
+/// What a file that is no c1z may be instead, by its first five bytes.
+fn looks_like(beginning: &[u8]) -> Option<&'static str> {
+    Some(match beginning {
+        [] => "an empty file",
+        b"SQLit" => "a plain SQLite database",
+        [0x28, 0xb5, 0x2f, 0xfd, _] => "plain zstd data",
+        [0x1f, 0x8b, ..] => "gzip data",
+        [b'P', b'K', ..] => "a ZIP archive",
+        [0x89, b'P', b'N', b'G', _] => "a PNG image",
+        [b'{' | b'[', ..] => "JSON",
+        [b'<', ..] => "HTML or XML",
+        _ => return None,
+    })
+}

@@ -1,0 +1,308 @@
+//! The pages of the SQLite database in a c1z. The database is data from a stranger, so it is read here and never handed
+//! to SQLite, which would parse and run what its schema says.
+//!
+//! Facts are from SQLite's description of its file format.
+
+use std::fmt::Display;
+use std::io;
+
+use super::spool::Spool;
+
+/// Length of the database header, which comes before the first page's own.
+pub(super) const DATABASE_HEADER: usize = 100;
+/// The database header begins with this.
+const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+/// Bytes that are read from the file at a time while pages come in order.
+const READ_AHEAD: usize = 64 << 10;
+
+/// Why pages cannot be read.
+#[derive(Debug)]
+pub(in crate::snapshot) enum Fault {
+    /// The temporary file cannot be read: a fault of the machine.
+    Io(io::Error),
+    /// The database is damaged.
+    Damage(String),
+}
+
+impl Fault {
+    /// Damage to one page.
+    pub fn page(number: u32, problem: impl Display) -> Self {
+        Self::Damage(format!("page {number} {problem}"))
+    }
+}
+
+/// A database, page by page.
+pub(in crate::snapshot) struct Pages {
+    spool: Spool,
+    /// Size of a page in bytes: a power of two from 512 to 65,536.
+    size: usize,
+    /// The part of a page that is used: without what is reserved at its end.
+    pub usable: usize,
+    /// Number of pages; the first is 1.
+    pub count: u32,
+    /// First page of the list of free pages; 0 if there is none.
+    pub first_free: u32,
+    /// Whether some pages map others, as in a database with auto-vacuum.
+    has_pointer_maps: bool,
+}
+
+impl Pages {
+    /// Reads the database header. `length` is the length of the database in bytes.
+    ///
+    /// # Errors
+    /// When this is not a database, or one that cannot be read.
+    pub fn open(spool: Spool, length: u64) -> Result<Self, Fault> {
+        let damage = |problem: &str| Fault::Damage(problem.to_owned());
+        let mut header = [0; DATABASE_HEADER];
+        let header: [u8; DATABASE_HEADER] = match length < DATABASE_HEADER as u64 {
+            true => return Err(damage("it is not a SQLite database")),
+            false => spool
+                .read_at(0, &mut header)
+                .map_err(Fault::Io)?
+                .try_into()
+                .map_err(|_| damage("it is not a SQLite database"))?,
+        };
+        if header[..16] != MAGIC {
+            return Err(damage("it is not a SQLite database"));
+        }
+        let size = match u16::from_be_bytes([header[16], header[17]]) {
+            1 => 1 << 16,
+            size => usize::from(size),
+        };
+        let usable = size.saturating_sub(usize::from(header[20]));
+        if size < 512 || !size.is_power_of_two() || usable < 480 {
+            return Err(damage("its page size is not one that SQLite uses"));
+        }
+        if header[18] > 2 || header[19] > 2 || header[21..24] != [64, 32, 32] {
+            return Err(damage(
+                "it is of a version of SQLite's format that is not known",
+            ));
+        }
+        // 0 in a database without a schema.
+        if be_u32(&header, 56)? > 1 {
+            return Err(damage("its text is not UTF-8"));
+        }
+        let present = length / size as u64;
+        // The header's count holds only if the same version of SQLite wrote it as last changed the file.
+        let counted = u64::from(be_u32(&header, 28)?);
+        let count = match counted > 0 && header[24..28] == header[92..96] {
+            true => counted,
+            false => present,
+        };
+        if count > present {
+            return Err(Fault::Damage(format!(
+                "it has only {present} of its {count} pages"
+            )));
+        }
+        Ok(Self {
+            spool,
+            size,
+            usable,
+            count: u32::try_from(count)
+                .map_err(|_| damage("it has more pages than SQLite allows"))?,
+            first_free: be_u32(&header, 32)?,
+            has_pointer_maps: be_u32(&header, 52)? != 0,
+        })
+    }
+
+    /// The page that holds the byte SQLite locks, which is never used; it exists in databases over a gigabyte.
+    pub fn lock_page(&self) -> u32 {
+        u32::try_from((1 << 30) / self.size + 1).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a page maps others, as some do in a database with auto-vacuum.
+    pub fn is_pointer_map(&self, number: u32) -> bool {
+        let mapped = self.usable as u32 / 5;
+        let own = 2 + number.saturating_sub(2) / (mapped + 1) * (mapped + 1);
+        let own = own + u32::from(own == self.lock_page());
+        self.has_pointer_maps && number == own
+    }
+
+    /// Where the header of a b-tree page starts on it.
+    pub fn tree_header(number: u32) -> usize {
+        match number {
+            1 => DATABASE_HEADER,
+            _ => 0,
+        }
+    }
+
+    /// How a payload of `length` bytes is stored in a cell of this kind of page.
+    pub fn split(&self, length: u64, kind: PayloadKind) -> Split {
+        let usable = self.usable as u64;
+        let most = match kind {
+            PayloadKind::Table => usable - 35,
+            PayloadKind::Index => (usable - 12) * 64 / 255 - 23,
+        };
+        if length <= most {
+            return Split {
+                local: length as usize,
+                overflow_pages: 0,
+            };
+        }
+        let least = (usable - 12) * 32 / 255 - 23;
+        let local = match least + (length - least) % (usable - 4) {
+            local if local <= most => local,
+            _ => least,
+        };
+        Split {
+            local: local as usize,
+            overflow_pages: (length - local).div_ceil(usable - 4),
+        }
+    }
+}
+
+/// Which kind of b-tree a payload is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) enum PayloadKind {
+    Table,
+    Index,
+}
+
+/// A payload's part on its own page, in bytes, and the number of pages that the rest takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) struct Split {
+    pub local: usize,
+    pub overflow_pages: u64,
+}
+
+/// Reads pages through a buffer of its own; every thread has one.
+pub(in crate::snapshot) struct PageReader<'p> {
+    pages: &'p Pages,
+    buffer: Vec<u8>,
+    /// The pages in the buffer: the first, and how many.
+    first: u32,
+    held: u32,
+}
+
+impl<'p> PageReader<'p> {
+    pub fn new(pages: &'p Pages) -> Self {
+        Self {
+            pages,
+            buffer: Vec::new(),
+            first: 0,
+            held: 0,
+        }
+    }
+
+    /// The used part of a page.
+    ///
+    /// # Errors
+    /// When there is no such page, or the file cannot be read.
+    pub fn page(&mut self, number: u32) -> Result<&[u8], Fault> {
+        let pages = self.pages;
+        if number == 0 || number > pages.count {
+            return Err(Fault::Damage(format!(
+                "it refers to page {number}, but has only {}",
+                pages.count
+            )));
+        }
+        let size = pages.size;
+        if let Spool::Memory(bytes) = &pages.spool {
+            let start = (number as usize - 1) * size;
+            return Ok(&bytes[start..start + pages.usable]);
+        }
+        if number < self.first || number - self.first >= self.held {
+            // Pages that come in order are read several at a time.
+            let wanted = match number == self.first + self.held {
+                true => (READ_AHEAD / size).clamp(1, (pages.count - number + 1) as usize),
+                false => 1,
+            };
+            self.buffer.resize(wanted * size, 0);
+            self.held = 0;
+            let start = u64::from(number - 1) * size as u64;
+            pages
+                .spool
+                .read_at(start, &mut self.buffer)
+                .map_err(Fault::Io)?;
+            (self.first, self.held) = (number, wanted as u32);
+        }
+        let start = (number - self.first) as usize * size;
+        Ok(&self.buffer[start..start + pages.usable])
+    }
+
+    /// Appends what follows the local part of a payload: `missing` bytes on the overflow pages from `first` on.
+    ///
+    /// # Errors
+    /// When the chain ends early, or the file cannot be read.
+    pub fn read_overflow(
+        &mut self,
+        first: u32,
+        mut missing: usize,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let mut number = first;
+        while missing > 0 {
+            let page = self.page(number)?;
+            let next = be_u32(page, 0)?;
+            let content = &page[4..];
+            let taken = content.len().min(missing);
+            payload.extend_from_slice(&content[..taken]);
+            missing -= taken;
+            number = next;
+        }
+        Ok(())
+    }
+}
+
+/// A set of pages, one bit for each.
+#[derive(Default)]
+pub(in crate::snapshot) struct PageSet(Vec<u64>);
+
+impl PageSet {
+    /// Adds a page. Returns whether it was not there before.
+    pub fn insert(&mut self, number: u32) -> bool {
+        let (at, bit) = (number as usize / 64, 1 << (number % 64));
+        if self.0.len() <= at {
+            self.0.resize(at + 1, 0);
+        }
+        let is_new = self.0[at] & bit == 0;
+        self.0[at] |= bit;
+        is_new
+    }
+
+    pub fn contains(&self, number: u32) -> bool {
+        let word = self
+            .0
+            .get(number as usize / 64)
+            .copied()
+            .unwrap_or_default();
+        word & 1 << (number % 64) != 0
+    }
+}
+
+pub(super) fn be_u16(bytes: &[u8], at: usize) -> Result<u16, Fault> {
+    array(bytes, at).map(u16::from_be_bytes)
+}
+
+pub(super) fn be_u32(bytes: &[u8], at: usize) -> Result<u32, Fault> {
+    array(bytes, at).map(u32::from_be_bytes)
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Fault> {
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .copied()
+        .ok_or_else(|| Fault::Damage("something on a page ends beyond it".to_owned()))
+}
+
+/// A varint as SQLite writes it (big-endian, seven bits a byte, all eight of the ninth), and where it ends.
+#[inline]
+pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Fault> {
+    if let Some(byte @ ..0x80) = bytes.get(at) {
+        return Ok((u64::from(*byte), at + 1));
+    }
+    let mut value = 0;
+    for (index, byte) in bytes.iter().skip(at).take(9).enumerate() {
+        if index == 8 {
+            return Ok((value << 8 | u64::from(*byte), at + 9));
+        }
+        value = value << 7 | u64::from(byte & 0x7f);
+        if *byte < 0x80 {
+            return Ok((value, at + index + 1));
+        }
+    }
+    Err(Fault::Damage(
+        "a number on a page ends beyond it".to_owned(),
+    ))
+}

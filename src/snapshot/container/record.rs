@@ -1,0 +1,101 @@
+//! A row of a SQLite table, or an entry of an index: typed values one after the other, with their types first.
+
+use super::pages::{Fault, varint};
+
+/// Most columns that a table or index may have; SQLite's own limit.
+const MAX_COLUMNS: usize = 2000;
+
+/// One value, borrowed from its payload.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::snapshot) enum Value<'p> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(&'p [u8]),
+    Blob(&'p [u8]),
+}
+
+/// Where the values of a payload are; used again for payload after payload.
+#[derive(Default)]
+pub(in crate::snapshot) struct Layout(Vec<Span>);
+
+/// A value's type, as SQLite numbers them, and where it starts.
+#[derive(Clone, Copy)]
+struct Span {
+    serial_type: u64,
+    start: usize,
+}
+
+impl Layout {
+    /// Finds the values of `payload`.
+    ///
+    /// # Errors
+    /// When it does not hold what it says.
+    pub fn read(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        let damage = || Fault::Damage("a row does not hold the values it announces".to_owned());
+        self.0.clear();
+        let (header, mut at) = varint(payload, 0)?;
+        let header = usize::try_from(header).map_err(|_| damage())?;
+        if header > payload.len() || at > header {
+            return Err(damage());
+        }
+        let mut start = header;
+        while at < header {
+            let serial_type;
+            (serial_type, at) = varint(&payload[..header], at)?;
+            if self.0.len() == MAX_COLUMNS {
+                return Err(damage());
+            }
+            self.0.push(Span { serial_type, start });
+            let length = length_of(serial_type).ok_or_else(damage)?;
+            start = start.checked_add(length).ok_or_else(damage)?;
+            if start > payload.len() {
+                return Err(damage());
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value at this place of the payload that was read last; `None` if it has fewer values.
+    pub fn value<'p>(&self, payload: &'p [u8], at: usize) -> Option<Value<'p>> {
+        let Span { serial_type, start } = *self.0.get(at)?;
+        let end = start + length_of(serial_type)?;
+        let bytes = payload.get(start..end)?;
+        Some(match serial_type {
+            0 => Value::Null,
+            1..=6 => Value::Integer(signed(bytes)),
+            7 => Value::Real(f64::from_bits(signed(bytes) as u64)),
+            8 => Value::Integer(0),
+            9 => Value::Integer(1),
+            _ if serial_type % 2 == 0 => Value::Blob(bytes),
+            _ => Value::Text(bytes),
+        })
+    }
+}
+
+/// Bytes that a value of this type takes; `None` for types that are not in use.
+fn length_of(serial_type: u64) -> Option<usize> {
+    match serial_type {
+        0 | 8 | 9 => Some(0),
+        1..=4 => Some(serial_type as usize),
+        5 => Some(6),
+        6 | 7 => Some(8),
+        10 | 11 => None,
+        _ => usize::try_from((serial_type - 12) / 2).ok(),
+    }
+}
+
+/// A big-endian number of up to eight bytes in two's complement.
+fn signed(bytes: &[u8]) -> i64 {
+    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+    bytes
+        .iter()
+        .fold(if negative { -1 } else { 0 }, |value, byte| {
+            value << 8 | i64::from(*byte)
+        })
+}

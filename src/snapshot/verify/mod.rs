@@ -1,0 +1,318 @@
+//! Reads everything in a snapshot and reports every defect, each under a code that stays the same: `schema.rs` what the
+//! schema declares, `storage.rs` pages, indexes and stored values, `row.rs` what rows say.
+//!
+//! Whether a file can be read at all is decided by [`Snapshot::open`]; what is found here is what a reader would show
+//! wrongly, refuse, or stumble over later.
+
+mod row;
+mod schema;
+mod storage;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use svix_ksuid::Ksuid;
+
+use super::digest::{Digester, RowKind};
+use super::error::shortened;
+use super::query::{Counts, Filter};
+use super::reader::Snapshot;
+use super::rows::Columns;
+use super::{Damage, Error};
+use crate::model::SyncRun;
+use row::{Checked, IdForm, Known, RowCheck};
+
+/// One defect of a readable file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of defect; these texts never change.
+    pub code: &'static str,
+    /// What is wrong where, in words.
+    pub message: String,
+}
+
+impl Finding {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl Error {
+    /// The code of a file that cannot be read; these texts never change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } | Self::Building(_) => "unreadable",
+            Self::NotC1z { .. } => "not-c1z",
+            Self::Version3 { .. } => "format-v3",
+            Self::TooLarge { .. } => "too-large",
+            Self::NoFinishedSync { .. } | Self::NoSuchSync { .. } => "no-finished-sync",
+            Self::Damaged { damage, .. } => match damage {
+                Damage::Empty => "empty",
+                Damage::Truncated => "truncated",
+                Damage::Checksum => "checksum",
+                Damage::NotZstd => "not-zstd",
+                Damage::TrailingBytes => "trailing-bytes",
+                Damage::Window => "window",
+                Damage::Zstd(_) => "zstd",
+                Damage::Bomb | Damage::Limit(_) => "too-large",
+                Damage::Database(_) => "sqlite",
+                Damage::Schema(_) => "schema",
+                Damage::Time { .. } => "time-text",
+                Damage::Row { .. } => "row",
+            },
+        }
+    }
+}
+
+impl Snapshot {
+    /// Calls `found` with every defect. Holds in memory the ids of resources and entitlements of one sync run, and eight
+    /// bytes for each of its grants.
+    ///
+    /// # Errors
+    /// When so little is sound that looking further is pointless.
+    pub fn verify(&self, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
+        let verified = Verifier {
+            snapshot: self,
+            found,
+        }
+        .verify_contents();
+        // Stored values and indexes are looked at even where rows cannot be shown: they may say why.
+        for finding in storage::check(self)? {
+            found(finding);
+        }
+        verified
+    }
+}
+
+struct Verifier<'a> {
+    snapshot: &'a Snapshot,
+    found: &'a mut dyn FnMut(Finding),
+}
+
+/// The tables that hold rows of a sync run.
+const ROW_TABLES: [&str; 6] = [
+    "v1_resource_types",
+    "v1_resources",
+    "v1_entitlements",
+    "v1_grants",
+    "v1_assets",
+    "v1_connector_sessions",
+];
+
+impl Verifier<'_> {
+    fn verify_contents(&mut self) -> Result<(), Error> {
+        schema::check(self.snapshot, self.found)?;
+        let runs = match self.snapshot.sync_runs() {
+            Ok(runs) => runs,
+            Err(Error::Damaged {
+                damage: damage @ Damage::Time { .. },
+                ..
+            }) => {
+                self.report("time-text", damage.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.sync_runs(&runs);
+        self.orphans();
+        for run in &runs {
+            self.rows(run)?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, code: &'static str, message: impl Into<String>) {
+        (self.found)(Finding::new(code, message));
+    }
+
+    fn sync_runs(&mut self, runs: &[SyncRun]) {
+        if !runs.iter().any(|run| run.ended_at.is_some()) {
+            self.report(
+                "no-finished-sync",
+                "no sync run in it is finished, so readers show nothing or too much",
+            );
+        }
+        for run in runs {
+            let id = shortened(run.id.as_str().as_bytes());
+            let id = id.escape_debug();
+            if run.id.as_str().len() != 27 || run.id.as_str().parse::<Ksuid>().is_err() {
+                self.report(
+                    "sync-id",
+                    format!("the id of sync run `{id}` is not a KSUID"),
+                );
+            }
+            match run.ended_at {
+                None => self.report(
+                    "unfinished-sync",
+                    format!("sync run `{id}` began and never ended"),
+                ),
+                Some(ended_at) if ended_at < run.started_at => {
+                    self.report(
+                        "sync-times",
+                        format!("sync run `{id}` ended before it began"),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Rows that belong to no sync run: no reader ever shows them.
+    fn orphans(&mut self) {
+        for table in self.snapshot.survey.tables() {
+            if ROW_TABLES.contains(&table.name) && table.orphans > 0 {
+                let message = format!(
+                    "{} rows of `{}` belong to no sync run",
+                    table.orphans, table.name
+                );
+                self.report("orphan-rows", message);
+            }
+        }
+    }
+
+    fn rows(&mut self, run: &SyncRun) -> Result<(), Error> {
+        let snapshot = self.snapshot;
+        let evidence = snapshot.evidence(&run.id)?;
+        let mut known = Arc::new(Known::default());
+        let mut counts = Counts::default();
+        let mut digester = Digester::new();
+        let mut facts = Vec::new();
+        let hasher = RandomState::new();
+        for kind in RowKind::ALL {
+            let (mut ids, mut is_partial) = (Vec::new(), false);
+            let check = RowCheck {
+                snapshot,
+                run: run.id.clone(),
+                known: known.clone(),
+                form: match evidence {
+                    Some(_) => IdForm::Ours,
+                    None => IdForm::Any,
+                },
+                hasher: hasher.clone(),
+            };
+            let read = snapshot.batches(
+                kind,
+                &run.id,
+                Filter::EVERYTHING,
+                |_| {
+                    let check = check.clone();
+                    Ok(Box::new(move |rows| check.rows(rows)))
+                },
+                |checked: Checked| {
+                    checked.findings.into_iter().for_each(&mut *self.found);
+                    counts += checked.counts;
+                    digester.record(&checked.records);
+                    ids.extend(checked.ids);
+                    is_partial |= checked.is_partial;
+                    facts.extend(checked.facts);
+                    Ok(())
+                },
+            );
+            match read {
+                Ok(()) => {}
+                Err(Error::Damaged {
+                    damage: damage @ Damage::Row { .. },
+                    ..
+                }) => {
+                    self.report("row", damage.to_string());
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+            drop(check);
+            Arc::make_mut(&mut known).extend(kind, ids, is_partial);
+        }
+        self.duplicate_grants(run, facts, &hasher)?;
+        if let Some(problem) = snapshot
+            .stats_column(&run.id)?
+            .and_then(|stats| counts.differs_from(&stats))
+        {
+            self.report(
+                "stats",
+                format!(
+                    "sync run `{}`: its stats column is wrong: {problem}",
+                    run.id.as_str().escape_debug()
+                ),
+            );
+        }
+        if let Some(evidence) = evidence {
+            let digest = digester.finish().to_string();
+            if evidence.content_digest.as_deref() != Some(digest.as_str()) {
+                self.report(
+                    "evidence-digest",
+                    format!(
+                        "the evidence's content digest is not that of the rows, which is {digest}"
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Two grants for one fact: v1 readers show both, a conversion keeps one. `facts` are hashes of who holds what.
+    fn duplicate_grants(
+        &mut self,
+        run: &SyncRun,
+        mut facts: Vec<u64>,
+        hasher: &RandomState,
+    ) -> Result<(), Error> {
+        facts.sort_unstable();
+        let mut repeated: Vec<u64> = facts
+            .windows(2)
+            .filter(|pair| pair[0] == pair[1])
+            .map(|pair| pair[0])
+            .collect();
+        repeated.dedup();
+        if repeated.is_empty() {
+            return Ok(());
+        }
+        drop(facts);
+        // Now the facts themselves, for equal hashes prove nothing.
+        let mut counts: HashMap<(String, String), u64> = HashMap::new();
+        let mut rows = self
+            .snapshot
+            .rows(RowKind::Grant, &run.id, Filter::EVERYTHING)?;
+        while let Some(row) = rows.next_unchecked()? {
+            if let Ok(row) = row
+                && let Columns::Grant {
+                    entitlement,
+                    principal,
+                    ..
+                } = &row.columns
+                && repeated.binary_search(&fact(hasher, &row.columns)).is_ok()
+            {
+                let fact = (entitlement.to_string(), principal.to_string());
+                *counts.entry(fact).or_default() += 1;
+            }
+        }
+        let mut counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 1).collect();
+        counts.sort_unstable();
+        for ((entitlement, principal), count) in counts {
+            self.report(
+                "duplicate-grant",
+                format!(
+                    "`{}` is granted {count} times to `{}`",
+                    shortened(entitlement.as_bytes()).escape_debug(),
+                    shortened(principal.as_bytes()).escape_debug()
+                ),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A hash of who holds what by a grant; 0 for other rows.
+fn fact(hasher: &RandomState, columns: &Columns<'_>) -> u64 {
+    match columns {
+        Columns::Grant {
+            entitlement,
+            principal,
+            ..
+        } => hasher.hash_one((entitlement, principal)),
+        _ => 0,
+    }
+}

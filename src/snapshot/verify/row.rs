@@ -1,0 +1,255 @@
+//! What is wrong with a row: in its blob, between blob and columns, and in what it refers to.
+
+use std::collections::HashSet;
+use std::hash::RandomState;
+use std::sync::Arc;
+
+use super::super::digest::RowKind;
+use super::super::error::shortened;
+use super::super::parallel::Batch;
+use super::super::query::Counts;
+use super::super::reader::Snapshot;
+use super::super::references::{compare, omissions};
+use super::super::rows::{Columns, Row, other_resource};
+use super::super::validate::{Flaw, Oddity, validate};
+use super::super::{Damage, Error};
+use super::{Finding, fact};
+use crate::model::{EntitlementId, ResourceId, SyncId};
+
+/// Ids that references may name.
+#[derive(Clone, Default)]
+pub(super) struct Known {
+    types: Ids,
+    resources: Ids,
+    entitlements: Ids,
+}
+
+/// The ids of all rows of one kind.
+#[derive(Clone, Default)]
+struct Ids {
+    ids: HashSet<String>,
+    /// Whether rows could not be read, so that an id may be missing here.
+    is_partial: bool,
+}
+
+impl Ids {
+    /// Whether there is surely no row of this id.
+    fn lacks(&self, id: &str) -> bool {
+        !self.is_partial && !self.ids.contains(id)
+    }
+}
+
+impl Known {
+    /// Takes the ids of rows of a kind. Nothing refers to grants.
+    pub fn extend(&mut self, kind: RowKind, ids: Vec<String>, is_partial: bool) {
+        let known = match kind {
+            RowKind::ResourceType => &mut self.types,
+            RowKind::Resource => &mut self.resources,
+            RowKind::Entitlement => &mut self.entitlements,
+            RowKind::Grant => return,
+        };
+        known.ids.extend(ids);
+        known.is_partial |= is_partial;
+    }
+}
+
+/// Which form the ids of rows must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdForm {
+    /// Whichever another connector chose.
+    Any,
+    /// What our own files promise; ConductorOne keys configuration on it.
+    Ours,
+}
+
+/// Checks rows one by one, knowing those of the kinds before theirs.
+#[derive(Clone)]
+pub(super) struct RowCheck<'s> {
+    pub snapshot: &'s Snapshot,
+    pub run: SyncId,
+    pub known: Arc<Known>,
+    pub form: IdForm,
+    pub hasher: RandomState,
+}
+
+/// What came of some rows.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub findings: Vec<Finding>,
+    pub counts: Counts,
+    /// What the content digest is made of.
+    pub records: Vec<u8>,
+    /// Ids that later rows may refer to.
+    pub ids: Vec<String>,
+    /// Whether a row could not be read.
+    pub is_partial: bool,
+    /// Hashes of who holds what.
+    pub facts: Vec<u64>,
+}
+
+impl RowCheck<'_> {
+    /// Checks some rows of one kind.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rows(&self, rows: &mut Batch<'_, '_>) -> Result<Checked, Error> {
+        let mut checked = Checked::default();
+        let mut made = 0;
+        while let Some(row) = rows.next_unchecked(made) {
+            let row = match row {
+                Ok(row) => row,
+                Err(Error::Damaged {
+                    damage: damage @ Damage::Row { .. },
+                    ..
+                }) => {
+                    checked
+                        .findings
+                        .push(Finding::new("row", damage.to_string()));
+                    checked.is_partial = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            made += row.bytes();
+            let mut report =
+                |code, message: String| checked.findings.push(Finding { code, message });
+            self.row(&row, &mut report)?;
+            checked.counts.add(&row);
+            row.record(&mut checked.records);
+            match row.kind {
+                RowKind::Grant => checked.facts.push(fact(&self.hasher, &row.columns)),
+                _ => checked.ids.push(row.id.into_owned()),
+            }
+        }
+        Ok(checked)
+    }
+
+    fn row(
+        &self,
+        row: &Row<'_>,
+        report: &mut dyn FnMut(&'static str, String),
+    ) -> Result<(), Error> {
+        let name = || {
+            let id = shortened(row.id.as_bytes());
+            format!("`{}` in `{}`", id.escape_debug(), row.table)
+        };
+        match validate(row.kind.descriptor(), &row.data) {
+            Ok(None) => {}
+            Ok(Some(Oddity::Number)) => report(
+                "number",
+                format!(
+                    "{}: its blob holds a number that JSON has no form for",
+                    name()
+                ),
+            ),
+            Ok(Some(Oddity::Time)) => report(
+                "time",
+                format!(
+                    "{}: its blob holds a time outside the years 1 to 9999",
+                    name()
+                ),
+            ),
+            Err(flaw) => {
+                let code = match flaw {
+                    Flaw::Malformed | Flaw::TooLarge => "blob",
+                    Flaw::Utf8 => "utf-8",
+                };
+                report(code, format!("{}: its blob {}", name(), flaw.predicate()));
+            }
+        }
+        let compared = compare(row);
+        for mismatch in compared.mismatches {
+            report("column", format!("{}: {}", name(), mismatch.sentence()));
+        }
+        for omission in omissions(row) {
+            report(
+                "column",
+                format!("{}: the blob leaves out {omission}", name()),
+            );
+        }
+        let missing = |what: &str, id: &str| {
+            let id = shortened(id.as_bytes());
+            format!("{}: its {what} `{}` is missing", name(), id.escape_debug())
+        };
+        match &row.columns {
+            Columns::ResourceType => {}
+            Columns::Resource { id, .. } => {
+                if *row.id != *id.to_string() {
+                    report("column", format!("{}: its id should be `{id}`", name()));
+                }
+                if self.known.types.lacks(id.resource_type.as_str()) {
+                    report(
+                        "dangling-type",
+                        missing("resource type", id.resource_type.as_str()),
+                    );
+                }
+            }
+            Columns::Entitlement { resource } => {
+                let resource = resource.to_string();
+                if self.known.resources.lacks(&resource) {
+                    report("dangling-resource", missing("resource", &resource));
+                }
+            }
+            Columns::Grant {
+                resource,
+                entitlement,
+                principal,
+                ..
+            } => {
+                if compared.omits_resource
+                    && let Some(expected) = self.resource_of(entitlement)?
+                    && expected != *resource
+                {
+                    let problem = other_resource(resource, &expected);
+                    report("column", format!("{}: {problem}", name()));
+                }
+                if self.known.entitlements.lacks(entitlement.as_str()) {
+                    report(
+                        "dangling-entitlement",
+                        missing("entitlement", entitlement.as_str()),
+                    );
+                }
+                let principal = principal.to_string();
+                if self.known.resources.lacks(&principal) {
+                    report("dangling-principal", missing("principal", &principal));
+                }
+            }
+        }
+        if self.form == IdForm::Ours {
+            own_id(row, report);
+        }
+        Ok(())
+    }
+
+    /// As [`Snapshot::resource_of`]; damaged entitlements, which are reported on their own, know none.
+    fn resource_of(&self, entitlement: &EntitlementId) -> Result<Option<ResourceId>, Error> {
+        match self.snapshot.resource_of(entitlement, &self.run) {
+            Err(Error::Damaged { .. }) => Ok(None),
+            found => found,
+        }
+    }
+}
+
+/// Whether an id has the form that our own files promise.
+fn own_id(row: &Row<'_>, report: &mut dyn FnMut(&'static str, String)) {
+    let promised = match &row.columns {
+        Columns::ResourceType => return,
+        Columns::Resource { id, .. } => id.to_string(),
+        Columns::Entitlement { resource } => format!("{resource}:member"),
+        Columns::Grant {
+            entitlement,
+            principal,
+            ..
+        } => format!("{entitlement}:{principal}"),
+    };
+    if row.id != promised {
+        let (id, promised) = (shortened(row.id.as_bytes()), shortened(promised.as_bytes()));
+        let message = format!(
+            "`{}` in `{}` should be `{}`",
+            id.escape_debug(),
+            row.table,
+            promised.escape_debug()
+        );
+        report("id-form", message);
+    }
+}

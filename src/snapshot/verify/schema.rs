@@ -1,0 +1,220 @@
+//! What the schema of a file declares, against what a c1z has: tables, columns and indexes by their names, and whatever
+//! would be run if SQLite opened the file.
+
+use super::super::container::declaration::{self, IndexDeclaration, Unusual};
+use super::super::container::{SchemaObject, Walker, read_schema};
+use super::super::reader::Snapshot;
+use super::super::survey::StoredTable;
+use super::super::{Error, schema};
+use super::Finding;
+
+/// Something in the schema that is not ours, and would be run.
+pub(super) const FOREIGN_OBJECT: &str = "foreign-object";
+/// Findings about foreign objects that are reported one by one.
+const MAX_FOREIGN: usize = 100;
+/// Tables and indexes of its own that a file may hold without a word about them.
+const MAX_UNKNOWN: usize = 1000;
+
+/// An index as the file declares it.
+pub(super) struct StoredIndex {
+    pub name: String,
+    pub root: u32,
+    /// What it is on, if it is on columns only.
+    pub declared: Result<IndexDeclaration, Unusual>,
+}
+
+/// Reports what is missing or declared otherwise.
+pub(super) fn check(snapshot: &Snapshot, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
+    for table in &schema::TABLES {
+        match snapshot
+            .survey
+            .tables()
+            .iter()
+            .find(|own| own.name == table.name)
+        {
+            Some(stored) => columns(table, stored, found),
+            None => found(Finding::new(
+                "missing-table",
+                format!("table `{}` is missing", table.name),
+            )),
+        }
+    }
+    let mut foreign = Foreign::default();
+    let mut indexes = Vec::new();
+    let mut walker = Walker::new(&snapshot.pages);
+    read_schema(&snapshot.pages, &mut walker, &mut |object| {
+        foreign.see(object);
+        if object.kind == "index" && schema::INDEXES.iter().any(|own| own.name == object.name) {
+            indexes.push(stored_index(object));
+        }
+    })
+    .map_err(|fault| snapshot.fault(fault))?;
+    foreign.report(found);
+    for index in &schema::INDEXES {
+        self::index(
+            index,
+            indexes.iter().find(|own| own.name == index.name),
+            found,
+        );
+    }
+    Ok(())
+}
+
+/// An index from its row of the schema.
+pub(super) fn stored_index(object: &SchemaObject<'_>) -> StoredIndex {
+    StoredIndex {
+        name: object.name.to_owned(),
+        root: object.root,
+        declared: object
+            .sql
+            .map_or(Err(Unusual::Unreadable), declaration::index),
+    }
+}
+
+fn columns(table: &schema::Table, stored: &StoredTable, found: &mut dyn FnMut(Finding)) {
+    for column in table.columns {
+        let name = format!("`{}.{}`", table.name, column.name);
+        let Some(own) = stored.columns.iter().find(|own| own.name == column.name) else {
+            if column.since == schema::Since::Always {
+                found(Finding::new("missing-column", format!("{name} is missing")));
+            }
+            continue;
+        };
+        let declared_type = own.declaration.split(' ').next().unwrap_or_default();
+        let wanted = column.declared_type();
+        if declared_type != wanted {
+            found(Finding::new(
+                "column-type",
+                format!(
+                    "{name} is declared {}, not {wanted}",
+                    declared_type.escape_debug()
+                ),
+            ));
+        } else if own.declaration != column.declaration {
+            found(Finding::new(
+                "declaration",
+                format!(
+                    "{name} is declared `{}`, not `{}`",
+                    own.declaration.escape_debug(),
+                    column.declaration
+                ),
+            ));
+        }
+    }
+    for constraint in &stored.constraints {
+        found(Finding::new(
+            "declaration",
+            format!(
+                "`{}` is declared with `{}`, which no c1z has",
+                table.name,
+                constraint.escape_debug()
+            ),
+        ));
+    }
+}
+
+fn index(wanted: &schema::Index, stored: Option<&StoredIndex>, found: &mut dyn FnMut(Finding)) {
+    let Some(stored) = stored else {
+        if wanted.since == schema::Since::Always {
+            found(Finding::new(
+                "missing-index",
+                format!("index `{}` is missing", wanted.name),
+            ));
+        }
+        return;
+    };
+    let describe = |table: &str, columns: &str, is_unique: bool, condition: Option<&str>| {
+        let unique = if is_unique { "unique" } else { "not unique" };
+        let condition = condition.map_or(String::new(), |text| format!(", where {text}"));
+        format!("`{table}` ({columns}){condition}, {unique}")
+    };
+    let is = match &stored.declared {
+        Ok(declared) => describe(
+            &declared.table,
+            &declared.columns.join(", "),
+            declared.is_unique,
+            declared.condition.as_deref(),
+        ),
+        Err(_) => "something that it computes".to_owned(),
+    };
+    let must_be = describe(
+        wanted.table,
+        wanted.columns,
+        wanted.unique,
+        wanted.condition,
+    );
+    if is != must_be {
+        found(Finding::new(
+            "index",
+            format!(
+                "index `{}` is on {}; it must be on {must_be}, or the SDK cannot append to the file",
+                wanted.name,
+                is.escape_debug()
+            ),
+        ));
+    }
+}
+
+/// What a file's schema holds that a c1z does not.
+#[derive(Default)]
+struct Foreign {
+    messages: Vec<String>,
+    /// How many there are besides those in `messages`.
+    more: u64,
+    unknown: usize,
+}
+
+impl Foreign {
+    fn see(&mut self, object: &SchemaObject<'_>) {
+        let name = object.name.escape_debug();
+        let unusual = match (object.kind, object.sql) {
+            ("table", Some(sql)) => declaration::table(sql).err(),
+            // An index of a c1z is compared with what it must be.
+            ("index", Some(_)) if schema::INDEXES.iter().any(|own| own.name == object.name) => None,
+            ("index", Some(sql)) => match declaration::index(sql) {
+                Ok(index) => index.condition.map(|_| Unusual::Computes),
+                Err(unusual) => Some(unusual),
+            },
+            // SQLite makes an index for itself where a table has constraints, which are reported.
+            ("index", None) => None,
+            _ => Some(Unusual::NotPlain),
+        };
+        let problem = match (object.kind, unusual) {
+            (kind @ ("view" | "trigger"), _) => format!("it holds a {kind}, `{name}`"),
+            (_, Some(Unusual::Computes)) => format!("it computes `{name}`, which no c1z does"),
+            (kind @ ("table" | "index"), Some(Unusual::Unreadable)) => {
+                format!("it holds the {kind} `{name}`, whose declaration cannot be understood")
+            }
+            (_, Some(Unusual::NotPlain)) => {
+                format!("it holds `{name}`, which is not a plain table")
+            }
+            _ => {
+                let is_known = schema::TABLES.iter().any(|own| own.name == object.name)
+                    || schema::INDEXES.iter().any(|own| own.name == object.name);
+                self.unknown += usize::from(!is_known);
+                return;
+            }
+        };
+        match self.messages.len() < MAX_FOREIGN {
+            true => self.messages.push(problem),
+            false => self.more += 1,
+        }
+    }
+
+    fn report(self, found: &mut dyn FnMut(Finding)) {
+        for message in self.messages {
+            found(Finding::new(FOREIGN_OBJECT, message));
+        }
+        if self.more > 0 {
+            let message = format!("it holds {} more of such objects", self.more);
+            found(Finding::new(FOREIGN_OBJECT, message));
+        }
+        if self.unknown > MAX_UNKNOWN {
+            let message = format!(
+                "it holds {} tables and indexes that no c1z has",
+                self.unknown
+            );
+            found(Finding::new(FOREIGN_OBJECT, message));
+        }
+    }
+}

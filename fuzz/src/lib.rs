@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, RowKind, Snapshot};
+use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, RowKind, Snapshot, verify};
 use tempfile::TempDir;
 
 /// Small bounds, so that a bomb costs no time.
@@ -29,6 +29,12 @@ pub fn read_file(bytes: &[u8]) {
         limits: LIMITS,
         temp_dir: Some(folder()),
     };
+    let verdict = verify(&path, &options, &mut |finding| {
+        assert!(!finding.message.is_empty());
+    });
+    if let Err(error) = &verdict {
+        told(error);
+    }
     match Snapshot::open(&path, &options) {
         Ok(snapshot) => drop(read_all(&snapshot)),
         Err(error) => drop(told(&error)),
@@ -82,14 +88,6 @@ fn told(error: &Error) -> [String; 3] {
 }
 
 fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
-    let mut findings = 0_usize;
-    let verdict = snapshot.verify(&mut |finding| {
-        assert!(!finding.message.is_empty());
-        findings += 1;
-    });
-    if let Err(error) = &verdict {
-        told(error);
-    }
     for run in snapshot.sync_runs()? {
         let _ = snapshot.inventory(&run.id);
         let _ = snapshot.counts(&run.id);

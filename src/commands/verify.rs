@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Outcome, World};
 use crate::report::{Format, printable};
-use crate::snapshot::{Finding, ReadOptions, Snapshot};
+use crate::snapshot::{self, Finding, ReadOptions};
 
 /// Which files to verify.
 #[derive(Clone, Debug)]
@@ -36,13 +36,11 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
         let mut tell = |finding: &Finding| tell(world.out, args.format, &file, finding);
         let mut found = 0_u64;
         let mut written = Ok(());
-        let result = Snapshot::open(path, &args.options).and_then(|snapshot| {
-            snapshot.verify(&mut |finding| {
-                found += 1;
-                if written.is_ok() {
-                    written = tell(&finding);
-                }
-            })
+        let result = snapshot::verify(path, &args.options, &mut |finding| {
+            found += 1;
+            if written.is_ok() {
+                written = tell(&finding);
+            }
         });
         written?;
         let verdict = match result {

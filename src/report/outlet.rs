@@ -36,6 +36,8 @@ pub struct Outlet<W: Write> {
 
 /// Bytes that are checked together. A block without anything but plain ASCII passes as it is.
 const BLOCK: usize = 16 << 10;
+/// Bytes of JSON that are looked at together: few enough that most are ASCII where some names are not.
+const STRETCH: usize = 64;
 /// Longest colour, in bytes: `ESC [ 38;2;255;255;255 m` and some more.
 const MAX_COLOUR: usize = 24;
 
@@ -93,12 +95,36 @@ impl<W: Write> Write for Outlet<W> {
     }
 }
 
+/// Whether JSON holds nothing harmful. Controls in a string are escaped by whatever wrote it.
+fn is_plain_json(json: &str) -> bool {
+    let mut rest = json;
+    while !rest.is_empty() {
+        let stretch = &rest.as_bytes()[..rest.len().min(STRETCH)];
+        let length = match stretch.is_ascii() && !stretch.contains(&0x7f) {
+            true => stretch.len(),
+            false => {
+                let mut chars = rest.chars();
+                while rest.len() - chars.as_str().len() < STRETCH
+                    && let Some(c) = chars.next()
+                {
+                    if c >= '\u{7f}' && is_harmful(c) {
+                        return false;
+                    }
+                }
+                rest.len() - chars.as_str().len()
+            }
+        };
+        rest = &rest[length..];
+    }
+    true
+}
+
 impl Medium {
     /// Whether all of it passes at first sight.
     fn is_plain(self, bytes: &[u8]) -> bool {
         match self {
-            // The same as byte by byte, only faster.
-            Self::Json => bytes.is_ascii() && !bytes.contains(&0x7f),
+            // The same as character by character, only faster.
+            Self::Json => std::str::from_utf8(bytes).is_ok_and(is_plain_json),
             _ => bytes.iter().all(|byte| self.is_plain_byte(*byte)),
         }
     }

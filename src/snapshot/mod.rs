@@ -38,7 +38,7 @@ pub use parallel::{BackgroundRows, Batch, Maker};
 pub use query::{Counts, Filter, Lookup, Rows};
 pub use reader::Snapshot;
 pub use rows::{BadBlob, Columns, Decoded, Row};
-pub use verify::Finding;
+pub use verify::{Finding, verify};
 
 /// Under which id our evidence stands among the assets.
 const EVIDENCE_ASSET: &str = "posthog-c1z:evidence";

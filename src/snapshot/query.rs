@@ -225,18 +225,32 @@ impl Counts {
 /// Finds rows by their id. Keeps the ids in memory, with a few bytes for each row.
 pub struct Lookup<'s> {
     rows: Rows<'s>,
-    positions: HashMap<String, Position>,
+    found: HashMap<String, Found>,
+}
+
+/// A row to look up.
+struct Found {
+    position: Position,
+    /// Whether it was looked up before and is sound.
+    is_checked: bool,
 }
 
 impl<'s> Lookup<'s> {
     fn new(snapshot: &'s Snapshot, kind: RowKind, sync: &SyncId) -> Result<Self, Error> {
         let mut rows = snapshot.rows(kind, sync, Filter::EVERYTHING)?;
-        let mut positions = HashMap::new();
+        let mut found = HashMap::new();
         while let Some(position) = rows.next_position()? {
             let id = rows.cursor.columns_at(position)?.text(0)?.to_owned();
-            positions.insert(id, position);
+            let is_checked = false;
+            found.insert(
+                id,
+                Found {
+                    position,
+                    is_checked,
+                },
+            );
         }
-        Ok(Self { rows, positions })
+        Ok(Self { rows, found })
     }
 
     /// The row under `id`.
@@ -244,13 +258,15 @@ impl<'s> Lookup<'s> {
     /// # Errors
     /// When it is there but is damaged.
     pub fn get(&mut self, id: &str) -> Result<Option<Row<'static>>, Error> {
-        match self.positions.get(id) {
-            Some(position) => self
-                .rows
-                .row_at(*position)
-                .map(|row| Some(row.into_owned())),
-            None => Ok(None),
-        }
+        let Some(found) = self.found.get_mut(id) else {
+            return Ok(None);
+        };
+        let row = match found.is_checked {
+            true => self.rows.unchecked_row_at(found.position),
+            false => self.rows.row_at(found.position),
+        }?;
+        found.is_checked = true;
+        Ok(Some(row.into_owned()))
     }
 }
 
@@ -345,6 +361,11 @@ impl<'s> Rows<'s> {
         };
         let columns = self.cursor.columns_at(position)?;
         Ok(Some(columns.row(self.kind, &mut self.recent)))
+    }
+
+    fn unchecked_row_at(&mut self, position: Position) -> Result<Row<'_>, Error> {
+        let columns = self.cursor.columns_at(position)?;
+        columns.row(self.kind, &mut self.recent)
     }
 
     /// Where the next row is that fits.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::container::{self, Fault, Pages, Unpacked, Value};
+use super::container::{self, Fault, Keep, Pages, Unpacked, Value};
 use super::digest::{ContentDigest, Digester, RowKind};
 use super::query::{Counts, Filter};
 use super::rows::{Columns, Decoded, Places, Row, RowColumns, row_damage};
@@ -41,13 +41,18 @@ impl Snapshot {
     /// # Errors
     /// When it cannot be read, is not a c1z of format v1, exceeds the limits, or is damaged.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, Error> {
+        Self::open_with(path, options, Keep::Tables)
+    }
+
+    /// The same, with or without the pages that only `verify` looks at.
+    pub(super) fn open_with(path: &Path, options: &ReadOptions, keep: Keep) -> Result<Self, Error> {
         let system = std::env::temp_dir();
         let dir = options.temp_dir.as_deref().unwrap_or(&system);
         let Unpacked {
             database,
             bytes,
             decoded_bytes,
-        } = container::decompress(path, dir, &options.limits)?;
+        } = container::decompress(path, dir, &options.limits, keep)?;
         let fault = |fault| of_fault(path, fault);
         let pages = Pages::open(database, decoded_bytes).map_err(fault)?;
         let survey = Survey::of(&pages, dir).map_err(fault)?;

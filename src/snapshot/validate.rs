@@ -54,7 +54,11 @@ pub(super) fn validate(
     descriptor: &'static Descriptor,
     message: &[u8],
 ) -> Result<Option<Oddity>, Flaw> {
-    let mut check = Check::default();
+    let mut check = Check {
+        // A shorter message cannot stand for more JSON than that.
+        weighs_text: message.len() > MAX_JSON / 8,
+        ..Check::default()
+    };
     check.message(descriptor, message, 1)?;
     Ok(check.oddity)
 }
@@ -62,6 +66,7 @@ pub(super) fn validate(
 #[derive(Default)]
 struct Check {
     values: u32,
+    weighs_text: bool,
     /// Bytes of text in the message's JSON.
     json: usize,
     oddity: Option<Oddity>,
@@ -164,6 +169,9 @@ impl Check {
 
     fn text(&mut self, text: &[u8]) -> Result<(), Flaw> {
         std::str::from_utf8(text).map_err(|_| Flaw::Utf8)?;
+        if !self.weighs_text {
+            return Ok(());
+        }
         let escaped = text.iter().filter(|byte| **byte < b' ').count();
         self.add_json(text.len() + 5 * escaped)
     }

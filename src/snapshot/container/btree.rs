@@ -12,6 +12,15 @@ const LEAF_TABLE: u8 = 13;
 /// Deepest tree that is followed. A tree of more levels would have more pages than SQLite allows.
 const MAX_DEPTH: usize = 32;
 
+/// Whether a page with this first byte is part of an index. Overflow pages begin with the number of another page, whose
+/// first byte is smaller in databases of up to [`MAX_DISTINCT_MIB`].
+pub(super) fn is_of_index(first: u8) -> bool {
+    matches!(first, INTERIOR_INDEX | LEAF_INDEX)
+}
+
+/// Size up to which a database of the smallest pages, 512 bytes, has no page of a number with a first byte over 1.
+pub(super) const MAX_DISTINCT_MIB: u64 = 16 << 10;
+
 /// The header of a b-tree page and where its cells are.
 #[derive(Clone, Copy)]
 struct Header {

@@ -4,7 +4,7 @@
 //! The database is read in this folder and not by SQLite: the schema of a file from elsewhere is text that SQLite would
 //! parse and run, and its indexes could decide which rows are seen. `pages.rs` has the pages, `btree.rs` the trees they
 //! form, `record.rs` the values of a row, `declaration.rs` what the schema's texts say, and `database.rs` puts them
-//! together.
+//! together. `unpack.rs` and `spool.rs` say where the decoded bytes are meanwhile.
 
 mod btree;
 mod database;
@@ -14,6 +14,7 @@ mod pages;
 mod record;
 mod replace;
 mod spool;
+mod unpack;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 use super::digest::hex;
 use super::{Damage, Error, Limits, Written};
 use frames::{Frames, declared_size};
+use unpack::Unpacker;
 
 pub(super) use btree::Walker;
 pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
@@ -31,6 +33,7 @@ pub(super) use pages::{Fault, Pages, PayloadKind};
 pub(super) use record::{Layout, Value};
 pub(super) use replace::{parent, replace, target_of_unfinished};
 pub(super) use spool::{Spool, SpoolWriter};
+pub(super) use unpack::Keep;
 
 use crate::progress::{Event, Phase, Reporter};
 
@@ -125,7 +128,12 @@ pub(super) struct Unpacked {
 }
 
 /// Unpacks the c1z at `path`: into memory if the database is small, otherwise into a file in `dir` that has no name.
-pub(super) fn decompress(path: &Path, dir: &Path, limits: &Limits) -> Result<Unpacked, Error> {
+pub(super) fn decompress(
+    path: &Path,
+    dir: &Path,
+    limits: &Limits,
+    keep: Keep,
+) -> Result<Unpacked, Error> {
     let io_error = Error::io("reading", path);
     let mut input = File::open(path).map_err(&io_error)?;
     let metadata = input.metadata().map_err(&io_error)?;
@@ -143,7 +151,11 @@ pub(super) fn decompress(path: &Path, dir: &Path, limits: &Limits) -> Result<Unp
         limits.check_decoded(path, bytes, declared)?;
         check_space(dir, declared)?;
     }
-    let mut database = SpoolWriter::new(IN_MEMORY, dir);
+    let keep = match limits.max_decoded_mib > btree::MAX_DISTINCT_MIB {
+        true => Keep::Everything,
+        false => keep,
+    };
+    let mut database = Unpacker::new(IN_MEMORY, dir, keep);
     let mut decoded_bytes = 0;
     let mut next_look = SPACE_INTERVAL;
     let mut chunk = vec![0; CHUNK];
@@ -164,7 +176,7 @@ pub(super) fn decompress(path: &Path, dir: &Path, limits: &Limits) -> Result<Unp
             next_look += SPACE_INTERVAL;
         }
         database
-            .write_all(&chunk[..length])
+            .take(&chunk[..length])
             .map_err(Error::io("unpacking the snapshot into", dir))?;
     }
     let database = database

@@ -65,10 +65,7 @@ impl Pages {
         if header[..16] != MAGIC {
             return Err(damage("it is not a SQLite database"));
         }
-        let size = match u16::from_be_bytes([header[16], header[17]]) {
-            1 => 1 << 16,
-            size => usize::from(size),
-        };
+        let size = page_size(&header).unwrap_or_default();
         let usable = size.saturating_sub(usize::from(header[20]));
         if size < 512 || !size.is_power_of_two() || usable < 480 {
             return Err(damage("its page size is not one that SQLite uses"));
@@ -148,6 +145,16 @@ impl Pages {
             local: local as usize,
             overflow_pages: (length - local).div_ceil(usable - 4),
         }
+    }
+}
+
+/// The size of a page in bytes, as the database header says; `None` if `header` ends before.
+pub(super) fn page_size(header: &[u8]) -> Option<usize> {
+    match *header.get(16..18)? {
+        // 65,536 does not fit into two bytes.
+        [0, 1] => Some(1 << 16),
+        [high, low] => Some(usize::from(u16::from_be_bytes([high, low])).max(1)),
+        _ => None,
     }
 }
 

@@ -2,19 +2,36 @@
 //! temporary file without a name, so nothing stays behind however the process ends.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use tempfile::{SpooledData, SpooledTempFile};
 
 /// Bytes that are still being written.
-pub(in crate::snapshot) struct SpoolWriter(SpooledTempFile);
+pub(in crate::snapshot) struct SpoolWriter {
+    file: SpooledTempFile,
+    /// Bytes written and skipped.
+    length: u64,
+}
 
 impl SpoolWriter {
     /// Starts empty. What exceeds `in_memory` bytes goes to a file in `dir`.
     pub fn new(in_memory: usize, dir: &Path) -> Self {
-        Self(tempfile::spooled_tempfile_in(in_memory, dir))
+        Self {
+            file: tempfile::spooled_tempfile_in(in_memory, dir),
+            length: 0,
+        }
+    }
+
+    /// Leaves out `bytes` bytes, which will read as zeros. In a file they take no space.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn skip(&mut self, bytes: usize) -> io::Result<()> {
+        self.length += bytes as u64;
+        self.file.seek(SeekFrom::Start(self.length))?;
+        Ok(())
     }
 
     /// Ends the writing.
@@ -22,8 +39,9 @@ impl SpoolWriter {
     /// # Errors
     /// When the file cannot be written.
     pub fn finish(mut self) -> io::Result<Spool> {
-        self.0.flush()?;
-        Ok(match self.0.into_inner() {
+        // What was skipped last counts too.
+        self.file.set_len(self.length)?;
+        Ok(match self.file.into_inner() {
             SpooledData::InMemory(bytes) => Spool::Memory(bytes.into_inner()),
             SpooledData::OnDisk(file) => Spool::File(file),
         })
@@ -32,11 +50,13 @@ impl SpoolWriter {
 
 impl Write for SpoolWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        let written = self.file.write(bytes)?;
+        self.length += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 

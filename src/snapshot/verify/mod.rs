@@ -10,16 +10,18 @@ mod storage;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
+use super::container::Keep;
 use super::digest::{Digester, RowKind};
 use super::error::shortened;
 use super::query::{Counts, Filter};
 use super::reader::Snapshot;
 use super::rows::Columns;
-use super::{Damage, Error};
+use super::{Damage, Error, ReadOptions};
 use crate::model::SyncRun;
 use row::{Checked, IdForm, Known, RowCheck};
 
@@ -68,24 +70,23 @@ impl Error {
     }
 }
 
-impl Snapshot {
-    /// Calls `found` with every defect. Holds in memory the ids of resources and entitlements of one sync run, and eight
-    /// bytes for each of its grants.
-    ///
-    /// # Errors
-    /// When so little is sound that looking further is pointless.
-    pub fn verify(&self, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
-        let verified = Verifier {
-            snapshot: self,
-            found,
-        }
-        .verify_contents();
-        // Stored values and indexes are looked at even where rows cannot be shown: they may say why.
-        for finding in storage::check(self)? {
-            found(finding);
-        }
-        verified
+/// Calls `found` with every defect of the c1z at `path`. Holds in memory the ids of resources and entitlements of one sync
+/// run, and eight bytes for each of its grants.
+///
+/// # Errors
+/// When it cannot be opened, or so little is sound that looking further is pointless.
+pub fn verify(
+    path: &Path,
+    options: &ReadOptions,
+    found: &mut dyn FnMut(Finding),
+) -> Result<(), Error> {
+    let snapshot = &Snapshot::open_with(path, options, Keep::Everything)?;
+    let verified = Verifier { snapshot, found }.verify_contents();
+    // Stored values and indexes are looked at even where rows cannot be shown: they may say why.
+    for finding in storage::check(snapshot)? {
+        found(finding);
     }
+    verified
 }
 
 struct Verifier<'a> {

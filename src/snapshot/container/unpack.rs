@@ -1,0 +1,134 @@
+//! The database as it comes out of its frames, into a spool: whole, or without the pages of indexes. Those are about half
+//! of a c1z, and only `verify` looks at them.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::btree;
+use super::pages;
+use super::spool::{Spool, SpoolWriter};
+
+/// Which pages are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) enum Keep {
+    Everything,
+    /// All but those of indexes, which read as zeros.
+    Tables,
+}
+
+/// Takes a database in pieces of any length.
+pub(super) struct Unpacker {
+    out: SpoolWriter,
+    keep: Keep,
+    /// The first bytes, until they say how large a page is.
+    head: Vec<u8>,
+    page_size: Option<u64>,
+    /// Bytes taken after `head` was.
+    position: u64,
+    /// Whether the page that is coming in is kept.
+    is_kept: bool,
+}
+
+impl Unpacker {
+    /// What exceeds `in_memory` bytes goes to a file in `dir`.
+    pub fn new(in_memory: usize, dir: &Path, keep: Keep) -> Self {
+        Self {
+            out: SpoolWriter::new(in_memory, dir),
+            keep,
+            head: Vec::new(),
+            page_size: None,
+            position: 0,
+            is_kept: true,
+        }
+    }
+
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        if self.keep == Keep::Everything {
+            return self.out.write_all(piece);
+        }
+        if self.page_size.is_some() {
+            return self.pages(piece);
+        }
+        self.head.extend_from_slice(piece);
+        let Some(size) = pages::page_size(&self.head) else {
+            return Ok(());
+        };
+        self.page_size = Some(size as u64);
+        let head = std::mem::take(&mut self.head);
+        self.pages(&head)
+    }
+
+    fn pages(&mut self, piece: &[u8]) -> io::Result<()> {
+        let Some(size) = self.page_size else {
+            return Ok(());
+        };
+        // What is kept of the piece is written in as few steps as possible.
+        let (mut from, mut at) = (0, 0);
+        while at < piece.len() {
+            let within = self.position % size;
+            if within == 0 {
+                let is_kept = self.position == 0 || !btree::is_of_index(piece[at]);
+                if is_kept != self.is_kept {
+                    self.pass(&piece[from..at])?;
+                    (from, self.is_kept) = (at, is_kept);
+                }
+            }
+            let length = (piece.len() - at).min((size - within) as usize);
+            at += length;
+            self.position += length as u64;
+        }
+        self.pass(&piece[from..])
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.is_kept {
+            true => self.out.write_all(bytes),
+            false => self.out.skip(bytes.len()),
+        }
+    }
+
+    /// Ends the database.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> io::Result<Spool> {
+        self.out.write_all(&self.head)?;
+        self.out.finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_indexes_are_left_out_in_whatever_pieces_a_database_comes() {
+        let file = std::fs::read("testdata/snapshots/two-syncs.c1z").unwrap();
+        let database = zstd::decode_all(&file[5..]).unwrap();
+        let mut expected = database.clone();
+        let mut left_out = 0;
+        for page in expected.chunks_mut(4096).skip(1) {
+            if page[0] == 2 || page[0] == 10 {
+                page.fill(0);
+                left_out += 1;
+            }
+        }
+        assert!(left_out > 10, "{left_out}");
+        for (in_memory, length) in [(0, 7), (0, 4096), (1 << 20, 5000), (1 << 20, 1 << 20)] {
+            for (keep, expected) in [(Keep::Tables, &expected), (Keep::Everything, &database)] {
+                let mut unpacker = Unpacker::new(in_memory, &std::env::temp_dir(), keep);
+                for piece in database.chunks(length) {
+                    unpacker.take(piece).unwrap();
+                }
+                let spool = unpacker.finish().unwrap();
+                let mut buffer = vec![0; database.len()];
+                assert_eq!(spool.read_at(0, &mut buffer).unwrap(), expected);
+            }
+        }
+    }
+}

@@ -5,9 +5,8 @@ use std::fs;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::{Edited, Sandbox, Shelf, answer, decoded, golden, packed};
+use crate::support::{Edited, Sandbox, Shelf, answer, decoded, golden, in_one_gigabyte, packed};
 
 /// Every way to read a snapshot.
 const COMMANDS: [&[&str]; 14] = [
@@ -402,19 +401,6 @@ fn bomb(frames: usize, blocks: u64) -> Vec<u8> {
     // The first bit says that it is the last.
     frame.extend([ZEROS[0] | 1, ZEROS[1], ZEROS[2], ZEROS[3]]);
     [b"C1ZF\0".to_vec(), frame.repeat(frames)].concat()
-}
-
-/// The program with no more address space than a gigabyte; a bomb that is held in memory then kills it.
-fn in_one_gigabyte(words: &str, file: &Path) -> Command {
-    let mut command = Command::new("sh");
-    command
-        .args([
-            "-c",
-            &format!("ulimit -v 1048576; exec \"$0\" {words} \"$1\""),
-        ])
-        .arg(env!("CARGO_BIN_EXE_posthog-c1z"))
-        .arg(file);
-    command
 }
 
 /// Lists the grants in a gigabyte; there must be none.

@@ -9,6 +9,7 @@ mod damage;
 mod diff;
 mod export;
 mod harmless;
+mod hostile;
 mod json;
 mod many;
 mod night;

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use posthog_c1z::commands::{self, Failure, World};
 use posthog_c1z::model::Timestamp;
@@ -65,6 +66,19 @@ impl Shelf {
     pub fn json(&self, args: &[&str]) -> Value {
         serde_json::from_str(&self.text(args)).unwrap()
     }
+}
+
+/// The program with no more address space than a gigabyte; what holds more in memory is killed.
+pub fn in_one_gigabyte(words: &str, file: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            &format!("ulimit -v 1048576; exec \"$0\" {words} \"$1\""),
+        ])
+        .arg(env!("CARGO_BIN_EXE_posthog-c1z"))
+        .arg(file);
+    command
 }
 
 /// What came of a command that was run inside the test.

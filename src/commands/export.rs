@@ -2,7 +2,6 @@
 //! the ids, so the same snapshot always gives the same bytes.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, IsTerminal, Write};
@@ -14,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::input::{Catalog, Input, moment};
+use super::input::{Cache, Catalog, Input, moment};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::model::{
@@ -242,7 +241,22 @@ impl Export<'_> {
         sheet.finish()?;
         // It holds an id for every resource; each thread makes one of its own.
         drop(catalog);
-        let people = Arc::new(self.people(formulas)?);
+        let mut people = People {
+            cells: Cache::default(),
+            rows: Some(Vec::new()),
+        };
+        self.people(formulas, |cells, lines| {
+            for (id, cells) in cells {
+                let bytes = id.len() + cells.bytes();
+                people.cells.keep(id, cells, bytes);
+            }
+            people.rows = people.rows.take().and_then(|mut rows| {
+                rows.extend(lines);
+                (rows.len() <= HELD_ROWS).then_some(rows)
+            });
+            Ok(())
+        })?;
+        let people = Arc::new(people);
         self.make_rows(
             RowKind::Grant,
             |snapshot| {
@@ -253,7 +267,7 @@ impl Export<'_> {
                     head: Cells::new(formulas, ["Grant"])?,
                     entitlement: None,
                     people: people.clone(),
-                    others: HashMap::new(),
+                    others: Cache::default(),
                     id: String::new(),
                 };
                 Ok(Box::new(move |rows, out| {
@@ -265,12 +279,18 @@ impl Export<'_> {
             },
             |some| Ok(out.write_all(some)?),
         )?;
-        Ok(out.write_all(&people.rows)?)
+        match &people.rows {
+            Some(rows) => Ok(out.write_all(rows)?),
+            None => self.people(formulas, |_, lines| Ok(out.write_all(&lines)?)),
+        }
     }
 
-    /// All people, as C1's file import has them.
-    fn people(&self, formulas: Formulas) -> Result<People> {
-        let mut people = People::default();
+    /// Hands over all people as C1's file import has them: what a grant says of each, by id of the row, and their own rows.
+    fn people(
+        &self,
+        formulas: Formulas,
+        mut take: impl FnMut(Vec<(String, Cells)>, Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
         self.snapshot.batches(
             RowKind::Resource,
             &self.run.id,
@@ -298,13 +318,8 @@ impl Export<'_> {
                     Ok((cells, lines))
                 }))
             },
-            |(cells, lines): (Vec<_>, Vec<u8>)| {
-                people.cells.extend(cells);
-                people.rows.extend(lines);
-                Ok::<_, anyhow::Error>(())
-            },
-        )?;
-        Ok(people)
+            |(cells, lines)| take(cells, lines),
+        )
     }
 
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
@@ -488,13 +503,15 @@ impl Export<'_> {
 type RowsWriter<'m> = Box<dyn FnMut(&mut Batch<'_, '_>, &mut Vec<u8>) -> Result<()> + 'm>;
 
 /// People in C1's file import.
-#[derive(Default)]
 struct People {
     /// By id of the row: last name, first name, user id and e-mail of whom a grant names. It does not tell a status.
-    cells: HashMap<String, Cells>,
-    /// Their own rows, as the file has them.
-    rows: Vec<u8>,
+    cells: Cache<String, Cells>,
+    /// Their own rows, as the file has them; `None` if they are too many to be held.
+    rows: Option<Vec<u8>>,
 }
+
+/// Bytes of people's rows that are held until the grants are written. More are made once more then.
+const HELD_ROWS: usize = 96 << 20;
 
 /// The grants of C1's file import.
 struct ImportedGrants<'s> {
@@ -505,8 +522,8 @@ struct ImportedGrants<'s> {
     /// Grants come in runs of one entitlement, whose cells are made once a run.
     entitlement: Option<(EntitlementId, Cells)>,
     people: Arc<People>,
-    /// Principals that are no people, or not there.
-    others: HashMap<String, Cells>,
+    /// Principals that are not among them: not people, not there, or too many.
+    others: Cache<String, Cells>,
     /// Of the principal at hand.
     id: String,
 }
@@ -540,21 +557,20 @@ impl ImportedGrants<'_> {
         };
         self.id.clear();
         write!(self.id, "{principal}")?;
-        let identity = match self.people.cells.get(&self.id) {
-            Some(cells) => cells,
-            None => match self.others.entry(self.id.clone()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    let found = self.catalog.resource(principal)?.map(|row| row.decode());
-                    let cells = match &found {
-                        Some(Ok(Decoded::Resource(resource))) => identity_cells(resource, ""),
-                        _ => ["", "", &principal.resource, "", ""],
-                    };
-                    new.insert(Cells::new(self.formulas, cells)?)
-                }
-            },
+        let known = self.people.cells.get(&self.id);
+        if let Some(identity) = known.or_else(|| self.others.get(&self.id)) {
+            Cells::push_row([&self.head, identity, entitlement], out);
+            return Ok(());
+        }
+        let found = self.catalog.resource(principal)?.map(|row| row.decode());
+        let cells = match &found {
+            Some(Ok(Decoded::Resource(resource))) => identity_cells(resource, ""),
+            _ => ["", "", &principal.resource, "", ""],
         };
-        Cells::push_row([&self.head, identity, entitlement], out);
+        let identity = Cells::new(self.formulas, cells)?;
+        Cells::push_row([&self.head, &identity, entitlement], out);
+        let bytes = self.id.len() + identity.bytes();
+        self.others.keep(self.id.clone(), identity, bytes);
         Ok(())
     }
 }

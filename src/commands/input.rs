@@ -1,8 +1,9 @@
 //! The snapshot that a command reads, and what its rows refer to.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use anyhow::Result;
@@ -38,22 +39,51 @@ impl Input {
     }
 }
 
-/// Bytes of JSON that are kept for the next row that refers to the same object.
+/// Bytes that a cache of what rows refer to may hold.
 const CACHE_BYTES: usize = 96 << 20;
 /// What an entry takes besides its texts, about.
 const ENTRY_BYTES: usize = 128;
 
+/// What rows referred to before. Once it is full it stays as it is: emptied, every role would fill it anew with the same
+/// people.
+pub(super) struct Cache<K, V> {
+    entries: HashMap<K, V>,
+    bytes: usize,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Cache<K, V> {
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get(key)
+    }
+
+    /// Keeps a value unless the cache is full. `bytes` is the length of the texts of key and value.
+    pub fn keep(&mut self, key: K, value: V, bytes: usize) {
+        if self.bytes < CACHE_BYTES && self.entries.insert(key, value).is_none() {
+            self.bytes += ENTRY_BYTES + bytes;
+        }
+    }
+}
+
 /// The JSON of resources that rows referred to before, for all threads that read a snapshot.
 #[derive(Default)]
-pub(super) struct JsonCache {
-    json: RwLock<HashMap<ResourceId, Box<[u8]>>>,
-    bytes: AtomicUsize,
-}
+pub(super) struct JsonCache(RwLock<Cache<ResourceId, Box<[u8]>>>);
 
 impl JsonCache {
     /// Appends the resource's JSON, if it is there.
     fn push(&self, id: &ResourceId, out: &mut Vec<u8>) -> bool {
-        let json = self.json.read().unwrap_or_else(PoisonError::into_inner);
+        let json = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match json.get(id) {
             Some(json) => {
                 out.extend_from_slice(json);
@@ -63,16 +93,10 @@ impl JsonCache {
         }
     }
 
-    /// Keeps the resource's JSON. Once it is full it stays as it is: emptied, every role would fill it anew with the
-    /// same people.
     fn keep(&self, id: &ResourceId, json: &[u8]) {
-        if self.bytes.load(Ordering::Relaxed) < CACHE_BYTES {
-            let mut all = self.json.write().unwrap_or_else(PoisonError::into_inner);
-            if all.insert(id.clone(), json.into()).is_none() {
-                let bytes = ENTRY_BYTES + id.resource.len() + json.len();
-                self.bytes.fetch_add(bytes, Ordering::Relaxed);
-            }
-        }
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let bytes = id.resource.len() + json.len();
+        all.keep(id.clone(), json.into(), bytes);
     }
 }
 
@@ -84,7 +108,7 @@ pub(super) struct Catalog<'s> {
     /// Made when first something is looked up: it holds an id for every row.
     resources: Option<Lookup<'s>>,
     entitlements: Option<Lookup<'s>>,
-    names: HashMap<ResourceId, Called>,
+    names: Cache<ResourceId, Called>,
     /// Grants come in runs of one entitlement.
     last_entitlement: Option<(EntitlementId, Text)>,
 }
@@ -129,7 +153,7 @@ impl<'s> Catalog<'s> {
             types,
             resources: None,
             entitlements: None,
-            names: HashMap::new(),
+            names: Cache::default(),
             last_entitlement: None,
         })
     }
@@ -212,7 +236,8 @@ impl<'s> Catalog<'s> {
                 email: "".into(),
             },
         };
-        self.names.insert(id.clone(), called.clone());
+        let bytes = id.resource.len() + called.name.len() + called.email.len();
+        self.names.keep(id.clone(), called.clone(), bytes);
         Ok(called)
     }
 

@@ -94,7 +94,7 @@ impl Cells {
     /// These cells. A single one must not be empty: alone in a row it would be quoted.
     ///
     /// # Errors
-    /// None that a caller could cause; csv may refuse.
+    /// Those of csv, which has none for cells in memory.
     pub fn new<'c>(
         formulas: Formulas,
         cells: impl IntoIterator<Item = &'c str>,
@@ -106,6 +106,11 @@ impl Cells {
         row.truncate(row.len() - LINE_END.len());
         debug_assert_ne!(row, b"\"\"", "a single cell that is empty");
         Ok(Self(row.into()))
+    }
+
+    /// Length in bytes, as written.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
     }
 
     /// Appends a row of all these cells.

@@ -19,6 +19,12 @@ pub(super) const MAX_ASSET: u64 = 64 * MIB;
 pub(super) const MAX_VALUES: u32 = 100_000;
 /// Most sync runs in a file. A year of nightly ones is 365.
 pub(super) const MAX_SYNC_RUNS: usize = 10_000;
+/// Longest id of a resource type or a sync run, in bytes: their number is limited, and all are held.
+pub(super) const MAX_SHORT_TEXT: usize = 1 << 10;
+/// Most resource types that rows of one sync run may be of.
+pub(super) const MAX_TYPES: usize = 10_000;
+/// Most bytes of resource types that one sync run may have, as all are held.
+pub(super) const MAX_TYPE_BYTES: u64 = 16 * MIB;
 /// A database is not suspected of being a decompression bomb below this size, in bytes.
 const MIN_BOMB: u64 = 64 * MIB;
 /// From this ratio of decoded to compressed size on it is one. Honest files decode to 5 to 30 times their size.

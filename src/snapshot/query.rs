@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
 
-use super::Error;
 use super::container::RowReader;
 use super::digest::RowKind;
+use super::limits::MAX_TYPES;
 use super::order::Position;
 use super::reader::Snapshot;
 use super::rows::{Columns, Places, Row, RowColumns, TextCache, row_damage};
 use super::survey::{Chunk, ChunkPositions, StoredTable};
+use super::{Damage, Error};
 use crate::model::{ResourceId, SyncId};
 
 impl Snapshot {
@@ -190,15 +191,29 @@ impl Counts {
         }
     }
 
+    /// Whether the rows are of a number of types that is read.
+    ///
+    /// # Errors
+    /// When they are of more.
+    pub(super) fn check(&self) -> Result<(), Damage> {
+        let types = [&self.resources, &self.entitlements, &self.grants];
+        match types.iter().any(|counts| counts.len() > MAX_TYPES) {
+            true => Err(Damage::Limit(format!(
+                "its rows are of more than {MAX_TYPES} resource types"
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// What a `stats` column says that the rows do not, in words.
     pub fn differs_from(&self, stats: &str) -> Option<String> {
         let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
-            return Some("it is no JSON".to_owned());
+            return Some("it is not JSON".to_owned());
         };
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
         let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
             let stated = stated.as_u64().unwrap_or_default();
-            (stated != counted).then(|| format!("`{name}` is {stated}, counted are {counted}"))
+            (stated != counted).then(|| format!("`{name}` is {stated}, but there are {counted}"))
         };
         let mut found = Vec::new();
         for (name, total, by_type) in [

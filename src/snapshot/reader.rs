@@ -85,12 +85,12 @@ impl Snapshot {
                 _ => Some(row.time(2)?),
             };
             runs.push(SyncRun {
-                id: SyncId::new(row.text(0)?),
+                id: SyncId::new(row.short_text(0)?),
                 // The defaults are those of the columns, which came later than the table.
-                sync_type: SyncType::from_text(row.optional_text(3)?.unwrap_or("full")),
+                sync_type: SyncType::from_text(row.optional_short_text(3)?.unwrap_or("full")),
                 started_at: row.time(1)?,
                 ended_at,
-                parent_id: row.optional_text(4)?.unwrap_or_default().to_owned(),
+                parent_id: row.optional_short_text(4)?.unwrap_or_default().to_owned(),
             });
             Ok(())
         })?;
@@ -242,7 +242,7 @@ impl Snapshot {
                 },
                 |some: Counts| {
                     counts += some;
-                    Ok::<_, Error>(())
+                    counts.check().map_err(|damage| self.damaged(damage))
                 },
             )?;
         }
@@ -274,7 +274,7 @@ impl Snapshot {
                 |(some, records): (Counts, Vec<u8>)| {
                     counts += some;
                     digester.record(&records);
-                    Ok::<_, Error>(())
+                    counts.check().map_err(|damage| self.damaged(damage))
                 },
             )?;
         }

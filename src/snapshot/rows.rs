@@ -7,7 +7,7 @@ use super::container::{StoredRow, Value};
 use super::digest::{RowKind, push_record};
 use super::error::shortened;
 use super::json::write_json;
-use super::limits::{MAX_BLOB, MAX_TEXT};
+use super::limits::{MAX_BLOB, MAX_SHORT_TEXT, MAX_TEXT};
 use super::references::compare;
 use super::survey::StoredTable;
 use super::validate::validate;
@@ -362,12 +362,12 @@ impl<'r> RowColumns<'r> {
         let columns = match kind {
             RowKind::ResourceType => Columns::ResourceType,
             RowKind::Resource => {
-                let resource_type = self.text(2)?;
+                let resource_type = self.short_text(2)?;
                 let bare = id
                     .strip_prefix(resource_type)
                     .and_then(|rest| rest.strip_prefix(':'))
                     .unwrap_or(id);
-                let parent = match (self.optional_text(3)?, self.optional_text(4)?) {
+                let parent = match (self.optional_short_text(3)?, self.optional_text(4)?) {
                     (Some(parent_type), Some(parent)) => {
                         Some(resource_id((3, parent_type), (4, parent)))
                     }
@@ -379,11 +379,11 @@ impl<'r> RowColumns<'r> {
                 }
             }
             RowKind::Entitlement => Columns::Entitlement {
-                resource: resource_id((2, self.text(2)?), (3, self.text(3)?)),
+                resource: resource_id((2, self.short_text(2)?), (3, self.text(3)?)),
             },
             RowKind::Grant => Columns::Grant {
-                resource: resource_id((2, self.text(2)?), (3, self.text(3)?)),
-                principal: resource_id((5, self.text(5)?), (6, self.text(6)?)),
+                resource: resource_id((2, self.short_text(2)?), (3, self.text(3)?)),
+                principal: resource_id((5, self.short_text(5)?), (6, self.text(6)?)),
                 entitlement: EntitlementId::new(recent.text(4, self.text(4)?)),
                 expansion: match self.value(7) {
                     Value::Null => None,
@@ -409,9 +409,18 @@ impl<'r> RowColumns<'r> {
     }
 
     pub fn text(&self, at: usize) -> Result<&'r str, Error> {
+        self.text_up_to(MAX_TEXT, at)
+    }
+
+    /// A text that is held for long: the id of a resource type or a sync run.
+    pub fn short_text(&self, at: usize) -> Result<&'r str, Error> {
+        self.text_up_to(MAX_SHORT_TEXT, at)
+    }
+
+    fn text_up_to(&self, longest: usize, at: usize) -> Result<&'r str, Error> {
         match self.value(at) {
-            Value::Text(text) if text.len() > MAX_TEXT => {
-                Err(self.wrong(at, &format!("holds a text longer than {MAX_TEXT} bytes")))
+            Value::Text(text) if text.len() > longest => {
+                Err(self.wrong(at, &format!("holds a text longer than {longest} bytes")))
             }
             Value::Text(text) => std::str::from_utf8(text)
                 .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
@@ -423,6 +432,13 @@ impl<'r> RowColumns<'r> {
         match self.value(at) {
             Value::Null => Ok(None),
             _ => self.text(at).map(Some),
+        }
+    }
+
+    pub fn optional_short_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
+        match self.value(at) {
+            Value::Null => Ok(None),
+            _ => self.short_text(at).map(Some),
         }
     }
 

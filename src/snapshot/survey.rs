@@ -10,7 +10,7 @@ use std::path::Path;
 use super::container::declaration::{self, Column, Unusual};
 use super::container::{Fault, Pages, RowReader, SchemaObject, Value, Walker, read_schema};
 use super::error::{Damage, shortened};
-use super::limits::{MAX_ASSET, MAX_ROW, MAX_SYNC_RUNS, MAX_TEXT};
+use super::limits::{MAX_ASSET, MAX_ROW, MAX_SHORT_TEXT, MAX_SYNC_RUNS, MAX_TEXT, MAX_TYPE_BYTES};
 use super::order::{Entry, Position, Positions, Sorter};
 use super::schema;
 
@@ -54,6 +54,7 @@ pub(super) struct StoredTable {
 #[derive(Default)]
 struct RunRows {
     rows: u64,
+    bytes: u64,
     chunks: Vec<Chunk>,
 }
 
@@ -76,6 +77,7 @@ impl RunRows {
     /// Counts a row that starts at `start`.
     fn add(&mut self, start: Start, bytes: u64, open_bytes: &mut u64) {
         self.rows += 1;
+        self.bytes += bytes;
         match self.chunks.last_mut() {
             Some(chunk) if chunk.rows < CHUNK_ROWS && *open_bytes < CHUNK_BYTES => {
                 chunk.rows += 1;
@@ -266,6 +268,7 @@ impl StoredTable {
                 let row = reader.row(number, cell)?;
                 if let (Some(row), Some(place)) = (row, place)
                     && let Some(Value::Text(id)) = row.value(place)
+                    && id.len() <= MAX_SHORT_TEXT
                     && let Ok(id) = std::str::from_utf8(id)
                 {
                     let number = ids.len() as u32;
@@ -351,6 +354,13 @@ impl StoredTable {
             }
             Ok(())
         })?;
+        if self.name == "v1_resource_types"
+            && self.runs.iter().any(|run| run.bytes > MAX_TYPE_BYTES)
+        {
+            self.fault = Some(Damage::Limit(format!(
+                "it has more than {MAX_TYPE_BYTES} bytes of resource types"
+            )));
+        }
         if !in_order && self.fault.is_none() {
             self.sort(pages, runs, dir)?;
         }

@@ -210,7 +210,7 @@ impl Verifier<'_> {
                     ids.extend(checked.ids);
                     is_partial |= checked.is_partial;
                     facts.extend(checked.facts);
-                    Ok(())
+                    counts.check().map_err(|damage| snapshot.damaged(damage))
                 },
             );
             match read {

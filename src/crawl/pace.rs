@@ -85,7 +85,10 @@ impl Pace {
 
     /// Keeps everybody from sending for so long.
     pub fn pause(&self, length: Duration) {
-        let until = Instant::now() + length;
+        // A length of time beyond what the clock can say has no end; the server's is bounded before.
+        let Some(until) = Instant::now().checked_add(length) else {
+            return;
+        };
         let mut state = self
             .state
             .lock()
@@ -95,7 +98,13 @@ impl Pace {
 
     /// Waits for so long; not at all if that is past the deadline.
     pub fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
-        self.check(Instant::now() + length)?;
+        if let Some(deadline) = self.deadline
+            && Instant::now()
+                .checked_add(length)
+                .is_none_or(|end| end >= deadline)
+        {
+            return Err(OutOfTime);
+        }
         std::thread::sleep(length);
         Ok(())
     }

@@ -198,6 +198,11 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             ExitCode::Configuration,
             "check that the address is PostHog's; if it is, the API has changed: please report it with the text above",
         ),
+        Problem::TooMuch(_) => verdict(
+            ExitCode::Network,
+            "no organization has such data: check that the address is PostHog's and that no proxy answers in its place. \
+             The limits are in the README under `Limits`",
+        ),
         Problem::Cut | Problem::Connection(_) => verdict(
             ExitCode::Network,
             "the network or a proxy broke the connection; try again",
@@ -213,6 +218,10 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
         Problem::UnknownHost(_) => verdict(
             ExitCode::Configuration,
             "check the spelling of the host, and the name server",
+        ),
+        Problem::NameServer { .. } => verdict(
+            ExitCode::Network,
+            "check the network and the name server; try again later",
         ),
         Problem::Tls(_) => verdict(
             ExitCode::Configuration,

@@ -45,6 +45,8 @@ pub enum Problem {
     BadJson(String),
     /// JSON, but not what the API documents.
     Shape(String),
+    /// More than any organization has, such as a text of a megabyte.
+    TooMuch(String),
     /// The answer ended in the middle.
     Cut,
     /// No answer within the time allowed.
@@ -61,6 +63,13 @@ pub enum Problem {
     Certificates(String),
     /// The host has no address.
     UnknownHost(String),
+    /// Whether the host has an address cannot be found out now.
+    NameServer {
+        /// The host.
+        host: String,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The secure connection could not be made.
     Tls(String),
     /// The connection could not be made or broke.
@@ -75,9 +84,11 @@ impl Problem {
         match self {
             Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
             Self::NotJson { .. } | Self::BadJson(_) | Self::Shape(_) | Self::Cut => true,
-            Self::TimedOut | Self::Connection(_) | Self::Client(_) | Self::UnknownHost(_) => true,
+            Self::TimedOut | Self::Connection(_) | Self::Client(_) => true,
+            Self::UnknownHost(_) | Self::NameServer { .. } => true,
             Self::Redirect { .. } | Self::Tls(_) | Self::OutOfTime => false,
-            Self::NotProved(_)
+            Self::TooMuch(_)
+            | Self::NotProved(_)
             | Self::HiddenMembers(_)
             | Self::OldServer
             | Self::Certificates(_) => false,
@@ -150,10 +161,19 @@ impl fmt::Display for Problem {
                 "has more than 100 roles on a server from before 2026, which cannot list them",
             ),
             Problem::Shape(problem) => write!(f, "answered with unexpected JSON: {problem}"),
+            Problem::TooMuch(problem) => {
+                write!(f, "answered with more than is accepted: {problem}")
+            }
             Problem::Cut => f.write_str("stopped in the middle of its answer"),
             Problem::TimedOut => f.write_str("gave no complete answer in time"),
             Problem::UnknownHost(host) => {
                 write!(f, "could not be asked: host `{host}` has no address")
+            }
+            Problem::NameServer { host, error } => {
+                write!(
+                    f,
+                    "could not be asked: the address of `{host}` was not found: {error}"
+                )
             }
             Problem::Tls(problem) => write!(f, "could not be asked securely: {problem}"),
             Problem::Connection(error) => write!(f, "could not be asked: {error}"),

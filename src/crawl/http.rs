@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
 use super::address::{ApiKey, BaseUrl};
 use super::error::{Error, Problem};
-use super::json::{JsonError, JsonStream};
+use super::json::{JsonError, JsonStream, Load};
 use super::pace::{OutOfTime, Pace, PaceSettings};
+use super::resolve::{LookupFailed, NoAddress, SystemResolver};
 use crate::progress::{Event, Reporter};
 
 /// How requests are made.
@@ -69,6 +70,7 @@ pub(super) struct Http<'r> {
     settings: HttpSettings,
     pace: Pace,
     requests: AtomicU64,
+    load: Load,
     reporter: &'r dyn Reporter,
 }
 
@@ -127,8 +129,8 @@ impl<'r> Http<'r> {
                     .root_certs(root_certs(settings)?)
                     .build(),
             )
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(agent, DefaultConnector::default(), SystemResolver);
         Ok(Self {
             agent,
             origin: base.origin().to_owned(),
@@ -136,6 +138,7 @@ impl<'r> Http<'r> {
             pace: Pace::new(settings.pace),
             settings: settings.clone(),
             requests: AtomicU64::new(0),
+            load: Load::default(),
             reporter,
         })
     }
@@ -145,19 +148,11 @@ impl<'r> Http<'r> {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks for `path` (with its query) and parses the answer, which is held whole.
+    /// Asks for `path` (with its query), with `read` taking the answer while it comes in. It is called for every try.
     ///
     /// # Errors
     /// For everything but a 200 with JSON of the wanted shape, after all retries.
-    pub fn get<T: DeserializeOwned>(&self, reading: &'static str, path: &str) -> Result<T, Error> {
-        self.get_with(reading, path, Tries::All, |json| json.parse())
-    }
-
-    /// The same, with `read` taking the answer while it comes in. It is called for every try.
-    ///
-    /// # Errors
-    /// As of [`Self::get`].
-    pub fn get_with<T>(
+    pub fn get<T>(
         &self,
         reading: &'static str,
         path: &str,
@@ -276,20 +271,21 @@ impl<'r> Http<'r> {
                 content_type: content_type.map(|kind| self.one_line(&kind)),
             });
         }
-        // ureq caps its own JSON reading at 10 MiB; a page of roles may have hundreds.
+        // A list of roles may have a gigabyte; the stream has limits of its own.
         let mut body = response
             .into_body()
             .into_with_config()
             .limit(u64::MAX)
             .reader();
-        let mut json = JsonStream::new(&mut body);
+        let mut json = JsonStream::new(&mut body, &self.load);
         read(&mut json)
             .and_then(|answer| json.end().map(|()| answer))
             .map_err(|error| match error {
                 JsonError::Io(error) => self.broken_body(error),
                 JsonError::Cut => Problem::Cut,
                 JsonError::Syntax(problem) => Problem::BadJson(self.one_line(&problem)),
-                JsonError::Shape(problem) => Problem::Shape(self.one_line(&problem)),
+                JsonError::Shape(misfit) => Problem::Shape(self.one_line(&misfit.to_string())),
+                JsonError::Excess(misfit) => Problem::TooMuch(self.one_line(&misfit.to_string())),
             })
     }
 
@@ -305,8 +301,13 @@ impl<'r> Http<'r> {
 
     fn transport(&self, error: ureq::Error) -> Problem {
         match error {
-            ureq::Error::Timeout(_) | ureq::Error::BodyStalled => Problem::TimedOut,
-            ureq::Error::HostNotFound => Problem::UnknownHost(self.host()),
+            ureq::Error::Timeout(_) => Problem::TimedOut,
+            // A transfer coding that makes no sense, such as a chunk without a length.
+            ureq::Error::BodyStalled => Problem::Cut,
+            ureq::Error::Other(error) => match error.downcast::<LookupFailed>() {
+                Ok(failed) => self.lookup_failed(*failed),
+                Err(other) => Problem::Client(self.one_line(&other.to_string())),
+            },
             ureq::Error::Io(error) => self.io(error),
             ureq::Error::Rustls(error) => Problem::Tls(self.one_line(&error.to_string())),
             ureq::Error::Tls(problem) => Problem::Tls(problem.to_owned()),
@@ -321,11 +322,15 @@ impl<'r> Http<'r> {
             io::ErrorKind::UnexpectedEof => Problem::Cut,
             // How rustls says through an io::Error that it will not talk to this server.
             io::ErrorKind::InvalidData => Problem::Tls(self.one_line(&error.to_string())),
-            // The standard library has no kind for a failed look-up, only this text.
-            _ if error.to_string().contains("failed to lookup address") => {
-                Problem::UnknownHost(self.host())
-            }
             _ => Problem::Connection(error),
+        }
+    }
+
+    fn lookup_failed(&self, failed: LookupFailed) -> Problem {
+        let host = self.one_line(&failed.host);
+        match failed.reason {
+            NoAddress::Unknown => Problem::UnknownHost(host),
+            NoAddress::NotNow(error) => Problem::NameServer { host, error },
         }
     }
 
@@ -345,15 +350,6 @@ impl<'r> Http<'r> {
             ),
             Err(_) => (None, None),
         }
-    }
-
-    /// Host and port.
-    fn host(&self) -> String {
-        self.origin
-            .split("://")
-            .last()
-            .unwrap_or_default()
-            .to_owned()
     }
 
     /// The path as it may be shown.

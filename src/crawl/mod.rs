@@ -6,6 +6,7 @@ mod http;
 mod json;
 mod pace;
 pub mod posthog;
+mod resolve;
 
 pub use address::{AddressError, ApiKey, BaseUrl, KeyError, PlainHttp};
 pub use error::{Error, Problem};

@@ -6,6 +6,7 @@
 mod cron;
 mod failures;
 mod guards;
+mod hostile;
 mod members;
 mod pace;
 mod proxy;

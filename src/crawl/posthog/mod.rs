@@ -8,16 +8,14 @@ mod roles;
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
 pub use self::probe::{Cost, Costs, Probe, probe};
 
 use self::list::{ListRead, ListSource};
 use self::map::Types;
 use super::address::{ApiKey, BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
-use super::http::{Http, HttpSettings};
-use super::json::JsonStream;
+use super::http::{Http, HttpSettings, Tries};
+use super::json::{JsonError, JsonStream};
 use super::pace::least_duration;
 use crate::model::{
     CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
@@ -158,9 +156,8 @@ impl<'a> Crawl<'a> {
         });
         let path = self.base.api_path("personal_api_keys/@current/");
         let without = "whose key this is, and what it may do, was not told";
-        let Some(key) =
-            self.optional::<api::PersonalApiKey>("the key's own entry", &path, without)?
-        else {
+        let key = self.optional("the key's own entry", &path, without, api::personal_api_key)?;
+        let Some(key) = key else {
             return Ok(());
         };
         self.owner = key.user_id;
@@ -179,7 +176,9 @@ impl<'a> Crawl<'a> {
             return Ok(());
         }
         let path = self.base.path();
-        let organization: api::Organization = self.http.get("the organization", &path)?;
+        let organization =
+            self.http
+                .get("the organization", &path, Tries::All, api::organization)?;
         self.base = self
             .base
             .with_organization(&organization.id)
@@ -255,7 +254,7 @@ impl<'a> Crawl<'a> {
         let without = "whether the list of members shows everybody could not be checked against the organization's own \
                        count";
         let path = self.base.path();
-        self.optional("the organization", &path, without)
+        self.optional("the organization", &path, without, api::organization)
     }
 
     /// Since July 2026 members below administrator may see a list without those it hides from them, and nothing in the
@@ -409,13 +408,14 @@ impl<'a> Crawl<'a> {
     }
 
     /// Asks for what the crawl can do without: a refusal is noted as `without`, any other failure counts.
-    fn optional<T: DeserializeOwned>(
+    fn optional<T>(
         &mut self,
         reading: &'static str,
         path: &str,
         without: &str,
+        read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     ) -> Result<Option<T>, Error> {
-        match self.http.get(reading, path) {
+        match self.http.get(reading, path, Tries::All, read) {
             Ok(answer) => Ok(Some(answer)),
             Err(Error {
                 problem:

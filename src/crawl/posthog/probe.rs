@@ -77,7 +77,7 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
         least: least_duration(requests, &config.http.pace),
     };
     probe.costs = Some(Costs {
-        endpoint: cost(base + probe.roles.unwrap_or_default()),
+        endpoint: cost(base.saturating_add(probe.roles.unwrap_or_default())),
         embedded: cost(base),
     });
     Ok(())
@@ -89,17 +89,14 @@ impl Crawl<'_> {
         let path = format!("{}{path}", self.base.path());
         let page = self
             .http
-            .get_with(reading, &path, Tries::All, page_without_rows)?;
+            .get(reading, &path, Tries::All, page_without_rows)?;
         Ok(page.count)
     }
 
     /// A server from before 2026 answers 500 to any parameter of this list; then it must be asked for all of it.
     fn count_roles(&self) -> Result<Option<u64>, Error> {
         let path = format!("{}roles/?limit=1", self.base.path());
-        match self
-            .http
-            .get_with("roles", &path, Tries::One, page_without_rows)
-        {
+        match self.http.get("roles", &path, Tries::One, page_without_rows) {
             Ok(page) => Ok(page.count),
             Err(Error {
                 problem: Problem::Status { status: 500, .. },

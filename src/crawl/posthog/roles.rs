@@ -3,14 +3,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::api::{self, CarryingRole, Role};
+use super::api::{self, CarryingRole, Kept, Role};
 use super::list::{ListRead, ListSource};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
-use crate::crawl::json::{JsonError, JsonStream};
-use crate::model::{InventoryBuilder, ListEvidence, ResourceId};
+use crate::crawl::json::{JsonError, JsonStream, shortened};
+use crate::model::{InventoryBuilder, ListEvidence, MAX_ID_BYTES, ResourceId};
 use crate::progress::{Event, Phase, Reporter};
 
 /// Rows asked for in one page of role memberships, never raised: each costs the server several queries.
@@ -31,6 +31,13 @@ enum Carried {
     Principals(Vec<ResourceId>),
 }
 
+impl Kept for ListedRole {
+    fn memory(&self) -> usize {
+        // What it carries is counted as it comes.
+        self.role.memory()
+    }
+}
+
 impl Carried {
     fn len(&self) -> usize {
         match self {
@@ -43,7 +50,7 @@ impl Carried {
 impl Crawl<'_> {
     /// All roles with their entitlements, sorted by id, so that what follows does not depend on the order they came in.
     pub(super) fn roles(&mut self) -> Result<Vec<ListedRole>, Error> {
-        let holder = |row: &[u8]| Ok(self.types.holder(&self.found, row)?);
+        let holder = |row: &[u8]| self.types.holder(&self.found, row);
         let (mut roles, evidence, doubt) = match self.config.memberships {
             Memberships::Embedded => self.roles_with(holder, Carried::Holders)?,
             Memberships::Endpoint | Memberships::WithoutRoles => self.roles_with(
@@ -148,6 +155,7 @@ impl Crawl<'_> {
         let entitlement = self.types.member_entitlement(&role);
         let id = entitlement.id.clone();
         self.found.add_entitlement(entitlement);
+        self.check_id_length(id.as_str().len(), &role, None)?;
         for mut holder in holders {
             if let Some(row) = holder.unlisted.take() {
                 let known = self.found.resource(&holder.principal);
@@ -156,9 +164,35 @@ impl Crawl<'_> {
                     self.found.add_resource(self.types.unlisted(&row));
                 }
             }
-            self.found.add_grant(Types::grant(id.clone(), holder));
+            let grant = Types::grant(id.clone(), holder);
+            self.check_id_length(grant.id_length(), &role, Some(&grant.principal))?;
+            self.found.add_grant(grant);
         }
         Ok(())
+    }
+
+    /// Fails if an id that is made of the server's own is longer than the format allows.
+    fn check_id_length(
+        &self,
+        length: usize,
+        role: &Role,
+        holder: Option<&ResourceId>,
+    ) -> Result<(), Error> {
+        if length <= MAX_ID_BYTES {
+            return Ok(());
+        }
+        let holder = holder.map_or_else(String::new, |holder| {
+            format!(" and `members.user.uuid` `{}`", shortened(&holder.resource))
+        });
+        let problem = format!(
+            "field `id` of row `{}`{holder}: they would make an id of more than {MAX_ID_BYTES} bytes",
+            shortened(&role.id)
+        );
+        Err(Error {
+            reading: "roles",
+            path: self.http.shown(&format!("{}roles/", self.base.path())),
+            problem: Problem::TooMuch(self.http.shown(&problem)),
+        })
     }
 }
 
@@ -218,10 +252,12 @@ impl RoleReader<'_> {
         };
         let mut done = Vec::with_capacity(count);
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..workers.clamp(1, count.max(1)))
-                .map(|_| scope.spawn(work))
+            // This thread works as well; where the system starts no other, it does all of the work.
+            let others: Vec<_> = (1..workers.min(count))
+                .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
                 .collect();
-            for worker in workers {
+            done.extend(work());
+            for worker in others {
                 match worker.join() {
                     Ok(read) => done.extend(read),
                     Err(panic) => std::panic::resume_unwind(panic),
@@ -284,7 +320,7 @@ impl RoleReader<'_> {
         differ: Option<String>,
     ) -> Result<ReadRole, Error> {
         let path = format!("{}roles/{}/", self.base_path, role.id);
-        let decided = self.http.get_with("a role", &path, Tries::All, |json| {
+        let decided = self.http.get("a role", &path, Tries::All, |json| {
             api::role(json, |row| self.holder(row))
         });
         let (holders, note, doubt) = match decided {
@@ -370,7 +406,7 @@ impl RoleReader<'_> {
     }
 
     fn holder(&self, row: &[u8]) -> Result<Option<Holder>, JsonError> {
-        Ok(self.types.holder(self.found, row)?)
+        self.types.holder(self.found, row)
     }
 }
 
@@ -389,13 +425,20 @@ fn distinct<H: HasPrincipal>(mut holders: Vec<H>) -> Vec<H> {
 }
 
 /// What holds a role, or says who does.
-trait HasPrincipal {
+trait HasPrincipal: Kept {
     fn principal(&self) -> &ResourceId;
 }
 
 impl HasPrincipal for Holder {
     fn principal(&self) -> &ResourceId {
         &self.principal
+    }
+}
+
+impl Kept for ResourceId {
+    fn memory(&self) -> usize {
+        // Of somebody who is known, it is shared.
+        api::texts([Some(&self.resource)])
     }
 }
 

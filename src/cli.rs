@@ -1029,13 +1029,13 @@ fn organization(options: &SyncOptions) -> Result<Source> {
 /// The key, from the first place that has one.
 fn api_key(options: &SyncOptions) -> Result<ApiKey> {
     if let Some(key) = &options.api_token {
-        return ApiKey::parse(key).context("--api-token");
+        return parse_key(key, "`--api-token`");
     }
     if let Some(path) = &options.api_token_file {
         return key_from_file(path);
     }
     if let Some(key) = environment("BATON_API_TOKEN") {
-        return ApiKey::parse(&key).context("BATON_API_TOKEN");
+        return parse_key(&key, "`BATON_API_TOKEN`");
     }
     if let Some(directory) = environment("CREDENTIALS_DIRECTORY") {
         let path = Path::new(&directory).join("api-token");
@@ -1044,7 +1044,7 @@ fn api_key(options: &SyncOptions) -> Result<ApiKey> {
         }
     }
     match environment("POSTHOG_API_KEY") {
-        Some(key) => ApiKey::parse(&key).context("POSTHOG_API_KEY"),
+        Some(key) => parse_key(&key, "`POSTHOG_API_KEY`"),
         None => Err(KeyError::Missing.into()),
     }
 }
@@ -1059,14 +1059,19 @@ fn key_from_file(path: &Path) -> Result<ApiKey> {
             .take(MAX_KEY_FILE)
             .read_to_string(&mut text)
             .context("reading the key from standard input")?;
-        return ApiKey::parse(&text).context("standard input");
+        return parse_key(&text, "standard input");
     }
     let place = || format!("reading the key from `{}`", path.display());
     let file = std::fs::File::open(path).with_context(place)?;
     file.take(MAX_KEY_FILE)
         .read_to_string(&mut text)
         .with_context(place)?;
-    ApiKey::parse(&text).with_context(|| format!("`{}`", path.display()))
+    parse_key(&text, &format!("the file `{}`", path.display()))
+}
+
+/// A key, or an error that says where it was found.
+fn parse_key(text: &str, source: &str) -> Result<ApiKey> {
+    ApiKey::parse(text, source).with_context(|| source.to_owned())
 }
 
 /// A variable that is set to something.

@@ -142,7 +142,7 @@ pub(super) fn with_config<T>(
             let server = Demo::serve(*week).context("serving the sample organization")?;
             let parse = |url: &str| BaseUrl::parse(url, None, PlainHttp::Refuse);
             let public = parse(demo::PUBLIC_BASE_URL)?;
-            let key = ApiKey::parse(demo::API_KEY)?;
+            let key = ApiKey::parse(demo::API_KEY, "the sample organization")?;
             work(
                 &args
                     .crawl

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ureq::http::Uri;
 
+use super::proxy::has_valid_port;
+
 /// The organization that the key's owner last opened: another one tomorrow, so it is resolved once.
 pub const CURRENT_ORGANIZATION: &str = "@current";
 
@@ -134,6 +136,9 @@ impl BaseUrl {
         if uri.query().is_some() {
             return Err(AddressError::Query);
         }
+        if !has_valid_port(authority) {
+            return Err(AddressError::NotAUrl(given.to_owned()));
+        }
         let host = authority.host().to_ascii_lowercase();
         if let Some(region) = host.strip_suffix(".i.posthog.com") {
             return Err(AddressError::IngestionHost {
@@ -236,9 +241,12 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// A personal API key. Shown as stars everywhere.
+/// A personal API key, and where it was found. Shown as stars everywhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
+pub struct ApiKey {
+    key: String,
+    source: String,
+}
 
 /// A text that cannot be a personal API key. Never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,11 +279,11 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 impl ApiKey {
-    /// Takes a key, without the white space around it.
+    /// Takes a key, without the white space around it. `source` says where it was found, such as "the file `key`".
     ///
     /// # Errors
     /// When it cannot be one.
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
+    pub fn parse(text: &str, source: &str) -> Result<Self, KeyError> {
         let key = text.trim();
         if key.is_empty() {
             return Err(KeyError::Empty);
@@ -286,17 +294,25 @@ impl ApiKey {
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(KeyError::Characters);
         }
-        Ok(Self(key.to_owned()))
+        Ok(Self {
+            key: key.to_owned(),
+            source: source.to_owned(),
+        })
+    }
+
+    /// Where it was found.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The value of the header that carries it.
     pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
+        format!("Bearer {}", self.key)
     }
 
     /// Text from elsewhere with every occurrence of the key replaced by stars.
     pub(super) fn scrub(&self, text: &str) -> String {
-        text.replace(&self.0, "***")
+        text.replace(&self.key, "***")
     }
 }
 
@@ -364,6 +380,13 @@ mod tests {
         let id = |rest: &str| format!("https://eu.posthog.com{rest}");
         assert!(matches!(parse(""), Err(AddressError::Missing)));
         assert!(matches!(parse("https://"), Err(AddressError::NotAUrl(_))));
+        for port in ["99999", "x", "0", ""] {
+            let address = format!("https://eu.posthog.com:{port}/api/organizations/a");
+            assert!(
+                matches!(parse(&address), Err(AddressError::NotAUrl(_))),
+                "{address}"
+            );
+        }
         assert!(matches!(
             parse("ftp://eu.posthog.com/"),
             Err(AddressError::Scheme(_))
@@ -417,11 +440,11 @@ mod tests {
 
     #[test]
     fn key_is_never_shown() {
-        let key = ApiKey::parse(" phx_secret\n").unwrap();
+        let key = ApiKey::parse(" phx_secret\n", "a test").unwrap();
         assert_eq!(format!("{key:?}"), "***");
         assert_eq!(key.scrub("no phx_secret here"), "no *** here");
-        assert_eq!(ApiKey::parse("phc_project"), Err(KeyError::ProjectKey));
-        assert_eq!(ApiKey::parse("  "), Err(KeyError::Empty));
-        assert_eq!(ApiKey::parse("phx_a b"), Err(KeyError::Characters));
+        assert_eq!(ApiKey::parse("phc_project", ""), Err(KeyError::ProjectKey));
+        assert_eq!(ApiKey::parse("  ", ""), Err(KeyError::Empty));
+        assert_eq!(ApiKey::parse("phx_a b", ""), Err(KeyError::Characters));
     }
 }

@@ -9,10 +9,44 @@ use std::time::Duration;
 pub struct Error {
     /// What was being read, such as `members`.
     pub reading: &'static str,
-    /// Path and query of the request.
-    pub path: String,
+    /// Where: the whole address of the request, or the file or variable that a setting is in.
+    pub place: Box<str>,
     /// What came of it.
     pub problem: Problem,
+    /// Where the key was found, such as "the file `key`".
+    pub key_source: Option<Box<str>>,
+}
+
+/// Who was to be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The server itself, by its host.
+    Server(Box<str>),
+    /// The proxy, by host and port.
+    Proxy {
+        /// Host and port.
+        name: Box<str>,
+        /// The variable that names it.
+        variable: &'static str,
+    },
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(host) => write!(f, "host `{host}`"),
+            Self::Proxy { name, variable } => write!(f, "proxy `{name}` (from `{variable}`)"),
+        }
+    }
+}
+
+/// Who gave an answer, by its form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// PostHog: a refusal in its JSON.
+    PostHog,
+    /// Something before it, such as a firewall or a load balancer, with the content type of its answer.
+    Gateway(Option<Box<str>>),
 }
 
 /// What came instead of an answer.
@@ -22,12 +56,12 @@ pub enum Problem {
     Status {
         /// The HTTP status.
         status: u16,
-        /// PostHog's machine-readable code, such as `permission_denied`.
-        code: Option<String>,
         /// What the server says to people; one line, cut at a few hundred characters.
         detail: Option<String>,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
+        /// Who says so.
+        answerer: Answerer,
     },
     /// The server points elsewhere. It is not followed: the key would go along.
     Redirect {
@@ -61,19 +95,37 @@ pub enum Problem {
     OldServer,
     /// The file of certificates to trust cannot be used.
     Certificates(String),
-    /// The host has no address.
-    UnknownHost(String),
-    /// Whether the host has an address cannot be found out now.
+    /// The environment names a proxy that cannot be used.
+    ProxySetting(String),
+    /// The proxy does not connect us.
+    ProxyRefused {
+        /// The proxy.
+        proxy: Peer,
+        /// The HTTP status it answered with, if any.
+        status: Option<u16>,
+        /// What the HTTP client reports.
+        problem: Box<str>,
+    },
+    /// There is no such host.
+    UnknownHost(Peer),
+    /// Whether there is such a host cannot be found out now.
     NameServer {
         /// The host.
-        host: String,
+        peer: Peer,
         /// What the system says.
         error: io::Error,
     },
     /// The secure connection could not be made.
     Tls(String),
     /// The connection could not be made or broke.
-    Connection(io::Error),
+    Connection {
+        /// The proxy, if it is by way of one.
+        proxy: Option<Peer>,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// This machine does not let us: no file handles, no memory, a rule against connections.
+    Machine(io::Error),
     /// Anything else the HTTP client reports.
     Client(String),
 }
@@ -82,15 +134,17 @@ impl Problem {
     /// Whether the same request may succeed a little later.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => is_passing_status(*status),
             Self::NotJson { .. } | Self::BadJson(_) | Self::Shape(_) | Self::Cut => true,
-            Self::TimedOut | Self::Connection(_) | Self::Client(_) => true,
+            Self::TimedOut | Self::Connection { .. } | Self::Machine(_) | Self::Client(_) => true,
             Self::UnknownHost(_) | Self::NameServer { .. } => true,
+            Self::ProxyRefused { status, .. } => status.is_none_or(is_passing_status),
             Self::Redirect { .. } | Self::Tls(_) | Self::OutOfTime => false,
             Self::TooMuch(_)
             | Self::NotProved(_)
             | Self::HiddenMembers(_)
             | Self::OldServer
+            | Self::ProxySetting(_)
             | Self::Certificates(_) => false,
         }
     }
@@ -98,10 +152,20 @@ impl Problem {
     /// Whether the server had too much to do: a smaller page may help.
     pub(super) fn is_overload(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => *status != 429 && is_passing_status(*status),
             Self::TimedOut | Self::Cut => true,
             _ => false,
         }
+    }
+}
+
+/// Whether a status says "not now" and not "not so". Content networks have many of the former, from 520 to 530.
+pub fn is_passing_status(status: u16) -> bool {
+    match status {
+        408 | 425 | 429 => true,
+        // A server that lacks the method or the version of HTTP will lack it the next time too.
+        501 | 505 => false,
+        _ => status >= 500,
     }
 }
 
@@ -110,7 +174,7 @@ impl fmt::Display for Error {
         write!(
             f,
             "reading {}: `{}` {}",
-            self.reading, self.path, self.problem
+            self.reading, self.place, self.problem
         )
     }
 }
@@ -120,16 +184,20 @@ impl fmt::Display for Problem {
         match self {
             Problem::Status {
                 status,
-                detail: Some(detail),
+                detail,
+                answerer,
                 ..
             } => {
-                write!(f, "answered {status}: {detail}")
+                write!(f, "answered {status}")?;
+                match (detail, answerer) {
+                    (Some(detail), _) => write!(f, ": {detail}"),
+                    (None, Answerer::PostHog) => Ok(()),
+                    (None, Answerer::Gateway(Some(content_type))) => {
+                        write!(f, " with `{content_type}`, which is not PostHog's form")
+                    }
+                    (None, Answerer::Gateway(None)) => f.write_str(", not in PostHog's form"),
+                }
             }
-            Problem::Status {
-                status,
-                detail: None,
-                ..
-            } => write!(f, "answered {status}"),
             Problem::Redirect {
                 status,
                 location: Some(location),
@@ -166,17 +234,40 @@ impl fmt::Display for Problem {
             }
             Problem::Cut => f.write_str("stopped in the middle of its answer"),
             Problem::TimedOut => f.write_str("gave no complete answer in time"),
-            Problem::UnknownHost(host) => {
-                write!(f, "could not be asked: host `{host}` has no address")
+            Problem::ProxySetting(problem) => f.write_str(problem),
+            Problem::ProxyRefused {
+                proxy,
+                status: Some(status),
+                ..
+            } => write!(f, "could not be asked: {proxy} answered {status}"),
+            Problem::ProxyRefused {
+                proxy,
+                status: None,
+                problem,
+            } => write!(f, "could not be asked: {proxy}: {problem}"),
+            Problem::UnknownHost(peer) => {
+                write!(f, "could not be asked: {peer} has no address")
             }
-            Problem::NameServer { host, error } => {
+            Problem::NameServer { peer, error } => {
                 write!(
                     f,
-                    "could not be asked: the address of `{host}` was not found: {error}"
+                    "could not be asked: the address of {peer} was not found: {error}"
                 )
             }
             Problem::Tls(problem) => write!(f, "could not be asked securely: {problem}"),
-            Problem::Connection(error) => write!(f, "could not be asked: {error}"),
+            Problem::Connection { proxy: None, error } => {
+                write!(f, "could not be asked: {error}")
+            }
+            Problem::Connection {
+                proxy: Some(proxy),
+                error,
+            } => write!(f, "could not be asked: {proxy}: {error}"),
+            Problem::Machine(error) => {
+                write!(
+                    f,
+                    "could not be asked: this machine does not allow it: {error}"
+                )
+            }
             Problem::Client(problem) => write!(f, "could not be asked: {problem}"),
         }
     }

@@ -6,9 +6,10 @@ mod http;
 mod json;
 mod pace;
 pub mod posthog;
+mod proxy;
 mod resolve;
 
 pub use address::{AddressError, ApiKey, BaseUrl, KeyError, PlainHttp};
-pub use error::{Error, Problem};
+pub use error::{Answerer, Error, Peer, Problem, is_passing_status};
 pub use http::HttpSettings;
 pub use pace::PaceSettings;

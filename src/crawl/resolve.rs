@@ -18,18 +18,9 @@ const MAX_ADDRESSES: usize = 16;
 #[derive(Debug)]
 pub(super) struct SystemResolver;
 
-/// A host whose addresses were not found.
+/// Why the address of a host was not found.
 #[derive(Debug)]
-pub(super) struct LookupFailed {
-    /// Its name.
-    pub host: String,
-    /// Why not.
-    pub reason: NoAddress,
-}
-
-/// Why a host has no address for us.
-#[derive(Debug)]
-pub(super) enum NoAddress {
+pub(super) enum LookupFailed {
     /// No such host.
     Unknown,
     /// Whether there is one cannot be found out now.
@@ -38,11 +29,9 @@ pub(super) enum NoAddress {
 
 impl fmt::Display for LookupFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            NoAddress::Unknown => write!(f, "host `{}` has no address", self.host),
-            NoAddress::NotNow(error) => {
-                write!(f, "the address of `{}` was not found: {error}", self.host)
-            }
+        match self {
+            Self::Unknown => f.write_str("no such host"),
+            Self::NotNow(error) => error.fmt(f),
         }
     }
 }
@@ -66,15 +55,12 @@ impl Resolver for SystemResolver {
             })
             .ok_or(ureq::Error::HostNotFound)?;
         let host = authority.host();
-        let failed = |reason| {
-            let host = host.to_owned();
-            ureq::Error::Other(Box::new(LookupFailed { host, reason }))
-        };
+        let failed = |reason: LookupFailed| ureq::Error::Other(Box::new(reason));
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = if bare.parse::<IpAddr>().is_ok() {
             look_up(&host_and_port)
         } else if is_invalid(host) {
-            return Err(failed(NoAddress::Unknown));
+            return Err(failed(LookupFailed::Unknown));
         } else {
             let (sender, receiver) = sync_channel(1);
             let name = host_and_port.clone();
@@ -92,7 +78,7 @@ impl Resolver for SystemResolver {
                 Err(_) => look_up(&host_and_port),
             }
         };
-        let found = found.map_err(|error| failed(NoAddress::of(error)))?;
+        let found = found.map_err(|error| failed(LookupFailed::of(error)))?;
         let mut addresses = self.empty();
         for address in config
             .ip_family()
@@ -102,7 +88,7 @@ impl Resolver for SystemResolver {
             addresses.push(address);
         }
         match addresses.is_empty() {
-            true => Err(failed(NoAddress::Unknown)),
+            true => Err(failed(LookupFailed::Unknown)),
             false => Ok(addresses),
         }
     }
@@ -118,7 +104,7 @@ fn is_invalid(host: &str) -> bool {
     host == "invalid" || host.ends_with(".invalid")
 }
 
-impl NoAddress {
+impl LookupFailed {
     /// The standard library hands on nothing but the words of the C library.
     fn of(error: io::Error) -> Self {
         const UNKNOWN: [&str; 4] = [
@@ -144,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_a_name_server_that_knows_better_makes_a_host_unknown() {
-        let of = |words: &str| NoAddress::of(io::Error::other(words.to_owned()));
+        let of = |words: &str| LookupFailed::of(io::Error::other(words.to_owned()));
         let look_up = "failed to lookup address information: ";
         for words in [
             "Name or service not known",
@@ -153,7 +139,7 @@ mod tests {
             "nodename nor servname provided, or not known",
         ] {
             assert!(
-                matches!(of(&format!("{look_up}{words}")), NoAddress::Unknown),
+                matches!(of(&format!("{look_up}{words}")), LookupFailed::Unknown),
                 "{words}"
             );
         }
@@ -164,7 +150,7 @@ mod tests {
             "Memory allocation failure",
         ] {
             assert!(
-                matches!(of(&format!("{look_up}{words}")), NoAddress::NotNow(_)),
+                matches!(of(&format!("{look_up}{words}")), LookupFailed::NotNow(_)),
                 "{words}"
             );
         }

@@ -72,11 +72,7 @@ impl ListSource<'_> {
     }
 
     pub fn error(&self, problem: Problem) -> Error {
-        Error {
-            reading: self.reading,
-            path: self.http.shown(&self.full_path("")),
-            problem,
-        }
+        self.http.error(self.reading, &self.full_path(""), problem)
     }
 
     fn evidence(&self) -> ListEvidence {

@@ -182,10 +182,9 @@ impl<'a> Crawl<'a> {
         self.base = self
             .base
             .with_organization(&organization.id)
-            .map_err(|error| Error {
-                reading: "the organization",
-                path,
-                problem: Problem::Shape(self.http.shown(&error.to_string())),
+            .map_err(|error| {
+                let problem = Problem::Shape(self.http.shown(&error.to_string()));
+                self.http.error("the organization", &path, problem)
             })?;
         self.evidence.base_url = self.base.to_string();
         self.evidence.organization.id = organization.id.to_string();
@@ -305,12 +304,8 @@ impl<'a> Crawl<'a> {
     }
 
     fn members_error(&self, problem: Problem) -> Error {
-        let path = self.http.shown(&format!("{}members/", self.base.path()));
-        Error {
-            reading: "members",
-            path,
-            problem,
-        }
+        let path = format!("{}members/", self.base.path());
+        self.http.error("members", &path, problem)
     }
 
     fn note_organization(&mut self, organization: Option<api::Organization>) {

@@ -188,11 +188,9 @@ impl Crawl<'_> {
             "field `id` of row `{}`{holder}: they would make an id of more than {MAX_ID_BYTES} bytes",
             shortened(&role.id)
         );
-        Err(Error {
-            reading: "roles",
-            path: self.http.shown(&format!("{}roles/", self.base.path())),
-            problem: Problem::TooMuch(self.http.shown(&problem)),
-        })
+        let path = format!("{}roles/", self.base.path());
+        let problem = Problem::TooMuch(self.http.shown(&problem));
+        Err(self.http.error("roles", &path, problem))
     }
 }
 
@@ -334,10 +332,10 @@ impl RoleReader<'_> {
                 (Some(holders), note, None)
             }
             Ok(_) => {
-                let doubt = differ.map(|differ| Error {
-                    reading: "a role",
-                    path: self.http.shown(&path),
-                    problem: Problem::NotProved(format!("{differ}; asked again, it does not say")),
+                let doubt = differ.map(|differ| {
+                    let problem = format!("{differ}; asked again, it does not say");
+                    let problem = Problem::NotProved(problem);
+                    self.http.error("a role", &path, problem)
                 });
                 (Some(own_holders), None, doubt)
             }
@@ -366,13 +364,10 @@ impl RoleReader<'_> {
             // A role that is gone answers so too.
             return self.ask_again(role, own.rows, Some(own.evidence), None);
         }
-        let doubt = own.doubt.map(|doubt| Error {
-            reading: "role memberships",
-            path: self.http.shown(&format!(
-                "{}roles/{}/role_memberships/",
-                self.base_path, role.id
-            )),
-            problem: Problem::NotProved(doubt),
+        let doubt = own.doubt.map(|doubt| {
+            let path = format!("{}roles/{}/role_memberships/", self.base_path, role.id);
+            self.http
+                .error("role memberships", &path, Problem::NotProved(doubt))
         });
         Ok(ReadRole {
             role,

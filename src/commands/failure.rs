@@ -201,6 +201,10 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             ExitCode::Configuration,
             "name a file of PEM certificates with --ca-cert",
         ),
+        Problem::Coding(_) => verdict(
+            ExitCode::Configuration,
+            "a proxy or another program may answer in the API's place, or change its answers on the way",
+        ),
         Problem::BadJson(_) => verdict(
             ExitCode::Configuration,
             "a proxy or another program may answer in the API's place: check the address",
@@ -410,8 +414,12 @@ fn of_key(error: KeyError) -> Verdict {
             "set BATON_API_TOKEN, or name a file with --api-token-file; personal keys are made under Settings > \
              Personal API keys"
         }
-        KeyError::Empty | KeyError::Characters => {
-            "give the key alone, as PostHog showed it when it was made"
+        KeyError::Empty
+        | KeyError::Characters
+        | KeyError::Quoted
+        | KeyError::Assignment
+        | KeyError::Header => {
+            "give the key alone, as PostHog showed it when it was made: `phx_` and what follows, nothing around it"
         }
         KeyError::ProjectKey => {
             "make a personal key (`phx_…`) under Settings > Personal API keys, with the scopes `organization:read` \

@@ -257,6 +257,12 @@ pub enum KeyError {
     Empty,
     /// A project's key (`phc_`), which can only send events.
     ProjectKey,
+    /// Quotes around it.
+    Quoted,
+    /// `NAME=` before it, as in a file of environment variables.
+    Assignment,
+    /// `Bearer` before it, as in a header.
+    Header,
     /// Characters that no key has.
     Characters,
 }
@@ -269,6 +275,9 @@ impl fmt::Display for KeyError {
             Self::ProjectKey => {
                 "this is a project's key (`phc_…`), which cannot read an organization"
             }
+            Self::Quoted => "the key has quotes around it",
+            Self::Assignment => "the key has a name and `=` before it",
+            Self::Header => "the key has `Bearer` before it",
             Self::Characters => {
                 "the key holds characters that no key has, such as a space or a line break"
             }
@@ -284,9 +293,24 @@ impl ApiKey {
     /// # Errors
     /// When it cannot be one.
     pub fn parse(text: &str, source: &str) -> Result<Self, KeyError> {
-        let key = text.trim();
+        // Some editors put a byte order mark before a text.
+        let key = text.trim_start_matches('\u{feff}').trim();
         if key.is_empty() {
             return Err(KeyError::Empty);
+        }
+        let name = key.split_once('=').map(|(name, _)| name.trim_end());
+        let name = name.map(|name| name.strip_prefix("export ").unwrap_or(name));
+        if name.is_some_and(is_variable) {
+            return Err(KeyError::Assignment);
+        }
+        if key.starts_with(is_quote) || key.ends_with(is_quote) {
+            return Err(KeyError::Quoted);
+        }
+        let first_word = key.split([' ', ':']).next().unwrap_or_default();
+        if key.len() > first_word.len()
+            && ["bearer", "authorization"].contains(&&*first_word.to_ascii_lowercase())
+        {
+            return Err(KeyError::Header);
         }
         if key.starts_with("phc_") {
             return Err(KeyError::ProjectKey);
@@ -314,6 +338,15 @@ impl ApiKey {
     pub(super) fn scrub(&self, text: &str) -> String {
         text.replace(&self.key, "***")
     }
+}
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
+}
+
+/// Whether text could be the name of an environment variable.
+fn is_variable(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 impl fmt::Debug for ApiKey {

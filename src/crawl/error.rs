@@ -75,6 +75,8 @@ pub enum Problem {
         /// The content type it came with.
         content_type: Option<String>,
     },
+    /// A 200 in a content coding that was not asked for.
+    Coding(String),
     /// Called JSON, but none.
     BadJson(String),
     /// JSON, but not what the API documents.
@@ -135,7 +137,8 @@ impl Problem {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Status { status, .. } => is_passing_status(*status),
-            Self::NotJson { .. } | Self::BadJson(_) | Self::Shape(_) | Self::Cut => true,
+            Self::NotJson { .. } | Self::Coding(_) | Self::BadJson(_) => true,
+            Self::Shape(_) | Self::Cut => true,
             Self::TimedOut | Self::Connection { .. } | Self::Machine(_) | Self::Client(_) => true,
             Self::UnknownHost(_) | Self::NameServer { .. } => true,
             Self::ProxyRefused { status, .. } => status.is_none_or(is_passing_status),
@@ -217,6 +220,12 @@ impl fmt::Display for Problem {
             }
             Problem::NotJson { content_type: None } => {
                 f.write_str("answered with something else than JSON")
+            }
+            Problem::Coding(coding) => {
+                write!(
+                    f,
+                    "answered in the coding `{coding}`, which was not asked for"
+                )
             }
             Problem::Certificates(problem) => f.write_str(problem),
             Problem::BadJson(problem) => write!(f, "answered with broken JSON: {problem}"),

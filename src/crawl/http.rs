@@ -13,8 +13,9 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
 use super::address::{ApiKey, BaseUrl};
+use super::coding;
 use super::error::{Answerer, Error, Peer, Problem};
-use super::json::{JsonError, JsonStream, Load};
+use super::json::{self, JsonError, JsonStream, Load};
 use super::pace::{OutOfTime, Pace, PaceSettings};
 use super::proxy::{self, ChosenProxy, UnusableProxy};
 use super::resolve::{LookupFailed, SystemResolver};
@@ -219,6 +220,7 @@ impl<'r> Http<'r> {
             .get(format!("{}{path}", self.origin))
             .header(header::AUTHORIZATION, self.key.bearer())
             .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT_ENCODING, coding::ACCEPTED)
             .config()
             .timeout_global(Some(timeout))
             .build()
@@ -267,12 +269,8 @@ impl<'r> Http<'r> {
             });
         }
         // A list of roles may have a gigabyte; the stream has limits of its own.
-        let mut body = response
-            .into_body()
-            .into_with_config()
-            .limit(u64::MAX)
-            .reader();
-        let mut json = JsonStream::new(&mut body, &self.load);
+        let mut body = self.decoded(response)?;
+        let mut json = JsonStream::new(&mut *body, &self.load);
         read(&mut json)
             .and_then(|answer| json.end().map(|()| answer))
             .map_err(|error| match error {
@@ -289,9 +287,18 @@ impl<'r> Http<'r> {
         match error.downcast::<ureq::Error>() {
             Ok(error) => self.transport(error),
             // Neither a broken transfer coding nor broken gzip data is a fault of the connection's security.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Problem::Cut,
-            Err(error) => self.io(error),
+            Err(error) => match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Problem::Cut,
+                _ => self.io(error),
+            },
         }
+    }
+
+    /// The body of an answer, without its coding.
+    fn decoded(&self, response: Response<Body>) -> Result<Box<dyn Read>, Problem> {
+        let (head, body) = response.into_parts();
+        coding::decoded(&head.headers, body.into_reader())
+            .map_err(|coding| Problem::Coding(self.one_line(&coding)))
     }
 
     fn transport(&self, error: ureq::Error) -> Problem {
@@ -306,7 +313,6 @@ impl<'r> Http<'r> {
             ureq::Error::Io(error) => self.io(error),
             ureq::Error::Rustls(error) => Problem::Tls(self.one_line(&error.to_string())),
             ureq::Error::Tls(problem) => Problem::Tls(problem.to_owned()),
-            ureq::Error::Decompress(..) => Problem::Cut,
             ureq::Error::ConnectProxyFailed(problem) => self.proxy_refused(&problem),
             other => Problem::Client(self.one_line(&other.to_string())),
         }
@@ -359,12 +365,11 @@ impl<'r> Http<'r> {
         let content_type = text_header(&response, header::CONTENT_TYPE);
         let mut body = Vec::new();
         // A body that breaks off still has its status, which says the most.
-        let _ = response
-            .into_body()
-            .into_reader()
-            .take(MAX_ERROR_BYTES)
-            .read_to_end(&mut body);
-        match serde_json::from_slice(&body) {
+        if let Ok(decoded) = self.decoded(response) {
+            let _ = decoded.take(MAX_ERROR_BYTES).read_to_end(&mut body);
+        }
+        let json = body.strip_prefix(json::MARK).unwrap_or(&body);
+        match serde_json::from_slice(json) {
             Ok(Refusal { code, detail }) if code.is_some() || detail.is_some() => (
                 detail.map(|detail| self.one_line(&detail)),
                 Answerer::PostHog,

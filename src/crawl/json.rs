@@ -21,6 +21,9 @@ const MAX_DEPTH: usize = 128;
 /// Characters of a field's path or of a row's id that a message shows.
 const MAX_SHOWN: usize = 80;
 
+/// The byte order mark, which some servers put before JSON in UTF-8. It means nothing there.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bounds on what a server may make us hold. Each is far beyond what PostHog sends, and none is a number of rows: a
 /// server that ignores `limit` is still read.
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +221,8 @@ pub struct JsonStream<'r> {
     end: usize,
     /// Objects and lists that are being walked over.
     open: usize,
+    /// Whether what may come before the text was looked for.
+    is_begun: bool,
     /// Bytes read so far.
     length: u64,
     /// This answer's share of the load's memory.
@@ -242,6 +247,7 @@ impl<'r> JsonStream<'r> {
             start: 0,
             end: 0,
             open: 0,
+            is_begun: false,
             length: 0,
             in_memory: 0,
         }
@@ -463,6 +469,9 @@ impl<'r> JsonStream<'r> {
 
     /// The next byte that is no white space, which stays.
     fn peek(&mut self) -> Result<u8, JsonError> {
+        if !self.is_begun {
+            self.begin()?;
+        }
         loop {
             let unseen = &self.buffer[self.start..self.end];
             match unseen.iter().position(|byte| !is_space(*byte)) {
@@ -478,6 +487,21 @@ impl<'r> JsonStream<'r> {
                 }
             }
         }
+    }
+
+    /// Passes over the byte order mark, if there is one.
+    fn begin(&mut self) -> Result<(), JsonError> {
+        self.is_begun = true;
+        while MARK.starts_with(&self.buffer[..self.end.min(MARK.len())]) {
+            if self.end >= MARK.len() {
+                self.start = MARK.len();
+                break;
+            }
+            if !self.fill()? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Reads on; false at the end of the input.
@@ -836,6 +860,23 @@ mod tests {
             assert!(matches!(read(text.as_bytes(), 3, 1), Err(JsonError::Cut)));
         }
         assert_eq!(read(b"12", 1, 1).unwrap(), Value::from(12));
+    }
+
+    #[test]
+    fn byte_order_mark_before_the_text_means_nothing() {
+        for step in 1..5 {
+            let read = |text: &[u8]| read(text, step, 2);
+            assert_eq!(read(b"\xef\xbb\xbf[1]").unwrap(), serde_json::json!([1]));
+            assert_eq!(read(b"\xef\xbb\xbf 12").unwrap(), Value::from(12));
+            for text in [
+                &b"\xef\xbb[1]"[..],
+                b"\xef\xbb\xbf\xef\xbb\xbf[1]",
+                b"[\xef\xbb\xbf1]",
+            ] {
+                assert!(matches!(read(text), Err(JsonError::Syntax(_))));
+            }
+            assert!(matches!(read(b"\xef\xbb\xbf"), Err(JsonError::Cut)));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reading an organization over HTTP. PostHog is the one source so far; `http.rs` is what a second would share.
 
 mod address;
+mod coding;
 mod error;
 mod http;
 mod json;

@@ -625,13 +625,86 @@ fn redirect_is_final_and_the_key_stays() {
 }
 
 #[test]
-fn compressed_answers_are_read() {
-    let night = calm().serve_by(|organization, asked| {
+fn compressed_answers_are_read_whatever_the_coding_is_called() {
+    for coding in [
+        "gzip",
+        "GZIP",
+        "x-gzip",
+        "X-GZip",
+        " gzip ",
+        "identity, gzip",
+    ] {
+        let night = calm().serve_by(move |organization, asked| {
+            let usual = asked.usual(organization);
+            let answer = Answer::new(200, "application/json", gzip(usual.body()));
+            Reply::Give(answer.with_header("content-encoding", coding))
+        });
+        recovers(
+            &format!("every answer {coding}"),
+            &night,
+            &[],
+            CALM_REQUESTS,
+        );
+    }
+    for coding in ["identity", "Identity", ""] {
+        let night = calm().serve_by(move |organization, asked| {
+            let usual = asked.usual(organization);
+            Reply::Give(usual.with_header("content-encoding", coding))
+        });
+        recovers(
+            &format!("every answer {coding}"),
+            &night,
+            &[],
+            CALM_REQUESTS,
+        );
+    }
+}
+
+#[test]
+fn coding_that_was_not_asked_for_is_named() {
+    for coding in ["br", "deflate", "gzip, gzip", "zstd"] {
+        let answer = Answer::new(200, "application/json", ENTRY);
+        let answer = answer.with_header("content-encoding", coding);
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, move || Reply::Give(answer.clone())));
+        let fault = Fault {
+            what: &format!("answer in {coding}"),
+            args: &[],
+            code: 3,
+            says: &[&format!(
+                "in the coding `{coding}`, which was not asked for"
+            )],
+            hints: "a proxy",
+            requests: 7,
+        };
+        fault.happens_at(&night);
+    }
+}
+
+#[test]
+fn byte_order_mark_before_an_answer_is_passed_over() {
+    let marked = |body: &[u8]| [b"\xef\xbb\xbf", body].concat();
+    let night = calm().serve_by(move |organization, asked| {
         let usual = asked.usual(organization);
-        let answer = Answer::new(200, "application/json", gzip(usual.body()));
-        Reply::Give(answer.with_header("content-encoding", "gzip"))
+        Reply::Give(Answer::new(200, "application/json", marked(usual.body())))
     });
-    recovers("every answer gzip", &night, &[], CALM_REQUESTS);
+    recovers(
+        "every answer with a byte order mark",
+        &night,
+        &[],
+        CALM_REQUESTS,
+    );
+    let refusal = refusal("x", "x", "No, with a mark.").to_string();
+    let answer = Answer::new(401, "application/json", marked(refusal.as_bytes()));
+    let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, move || Reply::Give(answer.clone())));
+    let fault = Fault {
+        what: "401 with a byte order mark",
+        args: &[],
+        code: 16,
+        says: &["answered 401: No, with a mark."],
+        hints: "the key is wrong",
+        requests: 1,
+    };
+    fault.happens_at(&night);
 }
 
 #[test]

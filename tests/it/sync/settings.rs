@@ -80,6 +80,66 @@ fn key_may_come_on_standard_input() {
     assert_eq!(key_sent(&posthog), "Bearer phx_from_stdin");
 }
 
+/// A key as it stands in other files: recognized before it is sent anywhere.
+#[test]
+fn key_with_something_around_it_is_3_and_not_sent() {
+    let posthog = posthog();
+    for (text, says) in [
+        ("\"§\"", "quotes around it"),
+        ("'§'\n", "quotes around it"),
+        ("`§`", "quotes around it"),
+        ("“§”", "quotes around it"),
+        ("§\"", "quotes around it"),
+        ("POSTHOG_API_KEY=§\n", "a name and `=` before it"),
+        ("BATON_API_TOKEN='§'", "a name and `=` before it"),
+        ("export KEY=§", "a name and `=` before it"),
+        ("key = §", "a name and `=` before it"),
+        ("Bearer §", "`Bearer` before it"),
+        ("Authorization: Bearer §", "`Bearer` before it"),
+        ("§\n§", "characters that no key has"),
+        ("{\"key\": \"§\"}", "characters that no key has"),
+        ("", "is empty"),
+        ("\u{feff}", "is empty"),
+    ] {
+        let text = text.replace('§', KEY);
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("key"), &text).unwrap();
+        let program = |args: &[&str]| {
+            let program = sandbox.program(args);
+            program.env("BATON_BASE_URL", &posthog.base_url())
+        };
+        for (run, source) in [
+            (
+                program(&["--api-token-file", "key"]).run(),
+                "the file `key`",
+            ),
+            (
+                program(&["--api-token-file", "-"]).stdin(&text).run(),
+                "standard input",
+            ),
+            (
+                program(&["check", "--api-token-file", "key"]).run(),
+                "the file `key`",
+            ),
+        ] {
+            run.assert_keeps_the_key();
+            let run = run.fails(3, &[source, says]);
+            assert!(run.hint().contains("the key alone"), "{}", run.stderr);
+        }
+        if !text.trim().is_empty() {
+            let run = program(&[]).env("BATON_API_TOKEN", &text).run();
+            run.assert_keeps_the_key();
+            run.fails(3, &["`BATON_API_TOKEN`", says]);
+        }
+    }
+    assert_eq!(posthog.asked(), []);
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("key"), format!("\u{feff}{KEY}\r\n")).unwrap();
+    let program = sandbox.program(&["--api-token-file", "key"]);
+    let program = program.env("BATON_BASE_URL", &posthog.base_url());
+    program.run().succeeds_silently();
+}
+
 #[test]
 fn credentials_directory_without_a_key_is_passed_over() {
     let (posthog, sandbox) = (posthog(), Sandbox::new());

@@ -30,6 +30,8 @@ pub struct ListRead<T> {
     pub evidence: ListEvidence,
     /// Why it is not surely whole; `None` if it is.
     pub doubt: Option<String>,
+    /// Whether all of it came in one answer, at one moment.
+    pub is_one_answer: bool,
 }
 
 impl<T> ListRead<T> {
@@ -205,6 +207,7 @@ impl ListSource<'_> {
                     rows: walk.rows,
                     evidence,
                     doubt: None,
+                    is_one_answer: false,
                 });
             }
             seen.append(&mut walk.aside);
@@ -231,6 +234,7 @@ impl ListSource<'_> {
             rows,
             evidence,
             doubt,
+            is_one_answer: false,
         })
     }
 
@@ -390,6 +394,7 @@ impl ListSource<'_> {
                     rows: seen.into_values().collect(),
                     evidence,
                     doubt: None,
+                    is_one_answer: false,
                 });
             }
             before = Some(keys);
@@ -402,6 +407,7 @@ impl ListSource<'_> {
             rows: seen.into_values().collect(),
             evidence,
             doubt,
+            is_one_answer: false,
         })
     }
 }
@@ -418,6 +424,7 @@ fn whole<T>(rows: Vec<T>, key: &impl Fn(&T) -> &Text, mut evidence: ListEvidence
         rows,
         evidence,
         doubt: None,
+        is_one_answer: true,
     }
 }
 

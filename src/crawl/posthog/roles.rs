@@ -31,6 +31,21 @@ enum Carried {
     Principals(Vec<ResourceId>),
 }
 
+/// All roles, as the list of roles has them.
+pub(super) struct ListedRoles {
+    roles: Vec<ListedRole>,
+    /// Whether the list is proof enough that nobody holds a role for which it carries nobody: it came in one answer.
+    settles_empty_roles: bool,
+}
+
+impl ListedRole {
+    fn has_holders(&self) -> bool {
+        self.carried
+            .as_ref()
+            .is_some_and(|carried| carried.len() > 0)
+    }
+}
+
 impl Kept for ListedRole {
     fn memory(&self) -> usize {
         // What it carries is counted as it comes.
@@ -49,9 +64,14 @@ impl Carried {
 
 impl Crawl<'_> {
     /// All roles with their entitlements, sorted by id, so that what follows does not depend on the order they came in.
-    pub(super) fn roles(&mut self) -> Result<Vec<ListedRole>, Error> {
+    pub(super) fn roles(&mut self) -> Result<ListedRoles, Error> {
         let holder = |row: &[u8]| self.types.holder(&self.found, row);
-        let (mut roles, evidence, doubt) = match self.config.memberships {
+        let ListRead {
+            rows: mut roles,
+            evidence,
+            doubt,
+            is_one_answer,
+        } = match self.config.memberships {
             Memberships::Embedded => self.roles_with(holder, Carried::Holders)?,
             Memberships::Endpoint | Memberships::WithoutRoles => self.roles_with(
                 |row| Ok(holder(row)?.map(|holder| holder.principal)),
@@ -66,7 +86,12 @@ impl Crawl<'_> {
         self.reporter.report(Event::Finished {
             phase: Phase::Roles,
         });
-        Ok(roles)
+        // Where nobody is in any role, the server may leave them out of this list.
+        let has_holders = roles.iter().any(ListedRole::has_holders);
+        Ok(ListedRoles {
+            settles_empty_roles: is_one_answer && has_holders,
+            roles,
+        })
     }
 
     /// All roles, with what `holder` makes of each membership that they carry.
@@ -74,7 +99,7 @@ impl Crawl<'_> {
         &self,
         holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
         carried: impl Fn(Vec<H>) -> Carried,
-    ) -> Result<(Vec<ListedRole>, ListEvidence, Option<String>), Error> {
+    ) -> Result<ListRead<ListedRole>, Error> {
         let base_path = self.base.path();
         let source = self.list("roles", Some(Phase::Roles), &base_path, "roles/".to_owned());
         self.reporter.report(Event::Started {
@@ -92,12 +117,15 @@ impl Crawl<'_> {
             })
         };
         let list = source.read_unordered(&row, |listed| &listed.role.id)?;
-        let list = self.accepted(list, &source)?;
-        Ok((list.rows, list.evidence, list.doubt))
+        self.accepted(list, &source)
     }
 
     /// Who holds each role. Several workers read at a time; what comes of it does not depend on their number.
-    pub(super) fn role_memberships(&mut self, roles: Vec<ListedRole>) -> Result<(), Error> {
+    pub(super) fn role_memberships(&mut self, listed: ListedRoles) -> Result<(), Error> {
+        let ListedRoles {
+            roles,
+            settles_empty_roles,
+        } = listed;
         let base_path = self.base.path();
         let requests = |listed: &ListedRole| {
             let members = listed.carried.as_ref().map_or(0, Carried::len) as u64;
@@ -116,10 +144,22 @@ impl Crawl<'_> {
             base_path: &base_path,
             types: &self.types,
             found: &self.found,
+            settles_empty_roles,
         };
         let read = reader.read_all(roles, self.config.workers)?;
+        let unordered = read.iter().filter(|role| role.is_unordered).count();
         for role in read {
             self.keep_role(role)?;
+        }
+        if unordered > 0 {
+            let lists = match unordered {
+                1 => "the list of who holds a role came".to_owned(),
+                lists => format!("{lists} lists of who holds a role came"),
+            };
+            self.evidence.warnings.push(format!(
+                "{lists} in pages without a fixed order, which repeat people and miss others; the role itself, which comes \
+                 in one answer, was asked instead"
+            ));
         }
         self.reporter.report(Event::Finished {
             phase: Phase::RoleMemberships,
@@ -133,6 +173,7 @@ impl Crawl<'_> {
             holders,
             evidence,
             note,
+            is_unordered: _,
             doubt,
         } = read;
         self.evidence.warnings.extend(note);
@@ -203,8 +244,20 @@ struct ReadRole {
     evidence: Option<ListEvidence>,
     /// What a person should know, in words.
     note: Option<String>,
+    /// Whether its own list came in pages that did not fit together, and the role itself settled it.
+    is_unordered: bool,
     /// Why the holders are not surely all.
     doubt: Option<Error>,
+}
+
+/// Why a role itself is asked.
+enum Question {
+    /// Its own list and the list of roles differ; in words.
+    Differ(String),
+    /// Its own list came in pages that did not fit together; in words.
+    Unordered(String),
+    /// Whether it is still there.
+    Exists,
 }
 
 struct RoleReader<'a> {
@@ -213,6 +266,7 @@ struct RoleReader<'a> {
     base_path: &'a str,
     types: &'a Types,
     found: &'a InventoryBuilder,
+    settles_empty_roles: bool,
 }
 
 impl RoleReader<'_> {
@@ -266,14 +320,20 @@ impl RoleReader<'_> {
         done.into_iter().map(|(_, read)| read).collect()
     }
 
+    /// Whether what the list of roles carries needs no second source.
+    fn is_settled(&self, carried: &[Holder]) -> bool {
+        !carried.is_empty() || self.settles_empty_roles
+    }
+
     fn read(&self, listed: ListedRole) -> Result<ReadRole, Error> {
         let ListedRole { role, carried } = listed;
         match carried {
-            Some(Carried::Holders(holders)) if !holders.is_empty() => Ok(ReadRole {
+            Some(Carried::Holders(holders)) if self.is_settled(&holders) => Ok(ReadRole {
                 role,
                 holders: Some(holders),
                 evidence: None,
                 note: None,
+                is_unordered: false,
                 doubt: None,
             }),
             Some(Carried::Holders(_)) => self.compare(role, &[]),
@@ -296,26 +356,30 @@ impl RoleReader<'_> {
                 holders: Some(own_holders),
                 evidence,
                 note: None,
+                is_unordered: false,
                 doubt: None,
             });
         }
-        let differ = format!(
-            "{}: its own list has {} members, the list of roles had {}",
-            named(&role),
-            own_holders.len(),
-            carried.len()
-        );
-        self.ask_again(role, own_holders, evidence, Some(differ))
+        let question = match own.doubt {
+            // Its number of rows means nothing.
+            Some(doubt) => Question::Unordered(format!("{}: {doubt}", named(&role))),
+            None => Question::Differ(format!(
+                "{}: its own list has {} members, the list of roles had {}",
+                named(&role),
+                own_holders.len(),
+                carried.len()
+            )),
+        };
+        self.ask_again(role, own_holders, evidence, question)
     }
 
-    /// Asks for the role itself, which comes with its holders in one answer, or is gone. `differ` says why, if that is
-    /// worth a note.
+    /// Asks for the role itself, which comes with its holders in one answer, or is gone.
     fn ask_again(
         &self,
         role: Role,
         own_holders: Vec<Holder>,
         evidence: Option<ListEvidence>,
-        differ: Option<String>,
+        question: Question,
     ) -> Result<ReadRole, Error> {
         let path = format!("{}roles/{}/", self.base_path, role.id);
         let decided = self.http.get("a role", &path, Tries::All, |json| {
@@ -327,16 +391,23 @@ impl RoleReader<'_> {
                 ..
             }) => {
                 let holders = distinct(members);
-                let note =
-                    differ.map(|differ| format!("{differ}; asked again, it has {}", holders.len()));
+                let note = match &question {
+                    Question::Differ(differ) => {
+                        Some(format!("{differ}; asked again, it has {}", holders.len()))
+                    }
+                    Question::Unordered(_) | Question::Exists => None,
+                };
                 (Some(holders), note, None)
             }
             Ok(_) => {
-                let doubt = differ.map(|differ| {
-                    let problem = format!("{differ}; asked again, it does not say");
-                    let problem = Problem::NotProved(problem);
-                    self.http.error("a role", &path, problem)
-                });
+                let doubt = match &question {
+                    Question::Differ(why) | Question::Unordered(why) => {
+                        let problem = format!("{why}; asked again, it does not say");
+                        let problem = Problem::NotProved(problem);
+                        Some(self.http.error("a role", &path, problem))
+                    }
+                    Question::Exists => None,
+                };
                 (Some(own_holders), None, doubt)
             }
             Err(Error {
@@ -348,11 +419,13 @@ impl RoleReader<'_> {
             }
             Err(error) => return Err(error),
         };
+        let is_settled = holders.is_some() && doubt.is_none();
         Ok(ReadRole {
             role,
             holders,
             evidence,
             note,
+            is_unordered: is_settled && matches!(question, Question::Unordered(_)),
             doubt,
         })
     }
@@ -362,7 +435,7 @@ impl RoleReader<'_> {
         let own = self.own_list(&role, u32::MAX)?;
         if own.rows.is_empty() && own.doubt.is_none() {
             // A role that is gone answers so too.
-            return self.ask_again(role, own.rows, Some(own.evidence), None);
+            return self.ask_again(role, own.rows, Some(own.evidence), Question::Exists);
         }
         let doubt = own.doubt.map(|doubt| {
             let path = format!("{}roles/{}/role_memberships/", self.base_path, role.id);
@@ -374,6 +447,7 @@ impl RoleReader<'_> {
             holders: Some(distinct(own.rows)),
             evidence: Some(own.evidence),
             note: None,
+            is_unordered: false,
             doubt,
         })
     }

@@ -21,7 +21,8 @@ use crate::commands::{
 };
 use crate::crawl::posthog::{Incomplete, Memberships};
 use crate::crawl::{
-    AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PaceSettings, PlainHttp,
+    AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PaceSettings, PlainHttp, holds_key,
+    mask_secrets,
 };
 use crate::demo::Week;
 use crate::diff::FieldFilter;
@@ -553,8 +554,23 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 /// # Errors
 /// clap's own message, for wrong usage and for `--help` and `--version`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let matches = without_blank_environment(Cli::command()).try_get_matches_from(args)?;
+    parse_unmasked(args).map_err(without_secrets)
+}
+
+/// The same error without what looks like a key or a password: clap repeats what it does not understand.
+fn without_secrets(error: clap::Error) -> clap::Error {
+    let text = error.to_string();
+    let masked = mask_secrets(&text);
+    match masked == text {
+        true => error,
+        false => clap::Error::raw(error.kind(), masked.trim_start_matches("error: ")),
+    }
+}
+
+fn parse_unmasked(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+    let matches = prepared(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
+    refuse_misplaced_key(&matches)?;
     refuse_service_mode(&matches)?;
     refuse_address_of_demo(&matches)?;
     if let Some((name, _)) = matches.subcommand() {
@@ -799,21 +815,45 @@ fn parse_age(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a length of time, such as 26h, 90m or 2d".to_owned())
 }
 
-/// The same command, deaf to variables that are set to nothing: CI systems set many so.
-fn without_blank_environment(command: clap::Command) -> clap::Command {
+/// The same command, deaf to variables that are set to nothing, since CI systems set many so, and with help that does not
+/// show what a variable holds: that may be a password in an address.
+fn prepared(command: clap::Command) -> clap::Command {
     let is_blank = |arg: &clap::Arg| {
         let value = arg.get_env().and_then(std::env::var_os);
         value.is_some_and(|value| value.to_string_lossy().trim().is_empty())
     };
     command
         .mut_args(|arg| {
+            let arg = arg.hide_env_values(true);
             if is_blank(&arg) {
                 arg.env(clap::builder::Resettable::Reset)
             } else {
                 arg
             }
         })
-        .mut_subcommands(without_blank_environment)
+        .mut_subcommands(prepared)
+}
+
+/// A key where a name, a file or anything else was wanted: it would be shown, or become the name of a file. The address
+/// looks after itself.
+fn refuse_misplaced_key(matches: &ArgMatches) -> Result<(), clap::Error> {
+    for id in matches.ids().map(clap::Id::as_str) {
+        if ["api_token", "base_url", "organization"].contains(&id) {
+            continue;
+        }
+        let values = matches.try_get_raw(id).ok().flatten();
+        if values.is_some_and(|mut values| values.any(|value| holds_key(&value.to_string_lossy())))
+        {
+            let message = format!(
+                "`{id}` is an API key, which belongs into BATON_API_TOKEN or a file that --api-token-file names"
+            );
+            return Err(Cli::command().error(ErrorKind::ValueValidation, message));
+        }
+    }
+    match matches.subcommand() {
+        Some((_, matches)) => refuse_misplaced_key(matches),
+        None => Ok(()),
+    }
 }
 
 /// Where the options of `sync` may stand: before any command, and behind the two that have them.

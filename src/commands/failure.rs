@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::crawl::{self, AddressError, Answerer, KeyError, Peer, Problem};
+use crate::crawl::{self, AddressError, Answerer, KeyError, Peer, Problem, mask_secrets};
 use crate::report::printable;
 use crate::snapshot;
 
@@ -69,9 +69,10 @@ impl Failure {
     /// What `error` means to a user.
     pub fn of(error: &anyhow::Error) -> Self {
         let (exit_code, hint) = judge(error);
+        // A key may have been typed where a file, a host or a name was wanted.
         Self {
-            message: format!("{error:#}"),
-            hint,
+            message: mask_secrets(&format!("{error:#}")),
+            hint: hint.map(|hint| mask_secrets(&hint)),
             exit_code,
         }
     }
@@ -395,6 +396,11 @@ fn of_address(error: &AddressError) -> Verdict {
         }
         AddressError::NoOrganization { example, .. } => {
             format!("use `{example}`, or the host alone together with --organization <id>")
+        }
+        AddressError::HoldsKey => {
+            format!(
+                "the key goes into BATON_API_TOKEN or a file that --api-token-file names; {FORM}"
+            )
         }
         AddressError::UserInfo => {
             "leave it out: the key goes into BATON_API_TOKEN or a file".to_owned()

@@ -1,10 +1,11 @@
-//! Where to read, and with which key: what a person may have typed, checked before anything is sent.
+//! Where to read: what a person may have typed, checked before anything is sent.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
+use super::key::holds_key;
 use super::proxy::has_valid_port;
 
 /// The organization that the key's owner last opened: another one tomorrow, so it is resolved once.
@@ -31,6 +32,8 @@ pub enum AddressError {
     NotAUrl(String),
     /// Something else than `http` or `https`.
     Scheme(String),
+    /// An API key is in it, or in the organization's id. Never holds it.
+    HoldsKey,
     /// A user name or password stands in it.
     UserInfo,
     /// A query or fragment stands behind it.
@@ -66,6 +69,9 @@ impl fmt::Display for AddressError {
                     f,
                     "the address begins with `{scheme}://`; only `https` and `http` work"
                 )
+            }
+            Self::HoldsKey => {
+                f.write_str("an API key was given as the address or the organization")
             }
             Self::UserInfo => f.write_str("the address holds a user name or password"),
             Self::Query => f.write_str("the address ends in a query or fragment"),
@@ -111,6 +117,9 @@ impl BaseUrl {
         let given = address.trim();
         if given.is_empty() {
             return Err(AddressError::Missing);
+        }
+        if holds_key(given) || organization.is_some_and(holds_key) {
+            return Err(AddressError::HoldsKey);
         }
         if given.contains('#') {
             return Err(AddressError::Query);
@@ -176,6 +185,9 @@ impl BaseUrl {
     /// # Errors
     /// When `id` could not stand in an address.
     pub fn with_organization(&self, id: &str) -> Result<Self, AddressError> {
+        if holds_key(id) {
+            return Err(AddressError::HoldsKey);
+        }
         let resolved = Self {
             organization: id.to_owned(),
             ..self.clone()
@@ -239,120 +251,6 @@ fn is_loopback(host: &str) -> bool {
         || bare
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// A personal API key, and where it was found. Shown as stars everywhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    key: String,
-    source: String,
-}
-
-/// A text that cannot be a personal API key. Never holds the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyError {
-    /// None was given.
-    Missing,
-    /// Nothing but space.
-    Empty,
-    /// A project's key (`phc_`), which can only send events.
-    ProjectKey,
-    /// Quotes around it.
-    Quoted,
-    /// `NAME=` before it, as in a file of environment variables.
-    Assignment,
-    /// `Bearer` before it, as in a header.
-    Header,
-    /// Characters that no key has.
-    Characters,
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "no API key given",
-            Self::Empty => "the key is empty",
-            Self::ProjectKey => {
-                "this is a project's key (`phc_…`), which cannot read an organization"
-            }
-            Self::Quoted => "the key has quotes around it",
-            Self::Assignment => "the key has a name and `=` before it",
-            Self::Header => "the key has `Bearer` before it",
-            Self::Characters => {
-                "the key holds characters that no key has, such as a space or a line break"
-            }
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
-
-impl ApiKey {
-    /// Takes a key, without the white space around it. `source` says where it was found, such as "the file `key`".
-    ///
-    /// # Errors
-    /// When it cannot be one.
-    pub fn parse(text: &str, source: &str) -> Result<Self, KeyError> {
-        // Some editors put a byte order mark before a text.
-        let key = text.trim_start_matches('\u{feff}').trim();
-        if key.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        let name = key.split_once('=').map(|(name, _)| name.trim_end());
-        let name = name.map(|name| name.strip_prefix("export ").unwrap_or(name));
-        if name.is_some_and(is_variable) {
-            return Err(KeyError::Assignment);
-        }
-        if key.starts_with(is_quote) || key.ends_with(is_quote) {
-            return Err(KeyError::Quoted);
-        }
-        let first_word = key.split([' ', ':']).next().unwrap_or_default();
-        if key.len() > first_word.len()
-            && ["bearer", "authorization"].contains(&&*first_word.to_ascii_lowercase())
-        {
-            return Err(KeyError::Header);
-        }
-        if key.starts_with("phc_") {
-            return Err(KeyError::ProjectKey);
-        }
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(KeyError::Characters);
-        }
-        Ok(Self {
-            key: key.to_owned(),
-            source: source.to_owned(),
-        })
-    }
-
-    /// Where it was found.
-    pub(super) fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// The value of the header that carries it.
-    pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.key)
-    }
-
-    /// Text from elsewhere with every occurrence of the key replaced by stars.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        text.replace(&self.key, "***")
-    }
-}
-
-fn is_quote(c: char) -> bool {
-    matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
-}
-
-/// Whether text could be the name of an environment variable.
-fn is_variable(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 #[cfg(test)]
@@ -459,6 +357,28 @@ mod tests {
     }
 
     #[test]
+    fn key_in_the_place_of_an_address_is_refused_and_never_repeated() {
+        let key = "phx_0123456789abcdef";
+        for (address, organization) in [
+            (key.to_owned(), None),
+            (format!("https://{key}"), Some("a")),
+            (
+                format!("https://{key}.example.com/api/organizations/a"),
+                None,
+            ),
+            (
+                format!("https://eu.posthog.com/api/organizations/{key}"),
+                None,
+            ),
+            (format!("https://me:{key}@eu.posthog.com/"), None),
+            ("https://eu.posthog.com".to_owned(), Some(key)),
+        ] {
+            let error = BaseUrl::parse(&address, organization, PlainHttp::Refuse).unwrap_err();
+            assert_eq!(error, AddressError::HoldsKey, "{address}");
+        }
+    }
+
+    #[test]
     fn plain_http_goes_to_loopback_only_unless_allowed() {
         for host in ["127.0.0.1:8000", "localhost", "[::1]:8000"] {
             assert!(
@@ -469,15 +389,5 @@ mod tests {
         let far = "http://posthog.example.com/api/organizations/a";
         assert!(matches!(parse(far), Err(AddressError::PlainHttp { .. })));
         assert!(BaseUrl::parse(far, None, PlainHttp::Allow).is_ok());
-    }
-
-    #[test]
-    fn key_is_never_shown() {
-        let key = ApiKey::parse(" phx_secret\n", "a test").unwrap();
-        assert_eq!(format!("{key:?}"), "***");
-        assert_eq!(key.scrub("no phx_secret here"), "no *** here");
-        assert_eq!(ApiKey::parse("phc_project", ""), Err(KeyError::ProjectKey));
-        assert_eq!(ApiKey::parse("  ", ""), Err(KeyError::Empty));
-        assert_eq!(ApiKey::parse("phx_a b", ""), Err(KeyError::Characters));
     }
 }

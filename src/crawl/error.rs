@@ -93,7 +93,7 @@ pub enum Problem {
     NotProved(String),
     /// The key does not see everybody, so a snapshot would lack people.
     HiddenMembers(String),
-    /// The server cannot list more than 100 roles: it is from before 2026.
+    /// The server has more roles than it can list: it is from before 2026, and gives one page of them.
     OldServer,
     /// The file of certificates to trust cannot be used.
     Certificates(String),
@@ -235,7 +235,7 @@ impl fmt::Display for Problem {
             Problem::NotProved(problem) => write!(f, "could not be read whole: {problem}"),
             Problem::HiddenMembers(problem) => write!(f, "does not show everybody: {problem}"),
             Problem::OldServer => f.write_str(
-                "has more than 100 roles on a server from before 2026, which cannot list them",
+                "goes on after its first page, and this server, which is from before 2026, gives no other",
             ),
             Problem::Shape(problem) => write!(f, "answered with unexpected JSON: {problem}"),
             Problem::TooMuch(problem) => {

@@ -12,10 +12,11 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
-use super::address::{ApiKey, BaseUrl};
+use super::address::BaseUrl;
 use super::coding;
 use super::error::{Answerer, Error, Peer, Problem};
 use super::json::{self, JsonError, JsonStream, Load};
+use super::key::ApiKey;
 use super::pace::{OutOfTime, Pace, PaceSettings};
 use super::proxy::{self, ChosenProxy, UnusableProxy};
 use super::resolve::{LookupFailed, SystemResolver};

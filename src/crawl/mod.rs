@@ -5,12 +5,14 @@ mod coding;
 mod error;
 mod http;
 mod json;
+mod key;
 mod pace;
 pub mod posthog;
 mod proxy;
 mod resolve;
 
-pub use address::{AddressError, ApiKey, BaseUrl, KeyError, PlainHttp};
+pub use address::{AddressError, BaseUrl, PlainHttp};
 pub use error::{Answerer, Error, Peer, Problem, is_passing_status};
 pub use http::HttpSettings;
+pub use key::{ApiKey, KeyError, holds_key, mask_secrets};
 pub use pace::PaceSettings;

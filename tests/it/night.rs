@@ -7,6 +7,7 @@ mod cron;
 mod failures;
 mod guards;
 mod hostile;
+mod key;
 mod members;
 mod pace;
 mod proxy;

@@ -12,10 +12,11 @@ pub use self::probe::{Cost, Costs, Probe, probe};
 
 use self::list::{ListRead, ListSource};
 use self::map::Types;
-use super::address::{ApiKey, BaseUrl, CURRENT_ORGANIZATION};
+use super::address::{BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
 use super::http::{Http, HttpSettings, Tries};
-use super::json::{JsonError, JsonStream};
+use super::json::{self, JsonError, JsonStream};
+use super::key::ApiKey;
 use super::pace::least_duration;
 use crate::model::{
     CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
@@ -161,10 +162,14 @@ impl<'a> Crawl<'a> {
             return Ok(());
         };
         self.owner = key.user_id;
+        let shown = |texts: Option<Vec<String>>| {
+            let texts = texts.unwrap_or_default().into_iter();
+            texts.map(|text| self.http.shown(&text)).collect()
+        };
         self.evidence.key = Some(CrawlKey {
-            label: key.label,
-            scopes: key.scopes.unwrap_or_default(),
-            scoped_organizations: key.scoped_organizations.unwrap_or_default(),
+            label: key.label.map(|label| self.http.shown(&label)),
+            scopes: shown(key.scopes),
+            scoped_organizations: shown(key.scoped_organizations),
             owner: None,
         });
         Ok(())
@@ -253,7 +258,18 @@ impl<'a> Crawl<'a> {
         let without = "whether the list of members shows everybody could not be checked against the organization's own \
                        count";
         let path = self.base.path();
-        self.optional("the organization", &path, without, api::organization)
+        let told = self.optional("the organization", &path, without, api::organization)?;
+        let asked = self.base.organization();
+        if let Some(other) = told.as_ref().filter(|told| !is_same_id(&told.id, asked)) {
+            let problem = self.http.shown(&format!(
+                "it is about the organization `{}`, and `{asked}` was asked for",
+                json::shortened(&other.id)
+            ));
+            return Err(self
+                .http
+                .error("the organization", &path, Problem::Shape(problem)));
+        }
+        Ok(told)
     }
 
     /// Since July 2026 members below administrator may see a list without those it hides from them, and nothing in the
@@ -312,8 +328,8 @@ impl<'a> Crawl<'a> {
         if let Some(told) = organization {
             self.evidence.organization = OrganizationEvidence {
                 id: self.base.organization().to_owned(),
-                name: told.name,
-                slug: told.slug,
+                name: told.name.map(|name| self.http.shown(&name)),
+                slug: told.slug.map(|slug| self.http.shown(&slug)),
                 member_count: told.member_count,
                 membership_level: told.membership_level,
                 members_can_see_org_members: told.members_can_see_org_members,
@@ -459,6 +475,12 @@ impl<'a> Crawl<'a> {
             completeness: self.completeness,
         }
     }
+}
+
+/// Whether two spellings of an id mean the same organization: PostHog takes a UUID in either case, and without hyphens.
+fn is_same_id(left: &str, right: &str) -> bool {
+    let plain = |id: &str| id.replace('-', "").to_ascii_lowercase();
+    plain(left) == plain(right)
 }
 
 fn has_unknown_seat(user: &Resource) -> bool {

@@ -639,6 +639,10 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
     Ok(match sub {
         Sub::Sync(options) => Command::Sync(Box::new(sync_args(*options, global)?)),
         Sub::Check(options) => Command::Check(Box::new(CheckArgs {
+            key_file: match key_source(&options) {
+                Some(KeySource::File(path)) if options.demo.is_none() => Some(path),
+                _ => None,
+            },
             sync: sync_args(*options, global)?,
             ignored: ignored_settings(),
             format,
@@ -1066,47 +1070,58 @@ fn organization(options: &SyncOptions) -> Result<Source> {
     })
 }
 
-/// The key, from the first place that has one.
-fn api_key(options: &SyncOptions) -> Result<ApiKey> {
+/// Where a key is.
+enum KeySource {
+    /// In a text, which came from the option or the variable of this name.
+    Text(String, &'static str),
+    File(PathBuf),
+    StandardInput,
+}
+
+/// The first place that has a key.
+fn key_source(options: &SyncOptions) -> Option<KeySource> {
+    let variable = |name| Some(KeySource::Text(environment(name)?, name));
     if let Some(key) = &options.api_token {
-        return parse_key(key, "`--api-token`");
+        return Some(KeySource::Text(key.clone(), "--api-token"));
     }
     if let Some(path) = &options.api_token_file {
-        return key_from_file(path);
+        return Some(match path.as_os_str() == "-" {
+            true => KeySource::StandardInput,
+            false => KeySource::File(path.clone()),
+        });
     }
-    if let Some(key) = environment("BATON_API_TOKEN") {
-        return parse_key(&key, "`BATON_API_TOKEN`");
-    }
-    if let Some(directory) = environment("CREDENTIALS_DIRECTORY") {
-        let path = Path::new(&directory).join("api-token");
-        if path.exists() {
-            return key_from_file(&path);
-        }
-    }
-    match environment("POSTHOG_API_KEY") {
-        Some(key) => parse_key(&key, "`POSTHOG_API_KEY`"),
-        None => Err(KeyError::Missing.into()),
-    }
+    let credential = || {
+        let path = Path::new(&environment("CREDENTIALS_DIRECTORY")?).join("api-token");
+        path.exists().then_some(KeySource::File(path))
+    };
+    variable("BATON_API_TOKEN")
+        .or_else(credential)
+        .or_else(|| variable("POSTHOG_API_KEY"))
 }
 
 /// Longest key file that is read, in bytes; a key is far shorter.
 const MAX_KEY_FILE: u64 = 4096;
 
-fn key_from_file(path: &Path) -> Result<ApiKey> {
+fn api_key(options: &SyncOptions) -> Result<ApiKey> {
     let mut text = String::new();
-    if path.as_os_str() == "-" {
-        io::stdin()
-            .take(MAX_KEY_FILE)
-            .read_to_string(&mut text)
-            .context("reading the key from standard input")?;
-        return parse_key(&text, "standard input");
+    match key_source(options).ok_or(KeyError::Missing)? {
+        KeySource::Text(key, name) => parse_key(&key, &format!("`{name}`")),
+        KeySource::StandardInput => {
+            io::stdin()
+                .take(MAX_KEY_FILE)
+                .read_to_string(&mut text)
+                .context("reading the key from standard input")?;
+            parse_key(&text, "standard input")
+        }
+        KeySource::File(path) => {
+            let place = || format!("reading the key from `{}`", path.display());
+            let file = std::fs::File::open(&path).with_context(place)?;
+            file.take(MAX_KEY_FILE)
+                .read_to_string(&mut text)
+                .with_context(place)?;
+            parse_key(&text, &format!("the file `{}`", path.display()))
+        }
     }
-    let place = || format!("reading the key from `{}`", path.display());
-    let file = std::fs::File::open(path).with_context(place)?;
-    file.take(MAX_KEY_FILE)
-        .read_to_string(&mut text)
-        .with_context(place)?;
-    parse_key(&text, &format!("the file `{}`", path.display()))
 }
 
 /// A key, or an error that says where it was found.

@@ -202,9 +202,7 @@ fn mask_user_info(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find("://") {
         let (before, after) = rest.split_at(start + "://".len());
-        let end = after
-            .find(|c: char| c == '/' || c == '`' || c == '\'' || c == '"')
-            .unwrap_or(after.len());
+        let end = after.find(['/', '`', '\'', '"']).unwrap_or(after.len());
         masked.push_str(before);
         match after[..end].rfind('@') {
             Some(at) => {

@@ -163,6 +163,19 @@ pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration
     hours.saturating_add(MINUTE.saturating_mul(times(before_last % per_hour / per_minute)))
 }
 
+/// The limit that makes this many requests take as long as they do, in words.
+pub(super) fn binding_limit(requests: u64, settings: &PaceSettings) -> String {
+    let PaceSettings {
+        per_minute,
+        per_hour,
+        ..
+    } = *settings;
+    match requests > u64::from(per_hour) {
+        true => format!("{per_hour} an hour"),
+        false => format!("{per_minute} a minute"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +234,18 @@ mod tests {
                 last,
                 "{count} at {per_minute}, {per_hour}"
             );
+        }
+    }
+
+    #[test]
+    fn limit_that_binds_is_named() {
+        let settings = settings(450, 4_500);
+        for (requests, limit) in [
+            (451, "450 a minute"),
+            (4_500, "450 a minute"),
+            (4_501, "4500 an hour"),
+        ] {
+            assert_eq!(binding_limit(requests, &settings), limit);
         }
     }
 

@@ -22,7 +22,7 @@ const MAX_STEPS_BACK: u32 = 50;
 /// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
 const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows in a page if no number is asked for.
-const DEFAULT_PAGE: u64 = 100;
+pub const DEFAULT_PAGE: u64 = 100;
 
 /// A list as it was read.
 pub struct ListRead<T> {

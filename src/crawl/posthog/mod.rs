@@ -17,7 +17,7 @@ use super::error::{Error, Problem};
 use super::http::{Http, HttpSettings, Tries};
 use super::json::{self, JsonError, JsonStream};
 use super::key::ApiKey;
-use super::pace::least_duration;
+use super::pace::{binding_limit, least_duration};
 use crate::model::{
     CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
     Text, Timestamp, Value,
@@ -405,13 +405,15 @@ impl<'a> Crawl<'a> {
         self.evidence.unproved.push(doubt);
     }
 
-    /// Tells how long the crawl will take at least, if the budget makes it long.
+    /// Notes how long the crawl will take at least, and by which limit, if the budget makes it long.
     fn announce(&self, requests: u64) {
-        let least = least_duration(self.http.requests() + requests, &self.config.http.pace);
+        let pace = &self.config.http.pace;
+        let all = self.http.requests().saturating_add(requests);
+        let least = least_duration(all, pace);
         if least > LONG {
             let message = format!(
-                "{requests} more requests at {} an hour take at least {} minutes",
-                self.config.http.pace.per_hour,
+                "{requests} more requests at {} take at least {} minutes",
+                binding_limit(all, pace),
                 least.as_secs().div_ceil(60)
             );
             self.reporter.report(Event::Noted { message });

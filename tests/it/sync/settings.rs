@@ -1,11 +1,13 @@
 //! Address and key: where they are taken from, and what is told of those that cannot be right.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
 use crate::support::{
-    KEY, Organization, PostHog, Sandbox, Written, member, membership, organization_id, role, with,
+    Answer, KEY, Organization, PostHog, Run, Sandbox, Written, member, membership, organization_id,
+    refusal, role, with,
 };
 
 fn posthog() -> PostHog {
@@ -361,4 +363,132 @@ fn check_passes_over_a_role_of_any_size() {
         .serve();
     let run = Sandbox::new().crawl(&posthog, &["check"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+/// What `check` prints about one thing.
+fn lines_about(run: &Run, level: &str, about: &str) -> Vec<String> {
+    let text = String::from_utf8(run.stdout.clone()).unwrap();
+    let beginning = format!("{level:8} {about:13} ");
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(&beginning));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn check_reports_every_missing_scope_at_once() {
+    for (scopes, missing) in [
+        (json!([]), None),
+        (
+            json!(["organization:read", "organization_member:read"]),
+            None,
+        ),
+        (
+            json!(["organization:write", "organization_member:write"]),
+            None,
+        ),
+        (json!(["*"]), None),
+        (
+            json!(["organization:read"]),
+            Some("lacks `organization_member:read`;"),
+        ),
+        (
+            json!(["organization_member:read"]),
+            Some("lacks `organization:read`;"),
+        ),
+        (
+            json!(["project:read"]),
+            Some("lacks `organization:read` and `organization_member:read`;"),
+        ),
+    ] {
+        let mut posthog = posthog();
+        let entry = json!({"label": "x", "scopes": scopes});
+        posthog.answers(
+            "/api/personal_api_keys/@current/",
+            Answer::json(200, &entry),
+        );
+        if missing.is_some() {
+            let detail = "API key missing required scope 'organization_member:read'";
+            posthog.answers("members/", Answer::json(403, &refusal("x", "x", detail)));
+        }
+        let run = Sandbox::new().crawl(&posthog, &["check"]).run();
+        assert_eq!(
+            run.code,
+            if missing.is_some() { 7 } else { 0 },
+            "{}",
+            run.stderr
+        );
+        let lines = lines_about(&run, "warning", "key");
+        let found = lines.iter().find(|line| line.starts_with("lacks"));
+        match missing {
+            Some(missing) => assert!(found.unwrap().starts_with(missing), "{lines:?}"),
+            None => assert_eq!(found, None, "{scopes}"),
+        }
+    }
+}
+
+#[test]
+fn check_warns_about_a_key_file_that_everybody_can_read_as_cron_does() {
+    let posthog = Organization::new()
+        .members([member(1)])
+        .accepting_any_key()
+        .serve();
+    for (mode, is_open) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+        let sandbox = Sandbox::new();
+        let key = sandbox.path("api-token");
+        fs::write(&key, KEY).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let folder = sandbox.path("");
+        let program = |args: &[&str]| {
+            let program = sandbox.program(args);
+            program.env("BATON_BASE_URL", &posthog.base_url())
+        };
+        for run in [
+            program(&["check", "--api-token-file", "api-token"]).run(),
+            program(&["check"])
+                .env("BATON_API_TOKEN_FILE", "api-token")
+                .run(),
+            program(&["check"])
+                .env("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())
+                .run(),
+        ] {
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            let lines = lines_about(&run, "warning", "key");
+            let warns = |line: &String| {
+                line.starts_with("everybody on this machine can read the key file `")
+                    && line.contains("chmod 600")
+            };
+            assert_eq!(lines.iter().any(warns), is_open, "{mode:o}: {lines:?}");
+        }
+        // A key that comes from elsewhere is not in that file.
+        let run = program(&["check"]).env("BATON_API_TOKEN", KEY).run();
+        assert_eq!(lines_about(&run, "warning", "key"), [""; 0]);
+    }
+}
+
+#[test]
+fn check_says_what_either_way_of_reading_costs() {
+    let with_roles = |count: u16| {
+        (1..=count).fold(Organization::new().members([member(1)]), |all, n| {
+            all.role(role(n), [])
+        })
+    };
+    for (count, endpoint, embedded) in [
+        (
+            8,
+            "at least 12 requests",
+            "4 requests with --memberships embedded, or about 14 requests",
+        ),
+        (
+            2_500,
+            "at least 2505 requests, which take 5 min 00 s,",
+            "5 requests with --memberships embedded, or about 2555 requests, which take 5 min 00 s if",
+        ),
+    ] {
+        let posthog = with_roles(count).accepting_any_key().serve();
+        let run = Sandbox::new().crawl(&posthog, &["check"]).run().succeeds();
+        let lines = lines_about(&run, "ok", "cost");
+        assert!(lines[0].starts_with(endpoint), "{lines:?}");
+        assert!(lines[1].starts_with(embedded), "{lines:?}");
+    }
 }

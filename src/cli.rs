@@ -496,7 +496,7 @@ struct SyncOptions {
     /// Keep so many snapshots that a name with {date} or {time} made, and remove older ones
     #[arg(long, value_name = "N")]
     keep_last: Option<NonZeroUsize>,
-    /// Crawl nothing; tell what --keep-last would remove
+    /// Crawl nothing; show what a run with --keep-last would write and remove
     #[arg(long, requires = "keep_last")]
     dry_run: bool,
     /// Seconds to wait for another run to end

@@ -118,6 +118,17 @@ pub fn crawl(
     Ok(crawl.finish(started_at, now()))
 }
 
+/// The id of the organization that a crawl would read: only what `@current` means has to be asked for.
+///
+/// # Errors
+/// What would end the crawl too.
+pub fn resolve_organization(config: &Config, reporter: &dyn Reporter) -> Result<String, Error> {
+    let http = Http::new(&config.base_url, config.key.clone(), &config.http, reporter)?;
+    let mut crawl = Crawl::new(config, &http, reporter);
+    crawl.resolve_current_organization()?;
+    Ok(crawl.base.organization().to_owned())
+}
+
 struct Crawl<'a> {
     config: &'a Config,
     http: &'a Http<'a>,

@@ -233,7 +233,7 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             status: Some(407), ..
         } => verdict(
             ExitCode::Configuration,
-            "the proxy wants a user name and password: `http://user:password@host:port`",
+            "the proxy wants a user name and a password: `user:password@` goes before its host in that variable",
         ),
         Problem::ProxyRefused {
             status: Some(status),

@@ -158,7 +158,8 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
     Ok(())
 }
 
-/// The same rule as of `scripts/cron.sh`, which refuses such a file: whoever reads it can read the organization.
+/// The same rule as of `scripts/cron.sh`, which refuses such a file: anybody who reads it can read the
+/// organization.
 fn check_key_file(path: &Path, report: &mut Report) {
     const OTHERS_MAY_READ: u32 = 0o004;
     let mode = path.metadata().map(|metadata| metadata.mode());

@@ -240,7 +240,7 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             ..
         } if !crawl::is_passing_status(*status) => verdict(
             ExitCode::Configuration,
-            "the proxy does not let the program reach that host; ask whoever runs the proxy, or exempt the host with \
+            "the proxy does not let the program reach that host; ask its administrator, or exempt the host with \
              NO_PROXY if it may be reached directly",
         ),
         Problem::ProxyRefused { .. }
@@ -350,7 +350,7 @@ fn of_gateway(status: u16) -> Option<Verdict> {
         code,
         format!(
             "this answer is not PostHog's: a firewall, a proxy or a load balancer before it gave it, and {why}. Ask \
-             whoever runs the network or the server"
+             the administrators of the network or the server"
         ),
     ))
 }

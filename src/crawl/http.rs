@@ -443,7 +443,7 @@ fn unusable(unusable: UnusableProxy) -> Error {
     }
 }
 
-/// Whether an error is about this machine, and not about whoever it talks to.
+/// Whether an error is about this machine rather than about its peer.
 fn is_of_machine(error: &io::Error) -> bool {
     /// Too many open files in the system, or in the process. The standard library has no kind for them.
     const TOO_MANY_FILES: [i32; 2] = [23, 24];

@@ -1,4 +1,4 @@
-//! The key, which is shown nowhere: not in part, not in another spelling, not where somebody typed it by mistake.
+//! The key, which is shown nowhere: not in part, not in another spelling, not where it was typed by mistake.
 
 use std::fmt;
 use std::ops::Range;
@@ -129,8 +129,8 @@ const SHORTEST_TRACE: usize = 8;
 /// What is shown in their place.
 const MASK: &str = "***";
 
-/// The characters of a text, each in lower case with its percent-encoding undone, and where it stands. What is not ASCII
-/// stands for no character of a key.
+/// The characters of a text, each in lower case with its percent-encoding undone, and their positions. What is not ASCII
+/// matches no character of a key.
 fn spelled(text: &str) -> Vec<(u8, Range<usize>)> {
     let mut spelled = Vec::with_capacity(text.len());
     let mut chars = text.char_indices().peekable();

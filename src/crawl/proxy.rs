@@ -140,7 +140,7 @@ pub(super) fn has_valid_port(authority: &Authority) -> bool {
     }
 }
 
-/// Whether a server is on a list of exempt ones, by any form of entry that curl understands: `*`; a name, which stands for
+/// Whether a server is on a list of exempt ones, by any form of entry that curl understands: `*`; a name, which covers
 /// its subdomains too, with or without `.` or `*.` before it; an address; a range of addresses such as `10.0.0.0/8`. An
 /// entry that ends in a port exempts that port alone.
 fn is_exempt(list: &str, host: &str, port: u16) -> bool {

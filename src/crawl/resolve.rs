@@ -14,7 +14,7 @@ use ureq::unversioned::transport::NextTimeout;
 /// Most addresses of one host that are tried.
 const MAX_ADDRESSES: usize = 16;
 
-/// Asks the system, on a thread of its own, since the system cannot be told how long that may take.
+/// Asks the system, on a thread of its own: a look-up by the system has no time limit that could be set.
 #[derive(Debug)]
 pub(super) struct SystemResolver;
 

@@ -269,9 +269,12 @@ impl<'a> Crawl<'a> {
         let without = "whether the list of members shows everybody could not be checked against the organization's own \
                        count";
         let path = self.base.path();
-        let told = self.optional("the organization", &path, without, api::organization)?;
+        let organization = self.optional("the organization", &path, without, api::organization)?;
         let asked = self.base.organization();
-        if let Some(other) = told.as_ref().filter(|told| !is_same_id(&told.id, asked)) {
+        let other = organization
+            .as_ref()
+            .filter(|found| !is_same_id(&found.id, asked));
+        if let Some(other) = other {
             let problem = self.http.shown(&format!(
                 "it is about the organization `{}`, and `{asked}` was asked for",
                 json::shortened(&other.id)
@@ -280,7 +283,7 @@ impl<'a> Crawl<'a> {
                 .http
                 .error("the organization", &path, Problem::Shape(problem)));
         }
-        Ok(told)
+        Ok(organization)
     }
 
     /// Since July 2026 members below administrator may see a list without those it hides from them, and nothing in the

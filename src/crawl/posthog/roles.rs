@@ -506,7 +506,7 @@ impl HasPrincipal for Holder {
 
 impl Kept for ResourceId {
     fn memory(&self) -> usize {
-        // Of somebody who is known, it is shared.
+        // A known person's id shares its text.
         api::texts([Some(&self.resource)])
     }
 }

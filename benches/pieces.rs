@@ -36,7 +36,7 @@ mod json_stream;
 #[path = "../examples/support/mod.rs"]
 mod support;
 
-use json_stream::JsonStream;
+use json_stream::{JsonStream, Load};
 
 const PEOPLE: usize = 1_000;
 const GRANTS: usize = 10_000;
@@ -127,7 +127,8 @@ struct OwnUser {
 
 fn walk(input: &mut dyn Read) -> usize {
     let mut found = 0;
-    let mut json = JsonStream::new(input);
+    let load = Load::default();
+    let mut json = JsonStream::new(input, &load);
     json.object("a page", |json, name| match name {
         "results" => json.list("a list", |json| {
             json.object("a role", |json, name| match name {

@@ -45,7 +45,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let config = Config {
         base_url: BaseUrl::parse(url, None, PlainHttp::Refuse)?,
         public_base_url: None,
-        key: ApiKey::parse("phx_benchmark")?,
+        key: ApiKey::parse("phx_benchmark", "this program")?,
         http: HttpSettings {
             // What is measured is this machine, not a request budget.
             pace: PaceSettings {

@@ -21,7 +21,8 @@ use crate::commands::{
 };
 use crate::crawl::posthog::{Incomplete, Memberships};
 use crate::crawl::{
-    AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PaceSettings, PlainHttp,
+    AddressError, ApiKey, BaseUrl, HttpSettings, KeyError, PaceSettings, PlainHttp, holds_key,
+    mask_secrets,
 };
 use crate::demo::Week;
 use crate::diff::FieldFilter;
@@ -48,7 +49,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Takes the message from clap. It quotes arguments, which may hold anything; each is kept on one line.
+    /// Takes the message from clap. It quotes arguments, which may hold anything: each is kept on one line, and what looks
+    /// like a key or a password is masked.
     fn of(mut error: clap::Error) -> Self {
         let one = |text: &str| printable(text).into_owned();
         let quoted: Vec<_> = error
@@ -65,9 +67,15 @@ impl Message {
         for (kind, value) in quoted {
             error.insert(kind, value);
         }
+        let mut text = error.render();
+        let plain = text.to_string();
+        let masked = mask_secrets(&plain);
+        if masked != plain {
+            text = masked.into();
+        }
         Self {
             is_error: error.use_stderr(),
-            text: error.render(),
+            text,
         }
     }
 
@@ -536,7 +544,7 @@ struct SyncOptions {
     /// Keep so many snapshots that a name with {date} or {time} made, and remove older ones
     #[arg(long, value_name = "N")]
     keep_last: Option<NonZeroUsize>,
-    /// Crawl nothing; tell what --keep-last would remove
+    /// Crawl nothing; show what a run with --keep-last would write and remove
     #[arg(long, requires = "keep_last")]
     dry_run: bool,
     /// Seconds to wait for another run to end
@@ -598,8 +606,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Mes
 }
 
 fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let matches = without_blank_environment(Cli::command()).try_get_matches_from(args)?;
+    let matches = prepared(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
+    refuse_misplaced_key(&matches)?;
     refuse_service_mode(&matches)?;
     refuse_address_of_demo(&matches)?;
     if let Some((name, _)) = matches.subcommand() {
@@ -668,6 +677,10 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
     Ok(match sub {
         Sub::Sync(options) => Command::Sync(Box::new(sync_args(*options, global)?)),
         Sub::Check(options) => Command::Check(Box::new(CheckArgs {
+            key_file: match key_source(&options) {
+                Some(KeySource::File(path)) if options.demo.is_none() => Some(path),
+                _ => None,
+            },
             sync: sync_args(*options, global)?,
             ignored: ignored_settings(),
             format,
@@ -844,21 +857,45 @@ fn parse_age(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a length of time, such as 26h, 90m or 2d".to_owned())
 }
 
-/// The same command, deaf to variables that are set to nothing: CI systems set many so.
-fn without_blank_environment(command: clap::Command) -> clap::Command {
+/// The same command, deaf to variables that are set to nothing, since CI systems set many so, and with help that does not
+/// show what a variable holds: that may be a password in an address.
+fn prepared(command: clap::Command) -> clap::Command {
     let is_blank = |arg: &clap::Arg| {
         let value = arg.get_env().and_then(std::env::var_os);
         value.is_some_and(|value| value.to_string_lossy().trim().is_empty())
     };
     command
         .mut_args(|arg| {
+            let arg = arg.hide_env_values(true);
             if is_blank(&arg) {
                 arg.env(clap::builder::Resettable::Reset)
             } else {
                 arg
             }
         })
-        .mut_subcommands(without_blank_environment)
+        .mut_subcommands(prepared)
+}
+
+/// A key where a name, a file or anything else was wanted: it would be shown, or become the name of a file. The address
+/// looks after itself.
+fn refuse_misplaced_key(matches: &ArgMatches) -> Result<(), clap::Error> {
+    for id in matches.ids().map(clap::Id::as_str) {
+        if ["api_token", "base_url", "organization"].contains(&id) {
+            continue;
+        }
+        let values = matches.try_get_raw(id).ok().flatten();
+        if values.is_some_and(|mut values| values.any(|value| holds_key(&value.to_string_lossy())))
+        {
+            let message = format!(
+                "`{id}` is an API key, which belongs into BATON_API_TOKEN or a file that --api-token-file names"
+            );
+            return Err(Cli::command().error(ErrorKind::ValueValidation, message));
+        }
+    }
+    match matches.subcommand() {
+        Some((_, matches)) => refuse_misplaced_key(matches),
+        None => Ok(()),
+    }
 }
 
 /// Where the options of `sync` may stand: before any command, and behind the two that have them.
@@ -1071,47 +1108,63 @@ fn organization(options: &SyncOptions) -> Result<Source> {
     })
 }
 
-/// The key, from the first place that has one.
-fn api_key(options: &SyncOptions) -> Result<ApiKey> {
+/// Where a key is.
+enum KeySource {
+    /// In a text, which came from the option or the variable of this name.
+    Text(String, &'static str),
+    File(PathBuf),
+    StandardInput,
+}
+
+/// The first place that has a key.
+fn key_source(options: &SyncOptions) -> Option<KeySource> {
+    let variable = |name| Some(KeySource::Text(environment(name)?, name));
     if let Some(key) = &options.api_token {
-        return ApiKey::parse(key).context("--api-token");
+        return Some(KeySource::Text(key.clone(), "--api-token"));
     }
     if let Some(path) = &options.api_token_file {
-        return key_from_file(path);
+        return Some(match path.as_os_str() == "-" {
+            true => KeySource::StandardInput,
+            false => KeySource::File(path.clone()),
+        });
     }
-    if let Some(key) = environment("BATON_API_TOKEN") {
-        return ApiKey::parse(&key).context("BATON_API_TOKEN");
-    }
-    if let Some(directory) = environment("CREDENTIALS_DIRECTORY") {
-        let path = Path::new(&directory).join("api-token");
-        if path.exists() {
-            return key_from_file(&path);
-        }
-    }
-    match environment("POSTHOG_API_KEY") {
-        Some(key) => ApiKey::parse(&key).context("POSTHOG_API_KEY"),
-        None => Err(KeyError::Missing.into()),
-    }
+    let credential = || {
+        let path = Path::new(&environment("CREDENTIALS_DIRECTORY")?).join("api-token");
+        path.exists().then_some(KeySource::File(path))
+    };
+    variable("BATON_API_TOKEN")
+        .or_else(credential)
+        .or_else(|| variable("POSTHOG_API_KEY"))
 }
 
 /// Longest key file that is read, in bytes; a key is far shorter.
 const MAX_KEY_FILE: u64 = 4096;
 
-fn key_from_file(path: &Path) -> Result<ApiKey> {
+fn api_key(options: &SyncOptions) -> Result<ApiKey> {
     let mut text = String::new();
-    if path.as_os_str() == "-" {
-        io::stdin()
-            .take(MAX_KEY_FILE)
-            .read_to_string(&mut text)
-            .context("reading the key from standard input")?;
-        return ApiKey::parse(&text).context("standard input");
+    match key_source(options).ok_or(KeyError::Missing)? {
+        KeySource::Text(key, name) => parse_key(&key, &format!("`{name}`")),
+        KeySource::StandardInput => {
+            io::stdin()
+                .take(MAX_KEY_FILE)
+                .read_to_string(&mut text)
+                .context("reading the key from standard input")?;
+            parse_key(&text, "standard input")
+        }
+        KeySource::File(path) => {
+            let place = || format!("reading the key from `{}`", path.display());
+            let file = std::fs::File::open(&path).with_context(place)?;
+            file.take(MAX_KEY_FILE)
+                .read_to_string(&mut text)
+                .with_context(place)?;
+            parse_key(&text, &format!("the file `{}`", path.display()))
+        }
     }
-    let place = || format!("reading the key from `{}`", path.display());
-    let file = std::fs::File::open(path).with_context(place)?;
-    file.take(MAX_KEY_FILE)
-        .read_to_string(&mut text)
-        .with_context(place)?;
-    ApiKey::parse(&text).with_context(|| format!("`{}`", path.display()))
+}
+
+/// A key, or an error that says where it was found.
+fn parse_key(text: &str, source: &str) -> Result<ApiKey> {
+    ApiKey::parse(text, source).with_context(|| source.to_owned())
 }
 
 /// A variable that is set to something.

@@ -45,16 +45,21 @@ fn main() -> std::process::ExitCode {
 
 /// Ends the process within a moment of SIGINT or SIGTERM, and leaves nothing behind. What was at the target stands.
 fn end_on_signals() {
-    // Without handlers the default holds: the process ends all the same, if less tidily.
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
-        return;
-    };
-    std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
+    let (ready, is_ready) = std::sync::mpsc::channel::<()>();
+    // The handlers are set by the thread that serves them: set without it, they would swallow the signals. Without
+    // handlers the default holds: the process ends all the same, if less tidily.
+    let serving = std::thread::Builder::new().spawn(move || {
+        let signals = Signals::new([SIGINT, SIGTERM]);
+        drop(ready);
+        if let Some(signal) = signals.ok().and_then(|mut all| all.forever().next()) {
             leftover::remove_all();
             std::process::exit(128 + signal);
         }
     });
+    if serving.is_ok() {
+        // Nothing is ever sent: this waits until the other end is dropped.
+        let _ = is_ready.recv();
+    }
 }
 
 /// Ends the process on a panic of whichever thread, with the exit code of a bug, and leaves nothing behind.

@@ -1,7 +1,8 @@
 //! Says before the night comes whether a sync would work. A handful of requests; leaves nothing behind.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -20,6 +21,8 @@ pub struct CheckArgs {
     pub sync: SyncArgs,
     /// Settings of the official connector that are set, and mean nothing here.
     pub ignored: Vec<String>,
+    /// The file that the key was read from, if it was one.
+    pub key_file: Option<PathBuf>,
     /// In which form to tell.
     pub format: Format,
 }
@@ -134,6 +137,9 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
             format!("{name} is set and ignored: this tool is offline and read-only"),
         );
     }
+    if let Some(path) = &args.key_file {
+        check_key_file(path, report);
+    }
     if let Output::File(file) = &args.sync.output {
         check_output(file, args.sync.temp_dir.clone(), report, world)?;
     }
@@ -150,6 +156,19 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
         check_baseline(file, &organization.id, report, world)?;
     }
     Ok(())
+}
+
+/// The same rule as of `scripts/cron.sh`, which refuses such a file: anybody who reads it can read the
+/// organization.
+fn check_key_file(path: &Path, report: &mut Report) {
+    const OTHERS_MAY_READ: u32 = 0o004;
+    let mode = path.metadata().map(|metadata| metadata.mode());
+    if mode.is_ok_and(|mode| mode & OTHERS_MAY_READ != 0) {
+        let path = path.display();
+        let message =
+            format!("everybody on this machine can read the key file `{path}`: chmod 600 {path}");
+        report.tell(Level::Warning, "key", message);
+    }
 }
 
 fn check_output(
@@ -198,6 +217,17 @@ fn check_baseline(
     Ok(())
 }
 
+/// All that a crawl needs.
+const NEEDED_SCOPES: [&str; 2] = ["organization:read", "organization_member:read"];
+
+/// Whether scopes include the one that is needed: by itself, as part of writing, or as part of everything.
+fn is_granted(needed: &str, scopes: &[String]) -> bool {
+    let object = needed.trim_end_matches(":read");
+    scopes.iter().any(|scope| {
+        scope == "*" || scope == needed || scope.strip_suffix(":write") == Some(object)
+    })
+}
+
 fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
     let Some(key) = key else {
         report.tell(
@@ -214,6 +244,18 @@ fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
         key.scopes.join(", ")
     };
     report.tell(Level::Ok, "key", format!("`{label}`: {scopes}"));
+    let missing: Vec<_> = NEEDED_SCOPES
+        .iter()
+        .filter(|needed| !key.scopes.is_empty() && !is_granted(needed, &key.scopes))
+        .map(|needed| format!("`{needed}`"))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "lacks {}; add what is missing under Settings > Personal API keys",
+            missing.join(" and ")
+        );
+        report.tell(Level::Warning, "key", message);
+    }
     let writing: Vec<_> = key
         .scopes
         .iter()
@@ -255,32 +297,36 @@ fn tell_organization(probe: &Probe, report: &mut Report) {
 }
 
 fn tell_costs(probe: &Probe, config: &Config, report: &mut Report) {
-    let Some(Costs { endpoint, embedded }) = probe.costs else {
+    let Some(Costs {
+        endpoint,
+        embedded,
+        embedded_at_most,
+    }) = probe.costs
+    else {
         return;
     };
     let in_words = |cost: Cost| match cost.least {
-        Duration::ZERO => format!("at least {} requests", cost.requests),
+        Duration::ZERO => format!("{} requests", cost.requests),
         least => {
             let least = duration(u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
-            format!("at least {} requests, which take {least}", cost.requests)
+            format!("{} requests, which take {least},", cost.requests)
         }
     };
-    if config.memberships == Memberships::WithoutRoles {
-        report.tell(
-            Level::Ok,
-            "cost",
-            format!("{} without roles", in_words(embedded)),
-        );
-        return;
+    let messages = match config.memberships {
+        Memberships::WithoutRoles => vec![format!("at least {} without roles", in_words(embedded))],
+        Memberships::Endpoint | Memberships::Embedded => vec![
+            format!(
+                "at least {} with --memberships endpoint",
+                in_words(endpoint)
+            ),
+            format!(
+                "{} with --memberships embedded, or about {} if the list of roles takes more than one answer",
+                in_words(embedded),
+                in_words(embedded_at_most).trim_end_matches(',')
+            ),
+        ],
+    };
+    for message in messages {
+        report.tell(Level::Ok, "cost", message);
     }
-    report.tell(
-        Level::Ok,
-        "cost",
-        format!("{} with --memberships endpoint", in_words(endpoint)),
-    );
-    report.tell(
-        Level::Ok,
-        "cost",
-        format!("{} with --memberships embedded", in_words(embedded)),
-    );
 }

@@ -160,8 +160,12 @@ impl<'s> Source<'s> {
             DiffInputs::Files { old, new } => {
                 // Unpacking is most of the work where little has changed.
                 let (opened, other) = std::thread::scope(|scope| {
-                    let other = scope.spawn(|| new.open_sync());
-                    (old.open_sync(), other.join())
+                    let beside = std::thread::Builder::new();
+                    match beside.spawn_scoped(scope, || new.open_sync()) {
+                        Ok(other) => (old.open_sync(), other.join()),
+                        // Without a further thread, one after the other.
+                        Err(_) => (old.open_sync(), Ok(new.open_sync())),
+                    }
                 });
                 let (snapshot, run) = opened?;
                 let old = Self::new(snapshot.into(), old, run)?;

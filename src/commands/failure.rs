@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::crawl::{self, AddressError, KeyError, Problem};
+use crate::crawl::{self, AddressError, Answerer, KeyError, Peer, Problem, mask_secrets};
 use crate::report::printable;
 use crate::snapshot;
 
@@ -69,9 +69,10 @@ impl Failure {
     /// What `error` means to a user.
     pub fn of(error: &anyhow::Error) -> Self {
         let (exit_code, hint) = judge(error);
+        // A key may have been typed where a file, a host or a name was wanted.
         Self {
-            message: format!("{error:#}"),
-            hint,
+            message: mask_secrets(&format!("{error:#}")),
+            hint: hint.map(|hint| mask_secrets(&hint)),
             exit_code,
         }
     }
@@ -164,11 +165,22 @@ fn judge(error: &anyhow::Error) -> Verdict {
 
 fn of_crawl(error: &crawl::Error) -> Verdict {
     match &error.problem {
-        Problem::Status { status, detail, .. } => of_status(
-            error.reading,
-            *status,
-            detail.as_deref().unwrap_or_default(),
-        ),
+        Problem::Status {
+            status,
+            detail,
+            answerer,
+            ..
+        } => {
+            let detail = detail.as_deref().unwrap_or_default();
+            let (code, hint) = of_status(error.reading, *status, detail, answerer);
+            let hint = match (status, &error.key_source) {
+                (401 | 403, Some(source)) => {
+                    hint.map(|hint| format!("{hint}. The key came from {source}"))
+                }
+                _ => hint,
+            };
+            (code, hint)
+        }
         Problem::Redirect { .. } => verdict(
             ExitCode::Configuration,
             "the address must be the one that the server itself uses, such as \
@@ -198,6 +210,10 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             ExitCode::Configuration,
             "name a file of PEM certificates with --ca-cert",
         ),
+        Problem::Coding(_) => verdict(
+            ExitCode::Configuration,
+            "a proxy or another program may answer in the API's place, or change its answers on the way",
+        ),
         Problem::BadJson(_) => verdict(
             ExitCode::Configuration,
             "a proxy or another program may answer in the API's place: check the address",
@@ -206,7 +222,45 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             ExitCode::Configuration,
             "check that the address is PostHog's; if it is, the API has changed: please report it with the text above",
         ),
-        Problem::Cut | Problem::Connection(_) => verdict(
+        Problem::TooMuch(_) => verdict(
+            ExitCode::Network,
+            "no organization has such data: check that the address is PostHog's and that no proxy answers in its place. \
+             The limits are in the README under `Limits`",
+        ),
+        Problem::Machine(_) => verdict(
+            ExitCode::Usage,
+            "the limits of this machine or this process are too low, or its rules forbid the connection: see `ulimit -n`, \
+             and the firewall",
+        ),
+        Problem::ProxySetting(_) => verdict(
+            ExitCode::Configuration,
+            "name a proxy of the form `http://host:port`, or exempt the server from it with NO_PROXY if it may be \
+             reached directly",
+        ),
+        Problem::ProxyRefused {
+            status: Some(407), ..
+        } => verdict(
+            ExitCode::Configuration,
+            "the proxy wants a user name and a password: `user:password@` goes before its host in that variable",
+        ),
+        Problem::ProxyRefused {
+            status: Some(status),
+            ..
+        } if !crawl::is_passing_status(*status) => verdict(
+            ExitCode::Configuration,
+            "the proxy does not let the program reach that host; ask its administrator, or exempt the host with \
+             NO_PROXY if it may be reached directly",
+        ),
+        Problem::ProxyRefused { .. }
+        | Problem::Connection { proxy: Some(_), .. }
+        | Problem::NameServer {
+            peer: Peer::Proxy { .. },
+            ..
+        } => verdict(
+            ExitCode::Network,
+            "check that the proxy runs, and the proxy settings; try again later",
+        ),
+        Problem::Cut | Problem::Connection { proxy: None, .. } => verdict(
             ExitCode::Network,
             "the network or a proxy broke the connection; try again",
         ),
@@ -218,9 +272,17 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             ExitCode::TimedOut,
             "the server may be busy; try again, or allow it more with --http-timeout-seconds",
         ),
-        Problem::UnknownHost(_) => verdict(
+        Problem::UnknownHost(Peer::Proxy { .. }) => verdict(
+            ExitCode::Configuration,
+            "check the spelling of the proxy, and the name server",
+        ),
+        Problem::UnknownHost(Peer::Server(_)) => verdict(
             ExitCode::Configuration,
             "check the spelling of the host, and the name server",
+        ),
+        Problem::NameServer { .. } => verdict(
+            ExitCode::Network,
+            "check the network and the name server; try again later",
         ),
         Problem::Tls(_) => verdict(
             ExitCode::Configuration,
@@ -230,7 +292,10 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
 }
 
 /// What a status means, by the words that PostHog sends with it. Its `code` does not tell these cases apart.
-fn of_status(reading: &str, status: u16, detail: &str) -> Verdict {
+fn of_status(reading: &str, status: u16, detail: &str, answerer: &Answerer) -> Verdict {
+    if let (Answerer::Gateway(_), Some(verdict)) = (answerer, of_gateway(status)) {
+        return verdict;
+    }
     match status {
         401 => verdict(
             ExitCode::KeyRejected,
@@ -254,12 +319,48 @@ fn of_status(reading: &str, status: u16, detail: &str) -> Verdict {
             ExitCode::Network,
             "the key's requests are used up for now; try again later",
         ),
+        501 | 505 => verdict(
+            ExitCode::Configuration,
+            "the server does not support the request; check that the address is PostHog's",
+        ),
+        408 | 425 => verdict(
+            ExitCode::Network,
+            "the server did not take the request in time; try again later",
+        ),
         500.. => verdict(ExitCode::Network, "the server failed; try again later"),
         _ => verdict(
             ExitCode::Configuration,
             "check that the address has the form `https://<host>/api/organizations/<id>`",
         ),
     }
+}
+
+/// What a status means that PostHog did not give: a firewall, a proxy or a load balancer before it did.
+fn of_gateway(status: u16) -> Option<Verdict> {
+    let (code, why) = match status {
+        401 => (ExitCode::KeyRejected, "it wants a login of its own"),
+        403 => (
+            ExitCode::Forbidden,
+            "it blocks this machine or this program, whatever the key",
+        ),
+        407 => (
+            ExitCode::Configuration,
+            "it is a proxy that wants a user name and password",
+        ),
+        413 => (ExitCode::Configuration, "it finds the request too large"),
+        451 => (
+            ExitCode::Configuration,
+            "it blocks the address for legal reasons",
+        ),
+        _ => return None,
+    };
+    Some(verdict(
+        code,
+        format!(
+            "this answer is not PostHog's: a firewall, a proxy or a load balancer before it gave it, and {why}. Ask \
+             the administrators of the network or the server"
+        ),
+    ))
 }
 
 fn refused(reading: &str, detail: &str) -> String {
@@ -304,6 +405,11 @@ fn of_address(error: &AddressError) -> Verdict {
         AddressError::NoOrganization { example, .. } => {
             format!("use `{example}`, or the host alone together with --organization <id>")
         }
+        AddressError::HoldsKey => {
+            format!(
+                "the key goes into BATON_API_TOKEN or a file that --api-token-file names; {FORM}"
+            )
+        }
         AddressError::UserInfo => {
             "leave it out: the key goes into BATON_API_TOKEN or a file".to_owned()
         }
@@ -322,8 +428,12 @@ fn of_key(error: KeyError) -> Verdict {
             "set BATON_API_TOKEN, or name a file with --api-token-file; personal keys are made under Settings > \
              Personal API keys"
         }
-        KeyError::Empty | KeyError::Characters => {
-            "give the key alone, as PostHog showed it when it was made"
+        KeyError::Empty
+        | KeyError::Characters
+        | KeyError::Quoted
+        | KeyError::Assignment
+        | KeyError::Header => {
+            "give the key alone, as PostHog showed it when it was made: `phx_` and what follows, nothing around it"
         }
         KeyError::ProjectKey => {
             "make a personal key (`phx_…`) under Settings > Personal API keys, with the scopes `organization:read` \

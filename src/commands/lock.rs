@@ -56,15 +56,21 @@ impl Lock {
     /// # Errors
     /// [`Locked`] if it stays held; what the file system refuses.
     pub fn take(path: &Path, wait: Duration, holder: &str) -> Result<Self> {
-        let until = Instant::now() + wait;
+        // `None` is beyond what the clock can say: for ever.
+        let until = Instant::now().checked_add(wait);
         loop {
             match Self::try_take(path, holder)
                 .with_context(|| format!("taking the lock `{}`", path.display()))?
             {
                 Ok(lock) => return Ok(lock),
-                Err(locked) if Instant::now() >= until => return Err(locked.into()),
-                Err(_) => {
-                    std::thread::sleep(POLL.min(until.saturating_duration_since(Instant::now())))
+                Err(locked) => {
+                    let left = until.map_or(POLL, |until| {
+                        until.saturating_duration_since(Instant::now())
+                    });
+                    if left.is_zero() {
+                        return Err(locked.into());
+                    }
+                    std::thread::sleep(POLL.min(left));
                 }
             }
         }

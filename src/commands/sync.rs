@@ -18,6 +18,7 @@ use crate::crawl::{ApiKey, BaseUrl, HttpSettings, PlainHttp};
 use crate::demo::{self, Demo, Week};
 use crate::model::{Defect, Evidence, SyncRun};
 use crate::progress::{Event, SyncSummary};
+use crate::report::printable;
 use crate::snapshot::{self, ContentDigest, Contents, ReadOptions, Target, Written};
 
 /// What to crawl, and where to put it.
@@ -142,7 +143,7 @@ pub(super) fn with_config<T>(
             let server = Demo::serve(*week).context("serving the sample organization")?;
             let parse = |url: &str| BaseUrl::parse(url, None, PlainHttp::Refuse);
             let public = parse(demo::PUBLIC_BASE_URL)?;
-            let key = ApiKey::parse(demo::API_KEY)?;
+            let key = ApiKey::parse(demo::API_KEY, "the sample organization")?;
             work(
                 &args
                     .crawl
@@ -342,38 +343,48 @@ fn clean_up(file: &FileOutput) -> Result<()> {
     Ok(())
 }
 
-/// Removes the oldest snapshots of the template, but never the newest, nor the one just written: a clock that once went
-/// wrong may have left names of days to come.
+/// Removes the oldest snapshots of the template.
 fn prune(file: &FileOutput, written: &Path, organization: &str) -> Result<()> {
-    let name = written.file_name();
-    let superfluous = superfluous(file, organization)?.into_iter();
-    for path in superfluous.filter(|path| path.file_name() != name) {
+    for path in superfluous(file, written, organization)? {
         fs::remove_file(&path)
             .with_context(|| format!("removing the old snapshot `{}`", path.display()))?;
     }
     Ok(())
 }
 
-fn superfluous(file: &FileOutput, organization: &str) -> Result<Vec<PathBuf>> {
+/// The snapshots that go once there is one at `new`, which counts as one of those that stay. It never goes itself: a clock
+/// that once went wrong may have left names of days to come.
+fn superfluous(file: &FileOutput, new: &Path, organization: &str) -> Result<Vec<PathBuf>> {
     let Some(keep_last) = file.keep_last else {
         return Ok(Vec::new());
     };
     if !file.template.varies() {
         return Err(TemplateError::NothingToPrune.into());
     }
-    let mut made = file.template.made(organization)?;
-    Ok(made.split_off(keep_last.get().min(made.len())))
+    let mut made = file.template.made_with(organization, new)?;
+    let mut superfluous = made.split_off(keep_last.get().min(made.len()));
+    superfluous.retain(|path| path.file_name() != new.file_name());
+    Ok(superfluous)
 }
 
-/// What pruning would remove now, were a new snapshot written: one more than there are too many.
+/// Says what a run would write and remove now. Nothing is asked but what `@current` means.
 fn tell_pruning(file: &FileOutput, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
-    let organization = config.base_url.organization();
-    let mut made = file.template.made(organization)?;
-    let keep = file
-        .keep_last
-        .map_or(made.len(), |keep_last| keep_last.get() - 1);
-    for path in made.split_off(keep.min(made.len())) {
-        writeln!(world.out, "would remove {}", path.display())?;
+    let organization = posthog::resolve_organization(config, world.reporter)?;
+    let new = file.template.path((world.now)(), &organization);
+    let superfluous = superfluous(file, &new, &organization)?;
+    if let Some(keep_last) = file.keep_last {
+        writeln!(
+            world.out,
+            "would write {}, which counts as one of the {keep_last} to keep",
+            printable(&new.display().to_string())
+        )?;
+    }
+    for path in superfluous {
+        writeln!(
+            world.out,
+            "would remove {}",
+            printable(&path.display().to_string())
+        )?;
     }
     Ok(Outcome::Done)
 }

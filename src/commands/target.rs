@@ -142,6 +142,27 @@ impl Template {
     /// # Errors
     /// When the folder cannot be read. One that is not there has none.
     pub fn made(&self, organization: &str) -> Result<Vec<PathBuf>> {
+        Ok(newest_first(self.dated(organization)?))
+    }
+
+    /// The same once there is a snapshot at `new` as well, whether it is there yet or not.
+    ///
+    /// # Errors
+    /// As of [`Self::made`].
+    pub fn made_with(&self, organization: &str, new: &Path) -> Result<Vec<PathBuf>> {
+        let mut dated = self.dated(organization)?;
+        let name = new.file_name();
+        if dated.iter().all(|(_, path)| path.file_name() != name) {
+            let moment = name
+                .and_then(|name| name.to_str())
+                .and_then(|name| self.moment(name, organization));
+            dated.extend(moment.map(|moment| (moment, new.to_owned())));
+        }
+        Ok(newest_first(dated))
+    }
+
+    /// The snapshots of `organization` that this template made, each with the moment in its name.
+    fn dated(&self, organization: &str) -> Result<Vec<(String, PathBuf)>> {
         let reading = || format!("reading the folder `{}`", self.dir.display());
         let entries = match fs::read_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -161,8 +182,7 @@ impl Template {
                 made.push((key, entry.path()));
             }
         }
-        made.sort_by(|a, b| b.cmp(a));
-        Ok(made.into_iter().map(|(_, path)| path).collect())
+        Ok(made)
     }
 
     /// Files on their way to a target of this template: what a run that was killed left behind.
@@ -234,6 +254,11 @@ impl Template {
             .map_or("c1z".into(), |extension| extension.to_string_lossy());
         path.with_file_name(format!("{stem}.{mark}.{extension}"))
     }
+}
+
+fn newest_first(mut dated: Vec<(String, PathBuf)>) -> Vec<PathBuf> {
+    dated.sort_by(|a, b| b.cmp(a));
+    dated.into_iter().map(|(_, path)| path).collect()
 }
 
 /// Files on their way to `path`, or to where that links to.

@@ -1,9 +1,12 @@
-//! Where to read, and with which key: what a person may have typed, checked before anything is sent.
+//! Where to read: what a person may have typed, checked before anything is sent.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ureq::http::Uri;
+
+use super::key::holds_key;
+use super::proxy::has_valid_port;
 
 /// The organization that the key's owner last opened: another one tomorrow, so it is resolved once.
 pub const CURRENT_ORGANIZATION: &str = "@current";
@@ -29,6 +32,8 @@ pub enum AddressError {
     NotAUrl(String),
     /// Something else than `http` or `https`.
     Scheme(String),
+    /// An API key is in it, or in the organization's id. Never holds it.
+    HoldsKey,
     /// A user name or password stands in it.
     UserInfo,
     /// A query or fragment stands behind it.
@@ -64,6 +69,9 @@ impl fmt::Display for AddressError {
                     f,
                     "the address begins with `{scheme}://`; only `https` and `http` work"
                 )
+            }
+            Self::HoldsKey => {
+                f.write_str("an API key was given as the address or the organization")
             }
             Self::UserInfo => f.write_str("the address holds a user name or password"),
             Self::Query => f.write_str("the address ends in a query or fragment"),
@@ -110,6 +118,9 @@ impl BaseUrl {
         if given.is_empty() {
             return Err(AddressError::Missing);
         }
+        if holds_key(given) || organization.is_some_and(holds_key) {
+            return Err(AddressError::HoldsKey);
+        }
         if given.contains('#') {
             return Err(AddressError::Query);
         }
@@ -133,6 +144,9 @@ impl BaseUrl {
         }
         if uri.query().is_some() {
             return Err(AddressError::Query);
+        }
+        if !has_valid_port(authority) {
+            return Err(AddressError::NotAUrl(given.to_owned()));
         }
         let host = authority.host().to_ascii_lowercase();
         if let Some(region) = host.strip_suffix(".i.posthog.com") {
@@ -171,6 +185,9 @@ impl BaseUrl {
     /// # Errors
     /// When `id` could not stand in an address.
     pub fn with_organization(&self, id: &str) -> Result<Self, AddressError> {
+        if holds_key(id) {
+            return Err(AddressError::HoldsKey);
+        }
         let resolved = Self {
             organization: id.to_owned(),
             ..self.clone()
@@ -236,76 +253,6 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// A personal API key. Shown as stars everywhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
-
-/// A text that cannot be a personal API key. Never holds the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyError {
-    /// None was given.
-    Missing,
-    /// Nothing but space.
-    Empty,
-    /// A project's key (`phc_`), which can only send events.
-    ProjectKey,
-    /// Characters that no key has.
-    Characters,
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "no API key given",
-            Self::Empty => "the key is empty",
-            Self::ProjectKey => {
-                "this is a project's key (`phc_…`), which cannot read an organization"
-            }
-            Self::Characters => {
-                "the key holds characters that no key has, such as a space or a line break"
-            }
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
-
-impl ApiKey {
-    /// Takes a key, without the white space around it.
-    ///
-    /// # Errors
-    /// When it cannot be one.
-    pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let key = text.trim();
-        if key.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        if key.starts_with("phc_") {
-            return Err(KeyError::ProjectKey);
-        }
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(KeyError::Characters);
-        }
-        Ok(Self(key.to_owned()))
-    }
-
-    /// The value of the header that carries it.
-    pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
-    }
-
-    /// Text from elsewhere with every occurrence of the key replaced by stars.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        text.replace(&self.0, "***")
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -364,6 +311,13 @@ mod tests {
         let id = |rest: &str| format!("https://eu.posthog.com{rest}");
         assert!(matches!(parse(""), Err(AddressError::Missing)));
         assert!(matches!(parse("https://"), Err(AddressError::NotAUrl(_))));
+        for port in ["99999", "x", "0", ""] {
+            let address = format!("https://eu.posthog.com:{port}/api/organizations/a");
+            assert!(
+                matches!(parse(&address), Err(AddressError::NotAUrl(_))),
+                "{address}"
+            );
+        }
         assert!(matches!(
             parse("ftp://eu.posthog.com/"),
             Err(AddressError::Scheme(_))
@@ -403,6 +357,28 @@ mod tests {
     }
 
     #[test]
+    fn key_in_the_place_of_an_address_is_refused_and_never_repeated() {
+        let key = "phx_0123456789abcdef";
+        for (address, organization) in [
+            (key.to_owned(), None),
+            (format!("https://{key}"), Some("a")),
+            (
+                format!("https://{key}.example.com/api/organizations/a"),
+                None,
+            ),
+            (
+                format!("https://eu.posthog.com/api/organizations/{key}"),
+                None,
+            ),
+            (format!("https://me:{key}@eu.posthog.com/"), None),
+            ("https://eu.posthog.com".to_owned(), Some(key)),
+        ] {
+            let error = BaseUrl::parse(&address, organization, PlainHttp::Refuse).unwrap_err();
+            assert_eq!(error, AddressError::HoldsKey, "{address}");
+        }
+    }
+
+    #[test]
     fn plain_http_goes_to_loopback_only_unless_allowed() {
         for host in ["127.0.0.1:8000", "localhost", "[::1]:8000"] {
             assert!(
@@ -413,15 +389,5 @@ mod tests {
         let far = "http://posthog.example.com/api/organizations/a";
         assert!(matches!(parse(far), Err(AddressError::PlainHttp { .. })));
         assert!(BaseUrl::parse(far, None, PlainHttp::Allow).is_ok());
-    }
-
-    #[test]
-    fn key_is_never_shown() {
-        let key = ApiKey::parse(" phx_secret\n").unwrap();
-        assert_eq!(format!("{key:?}"), "***");
-        assert_eq!(key.scrub("no phx_secret here"), "no *** here");
-        assert_eq!(ApiKey::parse("phc_project"), Err(KeyError::ProjectKey));
-        assert_eq!(ApiKey::parse("  "), Err(KeyError::Empty));
-        assert_eq!(ApiKey::parse("phx_a b"), Err(KeyError::Characters));
     }
 }

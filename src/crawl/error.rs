@@ -9,10 +9,44 @@ use std::time::Duration;
 pub struct Error {
     /// What was being read, such as `members`.
     pub reading: &'static str,
-    /// Path and query of the request.
-    pub path: String,
+    /// Where: the whole address of the request, or the file or variable that a setting is in.
+    pub place: Box<str>,
     /// What came of it.
     pub problem: Problem,
+    /// Where the key was found, such as "the file `key`".
+    pub key_source: Option<Box<str>>,
+}
+
+/// Who was to be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The server itself, by its host.
+    Server(Box<str>),
+    /// The proxy, by host and port.
+    Proxy {
+        /// Host and port.
+        name: Box<str>,
+        /// The variable that names it.
+        variable: &'static str,
+    },
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(host) => write!(f, "host `{host}`"),
+            Self::Proxy { name, variable } => write!(f, "proxy `{name}` (from `{variable}`)"),
+        }
+    }
+}
+
+/// Who gave an answer, by its form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// PostHog: a refusal in its JSON.
+    PostHog,
+    /// Something before it, such as a firewall or a load balancer, with the content type of its answer.
+    Gateway(Option<Box<str>>),
 }
 
 /// What came instead of an answer.
@@ -22,12 +56,12 @@ pub enum Problem {
     Status {
         /// The HTTP status.
         status: u16,
-        /// PostHog's machine-readable code, such as `permission_denied`.
-        code: Option<String>,
         /// What the server says to people; one line, cut at a few hundred characters.
         detail: Option<String>,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
+        /// Who says so.
+        answerer: Answerer,
     },
     /// The server points elsewhere. It is not followed: the key would go along.
     Redirect {
@@ -41,10 +75,14 @@ pub enum Problem {
         /// The content type it came with.
         content_type: Option<String>,
     },
+    /// A 200 in a content coding that was not asked for.
+    Coding(String),
     /// Called JSON, but none.
     BadJson(String),
     /// JSON, but not what the API documents.
     Shape(String),
+    /// More than any organization has, such as a text of a megabyte.
+    TooMuch(String),
     /// The answer ended in the middle.
     Cut,
     /// No answer within the time allowed.
@@ -55,16 +93,41 @@ pub enum Problem {
     NotProved(String),
     /// The key does not see everybody, so a snapshot would lack people.
     HiddenMembers(String),
-    /// The server cannot list more than 100 roles: it is from before 2026.
+    /// The server has more roles than it can list: it is from before 2026, and gives one page of them.
     OldServer,
     /// The file of certificates to trust cannot be used.
     Certificates(String),
-    /// The host has no address.
-    UnknownHost(String),
+    /// The environment names a proxy that cannot be used.
+    ProxySetting(String),
+    /// The proxy does not connect us.
+    ProxyRefused {
+        /// The proxy.
+        proxy: Peer,
+        /// The HTTP status it answered with, if any.
+        status: Option<u16>,
+        /// What the HTTP client reports.
+        problem: Box<str>,
+    },
+    /// There is no such host.
+    UnknownHost(Peer),
+    /// Whether there is such a host cannot be found out now.
+    NameServer {
+        /// The host.
+        peer: Peer,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The secure connection could not be made.
     Tls(String),
     /// The connection could not be made or broke.
-    Connection(io::Error),
+    Connection {
+        /// The proxy, if it is by way of one.
+        proxy: Option<Peer>,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// This machine does not let us: no file handles, no memory, a rule against connections.
+    Machine(io::Error),
     /// Anything else the HTTP client reports.
     Client(String),
 }
@@ -73,13 +136,18 @@ impl Problem {
     /// Whether the same request may succeed a little later.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
-            Self::NotJson { .. } | Self::BadJson(_) | Self::Shape(_) | Self::Cut => true,
-            Self::TimedOut | Self::Connection(_) | Self::Client(_) | Self::UnknownHost(_) => true,
+            Self::Status { status, .. } => is_passing_status(*status),
+            Self::NotJson { .. } | Self::Coding(_) | Self::BadJson(_) => true,
+            Self::Shape(_) | Self::Cut => true,
+            Self::TimedOut | Self::Connection { .. } | Self::Machine(_) | Self::Client(_) => true,
+            Self::UnknownHost(_) | Self::NameServer { .. } => true,
+            Self::ProxyRefused { status, .. } => status.is_none_or(is_passing_status),
             Self::Redirect { .. } | Self::Tls(_) | Self::OutOfTime => false,
-            Self::NotProved(_)
+            Self::TooMuch(_)
+            | Self::NotProved(_)
             | Self::HiddenMembers(_)
             | Self::OldServer
+            | Self::ProxySetting(_)
             | Self::Certificates(_) => false,
         }
     }
@@ -87,10 +155,20 @@ impl Problem {
     /// Whether the server had too much to do: a smaller page may help.
     pub(super) fn is_overload(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => *status != 429 && is_passing_status(*status),
             Self::TimedOut | Self::Cut => true,
             _ => false,
         }
+    }
+}
+
+/// Whether a status says "not now" and not "not so". Content networks have many of the former, from 520 to 530.
+pub fn is_passing_status(status: u16) -> bool {
+    match status {
+        408 | 425 | 429 => true,
+        // A server that lacks the method or the version of HTTP will lack it the next time too.
+        501 | 505 => false,
+        _ => status >= 500,
     }
 }
 
@@ -99,7 +177,7 @@ impl fmt::Display for Error {
         write!(
             f,
             "reading {}: `{}` {}",
-            self.reading, self.path, self.problem
+            self.reading, self.place, self.problem
         )
     }
 }
@@ -109,16 +187,20 @@ impl fmt::Display for Problem {
         match self {
             Problem::Status {
                 status,
-                detail: Some(detail),
+                detail,
+                answerer,
                 ..
             } => {
-                write!(f, "answered {status}: {detail}")
+                write!(f, "answered {status}")?;
+                match (detail, answerer) {
+                    (Some(detail), _) => write!(f, ": {detail}"),
+                    (None, Answerer::PostHog) => Ok(()),
+                    (None, Answerer::Gateway(Some(content_type))) => {
+                        write!(f, " with `{content_type}`, which is not PostHog's form")
+                    }
+                    (None, Answerer::Gateway(None)) => f.write_str(", not in PostHog's form"),
+                }
             }
-            Problem::Status {
-                status,
-                detail: None,
-                ..
-            } => write!(f, "answered {status}"),
             Problem::Redirect {
                 status,
                 location: Some(location),
@@ -139,6 +221,12 @@ impl fmt::Display for Problem {
             Problem::NotJson { content_type: None } => {
                 f.write_str("answered with something else than JSON")
             }
+            Problem::Coding(coding) => {
+                write!(
+                    f,
+                    "answered in the coding `{coding}`, which was not asked for"
+                )
+            }
             Problem::Certificates(problem) => f.write_str(problem),
             Problem::BadJson(problem) => write!(f, "answered with broken JSON: {problem}"),
             Problem::OutOfTime => {
@@ -147,16 +235,48 @@ impl fmt::Display for Problem {
             Problem::NotProved(problem) => write!(f, "could not be read whole: {problem}"),
             Problem::HiddenMembers(problem) => write!(f, "does not show everybody: {problem}"),
             Problem::OldServer => f.write_str(
-                "has more than 100 roles on a server from before 2026, which cannot list them",
+                "goes on after its first page, and this server, which is from before 2026, gives no other",
             ),
             Problem::Shape(problem) => write!(f, "answered with unexpected JSON: {problem}"),
+            Problem::TooMuch(problem) => {
+                write!(f, "answered with more than is accepted: {problem}")
+            }
             Problem::Cut => f.write_str("stopped in the middle of its answer"),
             Problem::TimedOut => f.write_str("gave no complete answer in time"),
-            Problem::UnknownHost(host) => {
-                write!(f, "could not be asked: host `{host}` has no address")
+            Problem::ProxySetting(problem) => f.write_str(problem),
+            Problem::ProxyRefused {
+                proxy,
+                status: Some(status),
+                ..
+            } => write!(f, "could not be asked: {proxy} answered {status}"),
+            Problem::ProxyRefused {
+                proxy,
+                status: None,
+                problem,
+            } => write!(f, "could not be asked: {proxy}: {problem}"),
+            Problem::UnknownHost(peer) => {
+                write!(f, "could not be asked: {peer} has no address")
+            }
+            Problem::NameServer { peer, error } => {
+                write!(
+                    f,
+                    "could not be asked: the address of {peer} was not found: {error}"
+                )
             }
             Problem::Tls(problem) => write!(f, "could not be asked securely: {problem}"),
-            Problem::Connection(error) => write!(f, "could not be asked: {error}"),
+            Problem::Connection { proxy: None, error } => {
+                write!(f, "could not be asked: {error}")
+            }
+            Problem::Connection {
+                proxy: Some(proxy),
+                error,
+            } => write!(f, "could not be asked: {proxy}: {error}"),
+            Problem::Machine(error) => {
+                write!(
+                    f,
+                    "could not be asked: this machine does not allow it: {error}"
+                )
+            }
             Problem::Client(problem) => write!(f, "could not be asked: {problem}"),
         }
     }

@@ -7,15 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use ureq::http::{Response, header};
+use ureq::http::{Response, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, Proxy};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Body};
 
-use super::address::{ApiKey, BaseUrl};
-use super::error::{Error, Problem};
-use super::json::{JsonError, JsonStream};
+use super::address::BaseUrl;
+use super::coding;
+use super::error::{Answerer, Error, Peer, Problem};
+use super::json::{self, JsonError, JsonStream, Load};
+use super::key::ApiKey;
 use super::pace::{OutOfTime, Pace, PaceSettings};
+use super::proxy::{self, ChosenProxy, UnusableProxy};
+use super::resolve::{LookupFailed, SystemResolver};
 use crate::model::is_harmful;
 use crate::progress::{Event, Reporter};
 
@@ -66,10 +70,15 @@ const MAX_DETAIL_CHARS: usize = 300;
 pub(super) struct Http<'r> {
     agent: Agent,
     origin: String,
+    /// The host alone.
+    host: String,
+    /// The proxy, if requests go through one.
+    proxy: Option<Peer>,
     key: ApiKey,
     settings: HttpSettings,
     pace: Pace,
     requests: AtomicU64,
+    load: Load,
     reporter: &'r dyn Reporter,
 }
 
@@ -106,13 +115,18 @@ impl<'r> Http<'r> {
         settings: &HttpSettings,
         reporter: &'r dyn Reporter,
     ) -> Result<Self, Error> {
-        // This machine is never behind a proxy: that would look on its own, and see the key on the way.
-        let proxy = match base.is_loopback() {
+        let uri = base.origin().parse::<Uri>().unwrap_or_default();
+        // This machine is never asked through a proxy: that would ask its own, and see the key on the way.
+        let chosen = match base.is_loopback() {
             true => None,
-            false => Proxy::try_from_env(),
+            false => proxy::choose(&uri, |name| std::env::var_os(name)).map_err(unusable)?,
         };
+        let peer = chosen.as_ref().map(|chosen| Peer::Proxy {
+            name: chosen.name.as_str().into(),
+            variable: chosen.variable,
+        });
         let agent = Agent::config_builder()
-            .proxy(proxy)
+            .proxy(chosen.map(|ChosenProxy { proxy, .. }| proxy))
             .http_status_as_error(false)
             // A redirect is an error here: followed, it could take the key to a stranger.
             .max_redirects(0)
@@ -128,15 +142,18 @@ impl<'r> Http<'r> {
                     .root_certs(root_certs(settings)?)
                     .build(),
             )
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(agent, DefaultConnector::default(), SystemResolver);
         Ok(Self {
             agent,
             origin: base.origin().to_owned(),
+            host: uri.host().unwrap_or_default().to_owned(),
+            proxy: peer,
             key,
             pace: Pace::new(settings.pace),
             settings: settings.clone(),
             requests: AtomicU64::new(0),
+            load: Load::default(),
             reporter,
         })
     }
@@ -146,19 +163,11 @@ impl<'r> Http<'r> {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks for `path` (with its query) and parses the answer, which is held whole.
+    /// Asks for `path` (with its query), with `read` taking the answer while it comes in. It is called for every try.
     ///
     /// # Errors
     /// For everything but a 200 with JSON of the wanted shape, after all retries.
-    pub fn get<T: DeserializeOwned>(&self, reading: &'static str, path: &str) -> Result<T, Error> {
-        self.get_with(reading, path, Tries::All, |json| json.parse())
-    }
-
-    /// The same, with `read` taking the answer while it comes in. It is called for every try.
-    ///
-    /// # Errors
-    /// As of [`Self::get`].
-    pub fn get_with<T>(
+    pub fn get<T>(
         &self,
         reading: &'static str,
         path: &str,
@@ -171,11 +180,7 @@ impl<'r> Http<'r> {
                 Ok(answer) => return Ok(answer),
                 Err(problem) => problem,
             };
-            let error = |problem| Error {
-                reading,
-                path: self.shown(path),
-                problem,
-            };
+            let error = |problem| self.error(reading, path, problem);
             if retry >= tries.retries(&problem, self.settings.retries) {
                 return Err(error(problem));
             }
@@ -195,24 +200,11 @@ impl<'r> Http<'r> {
 
     /// How long to wait before a retry. What the server asks for holds for all workers.
     fn wait_before(&self, retry: u32, problem: &Problem) -> Duration {
-        if let Problem::Status {
-            status,
-            retry_after,
-            ..
-        } = problem
-            && (*status == 429 || retry_after.is_some())
-        {
-            let pause = retry_after.unwrap_or(DEFAULT_PAUSE).min(MAX_PAUSE);
-            self.pace.pause(pause);
-            return pause;
+        let wait = wait_before(self.settings.retry_delay, retry, problem);
+        if wait_asked_for(problem).is_some() {
+            self.pace.pause(wait);
         }
-        let doubled = self
-            .settings
-            .retry_delay
-            .saturating_mul(1 << (retry - 1).min(16))
-            .min(MAX_RETRY_DELAY);
-        // Workers that failed together do not come back together.
-        doubled.mul_f64(0.5 + random_fraction() / 2.0)
+        wait
     }
 
     fn try_get<T>(
@@ -230,6 +222,7 @@ impl<'r> Http<'r> {
             .get(format!("{}{path}", self.origin))
             .header(header::AUTHORIZATION, self.key.bearer())
             .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT_ENCODING, coding::ACCEPTED)
             .config()
             .timeout_global(Some(timeout))
             .build()
@@ -246,12 +239,12 @@ impl<'r> Http<'r> {
             _ => {
                 let retry_after =
                     text_header(&response, header::RETRY_AFTER).and_then(|text| retry_after(&text));
-                let (code, detail) = self.refusal(response);
+                let (detail, answerer) = self.refusal(response);
                 Err(Problem::Status {
                     status,
-                    code,
                     detail,
                     retry_after,
+                    answerer,
                 })
             }
         }
@@ -277,20 +270,17 @@ impl<'r> Http<'r> {
                 content_type: content_type.map(|kind| self.one_line(&kind)),
             });
         }
-        // ureq caps its own JSON reading at 10 MiB; a page of roles may have hundreds.
-        let mut body = response
-            .into_body()
-            .into_with_config()
-            .limit(u64::MAX)
-            .reader();
-        let mut json = JsonStream::new(&mut body);
+        // A list of roles may have a gigabyte; the stream has limits of its own.
+        let mut body = self.decoded(response)?;
+        let mut json = JsonStream::new(&mut *body, &self.load);
         read(&mut json)
             .and_then(|answer| json.end().map(|()| answer))
             .map_err(|error| match error {
                 JsonError::Io(error) => self.broken_body(error),
                 JsonError::Cut => Problem::Cut,
                 JsonError::Syntax(problem) => Problem::BadJson(self.one_line(&problem)),
-                JsonError::Shape(problem) => Problem::Shape(self.one_line(&problem)),
+                JsonError::Shape(misfit) => Problem::Shape(self.one_line(&misfit.to_string())),
+                JsonError::Excess(misfit) => Problem::TooMuch(self.one_line(&misfit.to_string())),
             })
     }
 
@@ -299,19 +289,33 @@ impl<'r> Http<'r> {
         match error.downcast::<ureq::Error>() {
             Ok(error) => self.transport(error),
             // Neither a broken transfer coding nor broken gzip data is a fault of the connection's security.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Problem::Cut,
-            Err(error) => self.io(error),
+            Err(error) => match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Problem::Cut,
+                _ => self.io(error),
+            },
         }
+    }
+
+    /// The body of an answer, without its coding.
+    fn decoded(&self, response: Response<Body>) -> Result<Box<dyn Read>, Problem> {
+        let (head, body) = response.into_parts();
+        coding::decoded(&head.headers, body.into_reader())
+            .map_err(|coding| Problem::Coding(self.one_line(&coding)))
     }
 
     fn transport(&self, error: ureq::Error) -> Problem {
         match error {
-            ureq::Error::Timeout(_) | ureq::Error::BodyStalled => Problem::TimedOut,
-            ureq::Error::HostNotFound => Problem::UnknownHost(self.host()),
+            ureq::Error::Timeout(_) => Problem::TimedOut,
+            // A transfer coding that makes no sense, such as a chunk without a length.
+            ureq::Error::BodyStalled => Problem::Cut,
+            ureq::Error::Other(error) => match error.downcast::<LookupFailed>() {
+                Ok(failed) => self.lookup_failed(*failed),
+                Err(other) => Problem::Client(self.one_line(&other.to_string())),
+            },
             ureq::Error::Io(error) => self.io(error),
             ureq::Error::Rustls(error) => Problem::Tls(self.one_line(&error.to_string())),
             ureq::Error::Tls(problem) => Problem::Tls(problem.to_owned()),
-            ureq::Error::Decompress(..) => Problem::Cut,
+            ureq::Error::ConnectProxyFailed(problem) => self.proxy_refused(&problem),
             other => Problem::Client(self.one_line(&other.to_string())),
         }
     }
@@ -322,39 +326,71 @@ impl<'r> Http<'r> {
             io::ErrorKind::UnexpectedEof => Problem::Cut,
             // How rustls says through an io::Error that it will not talk to this server.
             io::ErrorKind::InvalidData => Problem::Tls(self.one_line(&error.to_string())),
-            // The standard library has no kind for a failed look-up, only this text.
-            _ if error.to_string().contains("failed to lookup address") => {
-                Problem::UnknownHost(self.host())
-            }
-            _ => Problem::Connection(error),
+            _ if is_of_machine(&error) => Problem::Machine(error),
+            _ => Problem::Connection {
+                proxy: self.proxy.clone(),
+                error,
+            },
         }
     }
 
-    /// Code and detail of an error's body, as far as it is PostHog's.
-    fn refusal(&self, response: Response<Body>) -> (Option<String>, Option<String>) {
+    fn lookup_failed(&self, failed: LookupFailed) -> Problem {
+        // With a proxy, it is the only host that is looked up: the server's is the proxy's concern.
+        let peer = match &self.proxy {
+            Some(proxy) => proxy.clone(),
+            None => Peer::Server(self.host.as_str().into()),
+        };
+        match failed {
+            LookupFailed::Unknown => Problem::UnknownHost(peer),
+            LookupFailed::NotNow(error) if is_of_machine(&error) => Problem::Machine(error),
+            LookupFailed::NotNow(error) => Problem::NameServer { peer, error },
+        }
+    }
+
+    fn proxy_refused(&self, problem: &str) -> Problem {
+        let Some(proxy) = self.proxy.clone() else {
+            return Problem::Client(self.one_line(problem));
+        };
+        // "proxy server responded 407/407"
+        let status = problem
+            .rsplit_once('/')
+            .and_then(|(_, status)| status.parse().ok());
+        Problem::ProxyRefused {
+            proxy,
+            status,
+            problem: self.one_line(problem).into(),
+        }
+    }
+
+    /// The words of an error's body if they are PostHog's, and whether they are.
+    fn refusal(&self, response: Response<Body>) -> (Option<String>, Answerer) {
+        let content_type = text_header(&response, header::CONTENT_TYPE);
         let mut body = Vec::new();
         // A body that breaks off still has its status, which says the most.
-        let _ = response
-            .into_body()
-            .into_reader()
-            .take(MAX_ERROR_BYTES)
-            .read_to_end(&mut body);
-        match serde_json::from_slice(&body) {
-            Ok(Refusal { code, detail }) => (
-                code.map(|code| self.one_line(&code)),
+        if let Ok(decoded) = self.decoded(response) {
+            let _ = decoded.take(MAX_ERROR_BYTES).read_to_end(&mut body);
+        }
+        let json = body.strip_prefix(json::MARK).unwrap_or(&body);
+        match serde_json::from_slice(json) {
+            Ok(Refusal { code, detail }) if code.is_some() || detail.is_some() => (
                 detail.map(|detail| self.one_line(&detail)),
+                Answerer::PostHog,
             ),
-            Err(_) => (None, None),
+            _ => {
+                let content_type = content_type.map(|kind| self.one_line(&kind).into());
+                (None, Answerer::Gateway(content_type))
+            }
         }
     }
 
-    /// Host and port.
-    fn host(&self) -> String {
-        self.origin
-            .split("://")
-            .last()
-            .unwrap_or_default()
-            .to_owned()
+    /// What went wrong at a path, with all that a message needs.
+    pub fn error(&self, reading: &'static str, path: &str, problem: Problem) -> Error {
+        Error {
+            reading,
+            place: self.shown(&format!("{}{path}", self.origin)).into(),
+            problem,
+            key_source: Some(self.key.source().into()),
+        }
     }
 
     /// The path as it may be shown.
@@ -374,12 +410,17 @@ fn root_certs(settings: &HttpSettings) -> Result<RootCerts, Error> {
     let Some(path) = &settings.ca_cert else {
         return Ok(RootCerts::PlatformVerifier);
     };
-    let error = |problem: String| Error {
+    let failed = |problem| Error {
         reading: "the certificates to trust",
-        path: path.display().to_string(),
-        problem: Problem::Certificates(problem),
+        place: path.display().to_string().into(),
+        problem,
+        key_source: None,
     };
-    let pem = std::fs::read(path).map_err(|e| error(format!("cannot be read: {e}")))?;
+    let error = |problem: String| failed(Problem::Certificates(problem));
+    let pem = std::fs::read(path).map_err(|e| match is_of_machine(&e) {
+        true => failed(Problem::Machine(e)),
+        false => error(format!("cannot be read: {e}")),
+    })?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {
         match item {
@@ -392,6 +433,62 @@ fn root_certs(settings: &HttpSettings) -> Result<RootCerts, Error> {
         return Err(error("holds no certificate in PEM form".to_owned()));
     }
     Ok(RootCerts::new_with_certs(&certificates))
+}
+
+fn unusable(unusable: UnusableProxy) -> Error {
+    Error {
+        reading: "the proxy settings",
+        place: unusable.variable.into(),
+        problem: Problem::ProxySetting(unusable.problem.to_string()),
+        key_source: None,
+    }
+}
+
+/// Whether an error is about this machine rather than about its peer.
+fn is_of_machine(error: &io::Error) -> bool {
+    /// Too many open files in the system, or in the process. The standard library has no kind for them.
+    const TOO_MANY_FILES: [i32; 2] = [23, 24];
+    let kinds = [
+        io::ErrorKind::OutOfMemory,
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::AddrNotAvailable,
+    ];
+    kinds.contains(&error.kind())
+        || error
+            .raw_os_error()
+            .is_some_and(|code| TOO_MANY_FILES.contains(&code))
+}
+
+/// Our own wait before a retry: it doubles with each. Workers that failed together do not come back together.
+fn backoff(first: Duration, retry: u32) -> Duration {
+    let doubled = first
+        .saturating_mul(1 << (retry - 1).min(16))
+        .min(MAX_RETRY_DELAY);
+    doubled.mul_f64(0.5 + random_fraction() / 2.0)
+}
+
+/// How long to wait before a retry: our own wait, or the server's if that is longer. Its word never makes it shorter: "at
+/// once" is what an overloaded server says.
+fn wait_before(first: Duration, retry: u32, problem: &Problem) -> Duration {
+    backoff(first, retry).max(wait_asked_for(problem).unwrap_or_default())
+}
+
+/// How long the server wants us to wait, in words or by a 429.
+fn wait_asked_for(problem: &Problem) -> Option<Duration> {
+    let Problem::Status {
+        status,
+        retry_after,
+        ..
+    } = problem
+    else {
+        return None;
+    };
+    let asked = match (status, retry_after) {
+        (_, Some(asked)) => *asked,
+        (429, None) => DEFAULT_PAUSE,
+        _ => return None,
+    };
+    Some(asked.min(MAX_PAUSE))
 }
 
 /// How long a `Retry-After` asks to wait: whole seconds, or until a date.
@@ -416,7 +513,9 @@ fn text_header(response: &Response<Body>, name: header::HeaderName) -> Option<St
 /// PostHog's error body; every member may be missing.
 #[derive(Deserialize)]
 struct Refusal {
+    /// Machine-readable, such as `permission_denied`.
     code: Option<String>,
+    /// For people.
     detail: Option<String>,
 }
 
@@ -437,6 +536,32 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn server_may_make_our_own_wait_longer_and_never_shorter() {
+        let first = Duration::from_secs(8);
+        let status = |status, retry_after: Option<u64>| Problem::Status {
+            status,
+            detail: None,
+            retry_after: retry_after.map(Duration::from_secs),
+            answerer: Answerer::PostHog,
+        };
+        for (problem, retry, range) in [
+            (status(503, None), 1, 4..=8),
+            (status(503, None), 3, 16..=32),
+            (status(503, None), 40, 30..=60),
+            (status(503, Some(0)), 3, 16..=32),
+            (status(429, Some(0)), 3, 16..=32),
+            (status(503, Some(50)), 3, 50..=50),
+            (status(429, Some(50)), 3, 50..=50),
+            (status(429, None), 1, 60..=60),
+            (status(429, Some(u64::MAX)), 1, 7_200..=7_200),
+            (Problem::Cut, 2, 8..=16),
+        ] {
+            let wait = wait_before(first, retry, &problem).as_secs();
+            assert!(range.contains(&wait), "{problem}, retry {retry}: {wait}");
+        }
+    }
 
     #[test]
     fn retry_after_has_two_forms() {

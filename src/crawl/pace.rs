@@ -85,7 +85,10 @@ impl Pace {
 
     /// Keeps everybody from sending for so long.
     pub fn pause(&self, length: Duration) {
-        let until = Instant::now() + length;
+        // A length of time beyond what the clock can say has no end; the server's is bounded before.
+        let Some(until) = Instant::now().checked_add(length) else {
+            return;
+        };
         let mut state = self
             .state
             .lock()
@@ -95,7 +98,13 @@ impl Pace {
 
     /// Waits for so long; not at all if that is past the deadline.
     pub fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
-        self.check(Instant::now() + length)?;
+        if let Some(deadline) = self.deadline
+            && Instant::now()
+                .checked_add(length)
+                .is_none_or(|end| end >= deadline)
+        {
+            return Err(OutOfTime);
+        }
         std::thread::sleep(length);
         Ok(())
     }
@@ -152,6 +161,19 @@ pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration
     let times = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let hours = HOUR.saturating_mul(times(before_last / per_hour));
     hours.saturating_add(MINUTE.saturating_mul(times(before_last % per_hour / per_minute)))
+}
+
+/// The limit that makes this many requests take as long as they do, in words.
+pub(super) fn binding_limit(requests: u64, settings: &PaceSettings) -> String {
+    let PaceSettings {
+        per_minute,
+        per_hour,
+        ..
+    } = *settings;
+    match requests > u64::from(per_hour) {
+        true => format!("{per_hour} an hour"),
+        false => format!("{per_minute} a minute"),
+    }
 }
 
 #[cfg(test)]
@@ -212,6 +234,18 @@ mod tests {
                 last,
                 "{count} at {per_minute}, {per_hour}"
             );
+        }
+    }
+
+    #[test]
+    fn limit_that_binds_is_named() {
+        let settings = settings(450, 4_500);
+        for (requests, limit) in [
+            (451, "450 a minute"),
+            (4_500, "450 a minute"),
+            (4_501, "4500 an hour"),
+        ] {
+            assert_eq!(binding_limit(requests, &settings), limit);
         }
     }
 

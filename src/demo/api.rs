@@ -134,7 +134,7 @@ fn current_key(organization: &Organization) -> Value {
         "id": key.id,
         "label": key.label,
         "value": null,
-        "mask_value": "phx_...tion",
+        "mask_value": "phx_...mple",
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
         "user_id": organization.person(&key.owner).user.id,

@@ -36,7 +36,7 @@ pub const PUBLIC_BASE_URL: &str =
     "https://demo.posthog.example/api/organizations/018e0895-af04-0000-2fe5-fd15fd963b34";
 
 /// The key the server accepts. No secret: it opens nothing but the sample.
-pub const API_KEY: &str = "phx_demo_key_of_the_sample_organization";
+pub const API_KEY: &str = "phx_demoKey0fTheSample";
 
 /// Which week of the sample organization is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,10 +48,18 @@ impl Server {
             stopping: AtomicBool::new(false),
             open: Mutex::default(),
         });
-        let accepting = thread::Builder::new().name("demo".to_owned()).spawn({
-            let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
-        })?;
+        let accepting = thread::Builder::new()
+            .name("demo".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || accept(&listener, &shared)
+            })
+            .map_err(|error| {
+                let problem = format!(
+                    "the system starts no further thread ({error}); see the limit on processes, `ulimit -u`"
+                );
+                io::Error::new(error.kind(), problem)
+            })?;
         Ok(Server {
             address,
             shared,
@@ -102,6 +110,15 @@ impl Drop for Connection {
     }
 }
 
+/// How long a connection is served.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// Until either side closes it.
+    UntilClosed,
+    /// Until its first request is answered.
+    OneRequest,
+}
+
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for (id, stream) in (0_u64..).zip(listener.incoming()) {
         if shared.stopping.load(Ordering::SeqCst) {
@@ -116,9 +133,17 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         };
         // Where a connection cannot be set up it is closed, which the client sees, and the next one may do better.
         if let Ok(connection) = Connection::open(id, stream, shared) {
-            let _ = thread::Builder::new()
+            let connection = Arc::new(connection);
+            let serving = thread::Builder::new()
                 .name("demo connection".to_owned())
-                .spawn(move || connection.serve());
+                .spawn({
+                    let connection = Arc::clone(&connection);
+                    move || connection.serve(Patience::UntilClosed)
+                });
+            // Where the system starts no further thread, one request at a time is answered here.
+            if serving.is_err() {
+                connection.serve(Patience::OneRequest);
+            }
         }
     }
 }
@@ -142,11 +167,17 @@ impl Connection {
     }
 
     /// Answers one request after the other until either side has enough.
-    fn serve(self) {
+    fn serve(&self, patience: Patience) {
         let mut reader = BufReader::new(&self.stream);
         loop {
             let (answer, then) = match Request::read(&mut reader) {
-                Ok(request) => ((self.shared.answer)(&request), request.then),
+                Ok(request) => {
+                    let then = match patience {
+                        Patience::UntilClosed => request.then,
+                        Patience::OneRequest => Then::Close,
+                    };
+                    ((self.shared.answer)(&request), then)
+                }
                 Err(Unreadable::Gone) => return,
                 Err(Unreadable::TooLong) => (
                     refusal(

@@ -120,7 +120,7 @@ impl fmt::Display for Defect {
 }
 
 /// Longest id that the SDK's servers take, in bytes (FORMAT.md, limits).
-const MAX_ID_BYTES: usize = 1024;
+pub const MAX_ID_BYTES: usize = 1024;
 
 /// Collects rows in any order, with repeats, and sorts them out in [`finish`](Self::finish).
 #[derive(Debug, Default)]

@@ -29,7 +29,7 @@ pub use evidence::{
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
-pub use inventory::{Defect, Inventory, InventoryBuilder};
+pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};
 pub use person::{Person, on_off, status_word};
 pub use profile::{Profile, Value};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};

@@ -142,7 +142,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 /// Whole days of 24 hours, which jiff's exact durations do not take.
 fn days(text: &str) -> Option<jiff::SignedDuration> {
     let days: i64 = text.trim().strip_suffix('d')?.trim().parse().ok()?;
-    Some(jiff::SignedDuration::from_hours(days.checked_mul(24)?))
+    Some(jiff::SignedDuration::from_secs(
+        days.checked_mul(24 * 3600)?,
+    ))
 }
 
 /// True with `+hh:mm` or `-hh:mm` behind the time of day.
@@ -223,6 +225,11 @@ mod tests {
             [Some(26), Some(48), Some(1), Some(1)]
         );
         assert_eq!(["", "soon", "-1h", "5"].map(hours), [None; 4]);
+        // Longer than can be counted in seconds.
+        assert_eq!(
+            ["384307168202282325d", "9223372036854775807h"].map(hours),
+            [None; 2]
+        );
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Writer<'_> {
         &mut self,
         sql: &str,
         rows: &[T],
-        encode: impl Fn(&T, &mut Digester) -> (String, Vec<u8>) + Send,
+        encode: impl Fn(&T, &mut Digester) -> (String, Vec<u8>) + Sync,
         bind: impl Fn(&mut Statement<'_>, &T, &str, &[u8]) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         let Self {
@@ -217,29 +217,40 @@ impl Writer<'_> {
         let mut insert = connection.prepare(sql)?;
         insert.raw_bind_parameter(1, *sync_id)?;
         insert.raw_bind_parameter(2, discovered_at.as_str())?;
-        std::thread::scope(|scope| {
-            let (sender, batches) = sync_channel(BATCHES_AHEAD);
-            scope.spawn(move || {
-                for batch in rows.chunks(BATCH) {
-                    let encoded: Vec<_> = batch.iter().map(|row| encode(row, digester)).collect();
-                    // Nobody listens any more once an insertion has failed.
-                    if sender.send((batch, encoded)).is_err() {
-                        return;
-                    }
-                }
-            });
-            for (batch, encoded) in batches {
-                for (row, (id, data)) in batch.iter().zip(&encoded) {
-                    bind(&mut insert, row, id, data)?;
-                    insert.raw_execute()?;
-                }
-                reporter.report(Event::Advanced {
-                    phase: Phase::Rows,
-                    steps: batch.len() as u64,
-                    of: None,
-                });
+        let mut write = |batch: &[T], encoded: &[(String, Vec<u8>)]| {
+            for (row, (id, data)) in batch.iter().zip(encoded) {
+                bind(&mut insert, row, id, data)?;
+                insert.raw_execute()?;
             }
-            Ok(())
+            reporter.report(Event::Advanced {
+                phase: Phase::Rows,
+                steps: batch.len() as u64,
+                of: None,
+            });
+            rusqlite::Result::Ok(())
+        };
+        let mut encode_batch =
+            |batch: &[T]| -> Vec<_> { batch.iter().map(|row| encode(row, digester)).collect() };
+        let written = std::thread::scope(|scope| {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            let encode_batch = &mut encode_batch;
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || {
+                    for batch in rows.chunks(BATCH) {
+                        // Nobody listens any more once an insertion has failed.
+                        if sender.send((batch, encode_batch(batch))).is_err() {
+                            return;
+                        }
+                    }
+                })
+                .ok()?;
+            let mut batches = batches.into_iter();
+            Some(batches.try_for_each(|(batch, encoded)| write(batch, &encoded)))
+        });
+        // Where the system starts no further thread, this one does both.
+        written.unwrap_or_else(|| {
+            let mut batches = rows.chunks(BATCH);
+            batches.try_for_each(|batch| write(batch, &encode_batch(batch)))
         })
     }
 

@@ -6,6 +6,8 @@
 mod cron;
 mod failures;
 mod guards;
+mod hostile;
+mod key;
 mod members;
 mod pace;
 mod proxy;

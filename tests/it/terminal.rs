@@ -228,7 +228,7 @@ fn stats_counts_itself_and_tells_a_wrong_column() {
     assert_eq!(wrong["counts"][0]["grants"], 4);
     let told = wrong["wrong_stats"].as_str().unwrap();
     assert!(
-        told.contains("777") && told.contains("counted are 4"),
+        told.contains("777") && told.contains("but there are 4"),
         "{told}"
     );
 

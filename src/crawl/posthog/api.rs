@@ -8,8 +8,37 @@ use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use crate::crawl::address::is_id;
-use crate::crawl::json::{JsonError, JsonStream};
-use crate::model::{Text, Timestamp};
+use crate::crawl::json::{JsonError, JsonStream, excess};
+use crate::model::{MAX_ID_BYTES, Text, Timestamp};
+
+/// What is kept of an answer until all of it was read: it is bounded by its memory, not by its number.
+pub trait Kept {
+    /// The memory it takes besides its own size, roughly, in bytes.
+    fn memory(&self) -> usize;
+}
+
+/// A page of which only the rest is wanted.
+impl Kept for () {
+    fn memory(&self) -> usize {
+        0
+    }
+}
+
+impl<T: Kept> Kept for Option<T> {
+    fn memory(&self) -> usize {
+        self.as_ref().map_or(0, T::memory)
+    }
+}
+
+/// What an allocation costs besides its content, in bytes.
+pub const ALLOCATION: usize = 32;
+
+/// The memory of texts that nothing else shares, in bytes.
+pub fn texts<const N: usize>(texts: [Option<&Text>; N]) -> usize {
+    let present = texts.into_iter().flatten();
+    let own = present.filter(|text| Text::strong_count(text) == Some(1));
+    own.map(|text| text.len() + ALLOCATION).sum()
+}
 
 /// One page of a list.
 pub struct Page<T> {
@@ -18,14 +47,14 @@ pub struct Page<T> {
     pub results: Vec<T>,
 }
 
-/// Rows that one page may have: far beyond any organization, and a bound for a server without end.
+/// Rows that one list may have: far beyond any organization, and a bound on a server that never ends.
 pub const MAX_ROWS: u64 = 20_000_000;
 
 /// Reads a page, and each row of it with `row`.
 ///
 /// # Errors
 /// When it is no page, and whatever `row` finds.
-pub fn page<T>(
+pub fn page<T: Kept>(
     json: &mut JsonStream<'_>,
     row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
 ) -> Result<Page<T>, JsonError> {
@@ -41,7 +70,8 @@ pub fn page<T>(
             }
             Ok(())
         },
-    )?;
+    )
+    .map_err(|error| error.below("results"))?;
     let results = results.ok_or_else(|| JsonError::missing("results"))?;
     Ok(Page {
         count,
@@ -50,7 +80,7 @@ pub fn page<T>(
     })
 }
 
-fn rows<T>(
+fn rows<T: Kept>(
     json: &mut JsonStream<'_>,
     row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
 ) -> Result<Vec<T>, JsonError> {
@@ -58,18 +88,18 @@ fn rows<T>(
     json.list("a list", |json| {
         if rows.len() as u64 >= MAX_ROWS {
             let problem = format!("a list of more than {MAX_ROWS} rows");
-            return Err(JsonError::Shape(problem));
+            return Err(JsonError::excess(problem));
         }
-        rows.push(row(json)?);
+        let row = row(json)?;
+        json.keep_row(size_of::<T>() + row.memory())?;
+        rows.push(row);
         Ok(())
     })?;
     Ok(rows)
 }
 
 /// `<base>/`
-#[derive(Deserialize)]
 pub struct Organization {
-    #[serde(deserialize_with = "identifier")]
     pub id: Text,
     pub name: Option<String>,
     pub slug: Option<String>,
@@ -78,13 +108,64 @@ pub struct Organization {
     pub members_can_see_org_members: Option<bool>,
 }
 
+/// Reads an organization. Its projects and features come along, which may be many; they are passed over.
+///
+/// # Errors
+/// When it is not an organization.
+pub fn organization(json: &mut JsonStream<'_>) -> Result<Organization, JsonError> {
+    let mut id: Option<Identifier> = None;
+    let mut organization = Organization {
+        id: Text::default(),
+        name: None,
+        slug: None,
+        member_count: None,
+        membership_level: None,
+        members_can_see_org_members: None,
+    };
+    json.object("an organization", |json, name| {
+        match name {
+            "id" => id = Some(json.parse()?),
+            "name" => organization.name = json.parse()?,
+            "slug" => organization.slug = json.parse()?,
+            "member_count" => organization.member_count = json.parse()?,
+            "membership_level" => organization.membership_level = json.parse()?,
+            "members_can_see_org_members" => {
+                organization.members_can_see_org_members = json.parse()?;
+            }
+            _ => json.skip()?,
+        }
+        Ok(())
+    })?;
+    organization.id = id.ok_or_else(|| JsonError::missing("id"))?.0;
+    Ok(organization)
+}
+
 /// `/api/personal_api_keys/@current/`
-#[derive(Deserialize)]
+#[derive(Default)]
 pub struct PersonalApiKey {
     pub label: Option<String>,
     pub scopes: Option<Vec<String>>,
     pub scoped_organizations: Option<Vec<String>>,
     pub user_id: Option<u64>,
+}
+
+/// Reads a key's own entry.
+///
+/// # Errors
+/// When it is not one.
+pub fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiKey, JsonError> {
+    let mut key = PersonalApiKey::default();
+    json.object("a key's entry", |json, name| {
+        match name {
+            "label" => key.label = json.parse()?,
+            "scopes" => key.scopes = json.parse()?,
+            "scoped_organizations" => key.scoped_organizations = json.parse()?,
+            "user_id" => key.user_id = json.parse()?,
+            _ => json.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(key)
 }
 
 /// A person, as members and memberships hold it.
@@ -101,11 +182,25 @@ pub struct User {
     pub role_at_organization: Option<Text>,
 }
 
+impl User {
+    fn memory(&self) -> usize {
+        texts([
+            Some(&self.uuid),
+            self.distinct_id.as_ref(),
+            self.first_name.as_ref(),
+            self.last_name.as_ref(),
+            self.email.as_ref(),
+            self.role_at_organization.as_ref(),
+        ])
+    }
+}
+
 /// A user in an organization. Inside a role membership the user stands a second time and is passed over:
 /// `Member<Option<IgnoredAny>>`.
 #[derive(Clone, Deserialize)]
 pub struct Member<U> {
     pub user: U,
+    #[serde(default, deserialize_with = "own_id")]
     pub id: Option<Text>,
     pub level: Option<i64>,
     #[serde(default, deserialize_with = "time")]
@@ -118,6 +213,12 @@ pub struct Member<U> {
     pub last_login: Option<Timestamp>,
 }
 
+impl Kept for Member<User> {
+    fn memory(&self) -> usize {
+        self.user.memory() + texts([self.id.as_ref()])
+    }
+}
+
 /// A role.
 pub struct Role {
     pub id: Text,
@@ -125,6 +226,14 @@ pub struct Role {
     pub created_at: Option<Timestamp>,
     pub created_by: Option<User>,
     pub is_default: Option<bool>,
+}
+
+impl Role {
+    /// The memory it takes besides its own size, roughly, in bytes.
+    pub fn memory(&self) -> usize {
+        let creator = self.created_by.as_ref().map_or(0, User::memory);
+        texts([Some(&self.id), self.name.as_ref()]) + creator
+    }
 }
 
 /// A role with the memberships that it carries, each made into `H` at once: they are most of what the roles weigh.
@@ -138,7 +247,7 @@ pub struct CarryingRole<H> {
 ///
 /// # Errors
 /// When it is no role, and whatever `holder` finds.
-pub fn role<H>(
+pub fn role<H: Kept>(
     json: &mut JsonStream<'_>,
     holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
 ) -> Result<CarryingRole<H>, JsonError> {
@@ -166,7 +275,8 @@ pub fn role<H>(
             _ => json.skip()?,
         }
         Ok(())
-    })?;
+    })
+    .map_err(|error| error.in_row(id.as_ref().map(|id| &*id.0)))?;
     role.id = id.ok_or_else(|| JsonError::missing("id"))?.0;
     Ok(CarryingRole { role, carried })
 }
@@ -179,10 +289,18 @@ pub struct RoleMembership {
     pub organization_member: Option<Member<Option<IgnoredAny>>>,
 }
 
+impl RoleMembership {
+    /// The memory it takes besides its own size, roughly, in bytes.
+    pub fn memory(&self) -> usize {
+        let member = self.organization_member.as_ref();
+        self.user.memory() + texts([member.and_then(|member| member.id.as_ref())])
+    }
+}
+
 /// What a role membership adds to a person who is known already. It is a fifth of the row, and there are many rows.
 #[derive(Deserialize)]
 pub struct MembershipKey<'a> {
-    #[serde(borrow)]
+    #[serde(default, borrow, deserialize_with = "borrowed_id")]
     pub id: Option<Borrowed<'a>>,
     #[serde(borrow)]
     pub user: Option<UserKey<'a>>,
@@ -217,14 +335,39 @@ struct Identifier(#[serde(deserialize_with = "identifier")] Text);
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
 
-/// An id that can stand in a path and in other ids: PostHog's are hexadecimal in groups, but not all are RFC UUIDs.
+/// An id that can be part of a path and of other ids: PostHog's are hexadecimal in groups, but not all are RFC UUIDs.
 fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
     let id = Text::deserialize(deserializer)?;
+    check_length(&id)?;
     if !is_id(&id) {
         let message = format!("`{}` is not an id", id.escape_debug());
         return Err(D::Error::custom(message));
     }
     Ok(id)
+}
+
+/// The id of a membership, which is kept as it is.
+fn own_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
+    let id: Option<Text> = Option::deserialize(deserializer)?;
+    id.as_deref().map_or(Ok(()), check_length)?;
+    Ok(id)
+}
+
+fn borrowed_id<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Borrowed<'de>>, D::Error> {
+    let id: Option<Borrowed<'de>> = Option::deserialize(deserializer)?;
+    id.as_deref().map_or(Ok(()), check_length)?;
+    Ok(id)
+}
+
+fn check_length<E: serde::de::Error>(id: &str) -> Result<(), E> {
+    match id.len() {
+        0..=MAX_ID_BYTES => Ok(()),
+        _ => Err(excess(format_args!(
+            "an id of more than {MAX_ID_BYTES} bytes"
+        ))),
+    }
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {

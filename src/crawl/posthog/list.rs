@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::api::{self, MAX_ROWS};
+use super::api::{self, Kept, MAX_ROWS};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
 use crate::crawl::json::{JsonError, JsonStream};
@@ -22,7 +22,7 @@ const MAX_STEPS_BACK: u32 = 50;
 /// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
 const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows in a page if no number is asked for.
-const DEFAULT_PAGE: u64 = 100;
+pub const DEFAULT_PAGE: u64 = 100;
 
 /// A list as it was read.
 pub struct ListRead<T> {
@@ -30,6 +30,8 @@ pub struct ListRead<T> {
     pub evidence: ListEvidence,
     /// Why it is not surely whole; `None` if it is.
     pub doubt: Option<String>,
+    /// Whether all of it came in one answer, at one moment.
+    pub is_one_answer: bool,
 }
 
 impl<T> ListRead<T> {
@@ -72,11 +74,7 @@ impl ListSource<'_> {
     }
 
     pub fn error(&self, problem: Problem) -> Error {
-        Error {
-            reading: self.reading,
-            path: self.http.shown(&self.full_path("")),
-            problem,
-        }
+        self.http.error(self.reading, &self.full_path(""), problem)
     }
 
     fn evidence(&self) -> ListEvidence {
@@ -117,11 +115,12 @@ impl ListSource<'_> {
         evidence: &mut ListEvidence,
     ) -> Result<Fetched<T>, Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let page = self
             .http
-            .get_with(self.reading, &self.full_path(query), tries, |json| {
+            .get(self.reading, &self.full_path(query), tries, |json| {
                 api::page(json, row)
             })?;
         evidence.pages += 1;
@@ -152,6 +151,7 @@ impl ListSource<'_> {
         evidence: &mut ListEvidence,
     ) -> Result<Fetched<T>, Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         loop {
@@ -186,6 +186,7 @@ impl ListSource<'_> {
         max_walks: u32,
     ) -> Result<ListRead<T>, Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut evidence = self.evidence();
@@ -206,6 +207,7 @@ impl ListSource<'_> {
                     rows: walk.rows,
                     evidence,
                     doubt: None,
+                    is_one_answer: false,
                 });
             }
             seen.append(&mut walk.aside);
@@ -232,6 +234,7 @@ impl ListSource<'_> {
             rows,
             evidence,
             doubt,
+            is_one_answer: false,
         })
     }
 
@@ -245,12 +248,13 @@ impl ListSource<'_> {
         evidence: &mut ListEvidence,
     ) -> Result<bool, Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut page = self.fetch_page(0, limit, order, row, evidence)?;
         let mut offset = 0;
         // How far before the last known row the page is asked for: not at all, until it does not show up.
-        let mut back = 0;
+        let mut back: u64 = 0;
         let mut steps_back = 0;
         loop {
             let (is_last, count) = (page.is_last, page.count);
@@ -264,7 +268,7 @@ impl ListSource<'_> {
                 Join::Apart if offset == 0 || steps_back == MAX_STEPS_BACK => return Ok(false),
                 Join::Apart => {
                     steps_back += 1;
-                    back = (back * 4).max(8);
+                    back = back.saturating_mul(4).max(8);
                     offset = walk.at.saturating_sub(back);
                     page = self.fetch_page(offset, limit, order, row, evidence)?;
                     continue;
@@ -289,6 +293,7 @@ impl ListSource<'_> {
         key: impl Fn(&T) -> &Text,
     ) -> Result<ListRead<T>, Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut evidence = self.evidence();
@@ -306,7 +311,10 @@ impl ListSource<'_> {
         if first.is_last {
             return Ok(whole(first.rows, &key, evidence));
         }
-        let everything = first.count.unwrap_or(first.rows.len() as u64) + 100;
+        let everything = first
+            .count
+            .unwrap_or(first.rows.len() as u64)
+            .saturating_add(100);
         drop(first);
         let mut limit = everything;
         match self.fetch(
@@ -332,6 +340,7 @@ impl ListSource<'_> {
     /// Whether the server takes parameters at all: one that answers 500 to the smallest page is from before 2026.
     fn probe_parameters<T, S>(&self, row: &S, evidence: &mut ListEvidence) -> Result<(), Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         match self.fetch::<T, S>("?limit=1", Tries::One, row, evidence) {
@@ -350,6 +359,7 @@ impl ListSource<'_> {
         mut evidence: ListEvidence,
     ) -> Result<ListRead<T>, Error>
     where
+        T: Kept,
         S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     {
         let mut limit = limit;
@@ -384,6 +394,7 @@ impl ListSource<'_> {
                     rows: seen.into_values().collect(),
                     evidence,
                     doubt: None,
+                    is_one_answer: false,
                 });
             }
             before = Some(keys);
@@ -396,6 +407,7 @@ impl ListSource<'_> {
             rows: seen.into_values().collect(),
             evidence,
             doubt,
+            is_one_answer: false,
         })
     }
 }
@@ -412,6 +424,7 @@ fn whole<T>(rows: Vec<T>, key: &impl Fn(&T) -> &Text, mut evidence: ListEvidence
         rows,
         evidence,
         doubt: None,
+        is_one_answer: true,
     }
 }
 

@@ -1,7 +1,8 @@
 //! PostHog's words into Baton's; pure. The texts and ids made here are frozen: ConductorOne keys configuration on
 //! them, and a snapshot of last year must compare with one of today.
 
-use super::api::{Member, MembershipKey, Role, RoleMembership, User};
+use super::api::{ALLOCATION, Kept, Member, MembershipKey, Role, RoleMembership, User};
+use crate::crawl::json::{JsonError, from_slice};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
     Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait,
@@ -179,12 +180,12 @@ impl Types {
         &self,
         known: &InventoryBuilder,
         row: &[u8],
-    ) -> serde_json::Result<Option<Holder>> {
+    ) -> Result<Option<Holder>, JsonError> {
         let MembershipKey {
             id,
             user,
             joined_at,
-        } = serde_json::from_slice(row)?;
+        } = from_slice(row)?;
         let Some(user) = user else {
             return Ok(None);
         };
@@ -192,7 +193,7 @@ impl Types {
             // The known id shares its text among all grants of the person.
             Some(known) => (ResourceId::new(&self.user, known.clone()), None),
             None => {
-                let whole: RoleMembership = serde_json::from_slice(row)?;
+                let whole: RoleMembership = from_slice(row)?;
                 (self.user_id(&whole.user), Some(Box::new(whole)))
             }
         };
@@ -224,6 +225,20 @@ pub struct Holder {
     pub membership_id: Option<MembershipId>,
     /// The whole membership of somebody whom the list of members does not name.
     pub unlisted: Option<Box<RoleMembership>>,
+}
+
+impl Kept for Holder {
+    fn memory(&self) -> usize {
+        let id = match &self.membership_id {
+            Some(MembershipId::Other(id)) => id.len() + ALLOCATION,
+            _ => 0,
+        };
+        let unlisted = self.unlisted.as_deref().map_or(0, |row| {
+            let id = self.principal.resource.len() + ALLOCATION;
+            id + size_of_val(row) + ALLOCATION + row.memory()
+        });
+        id + unlisted
+    }
 }
 
 /// Whether a person stands in the list of members.

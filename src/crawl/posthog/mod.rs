@@ -8,17 +8,16 @@ mod roles;
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
 pub use self::probe::{Cost, Costs, Probe, probe};
 
 use self::list::{ListRead, ListSource};
 use self::map::Types;
-use super::address::{ApiKey, BaseUrl, CURRENT_ORGANIZATION};
+use super::address::{BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
-use super::http::{Http, HttpSettings};
-use super::json::JsonStream;
-use super::pace::least_duration;
+use super::http::{Http, HttpSettings, Tries};
+use super::json::{self, JsonError, JsonStream};
+use super::key::ApiKey;
+use super::pace::{binding_limit, least_duration};
 use crate::model::{
     CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
     Text, Timestamp, Value,
@@ -119,6 +118,17 @@ pub fn crawl(
     Ok(crawl.finish(started_at, now()))
 }
 
+/// The id of the organization that a crawl would read: only what `@current` means has to be asked for.
+///
+/// # Errors
+/// What would end the crawl too.
+pub fn resolve_organization(config: &Config, reporter: &dyn Reporter) -> Result<String, Error> {
+    let http = Http::new(&config.base_url, config.key.clone(), &config.http, reporter)?;
+    let mut crawl = Crawl::new(config, &http, reporter);
+    crawl.resolve_current_organization()?;
+    Ok(crawl.base.organization().to_owned())
+}
+
 struct Crawl<'a> {
     config: &'a Config,
     http: &'a Http<'a>,
@@ -158,16 +168,19 @@ impl<'a> Crawl<'a> {
         });
         let path = self.base.api_path("personal_api_keys/@current/");
         let without = "whose key this is, and what it may do, was not told";
-        let Some(key) =
-            self.optional::<api::PersonalApiKey>("the key's own entry", &path, without)?
-        else {
+        let key = self.optional("the key's own entry", &path, without, api::personal_api_key)?;
+        let Some(key) = key else {
             return Ok(());
         };
         self.owner = key.user_id;
+        let shown = |texts: Option<Vec<String>>| {
+            let texts = texts.unwrap_or_default().into_iter();
+            texts.map(|text| self.http.shown(&text)).collect()
+        };
         self.evidence.key = Some(CrawlKey {
-            label: key.label,
-            scopes: key.scopes.unwrap_or_default(),
-            scoped_organizations: key.scoped_organizations.unwrap_or_default(),
+            label: key.label.map(|label| self.http.shown(&label)),
+            scopes: shown(key.scopes),
+            scoped_organizations: shown(key.scoped_organizations),
             owner: None,
         });
         Ok(())
@@ -179,14 +192,15 @@ impl<'a> Crawl<'a> {
             return Ok(());
         }
         let path = self.base.path();
-        let organization: api::Organization = self.http.get("the organization", &path)?;
+        let organization =
+            self.http
+                .get("the organization", &path, Tries::All, api::organization)?;
         self.base = self
             .base
             .with_organization(&organization.id)
-            .map_err(|error| Error {
-                reading: "the organization",
-                path,
-                problem: Problem::Shape(self.http.shown(&error.to_string())),
+            .map_err(|error| {
+                let problem = Problem::Shape(self.http.shown(&error.to_string()));
+                self.http.error("the organization", &path, problem)
             })?;
         self.evidence.base_url = self.base.to_string();
         self.evidence.organization.id = organization.id.to_string();
@@ -255,7 +269,21 @@ impl<'a> Crawl<'a> {
         let without = "whether the list of members shows everybody could not be checked against the organization's own \
                        count";
         let path = self.base.path();
-        self.optional("the organization", &path, without)
+        let organization = self.optional("the organization", &path, without, api::organization)?;
+        let asked = self.base.organization();
+        let other = organization
+            .as_ref()
+            .filter(|found| !is_same_id(&found.id, asked));
+        if let Some(other) = other {
+            let problem = self.http.shown(&format!(
+                "it is about the organization `{}`, and `{asked}` was asked for",
+                json::shortened(&other.id)
+            ));
+            return Err(self
+                .http
+                .error("the organization", &path, Problem::Shape(problem)));
+        }
+        Ok(organization)
     }
 
     /// Since July 2026 members below administrator may see a list without those it hides from them, and nothing in the
@@ -306,20 +334,16 @@ impl<'a> Crawl<'a> {
     }
 
     fn members_error(&self, problem: Problem) -> Error {
-        let path = self.http.shown(&format!("{}members/", self.base.path()));
-        Error {
-            reading: "members",
-            path,
-            problem,
-        }
+        let path = format!("{}members/", self.base.path());
+        self.http.error("members", &path, problem)
     }
 
     fn note_organization(&mut self, organization: Option<api::Organization>) {
         if let Some(told) = organization {
             self.evidence.organization = OrganizationEvidence {
                 id: self.base.organization().to_owned(),
-                name: told.name,
-                slug: told.slug,
+                name: told.name.map(|name| self.http.shown(&name)),
+                slug: told.slug.map(|slug| self.http.shown(&slug)),
                 member_count: told.member_count,
                 membership_level: told.membership_level,
                 members_can_see_org_members: told.members_can_see_org_members,
@@ -395,13 +419,15 @@ impl<'a> Crawl<'a> {
         self.evidence.unproved.push(doubt);
     }
 
-    /// Tells how long the crawl will take at least, if the budget makes it long.
+    /// Notes how long the crawl will take at least, and by which limit, if the budget makes it long.
     fn announce(&self, requests: u64) {
-        let least = least_duration(self.http.requests() + requests, &self.config.http.pace);
+        let pace = &self.config.http.pace;
+        let all = self.http.requests().saturating_add(requests);
+        let least = least_duration(all, pace);
         if least > LONG {
             let message = format!(
-                "{requests} more requests at {} an hour take at least {} minutes",
-                self.config.http.pace.per_hour,
+                "{requests} more requests at {} take at least {} minutes",
+                binding_limit(all, pace),
                 least.as_secs().div_ceil(60)
             );
             self.reporter.report(Event::Noted { message });
@@ -409,13 +435,14 @@ impl<'a> Crawl<'a> {
     }
 
     /// Asks for what the crawl can do without: a refusal is noted as `without`, any other failure counts.
-    fn optional<T: DeserializeOwned>(
+    fn optional<T>(
         &mut self,
         reading: &'static str,
         path: &str,
         without: &str,
+        read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     ) -> Result<Option<T>, Error> {
-        match self.http.get(reading, path) {
+        match self.http.get(reading, path, Tries::All, read) {
             Ok(answer) => Ok(Some(answer)),
             Err(Error {
                 problem:
@@ -464,6 +491,12 @@ impl<'a> Crawl<'a> {
             completeness: self.completeness,
         }
     }
+}
+
+/// Whether two spellings of an id mean the same organization: PostHog takes a UUID in either case, and without hyphens.
+fn is_same_id(left: &str, right: &str) -> bool {
+    let plain = |id: &str| id.replace('-', "").to_ascii_lowercase();
+    plain(left) == plain(right)
 }
 
 fn has_unknown_seat(user: &Resource) -> bool {

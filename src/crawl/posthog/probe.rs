@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::api::{self, Page};
+use super::list::DEFAULT_PAGE;
 use super::{Config, Crawl, MEMBERS_PAGE, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
@@ -26,13 +27,16 @@ pub struct Probe {
     pub costs: Option<Costs>,
 }
 
-/// What a crawl costs at least.
+/// What a crawl costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Costs {
-    /// If it reads each role's own list.
+    /// If it reads each role's own list: at least this, and more for roles with many members.
     pub endpoint: Cost,
-    /// If it reads the list of roles alone.
+    /// If it reads the list of roles alone, and that comes in one answer.
     pub embedded: Cost,
+    /// If it reads the list of roles alone, that takes several answers, and every role is empty: the most, unless the
+    /// server's pages are shorter than PostHog's.
+    pub embedded_at_most: Cost,
 }
 
 /// Requests, and how long the budget makes them take.
@@ -69,16 +73,26 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     if config.memberships != Memberships::WithoutRoles {
         probe.roles = crawl.count_roles()?;
     }
+    let roles = probe.roles.unwrap_or_default();
     // The key's own entry, the organization, members and roles; each further page of members brings one row less.
     let base = 2 + shown.div_ceil(MEMBERS_PAGE - 1).max(1);
-    let base = base + u64::from(config.memberships != Memberships::WithoutRoles);
+    let list_of_roles = match (config.memberships, roles) {
+        (Memberships::WithoutRoles, _) => 0,
+        (_, 0..=DEFAULT_PAGE) => 1,
+        // The first page, and then everything.
+        _ => 2,
+    };
+    let base = base + list_of_roles;
+    // Two walks that agree, and each empty role's own list.
+    let pages = roles.div_ceil(DEFAULT_PAGE).saturating_mul(2);
     let cost = |requests| Cost {
         requests,
         least: least_duration(requests, &config.http.pace),
     };
     probe.costs = Some(Costs {
-        endpoint: cost(base + probe.roles.unwrap_or_default()),
+        endpoint: cost(base.saturating_add(roles)),
         embedded: cost(base),
+        embedded_at_most: cost(base.saturating_add(pages).saturating_add(roles)),
     });
     Ok(())
 }
@@ -89,17 +103,14 @@ impl Crawl<'_> {
         let path = format!("{}{path}", self.base.path());
         let page = self
             .http
-            .get_with(reading, &path, Tries::All, page_without_rows)?;
+            .get(reading, &path, Tries::All, page_without_rows)?;
         Ok(page.count)
     }
 
     /// A server from before 2026 answers 500 to any parameter of this list; then it must be asked for all of it.
     fn count_roles(&self) -> Result<Option<u64>, Error> {
         let path = format!("{}roles/?limit=1", self.base.path());
-        match self
-            .http
-            .get_with("roles", &path, Tries::One, page_without_rows)
-        {
+        match self.http.get("roles", &path, Tries::One, page_without_rows) {
             Ok(page) => Ok(page.count),
             Err(Error {
                 problem: Problem::Status { status: 500, .. },

@@ -3,14 +3,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::api::{self, CarryingRole, Role};
+use super::api::{self, CarryingRole, Kept, Role};
 use super::list::{ListRead, ListSource};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
-use crate::crawl::json::{JsonError, JsonStream};
-use crate::model::{InventoryBuilder, ListEvidence, ResourceId};
+use crate::crawl::json::{JsonError, JsonStream, shortened};
+use crate::model::{InventoryBuilder, ListEvidence, MAX_ID_BYTES, ResourceId};
 use crate::progress::{Event, Phase, Reporter};
 
 /// Rows asked for in one page of role memberships, never raised: each costs the server several queries.
@@ -31,6 +31,28 @@ enum Carried {
     Principals(Vec<ResourceId>),
 }
 
+/// All roles, as the list of roles has them.
+pub(super) struct ListedRoles {
+    roles: Vec<ListedRole>,
+    /// Whether the list is proof enough that nobody holds a role for which it carries nobody: it came in one answer.
+    settles_empty_roles: bool,
+}
+
+impl ListedRole {
+    fn has_holders(&self) -> bool {
+        self.carried
+            .as_ref()
+            .is_some_and(|carried| carried.len() > 0)
+    }
+}
+
+impl Kept for ListedRole {
+    fn memory(&self) -> usize {
+        // What it carries is counted as it comes.
+        self.role.memory()
+    }
+}
+
 impl Carried {
     fn len(&self) -> usize {
         match self {
@@ -42,9 +64,14 @@ impl Carried {
 
 impl Crawl<'_> {
     /// All roles with their entitlements, sorted by id, so that what follows does not depend on the order they came in.
-    pub(super) fn roles(&mut self) -> Result<Vec<ListedRole>, Error> {
-        let holder = |row: &[u8]| Ok(self.types.holder(&self.found, row)?);
-        let (mut roles, evidence, doubt) = match self.config.memberships {
+    pub(super) fn roles(&mut self) -> Result<ListedRoles, Error> {
+        let holder = |row: &[u8]| self.types.holder(&self.found, row);
+        let ListRead {
+            rows: mut roles,
+            evidence,
+            doubt,
+            is_one_answer,
+        } = match self.config.memberships {
             Memberships::Embedded => self.roles_with(holder, Carried::Holders)?,
             Memberships::Endpoint | Memberships::WithoutRoles => self.roles_with(
                 |row| Ok(holder(row)?.map(|holder| holder.principal)),
@@ -59,7 +86,12 @@ impl Crawl<'_> {
         self.reporter.report(Event::Finished {
             phase: Phase::Roles,
         });
-        Ok(roles)
+        // Where nobody is in any role, the server may leave them out of this list.
+        let has_holders = roles.iter().any(ListedRole::has_holders);
+        Ok(ListedRoles {
+            settles_empty_roles: is_one_answer && has_holders,
+            roles,
+        })
     }
 
     /// All roles, with what `holder` makes of each membership that they carry.
@@ -67,7 +99,7 @@ impl Crawl<'_> {
         &self,
         holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
         carried: impl Fn(Vec<H>) -> Carried,
-    ) -> Result<(Vec<ListedRole>, ListEvidence, Option<String>), Error> {
+    ) -> Result<ListRead<ListedRole>, Error> {
         let base_path = self.base.path();
         let source = self.list("roles", Some(Phase::Roles), &base_path, "roles/".to_owned());
         self.reporter.report(Event::Started {
@@ -85,12 +117,15 @@ impl Crawl<'_> {
             })
         };
         let list = source.read_unordered(&row, |listed| &listed.role.id)?;
-        let list = self.accepted(list, &source)?;
-        Ok((list.rows, list.evidence, list.doubt))
+        self.accepted(list, &source)
     }
 
     /// Who holds each role. Several workers read at a time; what comes of it does not depend on their number.
-    pub(super) fn role_memberships(&mut self, roles: Vec<ListedRole>) -> Result<(), Error> {
+    pub(super) fn role_memberships(&mut self, listed: ListedRoles) -> Result<(), Error> {
+        let ListedRoles {
+            roles,
+            settles_empty_roles,
+        } = listed;
         let base_path = self.base.path();
         let requests = |listed: &ListedRole| {
             let members = listed.carried.as_ref().map_or(0, Carried::len) as u64;
@@ -109,10 +144,22 @@ impl Crawl<'_> {
             base_path: &base_path,
             types: &self.types,
             found: &self.found,
+            settles_empty_roles,
         };
         let read = reader.read_all(roles, self.config.workers)?;
+        let unordered = read.iter().filter(|role| role.is_unordered).count();
         for role in read {
             self.keep_role(role)?;
+        }
+        if unordered > 0 {
+            let lists = match unordered {
+                1 => "the list of who holds a role came".to_owned(),
+                lists => format!("{lists} lists of who holds a role came"),
+            };
+            self.evidence.warnings.push(format!(
+                "{lists} in pages without a fixed order, which repeat people and miss others; the role itself, which comes \
+                 in one answer, was asked instead"
+            ));
         }
         self.reporter.report(Event::Finished {
             phase: Phase::RoleMemberships,
@@ -126,6 +173,7 @@ impl Crawl<'_> {
             holders,
             evidence,
             note,
+            is_unordered: _,
             doubt,
         } = read;
         self.evidence.warnings.extend(note);
@@ -148,6 +196,7 @@ impl Crawl<'_> {
         let entitlement = self.types.member_entitlement(&role);
         let id = entitlement.id.clone();
         self.found.add_entitlement(entitlement);
+        self.check_id_length(id.as_str().len(), &role, None)?;
         for mut holder in holders {
             if let Some(row) = holder.unlisted.take() {
                 let known = self.found.resource(&holder.principal);
@@ -156,9 +205,33 @@ impl Crawl<'_> {
                     self.found.add_resource(self.types.unlisted(&row));
                 }
             }
-            self.found.add_grant(Types::grant(id.clone(), holder));
+            let grant = Types::grant(id.clone(), holder);
+            self.check_id_length(grant.id_length(), &role, Some(&grant.principal))?;
+            self.found.add_grant(grant);
         }
         Ok(())
+    }
+
+    /// Fails if an id that is made of the server's own is longer than the format allows.
+    fn check_id_length(
+        &self,
+        length: usize,
+        role: &Role,
+        holder: Option<&ResourceId>,
+    ) -> Result<(), Error> {
+        if length <= MAX_ID_BYTES {
+            return Ok(());
+        }
+        let holder = holder.map_or_else(String::new, |holder| {
+            format!(" and `members.user.uuid` `{}`", shortened(&holder.resource))
+        });
+        let problem = format!(
+            "field `id` of row `{}`{holder}: they would make an id of more than {MAX_ID_BYTES} bytes",
+            shortened(&role.id)
+        );
+        let path = format!("{}roles/", self.base.path());
+        let problem = Problem::TooMuch(self.http.shown(&problem));
+        Err(self.http.error("roles", &path, problem))
     }
 }
 
@@ -171,8 +244,20 @@ struct ReadRole {
     evidence: Option<ListEvidence>,
     /// What a person should know, in words.
     note: Option<String>,
+    /// Whether its own list came in pages that did not fit together, and the role itself settled it.
+    is_unordered: bool,
     /// Why the holders are not surely all.
     doubt: Option<Error>,
+}
+
+/// Why a role itself is asked.
+enum Question {
+    /// Its own list and the list of roles differ; in words.
+    Differ(String),
+    /// Its own list came in pages that did not fit together; in words.
+    Unordered(String),
+    /// Whether it is still there.
+    Exists,
 }
 
 struct RoleReader<'a> {
@@ -181,6 +266,7 @@ struct RoleReader<'a> {
     base_path: &'a str,
     types: &'a Types,
     found: &'a InventoryBuilder,
+    settles_empty_roles: bool,
 }
 
 impl RoleReader<'_> {
@@ -218,10 +304,12 @@ impl RoleReader<'_> {
         };
         let mut done = Vec::with_capacity(count);
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..workers.clamp(1, count.max(1)))
-                .map(|_| scope.spawn(work))
+            // This thread works as well; where the system starts no other, it does all of the work.
+            let others: Vec<_> = (1..workers.min(count))
+                .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
                 .collect();
-            for worker in workers {
+            done.extend(work());
+            for worker in others {
                 match worker.join() {
                     Ok(read) => done.extend(read),
                     Err(panic) => std::panic::resume_unwind(panic),
@@ -232,14 +320,20 @@ impl RoleReader<'_> {
         done.into_iter().map(|(_, read)| read).collect()
     }
 
+    /// Whether what the list of roles carries needs no second source.
+    fn is_settled(&self, carried: &[Holder]) -> bool {
+        !carried.is_empty() || self.settles_empty_roles
+    }
+
     fn read(&self, listed: ListedRole) -> Result<ReadRole, Error> {
         let ListedRole { role, carried } = listed;
         match carried {
-            Some(Carried::Holders(holders)) if !holders.is_empty() => Ok(ReadRole {
+            Some(Carried::Holders(holders)) if self.is_settled(&holders) => Ok(ReadRole {
                 role,
                 holders: Some(holders),
                 evidence: None,
                 note: None,
+                is_unordered: false,
                 doubt: None,
             }),
             Some(Carried::Holders(_)) => self.compare(role, &[]),
@@ -262,29 +356,33 @@ impl RoleReader<'_> {
                 holders: Some(own_holders),
                 evidence,
                 note: None,
+                is_unordered: false,
                 doubt: None,
             });
         }
-        let differ = format!(
-            "{}: its own list has {} members, the list of roles had {}",
-            named(&role),
-            own_holders.len(),
-            carried.len()
-        );
-        self.ask_again(role, own_holders, evidence, Some(differ))
+        let question = match own.doubt {
+            // Its number of rows means nothing.
+            Some(doubt) => Question::Unordered(format!("{}: {doubt}", named(&role))),
+            None => Question::Differ(format!(
+                "{}: its own list has {} members, the list of roles had {}",
+                named(&role),
+                own_holders.len(),
+                carried.len()
+            )),
+        };
+        self.ask_again(role, own_holders, evidence, question)
     }
 
-    /// Asks for the role itself, which comes with its holders in one answer, or is gone. `differ` says why, if that is
-    /// worth a note.
+    /// Asks for the role itself, which comes with its holders in one answer, or is gone.
     fn ask_again(
         &self,
         role: Role,
         own_holders: Vec<Holder>,
         evidence: Option<ListEvidence>,
-        differ: Option<String>,
+        question: Question,
     ) -> Result<ReadRole, Error> {
         let path = format!("{}roles/{}/", self.base_path, role.id);
-        let decided = self.http.get_with("a role", &path, Tries::All, |json| {
+        let decided = self.http.get("a role", &path, Tries::All, |json| {
             api::role(json, |row| self.holder(row))
         });
         let (holders, note, doubt) = match decided {
@@ -293,16 +391,23 @@ impl RoleReader<'_> {
                 ..
             }) => {
                 let holders = distinct(members);
-                let note =
-                    differ.map(|differ| format!("{differ}; asked again, it has {}", holders.len()));
+                let note = match &question {
+                    Question::Differ(differ) => {
+                        Some(format!("{differ}; asked again, it has {}", holders.len()))
+                    }
+                    Question::Unordered(_) | Question::Exists => None,
+                };
                 (Some(holders), note, None)
             }
             Ok(_) => {
-                let doubt = differ.map(|differ| Error {
-                    reading: "a role",
-                    path: self.http.shown(&path),
-                    problem: Problem::NotProved(format!("{differ}; asked again, it does not say")),
-                });
+                let doubt = match &question {
+                    Question::Differ(why) | Question::Unordered(why) => {
+                        let problem = format!("{why}; asked again, it does not say");
+                        let problem = Problem::NotProved(problem);
+                        Some(self.http.error("a role", &path, problem))
+                    }
+                    Question::Exists => None,
+                };
                 (Some(own_holders), None, doubt)
             }
             Err(Error {
@@ -314,11 +419,13 @@ impl RoleReader<'_> {
             }
             Err(error) => return Err(error),
         };
+        let is_settled = holders.is_some() && doubt.is_none();
         Ok(ReadRole {
             role,
             holders,
             evidence,
             note,
+            is_unordered: is_settled && matches!(question, Question::Unordered(_)),
             doubt,
         })
     }
@@ -328,21 +435,19 @@ impl RoleReader<'_> {
         let own = self.own_list(&role, u32::MAX)?;
         if own.rows.is_empty() && own.doubt.is_none() {
             // A role that is gone answers so too.
-            return self.ask_again(role, own.rows, Some(own.evidence), None);
+            return self.ask_again(role, own.rows, Some(own.evidence), Question::Exists);
         }
-        let doubt = own.doubt.map(|doubt| Error {
-            reading: "role memberships",
-            path: self.http.shown(&format!(
-                "{}roles/{}/role_memberships/",
-                self.base_path, role.id
-            )),
-            problem: Problem::NotProved(doubt),
+        let doubt = own.doubt.map(|doubt| {
+            let path = format!("{}roles/{}/role_memberships/", self.base_path, role.id);
+            self.http
+                .error("role memberships", &path, Problem::NotProved(doubt))
         });
         Ok(ReadRole {
             role,
             holders: Some(distinct(own.rows)),
             evidence: Some(own.evidence),
             note: None,
+            is_unordered: false,
             doubt,
         })
     }
@@ -370,7 +475,7 @@ impl RoleReader<'_> {
     }
 
     fn holder(&self, row: &[u8]) -> Result<Option<Holder>, JsonError> {
-        Ok(self.types.holder(self.found, row)?)
+        self.types.holder(self.found, row)
     }
 }
 
@@ -389,13 +494,20 @@ fn distinct<H: HasPrincipal>(mut holders: Vec<H>) -> Vec<H> {
 }
 
 /// What holds a role, or says who does.
-trait HasPrincipal {
+trait HasPrincipal: Kept {
     fn principal(&self) -> &ResourceId;
 }
 
 impl HasPrincipal for Holder {
     fn principal(&self) -> &ResourceId {
         &self.principal
+    }
+}
+
+impl Kept for ResourceId {
+    fn memory(&self) -> usize {
+        // A known person's id shares its text.
+        api::texts([Some(&self.resource)])
     }
 }
 

@@ -708,8 +708,14 @@ fn old_snapshots_go_and_nothing_else_does() {
         .run();
     let run = run.succeeds();
     let told = String::from_utf8(run.stdout).unwrap();
+    let (written, removed) = told.split_once('\n').unwrap();
+    assert!(
+        written.starts_with("would write p-20")
+            && written.ends_with(".c1z, which counts as one of the 2 to keep"),
+        "{written}"
+    );
     assert_eq!(
-        told,
+        removed,
         "would remove ./p-2020-02-01.c1z\nwould remove ./p-2020-01-01.c1z\n"
     );
     assert_eq!(sandbox.files(), all);
@@ -731,6 +737,94 @@ fn old_snapshots_go_and_nothing_else_does() {
         &Written::open(&sandbox.path(&new)).inventory,
         calm_inventory()
     );
+}
+
+/// What a dry run says is what the run after it does, for every kind of name.
+#[test]
+fn dry_run_says_what_the_run_does() {
+    let id = organization_id();
+    let today = || posthog_c1z::model::Timestamp::now().to_seconds()[..10].to_owned();
+    for (template, names, keep) in [
+        (
+            "p-{date}.c1z",
+            vec!["p-2020-01-01.c1z", "p-2020-01-02.c1z"],
+            "1",
+        ),
+        (
+            "p-{date}.c1z",
+            vec!["p-2020-01-01.c1z", "p-2020-01-02.c1z"],
+            "2",
+        ),
+        ("p-{date}.c1z", vec!["p-2020-01-01.c1z", "p-§.c1z"], "2"),
+        ("p-{date}.c1z", vec!["p-2020-01-01.c1z", "p-§.c1z"], "1"),
+        (
+            "p-{date}.c1z",
+            vec!["p-2998-01-01.c1z", "p-2999-01-01.c1z"],
+            "1",
+        ),
+        ("p-{date}.c1z", vec![], "1"),
+        (
+            "{organization}-{date}-{time}.c1z",
+            vec![
+                "@-2020-01-01-000000.c1z",
+                "@-2020-01-02-000000.c1z",
+                "x-2020-01-01-000000.c1z",
+            ],
+            "2",
+        ),
+    ] {
+        let (night, sandbox) = (calm().serve_by(as_usual), Sandbox::new());
+        let before = last_night(&sandbox);
+        let day = today();
+        for name in names {
+            let name = name.replace('@', id).replace('§', &day);
+            fs::write(sandbox.path(&name), &before).unwrap();
+        }
+        let files = sandbox.files();
+        let base_url = night.base_url().replace(id, "@current");
+        let args = ["-f", template, "--keep-last", keep];
+        let dry = sandbox
+            .crawl_at(&base_url, &[&args[..], &["--dry-run"]].concat())
+            .run()
+            .succeeds();
+        assert_eq!(sandbox.files(), files);
+        let said = String::from_utf8(dry.stdout).unwrap();
+        let named = |beginning: &str| -> Vec<String> {
+            let lines = said.lines().filter_map(|line| line.strip_prefix(beginning));
+            let mut names: Vec<String> = lines
+                .map(|rest| {
+                    rest.split(',')
+                        .next()
+                        .unwrap()
+                        .trim_start_matches("./")
+                        .to_owned()
+                })
+                .collect();
+            names.sort();
+            names
+        };
+        sandbox.crawl_at(&base_url, &args).run().succeeds_silently();
+        if today() != day {
+            // Midnight came in between, and the names with it.
+            continue;
+        }
+        let left = sandbox.files();
+        let gone: Vec<_> = files.iter().filter(|name| !left.contains(name)).collect();
+        assert_eq!(
+            named("would remove ").iter().collect::<Vec<_>>(),
+            gone,
+            "{template}: {said}"
+        );
+        let [written] = &named("would write ")[..] else {
+            panic!("{said}");
+        };
+        // The time may differ, the rest may not.
+        let prefix = &written[..written.len() - "dd-dddddd.c1z".len().min(written.len())];
+        assert!(
+            left.iter().any(|name| name.starts_with(prefix)),
+            "{said}: {left:?}"
+        );
+    }
 }
 
 #[test]

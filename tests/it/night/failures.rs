@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use super::{ALWAYS, CALM_REQUESTS, Fault, KEY_ENTRY, as_usual, at, calm, recovers};
+use super::{ALWAYS, CALM_REQUESTS, Fault, KEY_ENTRY, as_usual, at, calm, recovers, skip};
 use crate::support::{Answer, KEY, Reply, Sandbox, gzip, refusal};
 
 /// The first line and headers of a 200 with JSON that is promised so many bytes, and these.
@@ -38,7 +38,7 @@ const ENTRY: &[u8] = br#"{"label": "nightly crawl", "user_id": 1001, "scopes": [
 type Make = fn() -> Reply;
 
 /// Faults that may pass: what happens, the code if they do not, and what is said then.
-const PASSING: [(&str, Make, i32, &str, &str); 24] = [
+const PASSING: [(&str, Make, i32, &str, &str); 31] = [
     (
         "connection reset",
         || Reply::Reset,
@@ -180,6 +180,55 @@ const PASSING: [(&str, Make, i32, &str, &str); 24] = [
         || Reply::Give(Answer::new(504, "text/plain", "")),
         14,
         "answered 504",
+        "try again later",
+    ),
+    (
+        "408",
+        || Reply::Give(Answer::new(408, "text/html", "<h1>Request Timeout</h1>")),
+        14,
+        "answered 408 with `text/html`, which is not PostHog's form",
+        "try again later",
+    ),
+    (
+        "425",
+        || Reply::Give(Answer::new(425, "", "")),
+        14,
+        "answered 425",
+        "try again later",
+    ),
+    (
+        "507",
+        || Reply::Give(refuses(507, "No space left.")),
+        14,
+        "answered 507: No space left.",
+        "try again later",
+    ),
+    (
+        "520",
+        || Reply::Give(Answer::new(520, "text/html", "<h1>Unknown error</h1>")),
+        14,
+        "answered 520",
+        "try again later",
+    ),
+    (
+        "525",
+        || Reply::Give(Answer::new(525, "text/html", "<h1>Handshake failed</h1>")),
+        14,
+        "answered 525",
+        "try again later",
+    ),
+    (
+        "529",
+        || Reply::Give(refuses(529, "Overloaded.")),
+        14,
+        "answered 529: Overloaded.",
+        "try again later",
+    ),
+    (
+        "530",
+        || Reply::Give(Answer::new(530, "text/html", "<h1>Frozen</h1>")),
+        14,
+        "answered 530",
         "try again later",
     ),
     (
@@ -368,7 +417,16 @@ fn refusals_are_final_at_once() {
             "https://<host>/api/organizations/<id>",
         ),
         (410, "Gone.", 3, "https://<host>/api/organizations/<id>"),
-        (501, "Not implemented.", 14, "try again later"),
+        (407, "Log in.", 3, "https://<host>/api/organizations/<id>"),
+        (
+            413,
+            "Too large.",
+            3,
+            "https://<host>/api/organizations/<id>",
+        ),
+        (451, "Not here.", 3, "https://<host>/api/organizations/<id>"),
+        (501, "Not implemented.", 3, "does not support the request"),
+        (505, "Not this HTTP.", 3, "does not support the request"),
     ] {
         let answer = Answer::json(status, &refusal("x", "x", detail));
         let night = calm().serve_by(at("members/", ALWAYS, move || Reply::Give(answer.clone())));
@@ -383,6 +441,166 @@ fn refusals_are_final_at_once() {
         };
         fault.happens_at(&night);
     }
+}
+
+/// What a firewall or a proxy says is not what PostHog says, whatever the status.
+#[test]
+fn answer_of_a_gateway_is_named_as_such() {
+    let login = Answer::new(401, "text/html", "<h1>Log in</h1>")
+        .with_header("www-authenticate", "Basic realm=\"intranet\"");
+    let page = |status| Answer::new(status, "text/html", "<h1>Access denied</h1>");
+    let bare = Answer::new(403, "application/json", "{\"error\": \"blocked\"}");
+    for (answer, code, hints) in [
+        (login, 16, "wants a login of its own"),
+        (page(403), 7, "it blocks this machine or this program"),
+        (bare, 7, "it blocks this machine or this program"),
+        (page(407), 3, "a proxy that wants a user name"),
+        (page(413), 3, "finds the request too large"),
+        (page(451), 3, "legal reasons"),
+    ] {
+        let status = answer.status();
+        let night = calm().serve_by(at("members/", ALWAYS, move || Reply::Give(answer.clone())));
+        let fault = Fault {
+            what: &format!("{status} of a gateway"),
+            args: &[],
+            code,
+            says: &[
+                "reading members",
+                &format!("answered {status}"),
+                "not PostHog's form",
+            ],
+            hints,
+            requests: 2,
+        };
+        let run = fault.happens_at(&night);
+        assert!(
+            run.hint().contains("not PostHog's: a firewall, a proxy"),
+            "{}",
+            run.stderr
+        );
+        assert!(!run.hint().contains("Personal API keys"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn refusal_of_the_key_says_where_the_key_came_from() {
+    let answer = |status| Answer::json(status, &refusal("x", "x", "No."));
+    for (status, code) in [(401, 16), (403, 7)] {
+        let night = calm().serve_by(at("members/", ALWAYS, move || Reply::Give(answer(status))));
+        let sandbox = Sandbox::new();
+        std::fs::write(sandbox.path("key"), KEY).unwrap();
+        std::fs::write(sandbox.path("api-token"), KEY).unwrap();
+        let folder = sandbox.path("");
+        let folder = folder.to_str().unwrap();
+        let credentials = format!("the file `{folder}api-token`");
+        let program = |args: &[&str]| {
+            let program = sandbox.program(args).stdin(KEY);
+            program.env("BATON_BASE_URL", &night.base_url())
+        };
+        for (run, source) in [
+            (program(&["--api-token", KEY]), "`--api-token`"),
+            (program(&["--api-token-file", "key"]), "the file `key`"),
+            (
+                program(&[]).env("BATON_API_TOKEN_FILE", "key"),
+                "the file `key`",
+            ),
+            (program(&["--api-token-file", "-"]), "standard input"),
+            (
+                program(&[]).env("BATON_API_TOKEN", KEY),
+                "`BATON_API_TOKEN`",
+            ),
+            (
+                program(&[]).env("CREDENTIALS_DIRECTORY", folder),
+                &*credentials,
+            ),
+            (
+                program(&[]).env("POSTHOG_API_KEY", KEY),
+                "`POSTHOG_API_KEY`",
+            ),
+        ] {
+            let run = run.run();
+            run.assert_keeps_the_key();
+            assert_eq!(run.code, code, "{}", run.stderr);
+            let ends = format!("The key came from {source}");
+            assert!(run.hint().ends_with(&ends), "{}", run.stderr);
+        }
+    }
+}
+
+/// Whatever goes wrong on the way to a server, the message says which one.
+#[test]
+fn every_error_of_the_network_names_the_host() {
+    let replies: [(&str, Make); 5] = [
+        ("reset", || Reply::Reset),
+        ("cut", || Reply::Bytes(promising(ENTRY.len(), &ENTRY[..20]))),
+        ("no HTTP", || Reply::Bytes(b"hello\r\n\r\n".to_vec())),
+        ("web page", || {
+            Reply::Give(Answer::new(200, "text/html", ""))
+        }),
+        ("500", || Reply::Give(refuses(500, "No."))),
+    ];
+    for (what, reply) in replies {
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, reply));
+        let run = Sandbox::new()
+            .crawl_at(&night.base_url(), &["--retries", "0"])
+            .run();
+        assert!(
+            run.stderr.contains(&night.origin()),
+            "{what}: {}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn name_server_that_is_down_is_14() {
+    let sandbox = Sandbox::new();
+    let address = "https://posthog.example.com/api/organizations/x";
+    let program = || {
+        let program = sandbox.crawl_at(address, &["--retries", "0"]);
+        // No network at all, so no name server either.
+        program.by_way_of(&["unshare", "--net"])
+    };
+    let probe = sandbox
+        .program(&["--version"])
+        .by_way_of(&["unshare", "--net"]);
+    if probe.run().code != 0 {
+        skip("no program can be run here without a network");
+        return;
+    }
+    let run = program().run();
+    run.assert_keeps_the_key();
+    let says = ["the address of host `posthog.example.com` was not found"];
+    assert!(run.fails(14, &says).hint().contains("name server"));
+    let run = program()
+        .env("HTTPS_PROXY", "http://proxy.example.com:3128")
+        .run();
+    let says = ["the address of proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) was not found"];
+    assert!(run.fails(14, &says).hint().contains("proxy"));
+}
+
+/// With too few file handles a crawl ends as a fault of the machine, wherever they run out, or not at all.
+#[test]
+fn fault_of_the_machine_is_never_reported_as_another() {
+    let night = calm().serve_by(as_usual);
+    let mut codes = Vec::new();
+    for files in 4..=16 {
+        let sandbox = Sandbox::new();
+        let limit = format!("--nofile={files}");
+        let program = sandbox.crawl_at(&night.base_url(), &["--retries", "0", "--temp-dir", "."]);
+        let run = program.by_way_of(&["prlimit", &limit]).run();
+        if run.stderr.contains("shared libraries") {
+            continue;
+        }
+        assert!([0, 2].contains(&run.code), "{files}: {}", run.stderr);
+        assert!(
+            run.code == 0 || run.stderr.contains("oo many open files"),
+            "{}",
+            run.stderr
+        );
+        codes.push(run.code);
+    }
+    assert!(codes.contains(&0) && codes.contains(&2), "{codes:?}");
 }
 
 #[test]
@@ -407,13 +625,86 @@ fn redirect_is_final_and_the_key_stays() {
 }
 
 #[test]
-fn compressed_answers_are_read() {
-    let night = calm().serve_by(|organization, asked| {
+fn compressed_answers_are_read_whatever_the_coding_is_called() {
+    for coding in [
+        "gzip",
+        "GZIP",
+        "x-gzip",
+        "X-GZip",
+        " gzip ",
+        "identity, gzip",
+    ] {
+        let night = calm().serve_by(move |organization, asked| {
+            let usual = asked.usual(organization);
+            let answer = Answer::new(200, "application/json", gzip(usual.body()));
+            Reply::Give(answer.with_header("content-encoding", coding))
+        });
+        recovers(
+            &format!("every answer {coding}"),
+            &night,
+            &[],
+            CALM_REQUESTS,
+        );
+    }
+    for coding in ["identity", "Identity", ""] {
+        let night = calm().serve_by(move |organization, asked| {
+            let usual = asked.usual(organization);
+            Reply::Give(usual.with_header("content-encoding", coding))
+        });
+        recovers(
+            &format!("every answer {coding}"),
+            &night,
+            &[],
+            CALM_REQUESTS,
+        );
+    }
+}
+
+#[test]
+fn coding_that_was_not_asked_for_is_named() {
+    for coding in ["br", "deflate", "gzip, gzip", "zstd"] {
+        let answer = Answer::new(200, "application/json", ENTRY);
+        let answer = answer.with_header("content-encoding", coding);
+        let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, move || Reply::Give(answer.clone())));
+        let fault = Fault {
+            what: &format!("answer in {coding}"),
+            args: &[],
+            code: 3,
+            says: &[&format!(
+                "in the coding `{coding}`, which was not asked for"
+            )],
+            hints: "a proxy",
+            requests: 7,
+        };
+        fault.happens_at(&night);
+    }
+}
+
+#[test]
+fn byte_order_mark_before_an_answer_is_passed_over() {
+    let marked = |body: &[u8]| [b"\xef\xbb\xbf", body].concat();
+    let night = calm().serve_by(move |organization, asked| {
         let usual = asked.usual(organization);
-        let answer = Answer::new(200, "application/json", gzip(usual.body()));
-        Reply::Give(answer.with_header("content-encoding", "gzip"))
+        Reply::Give(Answer::new(200, "application/json", marked(usual.body())))
     });
-    recovers("every answer gzip", &night, &[], CALM_REQUESTS);
+    recovers(
+        "every answer with a byte order mark",
+        &night,
+        &[],
+        CALM_REQUESTS,
+    );
+    let refusal = refusal("x", "x", "No, with a mark.").to_string();
+    let answer = Answer::new(401, "application/json", marked(refusal.as_bytes()));
+    let night = calm().serve_by(at(KEY_ENTRY, ALWAYS, move || Reply::Give(answer.clone())));
+    let fault = Fault {
+        what: "401 with a byte order mark",
+        args: &[],
+        code: 16,
+        says: &["answered 401: No, with a mark."],
+        hints: "the key is wrong",
+        requests: 1,
+    };
+    fault.happens_at(&night);
 }
 
 #[test]

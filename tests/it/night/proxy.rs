@@ -42,14 +42,33 @@ fn proxy_of_the_environment_is_used() {
 
 #[test]
 fn host_that_is_named_in_no_proxy_is_asked_directly() {
-    let (night, sandbox) = (calm().serve_by(as_usual), Sandbox::new());
-    let run = sandbox
-        .crawl_at(&far_away(), &["--allow-http", "--retries", "0"])
-        .env("HTTP_PROXY", &night.origin())
-        .env("NO_PROXY", "example.com,posthog.invalid")
-        .run();
-    run.fails(3, &["`posthog.invalid` has no address"]);
-    assert_eq!((night.asked(), night.tunnels()), (vec![], vec![]));
+    for (list, is_direct) in [
+        ("example.com,posthog.invalid", true),
+        ("invalid", true),
+        (".invalid", true),
+        ("*.invalid", true),
+        ("posthog.invalid:80", true),
+        ("example.com posthog.invalid", true),
+        ("*", true),
+        ("posthog.invalid:443", false),
+        ("hog.invalid", false),
+        ("10.0.0.0/8", false),
+    ] {
+        for name in ["NO_PROXY", "no_proxy"] {
+            let (night, sandbox) = (calm().serve_by(as_usual), Sandbox::new());
+            let run = sandbox
+                .crawl_at(&far_away(), &["--allow-http", "--retries", "0"])
+                .env("HTTP_PROXY", &night.origin())
+                .env(name, list)
+                .run();
+            if is_direct {
+                run.fails(3, &["`posthog.invalid` has no address"]);
+                assert_eq!((night.asked(), night.tunnels()), (vec![], vec![]));
+            } else {
+                run.succeeds_silently();
+            }
+        }
+    }
 }
 
 /// Whoever asks a proxy for 127.0.0.1 is answered by the proxy's own machine, with the key in clear on the way there.
@@ -74,37 +93,138 @@ fn this_machine_is_never_asked_by_way_of_a_proxy() {
 }
 
 #[test]
-fn proxy_that_refuses_is_14() {
-    for (what, answer) in [
+fn proxy_that_does_not_connect_us_is_named() {
+    let web_page = "HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\n\r\n<h1>No</h1>";
+    for (what, answer, code, says, hints) in [
         (
             "proxy wants a password",
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            3,
+            "answered 407",
+            "user:password@",
         ),
         (
             "proxy forbids the host",
-            "HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\n\r\n<h1>No</h1>",
+            web_page,
+            3,
+            "answered 403",
+            "NO_PROXY",
         ),
-        ("proxy hangs up", ""),
+        (
+            "proxy is busy",
+            "HTTP/1.1 503 x\r\n\r\n",
+            14,
+            "answered 503",
+            "try again later",
+        ),
+        ("proxy hangs up", "", 14, "", "proxy"),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                let _ = stream.read(&mut [0; 4096]);
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    if stream.read_exact(&mut byte).is_err() {
+                        break;
+                    }
+                    head.extend(byte);
+                }
                 let _ = stream.write_all(answer.as_bytes());
             }
         });
         let sandbox = Sandbox::new();
         let run = sandbox
             .crawl_at(&far_away(), &["--allow-http"])
-            .env("HTTPS_PROXY", &origin)
+            .env("HTTPS_PROXY", &format!("http://me:secret@{address}"))
             .run();
         run.assert_keeps_the_key();
-        let run = run.fails(14, &["could not be asked"]);
-        assert!(run.hint().contains("proxy"), "{}", run.stderr);
+        assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+        let proxy = format!("proxy `{address}` (from `HTTPS_PROXY`)");
+        let run = run.fails(code, &["could not be asked", &proxy, says]);
+        assert!(run.hint().contains(hints), "{}", run.stderr);
         assert_eq!(sandbox.files(), [""; 0]);
-        tell(what, "no snapshot; says: could not be asked … proxy", 14, 0);
+        tell(what, &format!("no snapshot; says: {proxy} {says}"), code, 0);
     }
+}
+
+#[test]
+fn proxy_that_cannot_be_reached_is_named() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for (proxy, code, says) in [
+        (
+            format!("http://{free}"),
+            14,
+            format!("proxy `{free}` (from `ALL_PROXY`): Connection refused"),
+        ),
+        (
+            "proxy.invalid:3128".to_owned(),
+            3,
+            "proxy `proxy.invalid:3128` (from `ALL_PROXY`) has no address".to_owned(),
+        ),
+    ] {
+        let run = Sandbox::new()
+            .crawl_at(&far_away(), &["--allow-http", "--retries", "0"])
+            .env("ALL_PROXY", &proxy)
+            .run();
+        run.assert_keeps_the_key();
+        assert!(run.fails(code, &[&says]).hint().contains("proxy"));
+    }
+}
+
+/// Around it the key would take a way that nobody wanted.
+#[test]
+fn proxy_that_cannot_be_used_is_refused_before_anything_is_sent() {
+    let night = calm().serve_by(as_usual);
+    let origin = night.origin();
+    let host = origin.strip_prefix("http://").unwrap();
+    for (proxy, says) in [
+        (
+            format!("socks5://me:secret@{host}"),
+            "begins with `socks5://`",
+        ),
+        (format!("socks5h://{host}"), "begins with `socks5h://`"),
+        (format!("socks4://{host}"), "begins with `socks4://`"),
+        (format!("ftp://{host}"), "begins with `ftp://`"),
+        ("http://".to_owned(), "in the form `http://host:port`"),
+        ("a b".to_owned(), "in the form `http://host:port`"),
+        (
+            "http://me:secret@a:port".to_owned(),
+            "in the form `http://host:port`",
+        ),
+    ] {
+        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+            let sandbox = Sandbox::new();
+            let program = |args: &[&str]| {
+                let args = [args, &["--allow-http"]].concat();
+                sandbox.crawl_at(&far_away(), &args).env(name, &proxy)
+            };
+            let run = program(&[]).run();
+            run.assert_keeps_the_key();
+            assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+            let run = run.fails(3, &["the proxy settings", name, says]);
+            assert!(run.hint().contains("http://host:port"), "{}", run.stderr);
+            assert_eq!(sandbox.files(), [""; 0]);
+            assert_eq!(program(&["check"]).run().code, 3);
+        }
+    }
+    assert_eq!((night.asked(), night.tunnels()), (vec![], vec![]));
+    // Nobody wants it for a host that is exempt, or for this machine.
+    let sandbox = Sandbox::new();
+    let run = sandbox
+        .crawl_at(&far_away(), &["--allow-http", "--retries", "0"])
+        .env("ALL_PROXY", "socks5://127.0.0.1:1")
+        .env("NO_PROXY", "invalid")
+        .run();
+    run.fails(3, &["host `posthog.invalid` has no address"]);
+    let run = sandbox.crawl_at(&night.base_url(), &[]);
+    run.env("ALL_PROXY", "socks5://127.0.0.1:1")
+        .run()
+        .succeeds();
 }
 
 #[test]

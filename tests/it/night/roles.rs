@@ -165,7 +165,8 @@ fn server_of_before_2026_is_read_as_far_as_it_can_be() {
         code: 5,
         says: &[
             "reading roles",
-            "more than 100 roles on a server from before 2026",
+            "goes on after its first page",
+            "before 2026",
         ],
         hints: "--without-roles",
         // The key's entry, members, the organization, roles; everything; and one probe.
@@ -177,6 +178,56 @@ fn server_of_before_2026_is_read_as_far_as_it_can_be() {
         list_of_roles(&night),
         ["roles/", "roles/?limit=201", "roles/?limit=1"]
     );
+}
+
+/// The first page is as long as the server makes it; nothing is claimed that was not counted.
+#[test]
+fn server_of_before_2026_with_small_pages_is_not_said_to_have_many_roles() {
+    let night = with_roles(40).pages_of(10).serve_by(before_2026);
+    let fault = Fault {
+        what: "server of before 2026 with 40 roles in pages of 10",
+        args: &[],
+        code: 5,
+        says: &[
+            "reading roles",
+            "goes on after its first page",
+            "before 2026",
+        ],
+        hints: "--without-roles",
+        requests: 4 + 2,
+    };
+    let run = fault.happens_at(&night);
+    assert!(!run.stderr.contains("100"), "{}", run.stderr);
+}
+
+/// A server whose lists of role holders come in another order in each answer.
+#[test]
+fn lists_without_an_order_are_mentioned_once_and_blamed_for_nothing() {
+    let all = (1..=3).fold(
+        Organization::new().members((1..=10).map(member)),
+        |all, n| {
+            let held = (1..=10).map(|m| membership(n, &member(m)));
+            all.role(role(n), held)
+        },
+    );
+    let night = all.pages_of(4).serve_by(|organization, asked| {
+        for n in 1..=3 {
+            if asked.path == own_list(n) {
+                organization.memberships_mut(n).rotate_left(3);
+            }
+        }
+        Reply::AsUsual
+    });
+    let written = crawls("role lists without an order", &night, &[]);
+    assert_eq!(grants(&written).len(), 30);
+    let [warning] = &written.evidence.warnings[..] else {
+        panic!("{:?}", written.evidence.warnings);
+    };
+    assert!(
+        warning.starts_with("3 lists of who holds a role came in pages without a fixed order"),
+        "{warning}"
+    );
+    assert!(!warning.contains("has 10"), "{warning}");
 }
 
 #[test]
@@ -497,6 +548,35 @@ fn embedded_list_that_is_wrongly_empty_is_found_out() {
         EMBEDDED,
     );
     assert_eq!(&written.inventory, calm_inventory());
+}
+
+/// One answer that holds all roles proves an empty one as well as a full one, unless it holds nobody at all: then the server
+/// may leave the holders out.
+#[test]
+fn empty_role_is_asked_by_itself_only_where_one_answer_cannot_settle_it() {
+    let empty =
+        |organization: Organization| (4..=20).fold(organization, |all, n| all.role(role(n), []));
+    let held = |organization: Organization| organization.role(role(3), [membership(3, &member(1))]);
+    let people = || Organization::new().members([member(1)]);
+    for (what, night, own_lists) in [
+        ("in one answer", held(empty(people())).serve_by(as_usual), 0),
+        (
+            "in several pages",
+            held(empty(people())).pages_of(5).serve_by(as_usual),
+            17,
+        ),
+        ("nobody in any role", empty(people()).serve_by(as_usual), 17),
+    ] {
+        let written = crawls(&format!("empty roles, {what}"), &night, EMBEDDED);
+        let asked = night.asked().into_iter();
+        let asked = asked.filter(|path| path.contains("role_memberships"));
+        assert_eq!(asked.count(), own_lists, "{what}");
+        assert_eq!(
+            written.inventory.entitlements().len(),
+            roles(&written).len()
+        );
+        assert!((17..=18).contains(&roles(&written).len()), "{what}");
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub enum Reply {
     Hang(Vec<u8>),
     /// These bytes, one at a time and slowly, until the client goes.
     Drip(Vec<u8>),
+    /// These bytes, and then these others again and again until the client goes.
+    Endless(Vec<u8>, Vec<u8>),
     /// The connection is reset.
     Reset,
 }
@@ -48,7 +50,12 @@ impl Asked<'_> {
 
     /// What the organization answers.
     pub fn usual(&self, organization: &Organization) -> Answer {
-        let (status, body) = organization.answer(self.request, "http://posthog.internal");
+        self.usual_for(organization, self.request)
+    }
+
+    /// What the organization would answer to another request.
+    pub fn usual_for(&self, organization: &Organization, request: &Request) -> Answer {
+        let (status, body) = organization.answer(request, "http://posthog.internal");
         Answer::json(status, &body)
     }
 }
@@ -240,6 +247,10 @@ impl Shared {
                     stream.write_all(&[byte]).ok()?;
                     std::thread::sleep(Duration::from_millis(50));
                 }
+            }
+            Reply::Endless(beginning, rest) => {
+                stream.write_all(&beginning).ok()?;
+                while stream.write_all(&rest).is_ok() {}
             }
             Reply::AsUsual | Reply::Reset => {}
         }

@@ -482,6 +482,10 @@ impl Answer {
         (head + "\r\n").into_bytes()
     }
 
+    pub fn status(&self) -> usize {
+        self.status
+    }
+
     pub fn body(&self) -> &[u8] {
         &self.body
     }

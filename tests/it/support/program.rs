@@ -55,6 +55,14 @@ impl Sandbox {
         }
     }
 
+    /// Lets other users of the machine write into it too.
+    pub fn open_to_writers(&self) {
+        for name in ["work", "tmp"] {
+            let mode = fs::Permissions::from_mode(0o777);
+            fs::set_permissions(self.root.path().join(name), mode).unwrap();
+        }
+    }
+
     /// Every name in the work folder, hidden ones too.
     pub fn files(&self) -> Vec<String> {
         names_in(&self.path(""))
@@ -148,6 +156,27 @@ impl Program {
     pub fn stdin(mut self, bytes: &str) -> Self {
         self.stdin = bytes.into();
         self
+    }
+
+    /// The same program, started by way of another that ends in its place, such as `prlimit`.
+    pub fn by_way_of(mut self, words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear();
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.current_dir(self.command.get_current_dir().unwrap());
+        self.command = command;
+        self
+    }
+
+    /// The same program with no more address space than this; one that wants more is killed.
+    pub fn in_memory_of(self, mebibytes: u64) -> Self {
+        let limit = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+        // Each thread would reserve 64 MiB for the memory that it may come to want.
+        self.by_way_of(&["sh", "-c", &limit])
+            .env("MALLOC_ARENA_MAX", "1")
     }
 
     /// Runs to the end.

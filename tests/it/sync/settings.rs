@@ -1,11 +1,13 @@
 //! Address and key: where they are taken from, and what is told of those that cannot be right.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
 use crate::support::{
-    KEY, Organization, PostHog, Sandbox, Written, member, membership, organization_id, role, with,
+    Answer, KEY, Organization, PostHog, Run, Sandbox, Written, member, membership, organization_id,
+    refusal, role, with,
 };
 
 fn posthog() -> PostHog {
@@ -78,6 +80,66 @@ fn key_may_come_on_standard_input() {
         .run()
         .succeeds_silently();
     assert_eq!(key_sent(&posthog), "Bearer phx_from_stdin");
+}
+
+/// A key as it stands in other files: recognized before it is sent anywhere.
+#[test]
+fn key_with_something_around_it_is_3_and_not_sent() {
+    let posthog = posthog();
+    for (text, says) in [
+        ("\"§\"", "quotes around it"),
+        ("'§'\n", "quotes around it"),
+        ("`§`", "quotes around it"),
+        ("“§”", "quotes around it"),
+        ("§\"", "quotes around it"),
+        ("POSTHOG_API_KEY=§\n", "a name and `=` before it"),
+        ("BATON_API_TOKEN='§'", "a name and `=` before it"),
+        ("export KEY=§", "a name and `=` before it"),
+        ("key = §", "a name and `=` before it"),
+        ("Bearer §", "`Bearer` before it"),
+        ("Authorization: Bearer §", "`Bearer` before it"),
+        ("§\n§", "characters that no key has"),
+        ("{\"key\": \"§\"}", "characters that no key has"),
+        ("", "is empty"),
+        ("\u{feff}", "is empty"),
+    ] {
+        let text = text.replace('§', KEY);
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("key"), &text).unwrap();
+        let program = |args: &[&str]| {
+            let program = sandbox.program(args);
+            program.env("BATON_BASE_URL", &posthog.base_url())
+        };
+        for (run, source) in [
+            (
+                program(&["--api-token-file", "key"]).run(),
+                "the file `key`",
+            ),
+            (
+                program(&["--api-token-file", "-"]).stdin(&text).run(),
+                "standard input",
+            ),
+            (
+                program(&["check", "--api-token-file", "key"]).run(),
+                "the file `key`",
+            ),
+        ] {
+            run.assert_keeps_the_key();
+            let run = run.fails(3, &[source, says]);
+            assert!(run.hint().contains("the key alone"), "{}", run.stderr);
+        }
+        if !text.trim().is_empty() {
+            let run = program(&[]).env("BATON_API_TOKEN", &text).run();
+            run.assert_keeps_the_key();
+            run.fails(3, &["`BATON_API_TOKEN`", says]);
+        }
+    }
+    assert_eq!(posthog.asked(), []);
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("key"), format!("\u{feff}{KEY}\r\n")).unwrap();
+    let program = sandbox.program(&["--api-token-file", "key"]);
+    let program = program.env("BATON_BASE_URL", &posthog.base_url());
+    program.run().succeeds_silently();
 }
 
 #[test]
@@ -292,8 +354,8 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn check_passes_over_a_role_of_any_size() {
-    let name = "x".repeat(1 << 20);
-    let holders = (1..=18).map(|n| with(member(n), json!({"user": {"last_name": name}})));
+    let name = "x".repeat(60 << 10);
+    let holders = (1..=300).map(|n| with(member(n), json!({"user": {"last_name": name}})));
     let posthog = Organization::new()
         .members([member(1)])
         .role(role(1), holders.map(|holder| membership(1, &holder)))
@@ -301,4 +363,132 @@ fn check_passes_over_a_role_of_any_size() {
         .serve();
     let run = Sandbox::new().crawl(&posthog, &["check"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+/// What `check` prints about one thing.
+fn lines_about(run: &Run, level: &str, about: &str) -> Vec<String> {
+    let text = String::from_utf8(run.stdout.clone()).unwrap();
+    let beginning = format!("{level:8} {about:13} ");
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(&beginning));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn check_reports_every_missing_scope_at_once() {
+    for (scopes, missing) in [
+        (json!([]), None),
+        (
+            json!(["organization:read", "organization_member:read"]),
+            None,
+        ),
+        (
+            json!(["organization:write", "organization_member:write"]),
+            None,
+        ),
+        (json!(["*"]), None),
+        (
+            json!(["organization:read"]),
+            Some("lacks `organization_member:read`;"),
+        ),
+        (
+            json!(["organization_member:read"]),
+            Some("lacks `organization:read`;"),
+        ),
+        (
+            json!(["project:read"]),
+            Some("lacks `organization:read` and `organization_member:read`;"),
+        ),
+    ] {
+        let mut posthog = posthog();
+        let entry = json!({"label": "x", "scopes": scopes});
+        posthog.answers(
+            "/api/personal_api_keys/@current/",
+            Answer::json(200, &entry),
+        );
+        if missing.is_some() {
+            let detail = "API key missing required scope 'organization_member:read'";
+            posthog.answers("members/", Answer::json(403, &refusal("x", "x", detail)));
+        }
+        let run = Sandbox::new().crawl(&posthog, &["check"]).run();
+        assert_eq!(
+            run.code,
+            if missing.is_some() { 7 } else { 0 },
+            "{}",
+            run.stderr
+        );
+        let lines = lines_about(&run, "warning", "key");
+        let found = lines.iter().find(|line| line.starts_with("lacks"));
+        match missing {
+            Some(missing) => assert!(found.unwrap().starts_with(missing), "{lines:?}"),
+            None => assert_eq!(found, None, "{scopes}"),
+        }
+    }
+}
+
+#[test]
+fn check_warns_about_a_key_file_that_everybody_can_read_as_cron_does() {
+    let posthog = Organization::new()
+        .members([member(1)])
+        .accepting_any_key()
+        .serve();
+    for (mode, is_open) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+        let sandbox = Sandbox::new();
+        let key = sandbox.path("api-token");
+        fs::write(&key, KEY).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let folder = sandbox.path("");
+        let program = |args: &[&str]| {
+            let program = sandbox.program(args);
+            program.env("BATON_BASE_URL", &posthog.base_url())
+        };
+        for run in [
+            program(&["check", "--api-token-file", "api-token"]).run(),
+            program(&["check"])
+                .env("BATON_API_TOKEN_FILE", "api-token")
+                .run(),
+            program(&["check"])
+                .env("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())
+                .run(),
+        ] {
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            let lines = lines_about(&run, "warning", "key");
+            let warns = |line: &String| {
+                line.starts_with("everybody on this machine can read the key file `")
+                    && line.contains("chmod 600")
+            };
+            assert_eq!(lines.iter().any(warns), is_open, "{mode:o}: {lines:?}");
+        }
+        // A key that comes from elsewhere is not in that file.
+        let run = program(&["check"]).env("BATON_API_TOKEN", KEY).run();
+        assert_eq!(lines_about(&run, "warning", "key"), [""; 0]);
+    }
+}
+
+#[test]
+fn check_says_what_either_way_of_reading_costs() {
+    let with_roles = |count: u16| {
+        (1..=count).fold(Organization::new().members([member(1)]), |all, n| {
+            all.role(role(n), [])
+        })
+    };
+    for (count, endpoint, embedded) in [
+        (
+            8,
+            "at least 12 requests",
+            "4 requests with --memberships embedded, or about 14 requests",
+        ),
+        (
+            2_500,
+            "at least 2505 requests, which take 5 min 00 s,",
+            "5 requests with --memberships embedded, or about 2555 requests, which take 5 min 00 s if",
+        ),
+    ] {
+        let posthog = with_roles(count).accepting_any_key().serve();
+        let run = Sandbox::new().crawl(&posthog, &["check"]).run().succeeds();
+        let lines = lines_about(&run, "ok", "cost");
+        assert!(lines[0].starts_with(endpoint), "{lines:?}");
+        assert!(lines[1].starts_with(embedded), "{lines:?}");
+    }
 }

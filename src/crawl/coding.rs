@@ -1,0 +1,31 @@
+//! Content codings: a body as it was before it was compressed for the way.
+
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use ureq::http::{HeaderMap, header};
+
+/// What we ask servers to use.
+pub(super) const ACCEPTED: &str = "gzip";
+
+/// The body that was sent under these headers, without its coding.
+///
+/// # Errors
+/// The coding, if it is none that we asked for.
+pub(super) fn decoded(
+    headers: &HeaderMap,
+    body: impl Read + 'static,
+) -> Result<Box<dyn Read>, String> {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let names: Vec<String> = values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
+        .filter(|name| !name.is_empty() && name != "identity")
+        .collect();
+    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(Box::new(body)),
+        // The second is the older name of the first (RFC 9110, 8.4.1.3).
+        ["gzip" | "x-gzip"] => Ok(Box::new(MultiGzDecoder::new(body))),
+        _ => Err(names.join(", ")),
+    }
+}

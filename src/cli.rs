@@ -338,6 +338,9 @@ struct ExportOptions {
     /// Where to [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Permissions of that file, in octal
+    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
+    mode: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -705,11 +708,12 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Diff(options) => Command::Diff(Box::new(diff_args(*options, global))),
         Sub::Export(sub) => {
             let (export, form) = export_form(sub);
-            let ExportOptions { input, out } = export;
+            let ExportOptions { input, out, mode } = export;
             Command::Export(ExportArgs {
                 input: global.input(input),
                 form,
                 out,
+                mode,
             })
         }
         Sub::Completions { shell } => {

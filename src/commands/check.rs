@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::sync::{FileOutput, Output, SyncArgs, baseline, take_lock, with_config};
 use super::{Failure, Outcome, World, guard};
 use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
+use crate::files;
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::report::{Format, duration, printable};
-use crate::snapshot;
 
 /// What to check.
 pub struct CheckArgs {
@@ -161,7 +161,7 @@ fn check_output(
     drop(take_lock(file, world)?);
     let dir = file.template.dir();
     for dir in std::iter::once(dir).chain(temp_dir.as_deref()) {
-        snapshot::check_writable(dir)?;
+        files::check_folder(dir)?;
     }
     report.tell(
         Level::Ok,

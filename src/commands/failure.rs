@@ -359,7 +359,7 @@ fn of_snapshot(error: &snapshot::Error) -> Verdict {
             "make room on that filesystem; what was there before is untouched",
         ),
         Error::Io { .. } => (ExitCode::Usage, None),
-        Error::Building(_) => verdict(
+        Error::Building { .. } => verdict(
             ExitCode::Usage,
             "see that the folder for temporary files can be written and has room",
         ),

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::guard::{self, GuardSettings, Refusal};
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::target::{self, Template, TemplateError};
 use super::{Outcome, World};
 use crate::crawl::posthog::{self, Completeness, Config, Incomplete, Memberships};
@@ -176,9 +175,6 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         Output::File(file) => Some(file),
     };
     let _lock = file.map(|file| take_lock(file, world)).transpose()?;
-    if let Some(file) = file {
-        clean_up(file)?;
-    }
     let started_at = (world.now)();
     let crawled = posthog::crawl(config, world.now, world.reporter)?;
     let inventory = crawled.found.finish().map_err(NotWhole)?;
@@ -303,11 +299,7 @@ pub(super) fn take_lock(file: &FileOutput, world: &World<'_>) -> Result<Lock> {
             dir.display()
         );
     }
-    let holder = format!(
-        "process {}, since {} UTC",
-        std::process::id(),
-        (world.now)().to_seconds()
-    );
+    let holder = lock::holder(&(world.now)().to_seconds());
     Lock::take(&file.template.lock_path(), file.wait, &holder)
 }
 
@@ -322,24 +314,6 @@ pub(super) fn baseline(file: &FileOutput, path: &Path, organization: &str) -> Re
         false => Vec::new(),
     };
     Ok(made.into_iter().next().unwrap_or_else(|| path.to_owned()))
-}
-
-/// Removes what a run that was killed left on its way to the target. The lock is held, so nobody is writing there.
-fn clean_up(file: &FileOutput) -> Result<()> {
-    let mut unfinished = file.template.unfinished()?;
-    if let Some(latest) = &file.latest {
-        unfinished.extend(target::unfinished_at(latest)?);
-    }
-    for path in unfinished {
-        match fs::remove_file(&path) {
-            // Two names of one folder may have led to it twice.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed.with_context(|| {
-                format!("removing `{}`, which a run left behind", path.display())
-            })?,
-        }
-    }
-    Ok(())
 }
 
 /// Removes the oldest snapshots of the template, but never the newest, nor the one just written: a clock that once went

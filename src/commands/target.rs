@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::files;
 use crate::model::Timestamp;
-use crate::snapshot;
 
 /// The path of a snapshot, whose file name may hold `{date}`, `{time}` and `{organization}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Template {
             .and_then(|name| name.to_str())
             .ok_or_else(no_file)?
             .to_owned();
-        let dir = folder(path).to_owned();
+        let dir = files::folder(path).to_owned();
         if ["{date}", "{time}", "{organization}"]
             .iter()
             .any(|part| dir.to_string_lossy().contains(part))
@@ -165,47 +165,6 @@ impl Template {
         Ok(made.into_iter().map(|(_, path)| path).collect())
     }
 
-    /// Files on their way to a target of this template: what a run that was killed left behind.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn unfinished(&self) -> Result<Vec<PathBuf>> {
-        let mut unfinished = unfinished_in(&self.dir, |target| {
-            self.could_have_made(target)
-                || unmarked(target).is_some_and(|target| self.could_have_made(&target))
-        })?;
-        let path = self.dir.join(&self.name);
-        if path.is_symlink() {
-            unfinished.extend(unfinished_at(&path)?);
-        }
-        Ok(unfinished)
-    }
-
-    /// Whether a file name is of this template's form, for whichever organization.
-    fn could_have_made(&self, name: &str) -> bool {
-        let pieces = self.pieces();
-        let before = pieces
-            .split(|piece| *piece == Piece::Organization)
-            .next()
-            .unwrap_or_default();
-        match pieces.contains(&Piece::Organization) {
-            false => self.moment(name, "").is_some(),
-            // What stands before the organization must fit; behind it, any id may end anywhere.
-            true => before
-                .iter()
-                .try_fold(name, |rest, piece| {
-                    let mut rest = rest;
-                    match piece {
-                        Piece::Text(text) => rest.strip_prefix(text),
-                        Piece::Date => take(&mut rest, "dddd-dd-dd").map(|_| rest),
-                        Piece::Time => take(&mut rest, "dddddd").map(|_| rest),
-                        Piece::Organization => None,
-                    }
-                })
-                .is_some(),
-        }
-    }
-
     /// Date and time in a name that this template made; `None` for any other name.
     fn moment(&self, name: &str, organization: &str) -> Option<String> {
         let mut rest = name;
@@ -234,54 +193,6 @@ impl Template {
             .map_or("c1z".into(), |extension| extension.to_string_lossy());
         path.with_file_name(format!("{stem}.{mark}.{extension}"))
     }
-}
-
-/// Files on their way to `path`, or to where that links to.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn unfinished_at(path: &Path) -> Result<Vec<PathBuf>> {
-    let path = match (fs::canonicalize(path), fs::read_link(path)) {
-        (Ok(path), _) => path,
-        // A link to what does not exist yet.
-        (Err(_), Ok(link)) => folder(path).join(link),
-        (Err(_), Err(_)) => path.to_owned(),
-    };
-    let dir = folder(&path);
-    let name = path.file_name().unwrap_or_default();
-    unfinished_in(dir, |target| target == name)
-}
-
-/// The folder a file is in; `.` for a bare name.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    }
-}
-
-/// Files in `dir` on their way to a target of ours.
-fn unfinished_in(dir: &Path, is_ours: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
-    let reading = || format!("reading the folder `{}`", dir.display());
-    let mut unfinished = Vec::new();
-    for entry in fs::read_dir(dir).with_context(reading)? {
-        let entry = entry.with_context(reading)?;
-        let name = entry.file_name();
-        let target = name.to_str().and_then(snapshot::target_of_unfinished);
-        if target.is_some_and(&is_ours) {
-            unfinished.push(entry.path());
-        }
-    }
-    Ok(unfinished)
-}
-
-/// The name without the mark that it bears, if any.
-fn unmarked(name: &str) -> Option<String> {
-    let (rest, extension) = name.rsplit_once('.')?;
-    let (stem, mark) = rest.rsplit_once('.')?;
-    [INCOMPLETE, REJECTED]
-        .contains(&mark)
-        .then(|| format!("{stem}.{extension}"))
 }
 
 /// Takes what fits `form` (`d` is a digit) off the front.

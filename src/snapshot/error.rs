@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
+use crate::files;
 use crate::model::TimestampError;
 
 /// Why a snapshot could not be read or written.
@@ -21,7 +22,12 @@ pub enum Error {
         source: io::Error,
     },
     /// The database could not be built.
-    Building(rusqlite::Error),
+    Building {
+        /// The folder it was built in.
+        dir: PathBuf,
+        /// Why not.
+        source: rusqlite::Error,
+    },
     /// The first bytes are not a c1z's.
     NotC1z {
         /// The file.
@@ -159,12 +165,16 @@ impl Error {
         move |source| Self::Io {
             action,
             path: path.clone(),
-            source: bare(source),
+            source: files::bare(source),
         }
     }
 
-    pub(super) fn building(source: rusqlite::Error) -> Self {
-        Self::Building(source)
+    pub(super) fn building(dir: &Path) -> impl Fn(rusqlite::Error) -> Self {
+        let dir = dir.to_owned();
+        move |source| Self::Building {
+            dir: dir.clone(),
+            source,
+        }
     }
 
     pub(super) fn damaged(path: &Path, damage: Damage) -> Self {
@@ -177,16 +187,16 @@ impl Error {
 
 impl Error {
     /// The file or folder that it is about.
-    pub fn path(&self) -> Option<&Path> {
+    pub fn path(&self) -> &Path {
         match self {
-            Self::Building(_) => None,
-            Self::Io { path, .. }
+            Self::Building { dir: path, .. }
+            | Self::Io { path, .. }
             | Self::NotC1z { path, .. }
             | Self::Version3 { path }
             | Self::TooLarge { path, .. }
             | Self::Damaged { path, .. }
             | Self::NoFinishedSync { path, .. }
-            | Self::NoSuchSync { path, .. } => Some(path),
+            | Self::NoSuchSync { path, .. } => path,
         }
     }
 
@@ -194,7 +204,9 @@ impl Error {
     pub fn predicate(&self) -> String {
         match self {
             Self::Io { action, source, .. } => format!("failed while {action}: {source}"),
-            Self::Building(source) => format!("building the database: {source}"),
+            Self::Building { dir, source } => {
+                format!("building the database in `{}`: {source}", dir.display())
+            }
             Self::NotC1z {
                 looks_like: Some(other),
                 ..
@@ -227,7 +239,7 @@ impl Error {
                 path,
                 source,
             } => format!("{action} `{}` failed: {source}", path.display()),
-            Self::Building(_) => self.predicate(),
+            Self::Building { .. } => self.predicate(),
             _ => format!("it {}", self.predicate()),
         }
     }
@@ -242,14 +254,18 @@ pub(super) fn shortened(text: &[u8]) -> String {
     }
 }
 
-/// The operating system's own error, without the random name of a temporary file that the tempfile crate adds.
-fn bare(error: io::Error) -> io::Error {
-    let inner = error
-        .get_ref()
-        .and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        let files::Error {
+            action,
+            path,
+            source,
+        } = error;
+        Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 
@@ -257,10 +273,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { action, path, .. } => write!(f, "{action} `{}`", path.display()),
-            Self::Building(_) => f.write_str("building the database"),
+            Self::Building { dir, .. } => {
+                write!(f, "building the database in `{}`", dir.display())
+            }
             _ => {
-                let path = self.path().unwrap_or(Path::new(""));
-                write!(f, "`{}` {}", path.display(), self.predicate())
+                write!(f, "`{}` {}", self.path().display(), self.predicate())
             }
         }
     }
@@ -270,7 +287,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Building(source) => Some(source),
+            Self::Building { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ mod compat;
 mod damage;
 mod diff;
 mod export;
+mod files;
 mod harmless;
 mod json;
 mod many;

@@ -1,5 +1,5 @@
-//! The bytes of a c1z and the SQLite database inside: five bytes of magic and zstd frames (`frames.rs`), the step in which
-//! a finished file takes the place of an older one (`replace.rs`), and the database read page by page.
+//! The bytes of a c1z and the SQLite database inside: five bytes of magic and zstd frames (`frames.rs`), and the database
+//! read page by page.
 //!
 //! The database is read in this folder and not by SQLite: the schema of a file from elsewhere is text that SQLite would
 //! parse and run, and its indexes could decide which rows are seen. `pages.rs` has the pages, `btree.rs` the trees they
@@ -12,7 +12,6 @@ pub(super) mod declaration;
 mod frames;
 mod pages;
 mod record;
-mod replace;
 mod spool;
 
 use std::fs::File;
@@ -29,7 +28,6 @@ pub(super) use btree::Walker;
 pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
 pub(super) use pages::{Fault, Pages, PayloadKind};
 pub(super) use record::{Layout, Value};
-pub(super) use replace::{parent, replace, target_of_unfinished};
 pub(super) use spool::{Spool, SpoolWriter};
 
 use crate::progress::{Event, Phase, Reporter};

@@ -986,7 +986,6 @@ fn file_output(options: &SyncOptions, global: &GlobalOptions, path: &Path) -> Re
         return Err(TemplateError::NothingToPrune.into());
     }
     Ok(FileOutput {
-        template,
         mode: options.mode,
         latest: options.latest.clone(),
         keep_last: options.keep_last,
@@ -1008,8 +1007,18 @@ fn file_output(options: &SyncOptions, global: &GlobalOptions, path: &Path) -> Re
         } else {
             Rejected::Dropped
         },
-        read: global.read_options(),
+        // Where the new one is built: the system's folder may be missing or small, and matters to readers alone.
+        read: ReadOptions {
+            temp_dir: Some(
+                global
+                    .temp_dir
+                    .clone()
+                    .unwrap_or_else(|| template.dir().to_owned()),
+            ),
+            ..global.read_options()
+        },
         wait: Duration::from_secs(options.wait),
+        template,
     })
 }
 

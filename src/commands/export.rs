@@ -4,10 +4,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -93,7 +91,7 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         None => export.write(args.form, world.page.is_terminal, world.out)?,
         Some(path) => {
             ensure!(
-                !is_same_file(path, &args.input.path),
+                !files::is_same_file(path, &args.input.path),
                 "`{}` is the snapshot itself; export to another file",
                 path.display()
             );
@@ -113,14 +111,6 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
-}
-
-/// Whether both names lead to one file, by whatever links.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (fs::metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
-    }
 }
 
 struct Export<'s> {

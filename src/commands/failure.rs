@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::crawl::{self, AddressError, KeyError, Problem};
+use crate::files;
 use crate::report::printable;
 use crate::snapshot;
 
@@ -115,6 +116,10 @@ fn judge(error: &anyhow::Error) -> Verdict {
     if let Some(error) = error.downcast_ref::<snapshot::Error>() {
         return of_snapshot(error);
     }
+    if let Some(error) = error.downcast_ref::<files::Error>() {
+        // Files at places of the user's choice; only `--temp-dir` itself is about temporary ones.
+        return of_machine(&error.source, error.action == files::TRYING);
+    }
     if let Some(error) = error.downcast_ref::<SeveralFound>() {
         return verdict(
             ExitCode::Usage,
@@ -154,7 +159,11 @@ fn judge(error: &anyhow::Error) -> Verdict {
         );
     }
     if let Some(error) = error.downcast_ref::<TemplateError>() {
-        return verdict(ExitCode::Usage, error.hint());
+        let code = match error {
+            TemplateError::Organization(_) => ExitCode::Configuration,
+            _ => ExitCode::Usage,
+        };
+        return verdict(code, error.hint());
     }
     if error.is::<NotWhole>() {
         return verdict(ExitCode::Bug, BUG_HINT);
@@ -344,6 +353,25 @@ fn of_missing(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// What helps where the machine refused to do something; with `--temp-dir` that may be another folder.
+fn of_machine(source: &io::Error, is_about_temporary: bool) -> Verdict {
+    use io::ErrorKind as Kind;
+    let is_full = matches!(
+        source.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
+    );
+    let hint = match (source.kind(), is_about_temporary) {
+        _ if is_full && is_about_temporary => FULL_TEMPORARY,
+        _ if is_full => "make room on that file system; what was there before is untouched",
+        (Kind::ResourceBusy, _) => "mount the folder that holds the file, and not the file alone",
+        (_, true) => "name a folder that takes temporary files with --temp-dir",
+        (_, false) => return (ExitCode::Usage, None),
+    };
+    verdict(ExitCode::Usage, hint)
+}
+
+const FULL_TEMPORARY: &str = "make room on that file system, or name another folder with --temp-dir; what was there before is untouched";
+
 fn of_snapshot(error: &snapshot::Error) -> Verdict {
     use snapshot::Error;
     match error {
@@ -354,15 +382,9 @@ fn of_snapshot(error: &snapshot::Error) -> Verdict {
         } if source.kind() == io::ErrorKind::NotFound => {
             (ExitCode::NotFound, of_missing(path).map(ToOwned::to_owned))
         }
-        Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => verdict(
-            ExitCode::Usage,
-            "make room on that filesystem; what was there before is untouched",
-        ),
-        Error::Io { .. } => (ExitCode::Usage, None),
-        Error::Building { .. } => verdict(
-            ExitCode::Usage,
-            "see that the folder for temporary files can be written and has room",
-        ),
+        Error::Io { source, .. } => of_machine(source, error.is_about_temporary()),
+        // SQLite says that the disk is full and not much else.
+        Error::Building { .. } => verdict(ExitCode::Usage, FULL_TEMPORARY),
         Error::Version3 { .. } => verdict(
             ExitCode::BadSnapshot,
             "the connector that wrote it can write format v1 with `--storage-engine sqlite`",

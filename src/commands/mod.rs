@@ -1,6 +1,7 @@
 //! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
 
 mod access;
+mod archive;
 mod check;
 mod diff;
 mod expected;

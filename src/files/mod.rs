@@ -13,15 +13,15 @@ mod replace;
 mod temporary;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
 pub use pending::{Pending, remove_all};
-pub use preflight::{check_folder, check_replaceable};
+pub use preflight::{TRYING, check_folder, check_replaceable};
 pub use replace::{replace, resolve};
 pub use temporary::Temporary;
 
@@ -75,6 +75,14 @@ pub fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
+    }
+}
+
+/// Whether both names lead to one file, by whatever links.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
     }
 }
 

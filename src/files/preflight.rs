@@ -49,6 +49,9 @@ pub fn check_replaceable(target: &Path, mode: u32) -> Result<(), Error> {
     Ok(())
 }
 
+/// What [`check_folder`] does.
+pub const TRYING: &str = "creating a temporary file in";
+
 /// Tries whether `dir` takes temporary files.
 ///
 /// # Errors
@@ -56,7 +59,7 @@ pub fn check_replaceable(target: &Path, mode: u32) -> Result<(), Error> {
 pub fn check_folder(dir: &Path) -> Result<(), Error> {
     Temporary::create_in(dir)
         .map(drop)
-        .map_err(Error::of("creating a temporary file in", dir))
+        .map_err(Error::of(TRYING, dir))
 }
 
 /// Whether a file is mounted on its own, as containers mount single files.

@@ -58,7 +58,7 @@ pub(super) const SETTING_MODE: &str = "setting permissions in";
 /// The temporary file that is to take the place of `target`.
 pub(super) fn create_beside(target: &Path) -> Result<Temporary, Error> {
     let dir = folder(target);
-    Temporary::create_in(dir).map_err(Error::of("creating a temporary file in", dir))
+    Temporary::create_in(dir).map_err(Error::of("creating a file in", dir))
 }
 
 /// Sets permissions, unless they fit already: not every file system takes a change.
@@ -103,7 +103,7 @@ pub(super) fn place(target: &Path) -> Result<Place, Error> {
             return Ok(Place::Stream(path));
         }
         let link = fs::read_link(&path).map_err(Error::of("reading the link", &path))?;
-        path = folder(&path).join(link);
+        path = path.parent().unwrap_or(Path::new("")).join(link);
     }
     let problem = io::Error::other("its links lead round in a circle, or there are too many");
     Err(Error::of("writing", target)(problem))

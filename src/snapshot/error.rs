@@ -9,6 +9,11 @@ use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use crate::files;
 use crate::model::TimestampError;
 
+/// What is done in the folder for temporary files.
+pub(super) const UNPACKING: &str = "unpacking the snapshot into";
+pub(super) const BUILDING: &str = "building the database in";
+pub(super) const READING_UNPACKED: &str = "reading the unpacked copy of";
+
 /// Why a snapshot could not be read or written.
 #[derive(Debug)]
 pub enum Error {
@@ -186,6 +191,20 @@ impl Error {
 }
 
 impl Error {
+    /// Whether the machine is at fault and not what it was to read: no space, no permission, no memory.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Building { .. })
+    }
+
+    /// Whether another folder for temporary files could help.
+    pub fn is_about_temporary(&self) -> bool {
+        match self {
+            Self::Building { .. } => true,
+            Self::Io { action, .. } => [UNPACKING, BUILDING, READING_UNPACKED].contains(action),
+            _ => false,
+        }
+    }
+
     /// The file or folder that it is about.
     pub fn path(&self) -> &Path {
         match self {
@@ -205,7 +224,7 @@ impl Error {
         match self {
             Self::Io { action, source, .. } => format!("failed while {action}: {source}"),
             Self::Building { dir, source } => {
-                format!("building the database in `{}`: {source}", dir.display())
+                format!("{BUILDING} `{}`: {source}", dir.display())
             }
             Self::NotC1z {
                 looks_like: Some(other),
@@ -274,7 +293,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io { action, path, .. } => write!(f, "{action} `{}`", path.display()),
             Self::Building { dir, .. } => {
-                write!(f, "building the database in `{}`", dir.display())
+                write!(f, "{BUILDING} `{}`", dir.display())
             }
             _ => {
                 write!(f, "`{}` {}", self.path().display(), self.predicate())

@@ -106,8 +106,7 @@ pub fn write(
         (Target::File { path, .. }, None) => files::folder(path),
         (Target::Stream(_), None) => &system,
     };
-    let database =
-        Temporary::create_in(dir).map_err(Error::io("creating a temporary file in", dir))?;
+    let database = Temporary::create_in(dir).map_err(Error::io(error::BUILDING, dir))?;
     let building = Error::building(dir);
     let connection = writer::open(database.path(), dir).map_err(&building)?;
     let mut database = database.into_unnamed();

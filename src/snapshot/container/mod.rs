@@ -21,6 +21,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::digest::hex;
+use super::error::UNPACKING;
 use super::{Damage, Error, Limits, Written};
 use frames::{Frames, declared_size};
 
@@ -163,11 +164,9 @@ pub(super) fn decompress(path: &Path, dir: &Path, limits: &Limits) -> Result<Unp
         }
         database
             .write_all(&chunk[..length])
-            .map_err(Error::io("unpacking the snapshot into", dir))?;
+            .map_err(Error::io(UNPACKING, dir))?;
     }
-    let database = database
-        .finish()
-        .map_err(Error::io("unpacking the snapshot into", dir))?;
+    let database = database.finish().map_err(Error::io(UNPACKING, dir))?;
     Ok(Unpacked {
         database,
         bytes,
@@ -186,9 +185,7 @@ fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
         return Ok(());
     };
     match found.f_bavail.saturating_mul(found.f_frsize) < needed {
-        true => Err(Error::io("unpacking the snapshot into", dir)(
-            io::ErrorKind::StorageFull.into(),
-        )),
+        true => Err(Error::io(UNPACKING, dir)(io::ErrorKind::StorageFull.into())),
         false => Ok(()),
     }
 }

@@ -1,11 +1,11 @@
 //! Parse, run, print the failure, exit: nothing worth testing on its own.
 
 use std::backtrace::Backtrace;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::sync::mpsc;
 
 use posthog_c1z::cli::{self, Speech};
-use posthog_c1z::commands::{self, ExitCode, Failure, Outcome, World};
+use posthog_c1z::commands::{self, ExitCode, Failure, World};
 use posthog_c1z::model::Timestamp;
 use posthog_c1z::terminal::{self, Terminal};
 use posthog_c1z::{files, snapshot};
@@ -28,14 +28,12 @@ fn main() -> std::process::ExitCode {
             reporter: &terminal,
             out: &mut out,
             page: terminal.page(),
+            arrived: &|| files::arrived(io::stdout()),
         };
-        let outcome = commands::run(&command, &mut world)?;
-        out.flush()?;
-        Ok(outcome)
+        commands::run(&command, &mut world)
     });
     match result {
         Ok(outcome) => outcome.exit_code().into(),
-        Err(error) if commands::is_closed_pipe(&error) => Outcome::Done.exit_code().into(),
         Err(error) => {
             let failure = Failure::of(&error);
             terminal.fail(&failure);

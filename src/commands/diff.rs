@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::expected::{self, Expected};
 use super::input::Input;
 use super::{Outcome, World};
-use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, merge};
+use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
 use crate::model::{
     Action, Change, ChangeKind, Comparison, Evidence, FieldChange, Party, ResourceId, Side,
     SyncRun, SyncType, Trait,
@@ -109,6 +109,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         None => Expected::default(),
     };
     let (old, new) = Source::open(&args.inputs)?;
+    check_fields(&args.fields, [&old, &new])?;
     let mut warnings = comparable(&old, &new, args.comparability)?;
     let (changes, digests) = compare_sources(&old, &new, &args.fields)?;
     let (accepted, changes): (Vec<_>, Vec<_>) = changes
@@ -144,6 +145,33 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     } else {
         Outcome::Done
     })
+}
+
+/// Refuses names of fields to ignore that neither this program knows nor any row has: a name that is misspelt would ignore
+/// nothing.
+fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
+    let mut unknown = fields.unknown();
+    for source in sources {
+        for kind in RowKind::ALL {
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            let mut rows = source
+                .snapshot
+                .rows(kind, &source.run.id, Filter::EVERYTHING)?;
+            while let Some(row) = rows.next_row()? {
+                let json = own_json(&row);
+                unknown.retain(|name| !has_field(&json, name));
+            }
+        }
+    }
+    match unknown.first() {
+        Some(name) => bail!(
+            "--ignore: neither snapshot has a field `{}`",
+            name.escape_debug()
+        ),
+        None => Ok(()),
+    }
 }
 
 /// One input, open.

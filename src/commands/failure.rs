@@ -11,6 +11,7 @@ use crate::snapshot;
 
 use super::DEFAULT_FILE;
 use super::access::{NobodyFound, SeveralFound};
+use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::guard::Refusal;
 use super::lock::Locked;
@@ -89,14 +90,6 @@ impl Failure {
 
 const BUG_HINT: &str = "this is a bug in posthog-c1z; please report it with the text above";
 
-/// A closed pipe: whoever read our output has seen enough, and it is no failure.
-pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
 type Verdict = (ExitCode, Option<String>);
 
 fn verdict(code: ExitCode, hint: impl Into<String>) -> Verdict {
@@ -115,6 +108,12 @@ fn judge(error: &anyhow::Error) -> Verdict {
     }
     if let Some(error) = error.downcast_ref::<snapshot::Error>() {
         return of_snapshot(error);
+    }
+    if error.is::<NotArrived>() {
+        return verdict(
+            ExitCode::Usage,
+            "what was read of it is not complete; see whether the program that reads it failed",
+        );
     }
     if let Some(error) = error.downcast_ref::<files::Error>() {
         // Files at places of the user's choice; only `--temp-dir` itself is about temporary ones.

@@ -167,6 +167,10 @@ impl CrawlSettings {
 }
 
 fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
+    ensure!(
+        matches!(args.output, Output::File(_)) || !world.page.is_terminal,
+        "a snapshot is not text, and is not written to a terminal: name a file with -f, or redirect standard output"
+    );
     let file = match &args.output {
         Output::Stdout => None,
         Output::File(file) if file.pruning == Pruning::Told => {

@@ -5,9 +5,11 @@
 //! ```text
 //! replace.rs    a whole file or the older one      temporary.rs   names, locks, and what killed runs left
 //! pending.rs    what a signal removes              preflight.rs   whether a replacement will work
+//! pipe.rs       whether standard output arrived
 //! ```
 
 mod pending;
+mod pipe;
 mod preflight;
 mod replace;
 mod temporary;
@@ -21,6 +23,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 pub use pending::{Pending, remove_all};
+pub use pipe::arrived;
 pub use preflight::{TRYING, check_folder, check_replaceable};
 pub use replace::{replace, resolve};
 pub use temporary::Temporary;

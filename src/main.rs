@@ -78,10 +78,12 @@ fn end_on_bugs(speech: Speech) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!(" at {place}"));
         let reason = panic.payload_as_str().unwrap_or("no reason given");
-        let message = format!("panicked{}: {reason}", place.unwrap_or_default());
-        terminal::fail(speech, &Failure::bug(message));
-        terminal::trace(&Backtrace::capture());
+        let failure = Failure::of_panic(&place.unwrap_or_default(), reason);
+        terminal::fail(speech, &failure);
+        if failure.exit_code == ExitCode::Bug {
+            terminal::trace(&Backtrace::capture());
+        }
         files::remove_all();
-        std::process::exit(ExitCode::Bug as i32);
+        std::process::exit(failure.exit_code as i32);
     }));
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
+use std::thread::Builder;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -188,8 +189,10 @@ impl<'s> Source<'s> {
             DiffInputs::Files { old, new } => {
                 // Unpacking is most of the work where little has changed.
                 let (opened, other) = std::thread::scope(|scope| {
-                    let other = scope.spawn(|| new.open_sync());
-                    (old.open_sync(), other.join())
+                    match Builder::new().spawn_scoped(scope, || new.open_sync()) {
+                        Ok(other) => (old.open_sync(), other.join()),
+                        Err(_) => (old.open_sync(), Ok(new.open_sync())),
+                    }
                 });
                 let (snapshot, run) = opened?;
                 let old = Self::new(snapshot.into(), old, run)?;

@@ -78,10 +78,17 @@ impl Failure {
         }
     }
 
-    /// A bug, with what is known of it.
-    pub fn bug(message: String) -> Self {
+    /// What a panic at `place` means. It is a bug, unless the machine gave no thread to a library that counts on one.
+    pub fn of_panic(place: &str, reason: &str) -> Self {
+        if reason.starts_with("failed to spawn thread") {
+            return Self {
+                message: "the system does not let another thread be started".to_owned(),
+                hint: Some("raise the limit of processes and threads of this user".to_owned()),
+                exit_code: ExitCode::Usage,
+            };
+        }
         Self {
-            message,
+            message: format!("panicked{place}: {reason}"),
             hint: Some(BUG_HINT.to_owned()),
             exit_code: ExitCode::Bug,
         }
@@ -383,7 +390,10 @@ fn of_snapshot(error: &snapshot::Error) -> Verdict {
         }
         Error::Io { source, .. } => of_machine(source, error.is_about_temporary()),
         // SQLite says that the disk is full and not much else.
-        Error::Building { .. } => verdict(ExitCode::Usage, FULL_TEMPORARY),
+        Error::Building { .. } if error.is_about_temporary() => {
+            verdict(ExitCode::Usage, FULL_TEMPORARY)
+        }
+        Error::Building { .. } => (ExitCode::Usage, None),
         Error::Version3 { .. } => verdict(
             ExitCode::BadSnapshot,
             "the connector that wrote it can write format v1 with `--storage-engine sqlite`",

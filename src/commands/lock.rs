@@ -101,10 +101,19 @@ impl Lock {
 /// Opens the file at `path`, or creates it, locks it, and writes who holds it.
 fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let mut file = match open_unlinked(path, &mut options) {
+    options.read(true).write(true);
+    let (mut file, is_new) = match open_unlinked(path, options.clone().create_new(true)) {
+        Ok(file) => (file, true),
         Err(_) if path.is_symlink() => return Err(stranger("it is a symbolic link")),
-        opened => opened?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            match open_unlinked(path, &mut options) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(NotTaken::Removed);
+                }
+                opened => (opened?, false),
+            }
+        }
+        Err(error) => return Err(error.into()),
     };
     if !file.metadata()?.is_file() {
         return Err(stranger("it is not a regular file"));
@@ -118,7 +127,13 @@ fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
                 holder: content(&file).unwrap_or_default(),
             }));
         }
-        Err(TryLockError::Error(error)) => return Err(error.into()),
+        Err(TryLockError::Error(error)) => {
+            // On a file system without locks no other run holds it either.
+            if is_new {
+                let _ = fs::remove_file(path);
+            }
+            return Err(error.into());
+        }
     }
     if !is_at(&file, path) {
         return Err(NotTaken::Removed);

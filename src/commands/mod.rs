@@ -129,6 +129,8 @@ pub enum Outcome {
     Found,
     /// Of the files to verify, one could not be read.
     Unreadable,
+    /// Of the files to verify, the machine did not let one be read.
+    Unknown,
 }
 
 impl Outcome {
@@ -138,6 +140,7 @@ impl Outcome {
             Self::Done => ExitCode::Done,
             Self::Found => ExitCode::Found,
             Self::Unreadable => ExitCode::BadSnapshot,
+            Self::Unknown => ExitCode::Usage,
         }
     }
 }

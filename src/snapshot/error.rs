@@ -118,6 +118,14 @@ pub enum Damage {
     },
 }
 
+/// Whether zstd failed for want of memory, which is not the file's fault.
+pub(super) fn is_out_of_memory(error: &io::Error) -> bool {
+    let zstd = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<zstd::Error>());
+    zstd.is_some_and(|zstd| zstd.is(ZSTD_ErrorCode::ZSTD_error_memory_allocation))
+}
+
 impl Damage {
     /// What zstd complained of after `decoded` bytes.
     pub(super) fn of_zstd(error: &io::Error, decoded: u64) -> Self {
@@ -196,10 +204,23 @@ impl Error {
         matches!(self, Self::Io { .. } | Self::Building { .. })
     }
 
+    /// Whether the path leads to no file: to nothing, or to a folder.
+    pub fn is_about_path(&self) -> bool {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Io {
+                action: "reading",
+                source,
+                ..
+            } => matches!(source.kind(), Kind::NotFound | Kind::IsADirectory),
+            _ => false,
+        }
+    }
+
     /// Whether another folder for temporary files could help.
     pub fn is_about_temporary(&self) -> bool {
         match self {
-            Self::Building { .. } => true,
+            Self::Building { source, .. } => source.sqlite_error_code().is_some(),
             Self::Io { action, .. } => [UNPACKING, BUILDING, READING_UNPACKED].contains(action),
             _ => false,
         }

@@ -1,8 +1,10 @@
 //! The model into the rows of a SQLite database, in one transaction, in the order of the ids.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
+use std::thread::Builder;
 
 use rusqlite::{Connection, OpenFlags, Statement, params};
 use serde::Serialize;
@@ -91,6 +93,12 @@ pub(super) fn write(
     connection.close().map_err(|(_, error)| error)?;
     reporter.report(Event::Finished { phase: Phase::Rows });
     Ok(digest)
+}
+
+/// That the rows cannot be encoded, since the machine gives no thread to do it.
+fn no_thread(error: io::Error) -> rusqlite::Error {
+    let problem = io::Error::new(error.kind(), format!("starting a thread: {error}"));
+    rusqlite::Error::ToSqlConversionFailure(problem.into())
 }
 
 struct Writer<'a> {
@@ -220,7 +228,7 @@ impl Writer<'_> {
         insert.raw_bind_parameter(2, discovered_at.as_str())?;
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel(BATCHES_AHEAD);
-            scope.spawn(move || {
+            let encoding = move || {
                 for batch in rows.chunks(BATCH) {
                     let encoded: Vec<_> = batch.iter().map(|row| encode(row, digester)).collect();
                     // Nobody listens any more once an insertion has failed.
@@ -228,7 +236,10 @@ impl Writer<'_> {
                         return;
                     }
                 }
-            });
+            };
+            Builder::new()
+                .spawn_scoped(scope, encoding)
+                .map_err(no_thread)?;
             for (batch, encoded) in batches {
                 for (row, (id, data)) in batch.iter().zip(&encoded) {
                     bind(&mut insert, row, id, data)?;

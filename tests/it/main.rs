@@ -11,6 +11,7 @@ mod export;
 mod files;
 mod harmless;
 mod json;
+mod machine;
 mod many;
 mod night;
 mod reading;

@@ -21,7 +21,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::digest::hex;
-use super::error::UNPACKING;
+use super::error::{UNPACKING, is_out_of_memory};
 use super::{Damage, Error, Limits, Written};
 use frames::{Frames, declared_size};
 
@@ -152,6 +152,9 @@ pub(super) fn decompress(path: &Path, dir: &Path, limits: &Limits) -> Result<Unp
             Ok(length) => length,
             // Zstd's own errors do not come from the operating system.
             Err(error) if error.raw_os_error().is_some() => return Err(io_error(error)),
+            Err(error) if is_out_of_memory(&error) => {
+                return Err(io_error(io::ErrorKind::OutOfMemory.into()));
+            }
             Err(error) => {
                 return Err(Error::damaged(path, Damage::of_zstd(&error, decoded_bytes)));
             }

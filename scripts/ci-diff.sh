@@ -8,8 +8,9 @@
 #     1       differences
 #     2 …     trouble: NEW is missing, a file is damaged, or the two cannot be compared
 #
-# MARKDOWN_OUT is written in one step and says which of these it was, so that a stale or half-written one is never
-# posted. POSTHOG_C1Z names the program if it is not on PATH.
+# MARKDOWN_OUT is replaced in one step and says which of these it was, so that a stale or half-written one is never
+# posted. Links are followed; what is not a regular file, such as /dev/stdout or a pipe, is written to and never replaced.
+# POSTHOG_C1Z names the program if it is not on PATH.
 #
 # Without `set -e`: it would end with 1, which here means "differences".
 
@@ -18,7 +19,7 @@ usage() {
     exit 2
 }
 [ $# -ge 3 ] || usage
-old=$1 new=$2 markdown=$3
+old=$1 new=$2 markdown=$3 asked=$3
 shift 3
 [ -n "$new" ] && [ -n "$markdown" ] || usage
 program=${POSTHOG_C1Z:-posthog-c1z}
@@ -29,21 +30,46 @@ fail() {
 }
 
 [ ! -d "$markdown" ] || fail "\`$markdown\` is a folder"
-case $markdown in
-    */*) folder=${markdown%/*}/ ;;
-    *) folder=./ ;;
-esac
+
+# Follows links to what is written in the end, which is then replaced and not its link.
+is_stream=
+links=0
+while :; do
+    case $markdown in
+        */*) folder=${markdown%/*}/ ;;
+        *) folder=./ ;;
+    esac
+    # A link of the kernel's to an open file: the opener may hold it at another place.
+    case $(cd "$folder" 2>/dev/null && pwd -P) in
+        /proc/*/fd | /dev/fd) is_stream=yes ;;
+    esac
+    [ -z "$is_stream" ] && [ -L "$markdown" ] || break
+    link=$(readlink "$markdown") || fail "cannot read the link \`$markdown\`"
+    links=$((links + 1))
+    [ "$links" -le 40 ] || fail "links lead round in a circle from \`$asked\`"
+    case $link in
+        /*) markdown=$link ;;
+        *) markdown=$folder$link ;;
+    esac
+done
+if [ -e "$markdown" ] && [ ! -f "$markdown" ]; then is_stream=yes; fi
+[ -z "$is_stream" ] || folder=${TMPDIR:-/tmp}/
+
 text=
 errors=
 trap 'rm -f "$text" "$errors"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-# Beside its target, so that the last step is a rename.
-text=$(mktemp "$folder.ci-diff.XXXXXX") || fail "cannot write beside \`$markdown\`"
+# Beside its target, so that the last step is a rename; a stream has nothing beside it.
+text=$(mktemp "$folder.ci-diff.XXXXXX") || fail "cannot create a file in \`$folder\`"
 errors=$(mktemp "${TMPDIR:-/tmp}/ci-diff.XXXXXX") || fail "cannot make a temporary file"
 
 publish() {
+    if [ -n "$is_stream" ]; then
+        cat "$text" >>"$markdown" || fail "cannot write \`$markdown\`"
+        return
+    fi
     # A temporary file is private; the one it becomes is for the next step of the job.
     chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$text" && mv -f "$text" "$markdown" ||
         fail "cannot write \`$markdown\`"

@@ -58,8 +58,13 @@ for option; do
 done
 [ -n "$is_bounded" ] || set -- --max-duration "${POSTHOG_C1Z_MAX_DURATION:-2h}" "$@"
 
-said=$(mktemp) || fail 2 'error: no temporary file could be made'
+said=
 trap 'rm -f "$said"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+said=$(mktemp) || fail 2 "error: no temporary file can be created in \`${TMPDIR:-/tmp}\`" \
+    'hint: name another folder in TMPDIR'
 
 # In the background, so that a signal to this script reaches the program and not only its shell.
 "$program" sync "$@" 2>"$said" </dev/null &

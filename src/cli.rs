@@ -25,7 +25,7 @@ use crate::crawl::{
     mask_secrets,
 };
 use crate::demo::Week;
-use crate::diff::FieldFilter;
+use crate::diff::{FieldFilter, is_noise};
 use crate::model::{ChangeKind, parse_duration};
 use crate::report::diff::{Detail, DiffFormat};
 use crate::report::sheet::Formulas;
@@ -251,7 +251,7 @@ struct DiffOptions {
     #[arg(long, value_name = "ID")]
     new_sync: Option<String>,
     /// Count fields that are left out as noise: last_login, updated_at
-    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = parse_noise)]
     include: Vec<String>,
     /// Leave out a field, such as email or profile.distinct_id
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
@@ -280,6 +280,13 @@ struct DiffOptions {
     /// Longest Markdown text; what does not fit is counted
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = parse_max_bytes)]
     max_bytes: usize,
+}
+
+fn parse_noise(field: &str) -> Result<String, String> {
+    match is_noise(field) {
+        true => Ok(field.to_owned()),
+        false => Err("only last_login and updated_at are left out as noise".to_owned()),
+    }
 }
 
 /// A kind of change, or all of them.
@@ -346,6 +353,9 @@ struct ExportOptions {
     /// Where to [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Permissions of that file, in octal
+    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
+    mode: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -377,7 +387,7 @@ struct GlobalOptions {
     /// demo.c1z]
     #[arg(short, long, global = true, env = "BATON_FILE", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The form of the answer
+    /// The form of the answer; `sync`, `export`, `completions` and `man` have one form and do not take this
     #[arg(
         short,
         long,
@@ -597,6 +607,9 @@ fn parse_mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Commands whose answer has one form.
+const OF_ONE_FORM: [&str; 4] = ["sync", "export", "completions", "man"];
+
 /// Takes the command line and the environment.
 ///
 /// # Errors
@@ -615,6 +628,7 @@ fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cl
         refuse_sync_options_before(name, &matches)?;
     }
     refuse_unused_format(&matches)?;
+    refuse_options_of_files(&matches)?;
     let Cli {
         global,
         sync,
@@ -718,11 +732,12 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Diff(options) => Command::Diff(Box::new(diff_args(*options, global))),
         Sub::Export(sub) => {
             let (export, form) = export_form(sub);
-            let ExportOptions { input, out } = export;
+            let ExportOptions { input, out, mode } = export;
             Command::Export(ExportArgs {
                 input: global.input(input),
                 form,
                 out,
+                mode,
             })
         }
         Sub::Completions { shell } => {
@@ -958,15 +973,47 @@ fn refuse_unused_format(matches: &ArgMatches) -> Result<(), clap::Error> {
         return Ok(());
     }
     let command = matches.subcommand_name().unwrap_or("sync");
+    if !OF_ONE_FORM.contains(&command) {
+        return Ok(());
+    }
     let instead = match command {
         "sync" => "it writes a snapshot, of which `export json` makes JSON",
-        "export" => "its form stands behind it: `export json`, `export ndjson` or `export csv`",
-        "completions" | "man" => "its answer has one form",
-        _ => return Ok(()),
+        "export" => "its form follows it: `export json`, `export ndjson` or `export csv`",
+        _ => "its answer has one form",
     };
     Err(conflict(format!(
         "`{command}` takes no --output-format: {instead}"
     )))
+}
+
+/// Options about the file of a snapshot, where there is none: it goes to standard output.
+fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let file: Option<&PathBuf> = matches.get_one("file");
+    if file.is_none_or(|file| file.as_os_str() != "-") {
+        return Ok(());
+    }
+    const ABOUT_FILES: [&str; 9] = [
+        "latest",
+        "keep_last",
+        "dry_run",
+        "keep_rejected",
+        "accept_incomplete",
+        "max_shrink",
+        "force",
+        "mode",
+        "wait",
+    ];
+    for matches in of_sync(matches) {
+        let typed = ABOUT_FILES.into_iter().find(|id| is_typed(matches, id));
+        if let Some(typed) = typed {
+            let message = format!(
+                "`{}` needs a file, and `-f -` is standard output",
+                flag(typed)
+            );
+            return Err(conflict(message));
+        }
+    }
+    Ok(())
 }
 
 /// Options of `sync` stand behind it, or without any command; before another command they would be lost.
@@ -1019,7 +1066,6 @@ fn file_output(options: &SyncOptions, global: &GlobalOptions, path: &Path) -> Re
         return Err(TemplateError::NothingToPrune.into());
     }
     Ok(FileOutput {
-        template,
         mode: options.mode,
         latest: options.latest.clone(),
         keep_last: options.keep_last,
@@ -1041,8 +1087,18 @@ fn file_output(options: &SyncOptions, global: &GlobalOptions, path: &Path) -> Re
         } else {
             Rejected::Dropped
         },
-        read: global.read_options(),
+        // Where the new one is built: the system's folder may be missing or small, and matters to readers alone.
+        read: ReadOptions {
+            temp_dir: Some(
+                global
+                    .temp_dir
+                    .clone()
+                    .unwrap_or_else(|| template.dir().to_owned()),
+            ),
+            ..global.read_options()
+        },
         wait: Duration::from_secs(options.wait),
+        template,
     })
 }
 

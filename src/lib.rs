@@ -11,7 +11,7 @@
 //! Imports go one way, and neighbours do not know each other:
 //!
 //! ```text
-//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | diff | report ─► model, progress, leftover
+//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | diff | report ─► model, progress, files
 //! ```
 
 pub mod cli;
@@ -19,7 +19,7 @@ pub mod commands;
 pub mod crawl;
 pub mod demo;
 pub mod diff;
-pub mod leftover;
+pub mod files;
 pub mod model;
 pub mod progress;
 pub mod report;

@@ -1,14 +1,15 @@
 //! Parse, run, print the failure, exit: nothing worth testing on its own.
 
 use std::backtrace::Backtrace;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
+use std::sync::mpsc;
 
 use posthog_c1z::cli::{self, Speech};
-use posthog_c1z::commands::{self, ExitCode, Failure, Outcome, World};
+use posthog_c1z::commands::{self, ExitCode, Failure, World};
 use posthog_c1z::model::Timestamp;
 use posthog_c1z::terminal::{self, Terminal};
-use posthog_c1z::{leftover, snapshot};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use posthog_c1z::{files, snapshot};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 fn main() -> std::process::ExitCode {
@@ -27,14 +28,12 @@ fn main() -> std::process::ExitCode {
             reporter: &terminal,
             out: &mut out,
             page: terminal.page(),
+            arrived: &|| files::arrived(io::stdout()),
         };
-        let outcome = commands::run(&command, &mut world)?;
-        out.flush()?;
-        Ok(outcome)
+        commands::run(&command, &mut world)
     });
     match result {
         Ok(outcome) => outcome.exit_code().into(),
-        Err(error) if commands::is_closed_pipe(&error) => Outcome::Done.exit_code().into(),
         Err(error) => {
             let failure = Failure::of(&error);
             terminal.fail(&failure);
@@ -43,34 +42,48 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// Ends the process within a moment of SIGINT or SIGTERM, and leaves nothing behind. What was at the target stands.
+/// Ends the process within a moment of SIGHUP, SIGINT or SIGTERM, and removes what it would leave; what was at the target
+/// is untouched.
 fn end_on_signals() {
-    let (ready, is_ready) = std::sync::mpsc::channel::<()>();
-    // The handlers are set by the thread that serves them: set without it, they would swallow the signals. Without
-    // handlers the default holds: the process ends all the same, if less tidily.
-    let serving = std::thread::Builder::new().spawn(move || {
-        let signals = Signals::new([SIGINT, SIGTERM]);
-        drop(ready);
-        if let Some(signal) = signals.ok().and_then(|mut all| all.forever().next()) {
-            leftover::remove_all();
+    let (ready, is_ready) = mpsc::channel();
+    let handle = move || {
+        let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)) else {
+            return;
+        };
+        let _ = ready.send(());
+        if let Some(signal) = signals.forever().next() {
+            files::remove_all();
             std::process::exit(128 + signal);
         }
-    });
-    if serving.is_ok() {
-        // Nothing is ever sent: this waits until the other end is dropped.
+    };
+    // Without a thread there is no handler either, and a signal ends the process all the same, if less tidily.
+    if std::thread::Builder::new().spawn(handle).is_ok() {
         let _ = is_ready.recv();
     }
 }
 
-/// Ends the process on a panic of whichever thread, with the exit code of a bug, and leaves nothing behind.
+/// Whether the process was started with a signal ignored, as `nohup` does; where the system does not say, it was not.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+/// Ends the process on a panic of any thread, with the exit code of a bug, and removes what it would leave.
 fn end_on_bugs(speech: Speech) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!(" at {place}"));
         let reason = panic.payload_as_str().unwrap_or("no reason given");
-        let message = format!("panicked{}: {reason}", place.unwrap_or_default());
-        terminal::fail(speech, &Failure::bug(message));
-        terminal::trace(&Backtrace::capture());
-        leftover::remove_all();
-        std::process::exit(ExitCode::Bug as i32);
+        let failure = Failure::of_panic(&place.unwrap_or_default(), reason);
+        terminal::fail(speech, &failure);
+        if failure.exit_code == ExitCode::Bug {
+            terminal::trace(&Backtrace::capture());
+        }
+        files::remove_all();
+        std::process::exit(failure.exit_code as i32);
     }));
 }

@@ -64,6 +64,11 @@ pub enum Event {
         /// What.
         message: String,
     },
+    /// What the exit code of a run says that did not fail, in words.
+    Found {
+        /// What.
+        message: String,
+    },
     /// A snapshot stands where it was asked for.
     Synced(Box<SyncSummary>),
 }

@@ -190,6 +190,12 @@ fn subscribe(speech: Speech) {
 
 impl Reporter for Terminal {
     fn report(&self, event: Event) {
+        // Whoever asks for an exit code other than 0 is also to learn why.
+        if let Event::Found { message } = &event
+            && self.speech.format == LogFormat::Console
+        {
+            return say(&format!("{}\n", printable(message)), false);
+        }
         match &self.manner {
             Manner::Bars { all, open } => draw(all, open, event),
             Manner::Lines => log(event),
@@ -247,7 +253,7 @@ fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: E
             let wait = duration(wait_ms);
             print_above(&format!("{reading}: {problem}; trying again in {wait}"));
         }
-        Event::Noted { message } => print_above(&message),
+        Event::Noted { message } | Event::Found { message } => print_above(&message),
         Event::Warned { message } => print_above(&format!("warning: {message}")),
         Event::Synced(summary) => {
             let _ = all.clear();
@@ -300,6 +306,7 @@ fn log(event: Event) {
         }
         Event::Noted { message } => tracing::info!("{message}"),
         Event::Warned { message } => tracing::warn!("{message}"),
+        Event::Found { message } => tracing::error!("{message}"),
         Event::Synced(summary) => log_summary(&summary),
     }
 }

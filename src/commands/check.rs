@@ -8,12 +8,11 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::sync::{FileOutput, Output, SyncArgs, baseline, take_lock, with_config};
+use super::sync::{FileOutput, Output, SyncArgs, prepare, with_config};
 use super::{Failure, Outcome, World, guard};
 use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::report::{Format, duration, printable};
-use crate::snapshot;
 
 /// What to check.
 pub struct CheckArgs {
@@ -141,7 +140,7 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
         check_key_file(path, report);
     }
     if let Output::File(file) = &args.sync.output {
-        check_output(file, args.sync.temp_dir.clone(), report, world)?;
+        check_output(file, &args.sync, config, report, world)?;
     }
     let mut probe = Probe::default();
     let probed = posthog::probe(config, world.reporter, &mut probe);
@@ -173,19 +172,19 @@ fn check_key_file(path: &Path, report: &mut Report) {
 
 fn check_output(
     file: &FileOutput,
-    temp_dir: Option<PathBuf>,
+    args: &SyncArgs,
+    config: &Config,
     report: &mut Report,
     world: &World<'_>,
 ) -> Result<()> {
-    drop(take_lock(file, world)?);
-    let dir = file.template.dir();
-    for dir in std::iter::once(dir).chain(temp_dir.as_deref()) {
-        snapshot::check_writable(dir)?;
-    }
+    drop(prepare(file, args, config, world)?);
     report.tell(
         Level::Ok,
         "output",
-        format!("`{}` can be written and locked", dir.display()),
+        format!(
+            "`{}` can be written and locked",
+            file.template.dir().display()
+        ),
     );
     Ok(())
 }
@@ -196,24 +195,16 @@ fn check_baseline(
     report: &mut Report,
     world: &World<'_>,
 ) -> Result<()> {
-    let path = file.template.path((world.now)(), organization);
-    let baseline = baseline(file, &path, organization)?;
-    match guard::identify(&baseline, organization, file.guard, &file.read)? {
-        Err(refusal) => return Err(refusal.into()),
-        Ok(Some(_)) => report.tell(
-            Level::Ok,
-            "before",
-            format!(
-                "`{}` is a snapshot of the same organization",
-                baseline.display()
-            ),
+    let now = (world.now)();
+    let path = file.template.path(now, organization)?;
+    let message = match guard::find_baseline(file, &path, organization, now)? {
+        Some((baseline, _)) => format!(
+            "`{}` is a snapshot of the same organization",
+            baseline.display()
         ),
-        Ok(None) => report.tell(
-            Level::Ok,
-            "before",
-            "there is no snapshot yet that the new one must be like",
-        ),
-    }
+        None => "there is no snapshot yet that the new one must be like".to_owned(),
+    };
+    report.tell(Level::Ok, "before", message);
     Ok(())
 }
 

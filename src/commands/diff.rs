@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
+use std::thread::Builder;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::expected::{self, Expected};
 use super::input::Input;
 use super::{Outcome, World};
-use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, merge};
+use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
 use crate::model::{
     Action, Change, ChangeKind, Comparison, Evidence, FieldChange, Party, ResourceId, Side,
     SyncRun, SyncType, Trait,
@@ -109,6 +110,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         None => Expected::default(),
     };
     let (old, new) = Source::open(&args.inputs)?;
+    check_fields(&args.fields, [&old, &new])?;
     let mut warnings = comparable(&old, &new, args.comparability)?;
     let (changes, digests) = compare_sources(&old, &new, &args.fields)?;
     let (accepted, changes): (Vec<_>, Vec<_>) = changes
@@ -146,6 +148,33 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     })
 }
 
+/// Refuses names of fields to ignore that neither this program knows nor any row has: a name that is misspelt would ignore
+/// nothing.
+fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
+    let mut unknown = fields.unknown();
+    for source in sources {
+        for kind in RowKind::ALL {
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            let mut rows = source
+                .snapshot
+                .rows(kind, &source.run.id, Filter::EVERYTHING)?;
+            while let Some(row) = rows.next_row()? {
+                let json = own_json(&row);
+                unknown.retain(|name| !has_field(&json, name));
+            }
+        }
+    }
+    match unknown.first() {
+        Some(name) => bail!(
+            "--ignore: neither snapshot has a field `{}`",
+            name.escape_debug()
+        ),
+        None => Ok(()),
+    }
+}
+
 /// One input, open.
 struct Source<'s> {
     snapshot: std::rc::Rc<Snapshot>,
@@ -160,8 +189,7 @@ impl<'s> Source<'s> {
             DiffInputs::Files { old, new } => {
                 // Unpacking is most of the work where little has changed.
                 let (opened, other) = std::thread::scope(|scope| {
-                    let beside = std::thread::Builder::new();
-                    match beside.spawn_scoped(scope, || new.open_sync()) {
+                    match Builder::new().spawn_scoped(scope, || new.open_sync()) {
                         Ok(other) => (old.open_sync(), other.join()),
                         // Without a further thread, one after the other.
                         Err(_) => (old.open_sync(), Ok(new.open_sync())),

@@ -3,19 +3,17 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{BufWriter, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::input::{Cache, Catalog, Input, moment};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
+use crate::files;
 use crate::model::{
     AccountType, EntitlementId, Evidence, Person, Resource, Status, SyncRun, Value, on_off,
     status_word,
@@ -33,6 +31,8 @@ pub struct ExportArgs {
     pub form: ExportForm,
     /// Where to; standard output if no file is named.
     pub out: Option<PathBuf>,
+    /// Permission bits of that file.
+    pub mode: u32,
 }
 
 /// The forms a snapshot is exported in.
@@ -89,36 +89,27 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
     match &args.out {
         None => export.write(args.form, world.page.is_terminal, world.out)?,
         Some(path) => {
-            let place = || format!("writing `{}`", path.display());
             ensure!(
-                !is_same_file(path, &args.input.path),
+                !files::is_same_file(path, &args.input.path),
                 "`{}` is the snapshot itself; export to another file",
                 path.display()
             );
-            // The same personal data as in the snapshot, so only its owner may read it.
-            let file = File::options()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(path)
-                .with_context(place)?;
-            let is_terminal = file.is_terminal();
-            let out = BufWriter::with_capacity(1 << 20, file);
-            let mut out = Outlet::new(out, args.form.medium(is_terminal));
-            export.write(args.form, is_terminal, &mut out)?;
-            out.flush().with_context(place)?;
+            files::replace(path, args.mode, |file| {
+                let is_terminal = file.is_terminal();
+                let out = BufWriter::with_capacity(1 << 20, file);
+                let mut out = Outlet::new(out, args.form.medium(is_terminal));
+                export
+                    .write(args.form, is_terminal, &mut out)
+                    .and_then(|()| Ok(out.flush()?))
+                    // What is wrong with the snapshot names the snapshot.
+                    .map_err(|error| match error.is::<io::Error>() {
+                        true => error.context(format!("writing `{}`", path.display())),
+                        false => error,
+                    })
+            })?;
         }
     }
     Ok(Outcome::Done)
-}
-
-/// Whether both names lead to one file, by whatever links.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (fs::metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
-    }
 }
 
 struct Export<'s> {

@@ -5,11 +5,13 @@ use std::io;
 use std::path::Path;
 
 use crate::crawl::{self, AddressError, Answerer, KeyError, Peer, Problem, mask_secrets};
+use crate::files;
 use crate::report::printable;
 use crate::snapshot;
 
 use super::DEFAULT_FILE;
 use super::access::{NobodyFound, SeveralFound};
+use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::guard::Refusal;
 use super::lock::Locked;
@@ -77,10 +79,17 @@ impl Failure {
         }
     }
 
-    /// A bug, with what is known of it.
-    pub fn bug(message: String) -> Self {
+    /// What a panic at `place` means. It is a bug, unless the machine gave no thread to a library that counts on one.
+    pub fn of_panic(place: &str, reason: &str) -> Self {
+        if reason.starts_with("failed to spawn thread") {
+            return Self {
+                message: "the system does not let another thread be started".to_owned(),
+                hint: Some("raise the limit of processes and threads of this user".to_owned()),
+                exit_code: ExitCode::Usage,
+            };
+        }
         Self {
-            message,
+            message: format!("panicked{place}: {reason}"),
             hint: Some(BUG_HINT.to_owned()),
             exit_code: ExitCode::Bug,
         }
@@ -88,14 +97,6 @@ impl Failure {
 }
 
 const BUG_HINT: &str = "this is a bug in posthog-c1z; please report it with the text above";
-
-/// A closed pipe: whoever read our output has seen enough, and it is no failure.
-pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
 
 type Verdict = (ExitCode, Option<String>);
 
@@ -115,6 +116,16 @@ fn judge(error: &anyhow::Error) -> Verdict {
     }
     if let Some(error) = error.downcast_ref::<snapshot::Error>() {
         return of_snapshot(error);
+    }
+    if error.is::<NotArrived>() {
+        return verdict(
+            ExitCode::Usage,
+            "what was read of it is not complete; see whether the program that reads it failed",
+        );
+    }
+    if let Some(error) = error.downcast_ref::<files::Error>() {
+        // Files at places of the user's choice; only `--temp-dir` itself is about temporary ones.
+        return of_machine(&error.source, error.action == files::TRYING);
     }
     if let Some(error) = error.downcast_ref::<SeveralFound>() {
         return verdict(
@@ -155,7 +166,11 @@ fn judge(error: &anyhow::Error) -> Verdict {
         );
     }
     if let Some(error) = error.downcast_ref::<TemplateError>() {
-        return verdict(ExitCode::Usage, error.hint());
+        let code = match error {
+            TemplateError::Organization(_) => ExitCode::Configuration,
+            _ => ExitCode::Usage,
+        };
+        return verdict(code, error.hint());
     }
     if error.is::<NotWhole>() {
         return verdict(ExitCode::Bug, BUG_HINT);
@@ -454,6 +469,25 @@ fn of_missing(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// What helps where the machine refused to do something; with `--temp-dir` that may be another folder.
+fn of_machine(source: &io::Error, is_about_temporary: bool) -> Verdict {
+    use io::ErrorKind as Kind;
+    let is_full = matches!(
+        source.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
+    );
+    let hint = match (source.kind(), is_about_temporary) {
+        _ if is_full && is_about_temporary => FULL_TEMPORARY,
+        _ if is_full => "make room on that file system; what was there before is untouched",
+        (Kind::ResourceBusy, _) => "mount the folder that holds the file, and not the file alone",
+        (_, true) => "name a folder that takes temporary files with --temp-dir",
+        (_, false) => return (ExitCode::Usage, None),
+    };
+    verdict(ExitCode::Usage, hint)
+}
+
+const FULL_TEMPORARY: &str = "make room on that file system, or name another folder with --temp-dir; what was there before is untouched";
+
 fn of_snapshot(error: &snapshot::Error) -> Verdict {
     use snapshot::Error;
     match error {
@@ -464,15 +498,12 @@ fn of_snapshot(error: &snapshot::Error) -> Verdict {
         } if source.kind() == io::ErrorKind::NotFound => {
             (ExitCode::NotFound, of_missing(path).map(ToOwned::to_owned))
         }
-        Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => verdict(
-            ExitCode::Usage,
-            "make room on that filesystem; what was there before is untouched",
-        ),
-        Error::Io { .. } => (ExitCode::Usage, None),
-        Error::Building(_) => verdict(
-            ExitCode::Usage,
-            "see that the folder for temporary files can be written and has room",
-        ),
+        Error::Io { source, .. } => of_machine(source, error.is_about_temporary()),
+        // SQLite says that the disk is full and not much else.
+        Error::Building { .. } if error.is_about_temporary() => {
+            verdict(ExitCode::Usage, FULL_TEMPORARY)
+        }
+        Error::Building { .. } => (ExitCode::Usage, None),
         Error::Version3 { .. } => verdict(
             ExitCode::BadSnapshot,
             "the connector that wrote it can write format v1 with `--storage-engine sqlite`",

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::model::{Evidence, Inventory};
+use super::archive;
+use super::sync::FileOutput;
+use crate::model::{Evidence, Inventory, Timestamp};
 use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
 
 /// Rows that may always go, however large a part that is.
@@ -18,42 +20,71 @@ const ALWAYS_ALLOWED: u64 = 10;
 pub struct Refusal {
     baseline: PathBuf,
     reason: Reason,
-    /// Where the new snapshot was kept, if it was.
-    pub(super) kept: Option<PathBuf>,
+    /// What became of the new snapshot.
+    pub(super) kept: Kept,
+}
+
+/// What became of a snapshot that was refused.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// It was not written.
+    No,
+    /// It is beside the old one.
+    At(PathBuf),
+    /// It would have been, but something else is there.
+    InTheWay(Box<Refusal>),
 }
 
 #[derive(Debug)]
 enum Reason {
-    /// It is no c1z that can be read.
+    /// It is not a c1z that can be read.
     Unreadable(String),
     /// It is of another organization.
     OtherOrganization(String),
-    /// It does not tell of which organization it is.
+    /// It does not say which organization it is of.
     UnknownOrganization,
+    /// It is a link at a name that this program makes up.
+    Link,
+    /// The clock has not reached it yet, nor any other that the new one could be compared with.
+    Ahead {
+        captured_at: Timestamp,
+        now: Timestamp,
+    },
     /// Too much of it is gone.
     Shrunk {
         what: &'static str,
         before: u64,
         now: u64,
     },
-    /// The new one is not surely whole.
+    /// The new one may not be whole.
     Incomplete(String),
 }
 
 impl Refusal {
-    /// A snapshot that is not surely whole never takes the place of `target`.
-    pub(super) fn incomplete(target: &Path, doubt: String, kept: Option<PathBuf>) -> Self {
+    fn of(path: &Path, reason: Reason) -> Self {
         Self {
-            baseline: target.to_owned(),
-            reason: Reason::Incomplete(doubt),
+            baseline: path.to_owned(),
+            reason,
+            kept: Kept::No,
+        }
+    }
+
+    /// A snapshot that may not be whole never takes the place of `target`.
+    pub(super) fn incomplete(target: &Path, doubt: String, kept: Kept) -> Self {
+        Self {
             kept,
+            ..Self::of(target, Reason::Incomplete(doubt))
         }
     }
 
     pub(super) fn hint(&self) -> String {
-        let way_out = match &self.reason {
+        let fix = match &self.reason {
             Reason::Unreadable(_) | Reason::OtherOrganization(_) | Reason::UnknownOrganization => {
                 "move that file away, name another with -f, or replace it with --force"
+            }
+            Reason::Link => "remove the link, or name the file that it leads to with -f",
+            Reason::Ahead { .. } => {
+                "set the clock of this machine; if it is right, replace the old snapshot once with --force"
             }
             Reason::Shrunk { .. } => {
                 "if that is right, allow it once with a higher --max-shrink; --keep-rejected keeps the new snapshot \
@@ -62,8 +93,9 @@ impl Refusal {
             Reason::Incomplete(_) => "try again at a quieter time",
         };
         match &self.kept {
-            Some(path) => format!("{way_out}; the new snapshot is in `{}`", path.display()),
-            None => way_out.to_owned(),
+            Kept::No => fix.to_owned(),
+            Kept::At(path) => format!("{fix}; the new snapshot is in `{}`", path.display()),
+            Kept::InTheWay(refusal) => format!("{fix}; the new snapshot was not kept: {refusal}"),
         }
     }
 }
@@ -83,9 +115,19 @@ impl fmt::Display for Refusal {
             Reason::UnknownOrganization => {
                 write!(
                     f,
-                    "`{path}` does not tell of which organization it is: another program made it"
+                    "`{path}` does not say which organization it is of: another program wrote it"
                 )
             }
+            Reason::Link => write!(
+                f,
+                "`{path}` is in the way and is a link, which is not followed at a name that is filled in or marked"
+            ),
+            Reason::Ahead { captured_at, now } => write!(
+                f,
+                "`{path}` was taken at {} UTC, but the clock shows {} UTC",
+                captured_at.to_seconds(),
+                now.to_seconds()
+            ),
             Reason::Shrunk { what, before, now } => {
                 write!(
                     f,
@@ -121,64 +163,125 @@ pub enum Replace {
     Anything,
 }
 
-/// Holds a new snapshot against the one at `baseline`, if there is one, and sees to it that what stands at `target` may
-/// go.
+/// Sees to it that what is at `path` may go, and finds what a new snapshot of `organization` is to be compared with.
 ///
 /// # Errors
-/// [`Refusal`] in the outer result's value; what keeps a file from being looked at, such as missing permission, as an
-/// error.
-pub(super) fn check(
-    baseline: &Path,
-    target: &Path,
-    inventory: &Inventory,
-    evidence: &Evidence,
-    settings: GuardSettings,
-    options: &ReadOptions,
-) -> Result<Result<(), Refusal>> {
-    if target != baseline
-        && let Err(refusal) = identify(target, &evidence.organization.id, settings, options)?
-    {
-        return Ok(Err(refusal));
+/// [`Refusal`] if something else is at `path`, or nothing can be relied on; what keeps a file from being read.
+pub(super) fn find_baseline(
+    file: &FileOutput,
+    path: &Path,
+    organization: &str,
+    now: Timestamp,
+) -> Result<Option<(PathBuf, Before)>> {
+    if !file.template.is_plain() {
+        check_unlinked(path)?;
     }
-    Ok(
-        match identify(baseline, &evidence.organization.id, settings, options)? {
-            Err(refusal) => Err(refusal),
-            Ok(None) => Ok(()),
-            Ok(Some(before)) => before.check_shrink(baseline, inventory, settings.max_shrink),
-        },
-    )
+    let target = identify(path, organization, file.guard, &file.read)?;
+    baseline(file, path, target, organization, now)
 }
 
-/// The snapshot of `organization` that stands at `path`. `None` if nothing does, or what the user gave up.
+/// Compares a new snapshot with the one before, if there is one.
 ///
 /// # Errors
-/// As of [`check`].
+/// [`Refusal`] if too much is gone.
+pub(super) fn check_shrink(
+    baseline: Option<(PathBuf, Before)>,
+    inventory: &Inventory,
+    settings: GuardSettings,
+) -> Result<()> {
+    if let Some((path, before)) = baseline {
+        before.check_shrink(&path, inventory, settings.max_shrink)?;
+    }
+    Ok(())
+}
+
+/// What a snapshot of `organization` must be like that is taken `now`: the one at `latest`, else the newest that a name
+/// which varies made, else `target`, the one at `path`. Those that the clock has not reached yet are passed over. `None` if there is
+/// nothing to compare with, or only what the caller gave up.
+///
+/// # Errors
+/// [`Refusal`] if what is there is not a snapshot of the organization, or the clock has reached none of them; what keeps a
+/// file from being read.
+fn baseline(
+    file: &FileOutput,
+    path: &Path,
+    target: Option<Before>,
+    organization: &str,
+    now: Timestamp,
+) -> Result<Option<(PathBuf, Before)>> {
+    let options = &file.read;
+    let mut ahead: Option<(PathBuf, Timestamp)> = None;
+    let mut is_reached = |path: &Path, before: &Before| {
+        let is_future = before.captured_at.is_future(now);
+        if is_future && ahead.is_none() {
+            ahead = Some((path.to_owned(), before.captured_at));
+        }
+        !is_future
+    };
+    if let Some(latest) = &file.latest
+        && let Some(before) = identify(latest, organization, file.guard, options)?
+        && is_reached(latest, &before)
+    {
+        return Ok(Some((latest.clone(), before)));
+    }
+    if file.template.varies() {
+        let (newest, passed_over) = archive::newest(&file.template, organization, now, options)?;
+        if let Some(own) = newest {
+            return Ok(Some((own.path, own.before)));
+        }
+        if let Some(own) = passed_over {
+            is_reached(&own.path, &own.before);
+        }
+    } else if let Some(before) = target
+        && is_reached(path, &before)
+    {
+        return Ok(Some((path.to_owned(), before)));
+    }
+    match ahead {
+        Some((path, captured_at)) if file.guard.replace != Replace::Anything => {
+            Err(Refusal::of(&path, Reason::Ahead { captured_at, now }).into())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The snapshot of `organization` that is at `path`. `None` if nothing is, or what the caller gave up.
+///
+/// # Errors
+/// [`Refusal`] if something else is there; what keeps it from being read.
 pub(super) fn identify(
     path: &Path,
     organization: &str,
     settings: GuardSettings,
     options: &ReadOptions,
-) -> Result<Result<Option<Before>, Refusal>> {
+) -> Result<Option<Before>> {
     let reason = match Before::read(path, options) {
-        Ok(None) => return Ok(Ok(None)),
+        Ok(None) => return Ok(None),
         Ok(Some(before)) => match before.evidence.as_ref().map(|old| &old.organization) {
             None => Reason::UnknownOrganization,
             Some(old) if old.id != organization => {
                 Reason::OtherOrganization(old.name.clone().unwrap_or_else(|| old.id.clone()))
             }
-            Some(_) => return Ok(Ok(Some(before))),
+            Some(_) => return Ok(Some(before)),
         },
-        Err(error @ Error::Io { .. }) => return Err(error.into()),
+        Err(error) if error.is_of_machine() => return Err(error.into()),
         Err(error) => Reason::Unreadable(error.predicate()),
     };
-    if settings.replace == Replace::Anything {
-        return Ok(Ok(None));
+    match settings.replace {
+        Replace::Anything => Ok(None),
+        Replace::SameOrganization => Err(Refusal::of(path, reason).into()),
     }
-    Ok(Err(Refusal {
-        baseline: path.to_owned(),
-        reason,
-        kept: None,
-    }))
+}
+
+/// Refuses a link at a name that this program makes up: whoever can predict the name could lead it elsewhere.
+///
+/// # Errors
+/// [`Refusal`] if there is one.
+pub(super) fn check_unlinked(path: &Path) -> Result<(), Refusal> {
+    match path.is_symlink() {
+        true => Err(Refusal::of(path, Reason::Link)),
+        false => Ok(()),
+    }
 }
 
 /// Whether too much is gone: more than so many percent and more than a handful, or all there was.
@@ -189,14 +292,21 @@ fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
 }
 
 /// What the snapshot before says of itself.
+#[derive(Debug)]
 pub(super) struct Before {
+    /// When its crawl ended.
+    pub captured_at: Timestamp,
     counts: Counts,
     evidence: Option<Evidence>,
 }
 
 impl Before {
-    fn read(path: &Path, options: &ReadOptions) -> Result<Option<Self>, Error> {
-        // What is no file, such as a pipe, could keep whoever opens it waiting for ever.
+    /// Reads the snapshot at `path`, if anything is there.
+    ///
+    /// # Errors
+    /// When it is not a snapshot, or cannot be read.
+    pub fn read(path: &Path, options: &ReadOptions) -> Result<Option<Self>, Error> {
+        // What is not a file, such as a pipe, could make its reader wait for ever.
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Ok(found) if !found.is_file() => {
@@ -204,7 +314,7 @@ impl Before {
                 return Err(Error::Io {
                     action: "replacing",
                     path: path.to_owned(),
-                    source: io::Error::new(kind, "it is no file"),
+                    source: io::Error::new(kind, "it is not a regular file"),
                 });
             }
             _ => {}
@@ -212,9 +322,17 @@ impl Before {
         let snapshot = Snapshot::open(path, options)?;
         let run = snapshot.sync_run(None)?;
         Ok(Some(Self {
+            captured_at: run.ended_at.unwrap_or(run.started_at),
             counts: snapshot.counts(&run.id)?,
             evidence: snapshot.evidence(&run.id)?,
         }))
+    }
+
+    /// Whether this program took it, of `organization`.
+    pub fn is_own(&self, organization: &str) -> bool {
+        self.evidence
+            .as_ref()
+            .is_some_and(|evidence| evidence.is_own() && evidence.organization.id == organization)
     }
 
     /// Whether nothing fell by too much since.
@@ -234,11 +352,7 @@ impl Before {
             ("grants", grants, inventory.grants().len() as u64),
         ] {
             if is_shrunk(before, now, max_percent) {
-                return Err(Refusal {
-                    baseline: path.to_owned(),
-                    reason: Reason::Shrunk { what, before, now },
-                    kept: None,
-                });
+                return Err(Refusal::of(path, Reason::Shrunk { what, before, now }));
             }
         }
         Ok(())

@@ -10,21 +10,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::leftover::Leftover;
+use crate::files::{Pending, open_unlinked};
 
-/// How often a lock that somebody holds is tried again.
+/// How often a lock that is held is tried again.
 const POLL: Duration = Duration::from_millis(200);
 
 /// A lock that is held; it and its file go when this is dropped.
+#[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
     /// Holds the lock as long as it is open.
     file: File,
-    /// Removes its name if the process is told to end.
-    _leftover: Leftover,
+    /// Removes its name if the process is ended by a signal.
+    pending: Pending,
 }
 
-/// Somebody else holds the lock.
+/// Another run holds the lock.
 #[derive(Debug)]
 pub struct Locked {
     path: PathBuf,
@@ -50,80 +51,167 @@ impl fmt::Display for Locked {
 
 impl std::error::Error for Locked {}
 
+/// Why a lock was not taken.
+enum NotTaken {
+    Held(Locked),
+    /// The file was removed in between, by its last holder: a lock on it would be a lock on nothing.
+    Removed,
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotTaken {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl Lock {
-    /// Takes the lock at `path`, waiting for so long if somebody holds it.
+    /// Takes the lock at `path`, waiting up to `wait` while another run holds it.
     ///
     /// # Errors
-    /// [`Locked`] if it stays held; what the file system refuses.
+    /// [`Locked`] if it stays held; what the file system refuses; a file at `path` that is not a lock of this program.
     pub fn take(path: &Path, wait: Duration, holder: &str) -> Result<Self> {
-        // `None` is beyond what the clock can say: for ever.
+        // A time that the clock cannot show never comes.
         let until = Instant::now().checked_add(wait);
+        let is_over = || until.is_some_and(|until| Instant::now() >= until);
         loop {
-            match Self::try_take(path, holder)
-                .with_context(|| format!("taking the lock `{}`", path.display()))?
-            {
-                Ok(lock) => return Ok(lock),
-                Err(locked) => {
-                    let left = until.map_or(POLL, |until| {
-                        until.saturating_duration_since(Instant::now())
+            match Pending::register(path, || lock(path, holder)) {
+                Ok((file, pending)) => {
+                    return Ok(Self {
+                        path: path.to_owned(),
+                        file,
+                        pending,
                     });
-                    if left.is_zero() {
-                        return Err(locked.into());
-                    }
-                    std::thread::sleep(POLL.min(left));
+                }
+                Err(NotTaken::Held(locked)) if is_over() => return Err(locked.into()),
+                Err(NotTaken::Held(_)) => {
+                    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                    std::thread::sleep(left.map_or(POLL, |left| left.min(POLL)));
+                }
+                Err(NotTaken::Removed) => {}
+                Err(NotTaken::Io(error)) => {
+                    return Err(error)
+                        .with_context(|| format!("taking the lock `{}`", path.display()));
                 }
             }
         }
     }
+}
 
-    fn try_take(path: &Path, holder: &str) -> io::Result<Result<Self, Locked>> {
-        loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let mut holder = String::new();
-                    // Who it is helps, but is not needed.
-                    let _ = file.take(256).read_to_string(&mut holder);
-                    return Ok(Err(Locked {
-                        path: path.to_owned(),
-                        holder: holder.trim().to_owned(),
-                    }));
+/// Opens the file at `path`, or creates it, locks it, and writes who holds it.
+fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let (mut file, is_new) = match open_unlinked(path, options.clone().create_new(true)) {
+        Ok(file) => (file, true),
+        Err(_) if path.is_symlink() => return Err(stranger("it is a symbolic link")),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            match open_unlinked(path, &mut options) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(NotTaken::Removed);
                 }
-                Err(TryLockError::Error(error)) => return Err(error),
+                opened => (opened?, false),
             }
-            // The file may have gone between opening and locking, with its last holder; then this lock is on nothing.
-            let same = fs::metadata(path).is_ok_and(|now| {
-                file.metadata()
-                    .is_ok_and(|opened| (now.dev(), now.ino()) == (opened.dev(), opened.ino()))
-            });
-            if !same {
-                continue;
-            }
-            // Who holds it helps others, but is not needed: on a full disk the run shall fail where it matters.
-            let _ = file
-                .set_len(0)
-                .and_then(|()| file.rewind())
-                .and_then(|()| file.write_all(holder.as_bytes()));
-            let _leftover = Leftover::note(path);
-            return Ok(Ok(Self {
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(stranger("it is not a regular file"));
+    }
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(NotTaken::Held(Locked {
                 path: path.to_owned(),
-                file,
-                _leftover,
+                // Who it is helps, but is not needed.
+                holder: content(&file).unwrap_or_default(),
             }));
         }
+        Err(TryLockError::Error(error)) => {
+            // On a file system without locks no other run holds it either.
+            if is_new {
+                let _ = fs::remove_file(path);
+            }
+            return Err(error.into());
+        }
+    }
+    if !is_at(&file, path) {
+        return Err(NotTaken::Removed);
+    }
+    if !is_ours(&content(&file)?) {
+        return Err(stranger("it is not a lock of this program"));
+    }
+    // On a full disk the run shall fail where it matters, and not for want of a name.
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(holder.as_bytes()));
+    Ok(file)
+}
+
+fn stranger(problem: &str) -> NotTaken {
+    NotTaken::Io(io::Error::new(io::ErrorKind::InvalidInput, problem))
+}
+
+/// What a holder of the lock writes about itself, at a time in UTC.
+pub(super) fn holder(since: &str) -> String {
+    format!("process {}, since {since} UTC", std::process::id())
+}
+
+/// Whether the content of a file at the lock's name is what this program leaves there: a holder, or nothing if a run was
+/// killed before it wrote that. Any other file is the user's.
+fn is_ours(content: &str) -> bool {
+    let is_holder = || {
+        let (process, since) = content.strip_prefix("process ")?.split_once(", since ")?;
+        let is_number = !process.is_empty() && process.bytes().all(|b| b.is_ascii_digit());
+        Some(is_number && since.ends_with(" UTC"))
+    };
+    content.is_empty() || is_holder().unwrap_or(false)
+}
+
+/// The beginning of a file, for a holder is short.
+fn content(file: &File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(256).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// Whether the name still leads to the file that was opened.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (fs::symlink_metadata(path), file.metadata()) {
+        (Ok(named), Ok(opened)) => (named.dev(), named.ino()) == (opened.dev(), opened.ino()),
+        _ => false,
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // While it is still held: nobody else can have taken it in between.
-        let _ = fs::remove_file(&self.path);
+        // While it is still held: no other run can have taken it in between.
+        let _ = self
+            .pending
+            .release(|| match is_at(&self.file, &self.path) {
+                true => fs::remove_file(&self.path),
+                false => Ok(()),
+            });
         let _ = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_holder_writes_is_ours() {
+        assert!(is_ours(&holder("2026-11-23 04:05:06")));
+        for (content, expected) in [
+            ("", true),
+            ("process 1, since 2026-11-23 04:05:06 UTC", true),
+            ("process x, since 2026-11-23 04:05:06 UTC", false),
+            ("process 1", false),
+            ("my notes", false),
+        ] {
+            assert_eq!(is_ours(content), expected, "{content}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
 
 mod access;
+mod answer;
+mod archive;
 mod check;
 mod diff;
 mod expected;
@@ -15,9 +17,11 @@ mod sync;
 mod target;
 mod verify;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use anyhow::Result;
+
+use answer::{Answer, Stdout, is_closed_pipe};
 
 use crate::model::{SyncId, Timestamp};
 use crate::progress::Reporter;
@@ -25,10 +29,11 @@ use crate::report::diff::DiffFormat;
 use crate::report::{Format, Medium, Outlet, Page};
 
 pub use access::AccessArgs;
+pub use answer::NotArrived;
 pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable};
-pub use failure::{ExitCode, Failure, is_closed_pipe};
+pub use failure::{ExitCode, Failure};
 pub use guard::{GuardSettings, Replace};
 pub use input::Input;
 pub use list::{ListArgs, Listing};
@@ -97,6 +102,24 @@ impl Command {
     }
 }
 
+impl Command {
+    /// What its answer on standard output is.
+    fn answer(&self) -> Answer {
+        match self {
+            Self::Sync(args) => match args.output {
+                Output::Stdout => Answer::Product,
+                Output::File(_) => Answer::List,
+            },
+            Self::Export(args) if args.out.is_none() => Answer::Product,
+            Self::Stats(args) if args.max_age.is_some() => Answer::Verdict,
+            Self::Check(_) | Self::Verify(_) | Self::Diff(_) => Answer::Verdict,
+            Self::Stats(_) | Self::List(_) | Self::Access(_) | Self::Export(_) | Self::Show(_) => {
+                Answer::List
+            }
+        }
+    }
+}
+
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -106,6 +129,8 @@ pub enum Outcome {
     Found,
     /// Of the files to verify, one could not be read.
     Unreadable,
+    /// Of the files to verify, the machine did not let one be read.
+    Unknown,
 }
 
 impl Outcome {
@@ -115,6 +140,7 @@ impl Outcome {
             Self::Done => ExitCode::Done,
             Self::Found => ExitCode::Found,
             Self::Unreadable => ExitCode::BadSnapshot,
+            Self::Unknown => ExitCode::Usage,
         }
     }
 }
@@ -131,6 +157,8 @@ pub struct World<'a> {
     pub out: &'a mut dyn Write,
     /// What it is.
     pub page: Page,
+    /// Fails if standard output has lost its reader, or had none to begin with.
+    pub arrived: &'a dyn Fn() -> io::Result<()>,
 }
 
 /// Does what was asked.
@@ -138,20 +166,39 @@ pub struct World<'a> {
 /// # Errors
 /// See [`Failure::of`] for what each means to the caller.
 pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
-    let mut out = Outlet::new(&mut *world.out, command.medium(world.page));
+    let answer = command.answer();
+    if answer == Answer::Product {
+        // Before hours of work that nobody would get.
+        (world.arrived)().map_err(|_| NotArrived)?;
+    }
+    let mut stdout = Stdout::new(&mut *world.out, answer);
+    let mut out = Outlet::new(&mut stdout, command.medium(world.page));
     let mut inner = World {
         now: world.now,
         new_sync_id: world.new_sync_id,
         reporter: world.reporter,
         out: &mut out,
         page: world.page,
+        arrived: world.arrived,
     };
     let result = dispatch(command, &mut inner);
     // Also when it failed: what was found before that is worth showing.
     let flushed = out.flush();
-    let outcome = result?;
-    flushed?;
-    Ok(outcome)
+    drop(out);
+    let result = result.and_then(|outcome| {
+        flushed?;
+        if answer == Answer::Product {
+            (world.arrived)()?;
+        }
+        Ok(outcome)
+    });
+    match (result, answer) {
+        (Err(error), Answer::List) if stdout.is_closed && is_closed_pipe(&error) => {
+            Ok(Outcome::Done)
+        }
+        (Err(error), Answer::Product) if is_closed_pipe(&error) => Err(NotArrived.into()),
+        (result, _) => result,
+    }
 }
 
 fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::input::{Input, moment};
 use super::{Outcome, World};
-use crate::model::{Evidence, SyncRun, Timestamp};
+use crate::model::{Evidence, SyncRun, SyncType, Timestamp};
+use crate::progress::Event;
 use crate::report::{Column, Format, Table, duration, printable, size};
 use crate::snapshot::{Counts, Snapshot};
 
@@ -22,7 +23,7 @@ pub struct StatsArgs {
     pub format: Format,
     /// How much.
     pub scope: StatsScope,
-    /// How old the newest finished sync run may be.
+    /// How old the newest finished full sync run may be.
     pub max_age: Option<Duration>,
 }
 
@@ -214,17 +215,41 @@ impl<'a> Stats<'a> {
         Ok(table.finish()?)
     }
 
-    /// Whether the newest finished sync run of the file is young enough.
+    /// Whether the newest finished full sync run of the file is young enough. Others do not count: a part of yesterday's
+    /// people is not a snapshot of today's.
     fn age(&self, args: &StatsArgs, world: &World<'_>) -> Result<Outcome> {
         let Some(max_age) = args.max_age else {
             return Ok(Outcome::Done);
         };
-        let newest = self.runs.iter().filter_map(|run| run.ended_at).max();
-        let age = newest.map(|ended| (world.now)().millis_since(ended));
-        match age {
-            Some(age) if u128::from(age) <= max_age.as_millis() => Ok(Outcome::Done),
-            _ => Ok(Outcome::Found),
-        }
+        let full = |run: &&SyncRun| run.sync_type == SyncType::Full;
+        let newest = self.runs.iter().filter(full).filter_map(|run| run.ended_at);
+        let now = (world.now)();
+        let (outcome, found) = match newest.max() {
+            None => (
+                Outcome::Found,
+                "there is no finished full sync run".to_owned(),
+            ),
+            Some(ended) => {
+                let age = now.millis_since(ended);
+                let (outcome, age) = match u128::from(age) <= max_age.as_millis() {
+                    _ if ended.is_future(now) => (Outcome::Found, "ahead of the clock".to_owned()),
+                    true => (Outcome::Done, format!("{} ago", duration(age))),
+                    false => (
+                        Outcome::Found,
+                        format!("{} ago, more than --max-age allows", duration(age)),
+                    ),
+                };
+                let ended = ended.to_seconds();
+                let found = format!("the newest full sync run ended at {ended} UTC, {age}");
+                (outcome, found)
+            }
+        };
+        let message = format!("`{}`: {found}", self.args.input.path.display());
+        world.reporter.report(match outcome {
+            Outcome::Done => Event::Noted { message },
+            _ => Event::Found { message },
+        });
+        Ok(outcome)
     }
 }
 

@@ -1,22 +1,21 @@
 //! Crawl one organization and leave one finished snapshot, or leave everything as it was.
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::guard::{self, GuardSettings, Refusal};
-use super::lock::Lock;
-use super::target::{self, Template, TemplateError};
-use super::{Outcome, World};
+use super::guard::{self, GuardSettings, Kept, Refusal};
+use super::lock::{self, Lock, Locked};
+use super::target::{self, Template};
+use super::{Outcome, World, archive};
 use crate::crawl::posthog::{self, Completeness, Config, Incomplete, Memberships};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings, PlainHttp};
 use crate::demo::{self, Demo, Week};
-use crate::model::{Defect, Evidence, SyncRun};
+use crate::files;
+use crate::model::{Defect, Evidence, SyncRun, Timestamp};
 use crate::progress::{Event, SyncSummary};
 use crate::report::printable;
 use crate::snapshot::{self, ContentDigest, Contents, ReadOptions, Target, Written};
@@ -169,6 +168,10 @@ impl CrawlSettings {
 }
 
 fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
+    ensure!(
+        matches!(args.output, Output::File(_)) || !world.page.is_terminal,
+        "a snapshot is not text, and is not written to a terminal: name a file with -f, or redirect standard output"
+    );
     let file = match &args.output {
         Output::Stdout => None,
         Output::File(file) if file.pruning == Pruning::Told => {
@@ -176,10 +179,10 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         }
         Output::File(file) => Some(file),
     };
-    let _lock = file.map(|file| take_lock(file, world)).transpose()?;
-    if let Some(file) = file {
-        clean_up(file)?;
-    }
+    let _lock = match file {
+        Some(file) => Some(prepare(file, args, config, world)?),
+        None => None,
+    };
     let started_at = (world.now)();
     let crawled = posthog::crawl(config, world.now, world.reporter)?;
     let inventory = crawled.found.finish().map_err(NotWhole)?;
@@ -200,7 +203,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         None => {
             if let Completeness::Doubtful(doubt) = crawled.completeness {
                 let target = PathBuf::from("standard output");
-                return Err(Refusal::incomplete(&target, doubt, None).into());
+                return Err(Refusal::incomplete(&target, doubt, Kept::No).into());
             }
             (
                 None,
@@ -213,29 +216,30 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
             )
         }
         Some(file) => {
-            let write = |path: &Path| write_file(path, file.mode, &contents, args, world);
-            let path = file.template.path(started_at, &evidence.organization.id);
+            let organization = &evidence.organization.id;
+            let write = |path: &Path| write_file(path, file, &contents, args, world);
+            let path = file.template.path(started_at, organization)?;
             if let Completeness::Doubtful(doubt) = crawled.completeness {
-                let kept = Template::marked(&path, target::INCOMPLETE);
-                write(&kept)?;
-                return Err(Refusal::incomplete(&path, doubt, Some(kept)).into());
+                let kept = keep(&path, target::INCOMPLETE, file, organization, write)?;
+                return Err(Refusal::incomplete(&path, doubt, kept).into());
             }
-            let baseline = baseline(file, &path, &evidence.organization.id)?;
-            if let Err(mut refusal) = guard::check(
-                &baseline, &path, &inventory, &evidence, file.guard, &file.read,
-            )? {
-                if file.rejected == Rejected::Kept {
-                    let kept = Template::marked(&path, target::REJECTED);
-                    write(&kept)?;
-                    refusal.kept = Some(kept);
-                }
-                return Err(refusal.into());
+            let guarded = guard::find_baseline(file, &path, organization, (world.now)())
+                .and_then(|baseline| guard::check_shrink(baseline, &inventory, file.guard));
+            if let Err(error) = guarded {
+                return Err(match error.downcast::<Refusal>() {
+                    Ok(mut refusal) if file.rejected == Rejected::Kept => {
+                        refusal.kept = keep(&path, target::REJECTED, file, organization, write)?;
+                        refusal.into()
+                    }
+                    Ok(refusal) => refusal.into(),
+                    Err(error) => error,
+                });
             }
             let written = write(&path)?;
             if let Some(latest) = &file.latest {
-                snapshot::copy(&path, latest, file.mode)?;
+                update_latest(file, latest, &path, organization, &sync_run, world)?;
             }
-            prune(file, &path, &evidence.organization.id)?;
+            prune(file, &path, organization, (world.now)())?;
             (Some(path), written)
         }
     };
@@ -277,11 +281,12 @@ const OLDER_READERS_LIMIT: u64 = 3 << 30;
 
 fn write_file(
     path: &Path,
-    mode: u32,
+    file: &FileOutput,
     contents: &Contents<'_>,
     args: &SyncArgs,
     world: &World<'_>,
 ) -> Result<(Written, ContentDigest)> {
+    let mode = file.mode;
     let target = Target::File { path, mode };
     Ok(snapshot::write(
         target,
@@ -291,99 +296,139 @@ fn write_file(
     )?)
 }
 
-/// Takes the lock of a file's template, and sees before the crawl that there are folders to write into.
-pub(super) fn take_lock(file: &FileOutput, world: &World<'_>) -> Result<Lock> {
-    for path in std::iter::once(file.template.lock_path()).chain(file.latest.clone()) {
-        let dir = path
-            .parent()
-            .filter(|dir| !dir.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+/// Stands for an organization's id before `@current` is resolved: all ids of PostHog are this long.
+const SOME_ORGANIZATION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Takes the lock of a file's template, and tries each step of writing in advance, so that a crawl is not in vain.
+pub(super) fn prepare(
+    file: &FileOutput,
+    args: &SyncArgs,
+    config: &Config,
+    world: &World<'_>,
+) -> Result<Lock> {
+    let organization = match config.base_url.organization() {
+        alias if alias.starts_with('@') => SOME_ORGANIZATION,
+        organization => organization,
+    };
+    let path = file.template.path((world.now)(), organization)?;
+    for path in std::iter::once(&path).chain(&file.latest) {
+        let path = files::resolve(path)?;
+        let dir = files::folder(&path);
         ensure!(
             dir.is_dir(),
             "the folder `{}` does not exist",
             dir.display()
         );
     }
-    let holder = format!(
-        "process {}, since {} UTC",
-        std::process::id(),
-        (world.now)().to_seconds()
-    );
-    Lock::take(&file.template.lock_path(), file.wait, &holder)
-}
-
-/// The snapshot that the new one is held against: the copy under the fixed name, else the newest that the template
-/// made, else what stands at the target.
-pub(super) fn baseline(file: &FileOutput, path: &Path, organization: &str) -> Result<PathBuf> {
-    if let Some(latest) = file.latest.as_ref().filter(|latest| latest.exists()) {
-        return Ok(latest.clone());
-    }
-    let made = match file.template.varies() {
-        true => file.template.made(organization)?,
-        false => Vec::new(),
-    };
-    Ok(made.into_iter().next().unwrap_or_else(|| path.to_owned()))
-}
-
-/// Removes what a run that was killed left on its way to the target. The lock is held, so nobody is writing there.
-fn clean_up(file: &FileOutput) -> Result<()> {
-    let mut unfinished = file.template.unfinished()?;
+    let lock = Lock::take(&file.template.lock_path()?, file.wait, &holder(world))?;
+    files::check_replaceable(&path, file.mode)?;
     if let Some(latest) = &file.latest {
-        unfinished.extend(target::unfinished_at(latest)?);
-    }
-    for path in unfinished {
-        match fs::remove_file(&path) {
-            // Two names of one folder may have led to it twice.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed.with_context(|| {
-                format!("removing `{}`, which a run left behind", path.display())
-            })?,
+        files::check_replaceable(latest, file.mode)?;
+        match Lock::take(&target::lock_path(latest)?, Duration::ZERO, &holder(world)) {
+            // Whoever holds it now does not do so for long.
+            Err(error) if !error.is::<Locked>() => return Err(error),
+            _ => {}
         }
     }
-    Ok(())
-}
-
-/// Removes the oldest snapshots of the template.
-fn prune(file: &FileOutput, written: &Path, organization: &str) -> Result<()> {
-    for path in superfluous(file, written, organization)? {
-        fs::remove_file(&path)
-            .with_context(|| format!("removing the old snapshot `{}`", path.display()))?;
+    let rejected = (file.rejected == Rejected::Kept).then_some(target::REJECTED);
+    let incomplete = (config.incomplete == Incomplete::Accept).then_some(target::INCOMPLETE);
+    for mark in rejected.into_iter().chain(incomplete) {
+        files::check_replaceable(&Template::marked(&path, mark), file.mode)?;
     }
-    Ok(())
+    if let Some(dir) = &args.temp_dir {
+        files::check_folder(dir)?;
+    }
+    Ok(lock)
 }
 
-/// The snapshots that go once there is one at `new`, which counts as one of those that stay. It never goes itself: a clock
-/// that once went wrong may have left names of days to come.
-fn superfluous(file: &FileOutput, new: &Path, organization: &str) -> Result<Vec<PathBuf>> {
-    let Some(keep_last) = file.keep_last else {
-        return Ok(Vec::new());
+fn holder(world: &World<'_>) -> String {
+    lock::holder(&(world.now)().to_seconds())
+}
+
+/// Writes a snapshot that was refused beside its target, under a mark, if what is there may go.
+fn keep(
+    path: &Path,
+    mark: &str,
+    file: &FileOutput,
+    organization: &str,
+    write: impl FnOnce(&Path) -> Result<(Written, ContentDigest)>,
+) -> Result<Kept> {
+    let path = Template::marked(path, mark);
+    let found = guard::check_unlinked(&path)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| guard::identify(&path, organization, file.guard, &file.read));
+    match found {
+        Ok(_) => {
+            write(&path)?;
+            Ok(Kept::At(path))
+        }
+        Err(error) => Ok(Kept::InTheWay(Box::new(error.downcast()?))),
+    }
+}
+
+/// How long to wait for another run that copies its snapshot to the same `--latest`.
+const LATEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Copies the snapshot at `path` to `latest`, unless that is newer: another run may share it.
+fn update_latest(
+    file: &FileOutput,
+    latest: &Path,
+    path: &Path,
+    organization: &str,
+    run: &SyncRun,
+    world: &World<'_>,
+) -> Result<()> {
+    if files::is_same_file(latest, path) {
+        return Ok(());
+    }
+    let wait = LATEST_WAIT.max(file.wait);
+    let _lock = Lock::take(&target::lock_path(latest)?, wait, &holder(world))?;
+    let warn = |problem: &str| {
+        let message = format!("`{}` {problem}", latest.display());
+        world.reporter.report(Event::Warned { message });
     };
-    if !file.template.varies() {
-        return Err(TemplateError::NothingToPrune.into());
+    let before = guard::identify(latest, organization, file.guard, &file.read)?;
+    if let Some(before) = before
+        && Some(before.captured_at) > run.ended_at
+    {
+        if !before.captured_at.is_future((world.now)()) {
+            warn("is newer than this snapshot and stays as it is");
+            return Ok(());
+        }
+        warn("is dated in the future; it is replaced");
     }
-    let mut made = file.template.made_with(organization, new)?;
-    let mut superfluous = made.split_off(keep_last.get().min(made.len()));
-    superfluous.retain(|path| path.file_name() != new.file_name());
-    Ok(superfluous)
+    Ok(snapshot::copy(path, latest, file.mode)?)
+}
+
+/// Removes the oldest snapshots of the template, but never the one just written.
+fn prune(file: &FileOutput, written: &Path, organization: &str, now: Timestamp) -> Result<()> {
+    let Some(keep) = file.keep_last else {
+        return Ok(());
+    };
+    for own in archive::superfluous(&file.template, organization, keep, written, now, &file.read)? {
+        own.remove()?;
+    }
+    Ok(())
 }
 
 /// Says what a run would write and remove now. Nothing is asked but what `@current` means.
 fn tell_pruning(file: &FileOutput, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
     let organization = posthog::resolve_organization(config, world.reporter)?;
-    let new = file.template.path((world.now)(), &organization);
-    let superfluous = superfluous(file, &new, &organization)?;
-    if let Some(keep_last) = file.keep_last {
-        writeln!(
-            world.out,
-            "would write {}, which counts as one of the {keep_last} to keep",
-            printable(&new.display().to_string())
-        )?;
-    }
-    for path in superfluous {
+    let now = (world.now)();
+    let new = file.template.path(now, &organization)?;
+    let Some(keep) = file.keep_last else {
+        return Ok(Outcome::Done);
+    };
+    writeln!(
+        world.out,
+        "would write {}, which counts as one of the {keep} to keep",
+        printable(&new.display().to_string())
+    )?;
+    for own in archive::superfluous(&file.template, &organization, keep, &new, now, &file.read)? {
         writeln!(
             world.out,
             "would remove {}",
-            printable(&path.display().to_string())
+            printable(&own.path.display().to_string())
         )?;
     }
     Ok(Outcome::Done)

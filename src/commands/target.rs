@@ -1,6 +1,7 @@
 //! Where a snapshot goes: a plain name, or a template with the date and the organization in it; which files a template
 //! made, and which of them are to go.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::files;
 use crate::model::Timestamp;
-use crate::snapshot;
 
 /// The path of a snapshot, whose file name may hold `{date}`, `{time}` and `{organization}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,15 @@ pub enum TemplateError {
     Folder(PathBuf),
     /// Something else between braces.
     Unknown(String),
-    /// A path that names no file, or one that is not text.
+    /// A path that does not name a file.
     NoFile(PathBuf),
-    /// Pruning needs names that tell the files of one template apart.
+    /// A file name that is not UTF-8.
+    NotUtf8(PathBuf),
+    /// A time of day without a day.
+    TimeWithoutDate,
+    /// An organization's id that cannot be part of a file name.
+    Organization(String),
+    /// Retention needs a name that differs from run to run.
     NothingToPrune,
 }
 
@@ -51,6 +58,11 @@ impl TemplateError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::NothingToPrune => "--keep-last goes with a name like `posthog-{date}-{time}.c1z`",
+            Self::TimeWithoutDate => "name the day too, as in `posthog-{date}-{time}.c1z`",
+            Self::NotUtf8(_) => "use letters, digits, `-` and `_`",
+            Self::Organization(_) => {
+                "leave {organization} out of the file name, or check the address: ids are letters, digits, `-` and `_`"
+            }
             _ => {
                 "a file name may hold {date}, {time} and {organization}, such as `posthog-{date}.c1z`"
             }
@@ -67,8 +79,19 @@ impl fmt::Display for TemplateError {
                 "`{{{}}}` means nothing in a file name",
                 name.escape_debug()
             ),
-            Self::NoFile(path) => write!(f, "`{}` names no file", path.display()),
-            Self::NothingToPrune => f.write_str("--keep-last has nothing to tell old snapshots by"),
+            Self::NoFile(path) => write!(f, "`{}` does not name a file", path.display()),
+            Self::NotUtf8(path) => {
+                write!(f, "the file name of `{}` is not UTF-8", path.display())
+            }
+            Self::TimeWithoutDate => f.write_str(
+                "a file name with {time} but without {date} is the same on different days",
+            ),
+            Self::Organization(id) => write!(
+                f,
+                "the organization's id `{}` cannot be part of a file name",
+                id.escape_debug()
+            ),
+            Self::NothingToPrune => f.write_str("--keep-last needs a file name that holds {date}"),
         }
     }
 }
@@ -84,25 +107,33 @@ impl Template {
         let no_file = || TemplateError::NoFile(path.to_owned());
         let name = path
             .file_name()
-            .and_then(|name| name.to_str())
             .ok_or_else(no_file)?
+            .to_str()
+            .ok_or_else(|| TemplateError::NotUtf8(path.to_owned()))?
             .to_owned();
-        let dir = folder(path).to_owned();
+        let dir = files::folder(path).to_owned();
         if ["{date}", "{time}", "{organization}"]
             .iter()
             .any(|part| dir.to_string_lossy().contains(part))
         {
             return Err(TemplateError::Folder(path.to_owned()));
         }
-        pieces(&name)?;
+        let pieces = pieces(&name)?;
+        if pieces.contains(&Piece::Time) && !pieces.contains(&Piece::Date) {
+            return Err(TemplateError::TimeWithoutDate);
+        }
         Ok(Self { dir, name })
     }
 
-    /// Whether different runs make different files.
+    /// Whether runs of different days make different files.
     pub fn varies(&self) -> bool {
-        self.pieces()
-            .iter()
-            .any(|piece| matches!(piece, Piece::Date | Piece::Time))
+        self.pieces().contains(&Piece::Date)
+    }
+
+    /// Whether nothing in the name is filled in.
+    pub fn is_plain(&self) -> bool {
+        let pieces = self.pieces();
+        pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
     }
 
     /// The folder.
@@ -110,13 +141,27 @@ impl Template {
         &self.dir
     }
 
-    /// What other runs with the same template share: the file whose lock they take.
-    pub fn lock_path(&self) -> PathBuf {
-        self.dir.join(format!(".{}.lock", self.name))
+    /// What other runs with the same template share: the file whose lock they take. Names that lead to one file share it
+    /// too.
+    ///
+    /// # Errors
+    /// When links cannot be followed.
+    pub fn lock_path(&self) -> Result<PathBuf, files::Error> {
+        let path = self.dir.join(&self.name);
+        match self.is_plain() {
+            true => lock_path(&path),
+            false => Ok(lock_beside(&path)),
+        }
     }
 
     /// The path of a snapshot of `organization` taken at `at`, in UTC.
-    pub fn path(&self, at: Timestamp, organization: &str) -> PathBuf {
+    ///
+    /// # Errors
+    /// When the organization's id, which may come from a server, cannot be part of a file name.
+    pub fn path(&self, at: Timestamp, organization: &str) -> Result<PathBuf, TemplateError> {
+        if self.pieces().contains(&Piece::Organization) && !is_plain_id(organization) {
+            return Err(TemplateError::Organization(organization.to_owned()));
+        }
         let text = at.to_seconds();
         let (date, time) = text.split_once(' ').unwrap_or((&text, ""));
         let name: String = self
@@ -130,45 +175,24 @@ impl Template {
             })
             .collect();
         // As it was given where nothing was filled in, so that messages show what the user wrote.
-        if self.dir == Path::new(".") {
-            PathBuf::from(name)
-        } else {
-            self.dir.join(name)
-        }
+        Ok(match self.dir == Path::new(".") {
+            true => PathBuf::from(name),
+            false => self.dir.join(name),
+        })
     }
 
-    /// The snapshots of `organization` that this template made, the newest first.
+    /// Regular files whose names this template may have made for `organization`, with the day and time in the name, the
+    /// latest first. What they are is not known before they are opened.
     ///
     /// # Errors
-    /// When the folder cannot be read. One that is not there has none.
-    pub fn made(&self, organization: &str) -> Result<Vec<PathBuf>> {
-        Ok(newest_first(self.dated(organization)?))
-    }
-
-    /// The same once there is a snapshot at `new` as well, whether it is there yet or not.
-    ///
-    /// # Errors
-    /// As of [`Self::made`].
-    pub fn made_with(&self, organization: &str, new: &Path) -> Result<Vec<PathBuf>> {
-        let mut dated = self.dated(organization)?;
-        let name = new.file_name();
-        if dated.iter().all(|(_, path)| path.file_name() != name) {
-            let moment = name
-                .and_then(|name| name.to_str())
-                .and_then(|name| self.moment(name, organization));
-            dated.extend(moment.map(|moment| (moment, new.to_owned())));
-        }
-        Ok(newest_first(dated))
-    }
-
-    /// The snapshots of `organization` that this template made, each with the moment in its name.
-    fn dated(&self, organization: &str) -> Result<Vec<(String, PathBuf)>> {
+    /// When the folder cannot be read. One that does not exist has none.
+    pub fn candidates(&self, organization: &str) -> Result<Vec<(String, PathBuf)>> {
         let reading = || format!("reading the folder `{}`", self.dir.display());
         let entries = match fs::read_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.with_context(reading)?,
         };
-        let mut made = Vec::new();
+        let mut found = Vec::new();
         for entry in entries {
             let entry = entry.with_context(reading)?;
             let name = entry.file_name();
@@ -179,54 +203,14 @@ impl Template {
                 continue;
             };
             if entry.file_type().with_context(reading)?.is_file() {
-                made.push((key, entry.path()));
+                found.push((key, entry.path()));
             }
         }
-        Ok(made)
+        found.sort_by(|a, b| b.cmp(a));
+        Ok(found)
     }
 
-    /// Files on their way to a target of this template: what a run that was killed left behind.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn unfinished(&self) -> Result<Vec<PathBuf>> {
-        let mut unfinished = unfinished_in(&self.dir, |target| {
-            self.could_have_made(target)
-                || unmarked(target).is_some_and(|target| self.could_have_made(&target))
-        })?;
-        let path = self.dir.join(&self.name);
-        if path.is_symlink() {
-            unfinished.extend(unfinished_at(&path)?);
-        }
-        Ok(unfinished)
-    }
-
-    /// Whether a file name is of this template's form, for whichever organization.
-    fn could_have_made(&self, name: &str) -> bool {
-        let pieces = self.pieces();
-        let before = pieces
-            .split(|piece| *piece == Piece::Organization)
-            .next()
-            .unwrap_or_default();
-        match pieces.contains(&Piece::Organization) {
-            false => self.moment(name, "").is_some(),
-            // What stands before the organization must fit; behind it, any id may end anywhere.
-            true => before
-                .iter()
-                .try_fold(name, |rest, piece| {
-                    let mut rest = rest;
-                    match piece {
-                        Piece::Text(text) => rest.strip_prefix(text),
-                        Piece::Date => take(&mut rest, "dddd-dd-dd").map(|_| rest),
-                        Piece::Time => take(&mut rest, "dddddd").map(|_| rest),
-                        Piece::Organization => None,
-                    }
-                })
-                .is_some(),
-        }
-    }
-
-    /// Date and time in a name that this template made; `None` for any other name.
+    /// Date and time in a name that this template may have made, as in `2026-11-23 04:05:06`; `None` for any other name.
     fn moment(&self, name: &str, organization: &str) -> Option<String> {
         let mut rest = name;
         let mut date = String::new();
@@ -236,10 +220,13 @@ impl Template {
                 Piece::Text(text) => rest = rest.strip_prefix(text)?,
                 Piece::Organization => rest = rest.strip_prefix(organization)?,
                 Piece::Date => date = take(&mut rest, "dddd-dd-dd")?.to_owned(),
-                Piece::Time => time = take(&mut rest, "dddddd")?.to_owned(),
+                Piece::Time => {
+                    let digits = take(&mut rest, "dddddd")?;
+                    time = format!(" {}:{}:{}", &digits[..2], &digits[2..4], &digits[4..]);
+                }
             }
         }
-        rest.is_empty().then(|| format!("{date} {time}"))
+        rest.is_empty().then(|| format!("{date}{time}"))
     }
 
     fn pieces(&self) -> Vec<Piece<'_>> {
@@ -256,57 +243,25 @@ impl Template {
     }
 }
 
-fn newest_first(mut dated: Vec<(String, PathBuf)>) -> Vec<PathBuf> {
-    dated.sort_by(|a, b| b.cmp(a));
-    dated.into_iter().map(|(_, path)| path).collect()
-}
-
-/// Files on their way to `path`, or to where that links to.
+/// The lock of the file that `path` leads to.
 ///
 /// # Errors
-/// When the folder cannot be read.
-pub fn unfinished_at(path: &Path) -> Result<Vec<PathBuf>> {
-    let path = match (fs::canonicalize(path), fs::read_link(path)) {
-        (Ok(path), _) => path,
-        // A link to what does not exist yet.
-        (Err(_), Ok(link)) => folder(path).join(link),
-        (Err(_), Err(_)) => path.to_owned(),
-    };
-    let dir = folder(&path);
-    let name = path.file_name().unwrap_or_default();
-    unfinished_in(dir, |target| target == name)
+/// When links cannot be followed.
+pub fn lock_path(path: &Path) -> Result<PathBuf, files::Error> {
+    Ok(lock_beside(&files::resolve(path)?))
 }
 
-/// The folder a file is in; `.` for a bare name.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    }
+fn lock_beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".lock");
+    path.with_file_name(name)
 }
 
-/// Files in `dir` on their way to a target of ours.
-fn unfinished_in(dir: &Path, is_ours: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
-    let reading = || format!("reading the folder `{}`", dir.display());
-    let mut unfinished = Vec::new();
-    for entry in fs::read_dir(dir).with_context(reading)? {
-        let entry = entry.with_context(reading)?;
-        let name = entry.file_name();
-        let target = name.to_str().and_then(snapshot::target_of_unfinished);
-        if target.is_some_and(&is_ours) {
-            unfinished.push(entry.path());
-        }
-    }
-    Ok(unfinished)
-}
-
-/// The name without the mark that it bears, if any.
-fn unmarked(name: &str) -> Option<String> {
-    let (rest, extension) = name.rsplit_once('.')?;
-    let (stem, mark) = rest.rsplit_once('.')?;
-    [INCOMPLETE, REJECTED]
-        .contains(&mark)
-        .then(|| format!("{stem}.{extension}"))
+/// Whether an id is what ids of organizations are: it cannot lead elsewhere, nor look like another part of a name.
+fn is_plain_id(id: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&id.len()) && id.bytes().all(is_plain)
 }
 
 /// Takes what fits `form` (`d` is a digit) off the front.
@@ -362,12 +317,36 @@ mod tests {
     #[test]
     fn date_time_and_organization_are_filled_in() {
         let at = Timestamp::parse("2026-11-23T04:05:06.7Z").unwrap();
-        let path = template("out/posthog-{organization}-{date}T{time}.c1z").path(at, "org-1");
-        assert_eq!(path, Path::new("out/posthog-org-1-2026-11-23T040506.c1z"));
-        assert_eq!(
-            template("sync.c1z").path(at, "org-1"),
-            Path::new("sync.c1z")
-        );
+        for (name, expected) in [
+            (
+                "out/posthog-{organization}-{date}T{time}.c1z",
+                "out/posthog-org-1-2026-11-23T040506.c1z",
+            ),
+            ("sync.c1z", "sync.c1z"),
+        ] {
+            let path = template(name).path(at, "org-1").unwrap();
+            assert_eq!(path, Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn id_that_leads_elsewhere_is_not_part_of_a_name() {
+        let at = Timestamp::parse("2026-11-23T04:05:06Z").unwrap();
+        for id in [
+            "",
+            "..",
+            "../x",
+            "a/b",
+            "a.b",
+            "a b",
+            "a\nb",
+            "é",
+            &"a".repeat(65),
+        ] {
+            let made = template("{organization}.c1z").path(at, id);
+            assert_eq!(made, Err(TemplateError::Organization(id.to_owned())));
+            assert!(template("sync.c1z").path(at, id).is_ok());
+        }
     }
 
     #[test]
@@ -375,7 +354,7 @@ mod tests {
         let template = template("p-{organization}-{date}.c1z");
         assert_eq!(
             template.moment("p-o-2026-11-23.c1z", "o").unwrap(),
-            "2026-11-23 "
+            "2026-11-23"
         );
         for other in [
             "p-x-2026-11-23.c1z",
@@ -389,7 +368,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_braces_and_braces_in_folders_are_refused() {
+    fn names_that_cannot_be_templates_are_refused() {
+        assert_eq!(
+            Template::parse(Path::new("p-{time}.c1z")),
+            Err(TemplateError::TimeWithoutDate)
+        );
         assert_eq!(
             Template::parse(Path::new("{day}.c1z")),
             Err(TemplateError::Unknown("day".to_owned()))

@@ -27,6 +27,8 @@ enum Verdict {
     Clean,
     Defective,
     Unreadable,
+    /// The machine did not let it be read, so nothing is known of it.
+    Unknown,
 }
 
 pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
@@ -51,7 +53,10 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
                     code: error.code(),
                     message: error.sentence(),
                 })?;
-                Verdict::Unreadable
+                match error.is_of_machine() && !error.is_about_path() {
+                    true => Verdict::Unknown,
+                    false => Verdict::Unreadable,
+                }
             }
         };
         if verdict == Verdict::Clean && args.format == Format::Console {
@@ -63,6 +68,7 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
         Verdict::Clean => Outcome::Done,
         Verdict::Defective => Outcome::Found,
         Verdict::Unreadable => Outcome::Unreadable,
+        Verdict::Unknown => Outcome::Unknown,
     })
 }
 

@@ -39,18 +39,82 @@ impl FieldFilter {
         !named(&self.ignore) && (!is_noise(field) || named(&self.include))
     }
 
+    /// Names to ignore that may be misspelt: no field is known to have them. Keys of profiles are free, and so is what is
+    /// said to be one.
+    pub fn unknown(&self) -> Vec<&str> {
+        let is_known = |name: &str| {
+            let is_free = name.starts_with("profile.") || name == FieldChange::OTHER_FIELDS;
+            is_free || is_noise(name) || KNOWN.contains(&name)
+        };
+        let names = self.ignore.iter().map(String::as_str);
+        names.filter(|name| !is_known(name)).collect()
+    }
+
     /// Whether noise may count, so that rows must be looked at which are the same but for noise.
     pub fn wants_noise(&self) -> bool {
         !self.include.is_empty()
     }
 }
 
+/// Names of fields that exist whether or not a snapshot has them: what Baton's messages say under names that people know,
+/// and the keys of PostHog's profiles.
+const KNOWN: [&str; 47] = [
+    "account_type",
+    "baton_resource",
+    "created_at",
+    "created_by",
+    "created_by_email",
+    "creation_source",
+    "description",
+    "display_name",
+    "distinct_id",
+    "email",
+    "email_verified",
+    "emails",
+    "employee_ids",
+    "entitlement",
+    "expansion",
+    "external_id",
+    "first_name",
+    "grantable_to",
+    "has_social_auth",
+    "icon",
+    "is_2fa_enabled",
+    "is_default",
+    "joined_at",
+    "last_login",
+    "last_name",
+    "linked_login",
+    "listed_as_member",
+    "login",
+    "login_aliases",
+    "membership_id",
+    "middle_names",
+    "organization_level",
+    "organization_role",
+    "parent_resource_id",
+    "posthog_user_id",
+    "principal",
+    "purpose",
+    "resource",
+    "role_at_organization",
+    "role_name",
+    "seat",
+    "slug",
+    "sources",
+    "status",
+    "status_details",
+    "two_factor",
+    "user_id",
+];
+
 /// A field's name without the place that it stands in.
 fn bare(field: &str) -> &str {
     field.strip_prefix("profile.").unwrap_or(field)
 }
 
-fn is_noise(field: &str) -> bool {
+/// Whether a field changes from day to day without anybody's access changing.
+pub fn is_noise(field: &str) -> bool {
     NOISE.contains(&bare(field))
 }
 
@@ -122,6 +186,12 @@ fn say_once(changes: &mut Vec<FieldChange>) {
             !(again && (level_of_seat || (change.old == said.old && change.new == said.new)))
         });
     }
+}
+
+/// Whether a field of this name is in the JSON form of an object, by itself or on its profile.
+pub fn has_field(object: &Value, name: &str) -> bool {
+    let fields = flatten(object);
+    fields.contains_key(name) || fields.contains_key(&format!("profile.{name}"))
 }
 
 /// Names and values of everything an object says.

@@ -72,6 +72,11 @@ impl Evidence {
         }
     }
 
+    /// Whether this program wrote the file.
+    pub fn is_own(&self) -> bool {
+        self.tool.name == env!("CARGO_PKG_NAME")
+    }
+
     /// Whether a JSON document says of itself that it is one of these, in a form that this program understands.
     pub fn is_understood(&self) -> bool {
         self.schema == SCHEMA && self.schema_version <= Self::SCHEMA_VERSION

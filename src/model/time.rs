@@ -131,7 +131,15 @@ impl Timestamp {
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.moment().duration_since(earlier.moment()).as_millis()).unwrap_or(0)
     }
+
+    /// Whether this is later than `now`, by more than clocks may be apart: one of the two was read off a wrong clock.
+    pub fn is_future(self, now: Self) -> bool {
+        self.millis_since(now) > CLOCK_TOLERANCE_MS
+    }
 }
+
+/// How far two clocks may be apart, in milliseconds.
+const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 
 /// A length of time as people write it, such as `26h`, `90m`, `2d` or `1h 30m`; `None` for anything else.
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -230,6 +238,20 @@ mod tests {
             ["384307168202282325d", "9223372036854775807h"].map(hours),
             [None; 2]
         );
+    }
+
+    #[test]
+    fn ten_minutes_ahead_are_not_the_future() {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let now = at("2026-11-23T04:00:00Z");
+        for (text, expected) in [
+            ("2026-11-23T03:00:00Z", false),
+            ("2026-11-23T04:10:00Z", false),
+            ("2026-11-23T04:10:00.001Z", true),
+            ("9999-12-30T00:00:00Z", true),
+        ] {
+            assert_eq!(at(text).is_future(now), expected, "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,13 @@ use std::path::{Path, PathBuf};
 
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
+use crate::files;
 use crate::model::TimestampError;
+
+/// What is done in the folder for temporary files.
+pub(super) const UNPACKING: &str = "unpacking the snapshot into";
+pub(super) const BUILDING: &str = "building the database in";
+pub(super) const READING_UNPACKED: &str = "reading the unpacked copy of";
 
 /// Why a snapshot could not be read or written.
 #[derive(Debug)]
@@ -21,7 +27,12 @@ pub enum Error {
         source: io::Error,
     },
     /// The database could not be built.
-    Building(rusqlite::Error),
+    Building {
+        /// The folder it was built in.
+        dir: PathBuf,
+        /// Why not.
+        source: rusqlite::Error,
+    },
     /// The first bytes are not a c1z's.
     NotC1z {
         /// The file.
@@ -107,6 +118,14 @@ pub enum Damage {
     },
 }
 
+/// Whether zstd failed for want of memory, which is not the file's fault.
+pub(super) fn is_out_of_memory(error: &io::Error) -> bool {
+    let zstd = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<zstd::Error>());
+    zstd.is_some_and(|zstd| zstd.is(ZSTD_ErrorCode::ZSTD_error_memory_allocation))
+}
+
 impl Damage {
     /// What zstd complained of after `decoded` bytes.
     pub(super) fn of_zstd(error: &io::Error, decoded: u64) -> Self {
@@ -159,12 +178,16 @@ impl Error {
         move |source| Self::Io {
             action,
             path: path.clone(),
-            source: bare(source),
+            source: files::bare(source),
         }
     }
 
-    pub(super) fn building(source: rusqlite::Error) -> Self {
-        Self::Building(source)
+    pub(super) fn building(dir: &Path) -> impl Fn(rusqlite::Error) -> Self {
+        let dir = dir.to_owned();
+        move |source| Self::Building {
+            dir: dir.clone(),
+            source,
+        }
     }
 
     pub(super) fn damaged(path: &Path, damage: Damage) -> Self {
@@ -176,17 +199,44 @@ impl Error {
 }
 
 impl Error {
-    /// The file or folder that it is about.
-    pub fn path(&self) -> Option<&Path> {
+    /// Whether the machine is at fault and not what it was to read: no space, no permission, no memory.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Building { .. })
+    }
+
+    /// Whether the path leads to no file: to nothing, or to a folder.
+    pub fn is_about_path(&self) -> bool {
+        use io::ErrorKind as Kind;
         match self {
-            Self::Building(_) => None,
-            Self::Io { path, .. }
+            Self::Io {
+                action: "reading",
+                source,
+                ..
+            } => matches!(source.kind(), Kind::NotFound | Kind::IsADirectory),
+            _ => false,
+        }
+    }
+
+    /// Whether another folder for temporary files could help.
+    pub fn is_about_temporary(&self) -> bool {
+        match self {
+            Self::Building { source, .. } => source.sqlite_error_code().is_some(),
+            Self::Io { action, .. } => [UNPACKING, BUILDING, READING_UNPACKED].contains(action),
+            _ => false,
+        }
+    }
+
+    /// The file or folder that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Building { dir: path, .. }
+            | Self::Io { path, .. }
             | Self::NotC1z { path, .. }
             | Self::Version3 { path }
             | Self::TooLarge { path, .. }
             | Self::Damaged { path, .. }
             | Self::NoFinishedSync { path, .. }
-            | Self::NoSuchSync { path, .. } => Some(path),
+            | Self::NoSuchSync { path, .. } => path,
         }
     }
 
@@ -194,7 +244,9 @@ impl Error {
     pub fn predicate(&self) -> String {
         match self {
             Self::Io { action, source, .. } => format!("failed while {action}: {source}"),
-            Self::Building(source) => format!("building the database: {source}"),
+            Self::Building { dir, source } => {
+                format!("{BUILDING} `{}`: {source}", dir.display())
+            }
             Self::NotC1z {
                 looks_like: Some(other),
                 ..
@@ -227,7 +279,7 @@ impl Error {
                 path,
                 source,
             } => format!("{action} `{}` failed: {source}", path.display()),
-            Self::Building(_) => self.predicate(),
+            Self::Building { .. } => self.predicate(),
             _ => format!("it {}", self.predicate()),
         }
     }
@@ -242,14 +294,18 @@ pub(super) fn shortened(text: &[u8]) -> String {
     }
 }
 
-/// The operating system's own error, without the random name of a temporary file that the tempfile crate adds.
-fn bare(error: io::Error) -> io::Error {
-    let inner = error
-        .get_ref()
-        .and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        let files::Error {
+            action,
+            path,
+            source,
+        } = error;
+        Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 
@@ -257,10 +313,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { action, path, .. } => write!(f, "{action} `{}`", path.display()),
-            Self::Building(_) => f.write_str("building the database"),
+            Self::Building { dir, .. } => {
+                write!(f, "{BUILDING} `{}`", dir.display())
+            }
             _ => {
-                let path = self.path().unwrap_or(Path::new(""));
-                write!(f, "`{}` {}", path.display(), self.predicate())
+                write!(f, "`{}` {}", self.path().display(), self.predicate())
             }
         }
     }
@@ -270,7 +327,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Building(source) => Some(source),
+            Self::Building { source, .. } => Some(source),
             _ => None,
         }
     }

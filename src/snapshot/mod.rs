@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use svix_ksuid::Ksuid;
 
+use crate::files::{self, Temporary};
 use crate::model::{Evidence, Inventory, SyncId, SyncRun, Timestamp};
 use crate::progress::Reporter;
 
@@ -102,15 +103,16 @@ pub fn write(
     let system = std::env::temp_dir();
     let dir = match (&target, temp_dir) {
         (_, Some(dir)) => dir,
-        (Target::File { path, .. }, None) => container::parent(path),
+        (Target::File { path, .. }, None) => files::folder(path),
         (Target::Stream(_), None) => &system,
     };
-    let (mut database, path) = private_file(dir)?;
-    let connection = writer::open(&path, temp_dir).map_err(Error::building)?;
-    drop(path);
-    let digest = writer::write(connection, contents, reporter).map_err(Error::building)?;
+    let database = Temporary::create_in(dir).map_err(Error::io(error::BUILDING, dir))?;
+    let building = Error::building(dir);
+    let connection = writer::open(database.path(), dir).map_err(&building)?;
+    let mut database = database.into_unnamed();
+    let digest = writer::write(connection, contents, reporter).map_err(&building)?;
     let written = match target {
-        Target::File { path, mode } => container::replace(path, mode, |file| {
+        Target::File { path, mode } => files::replace(path, mode, |file| {
             container::compress(&mut database, file, reporter).map_err(Error::io("writing", path))
         }),
         Target::Stream(out) => container::compress(&mut database, out, reporter)
@@ -125,34 +127,10 @@ pub fn write(
 /// What the disk refuses.
 pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
     let mut source = std::fs::File::open(from).map_err(Error::io("reading", from))?;
-    container::replace(to, mode, |file| {
+    files::replace(to, mode, |file| {
         std::io::copy(&mut source, file).map_err(Error::io("writing", to))?;
         Ok(())
     })
-}
-
-/// Whether files can be made in `dir`.
-///
-/// # Errors
-/// When they cannot.
-pub fn check_writable(dir: &Path) -> Result<(), Error> {
-    private_file(dir).map(drop)
-}
-
-/// The name of the target that a file of this name was on its way to when its writer was killed; `None` for any other
-/// file.
-pub fn target_of_unfinished(name: &str) -> Option<&str> {
-    container::target_of_unfinished(name)
-}
-
-/// A new file in `dir` that only this user may read. Its name goes when the path is dropped.
-fn private_file(dir: &Path) -> Result<(std::fs::File, tempfile::TempPath), Error> {
-    tempfile::Builder::new()
-        .prefix(".posthog-c1z-")
-        .suffix(".db")
-        .tempfile_in(dir)
-        .map(tempfile::NamedTempFile::into_parts)
-        .map_err(Error::io("creating a temporary file in", dir))
 }
 
 /// Where a decoded database goes while it is read, unless it is small, and how large it may be.

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::container::{Spool, SpoolWriter};
+use crate::files;
 
 /// Bytes of keys that are sorted in memory at a time.
 const PART_BYTES: usize = 16 << 20;
@@ -89,6 +90,16 @@ impl Sorter {
     }
 
     fn end_part(&mut self) -> io::Result<()> {
+        self.write_part().map_err(|error| self.in_folder(error))
+    }
+
+    /// An error of a temporary file, with the folder that it is in.
+    fn in_folder(&self, error: io::Error) -> io::Error {
+        let error = files::bare(error);
+        io::Error::new(error.kind(), format!("`{}`: {error}", self.dir.display()))
+    }
+
+    fn write_part(&mut self) -> io::Result<()> {
         self.entries.sort_unstable();
         let mut out = io::BufWriter::new(tempfile::tempfile_in(&self.dir)?);
         for entry in self.entries.drain(..) {

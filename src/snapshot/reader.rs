@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::container::{self, Fault, Keep, Pages, Unpacked, Value};
 use super::digest::{ContentDigest, Digester, RowKind};
+use super::error::READING_UNPACKED;
 use super::query::{Counts, Filter};
 use super::rows::{Columns, Decoded, Places, Row, RowColumns, row_damage};
 use super::survey::{Chunk, SYNC_RUNS, StoredTable, Survey};
@@ -388,7 +389,7 @@ impl Snapshot {
 
 fn of_fault(path: &Path, fault: Fault) -> Error {
     match fault {
-        Fault::Io(source) => Error::io("reading the unpacked copy of", path)(source),
+        Fault::Io(source) => Error::io(READING_UNPACKED, path)(source),
         Fault::Damage(problem) => Error::damaged(path, Damage::Database(problem)),
     }
 }

@@ -22,9 +22,9 @@ const CACHE_KIB: i64 = 16 * 1024;
 const BATCH: usize = 512;
 const BATCHES_AHEAD: usize = 4;
 
-/// Opens the empty file at `path` for writing. Once this returns, the name is no longer needed: there is no journal,
+/// Opens the empty file at `path` for writing; what SQLite sorts goes to `temp_dir`. Once this returns, the name is no longer needed: there is no journal,
 /// since a database that is not complete is thrown away.
-pub(super) fn open(path: &Path, temp_dir: Option<&Path>) -> rusqlite::Result<Connection> {
+pub(super) fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -34,7 +34,8 @@ pub(super) fn open(path: &Path, temp_dir: Option<&Path>) -> rusqlite::Result<Con
     connection.pragma_update(None, "journal_mode", "off")?;
     connection.pragma_update(None, "synchronous", "off")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    if let Some(dir) = temp_dir.and_then(Path::to_str) {
+    // SQLite takes a name in UTF-8; under any other, it chooses a folder of the system's.
+    if let Some(dir) = temp_dir.to_str() {
         connection.pragma_update(None, "temp_store_directory", dir)?;
     }
     for table in &schema::TABLES {

@@ -423,7 +423,7 @@ fn out_names_the_file_and_nothing_is_said() {
     assert_eq!(shelf.sandbox.files(), ["out.txt", SMALL]);
     shelf
         .run(&["export", "csv", "--out", "no/such/folder.csv", SMALL])
-        .fails(2, &["no/such/folder.csv"]);
+        .fails(2, &["creating a file in `no/such`"]);
 }
 
 #[test]

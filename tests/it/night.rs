@@ -3,13 +3,16 @@
 //!
 //! With `FAULT_TABLE=file` each fault leaves a line of a Markdown table there.
 
+mod clocks;
 mod cron;
 mod failures;
 mod guards;
 mod hostile;
 mod key;
 mod members;
+mod ours;
 mod pace;
+mod preflight;
 mod proxy;
 mod roles;
 

@@ -16,7 +16,7 @@ pub use posthog::{
     Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
     role, role_id, user, user_id, with, without,
 };
-pub use program::{PROGRAM, Run, Running, Sandbox, assert_without_key, script};
+pub use program::{PROGRAM, Program, Run, Running, Sandbox, assert_without_key, script};
 pub use reading::{Shelf, answer, answer_at, in_one_gigabyte};
 pub use written::{Database, Written};
 

@@ -54,35 +54,157 @@ fn lines_in_a_pipe_are_not_cut() {
     }
 }
 
+/// What the program ends with when the reader of its pipe has gone before it writes.
+fn code_without_reader(shelf: &Shelf, args: &[&str]) -> (i32, String) {
+    let run = shelf.sandbox.program(args).run_with_stdout_closed();
+    shelf.sandbox.assert_no_litter();
+    (run.code, run.stderr)
+}
+
 #[test]
-fn a_reader_who_has_seen_enough_is_no_failure() {
-    let shelf = Shelf::with_demo();
-    for command in COMMANDS {
-        let args = [command, &["-f", "demo.c1z"]].concat();
-        let run = shelf.sandbox.program(&args).run_with_stdout_closed();
-        assert_eq!((run.code, &*run.stderr), (0, ""), "{command:?}");
-        shelf.sandbox.assert_no_litter();
+fn an_exit_code_survives_the_reader_of_the_answer() {
+    let shelf = Shelf::with_demo()
+        .with_golden("invalid-time-text.c1z")
+        .with_golden("corrupt-truncated.c1z");
+    let later = ["sync", "--demo=later", "-f", "later.c1z"];
+    shelf.sandbox.program(&later).run().succeeds();
+    Edited::of(&shelf.path("demo.c1z"))
+        .sql("update v1_sync_runs set started_at = '2001-01-01 00:00:00', ended_at = '2001-01-01 00:00:00'")
+        .pack(&shelf.path("old.c1z"));
+    const NOT_ARRIVED: &str = "error: standard output was closed before all of it was read\n";
+    let cases: [(&[&str], i32, &str); 26] = [
+        // Verdicts.
+        (&["diff", "demo.c1z", "later.c1z"], 1, ""),
+        (&["diff", "-o", "json", "demo.c1z", "later.c1z"], 1, ""),
+        (&["diff", "-o", "ndjson", "demo.c1z", "later.c1z"], 1, ""),
+        (&["diff", "-o", "markdown", "demo.c1z", "later.c1z"], 1, ""),
+        (&["diff", "--print-accept", "demo.c1z", "later.c1z"], 1, ""),
+        (&["diff", "demo.c1z", "demo.c1z"], 0, ""),
+        (&["verify", "demo.c1z"], 0, ""),
+        (&["verify", "invalid-time-text.c1z"], 1, ""),
+        (&["verify", "-o", "json", "invalid-time-text.c1z"], 1, ""),
+        (&["verify", "corrupt-truncated.c1z", "demo.c1z"], 15, ""),
+        (&["stats", "--max-age", "26h", "demo.c1z"], 0, ""),
+        (&["stats", "--max-age", "26h", "old.c1z"], 1, "`old.c1z`: "),
+        (&["check", "--demo"], 0, ""),
+        (
+            &["check", "--demo", "-f", "invalid-time-text.c1z"],
+            9,
+            "error: ",
+        ),
+        // Lists.
+        (&["grants", "demo.c1z"], 0, ""),
+        (&["grants", "-o", "json", "demo.c1z"], 0, ""),
+        (&["stats", "demo.c1z"], 0, ""),
+        (&["access", "henrik@example.com", "demo.c1z"], 0, ""),
+        (&["grants", "corrupt-truncated.c1z"], 15, "error: "),
+        (&["man"], 0, ""),
+        (&["completions", "bash"], 0, ""),
+        // Products.
+        (&["sync", "--demo", "-f", "-"], 2, NOT_ARRIVED),
+        (&["export", "csv", "demo.c1z"], 2, NOT_ARRIVED),
+        (&["export", "json", "demo.c1z"], 2, NOT_ARRIVED),
+        (&["export", "ndjson", "demo.c1z"], 2, NOT_ARRIVED),
+        (&["export", "csv", "demo.c1z", "--out", "out.csv"], 0, ""),
+    ];
+    for (args, code, says) in cases {
+        let (ended, stderr) = code_without_reader(&shelf, args);
+        assert_eq!(ended, code, "{args:?}: {stderr}");
+        assert!(stderr.starts_with(says), "{args:?}: {stderr}");
+        assert_eq!(stderr.is_empty(), says.is_empty(), "{args:?}: {stderr}");
     }
-    for args in [&["man"][..], &["completions", "bash"]] {
-        let run = shelf.sandbox.program(args).run_with_stdout_closed();
-        assert_eq!((run.code, &*run.stderr), (0, ""), "{args:?}");
+}
+
+/// The exit code of the program in a pipe, and what is said on standard error.
+fn piped(shelf: &Shelf, args: &str, reader: &str) -> (i32, String) {
+    let script = format!("{{ \"$0\" {args}; echo $? >code; }} {reader}");
+    let output = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_posthog-c1z")])
+        .current_dir(shelf.path(""))
+        .output()
+        .unwrap();
+    let code = fs::read_to_string(shelf.path("code")).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (code.trim().parse().unwrap(), stderr)
+}
+
+#[test]
+fn product_that_did_not_arrive_whole_is_a_failure() {
+    let shelf = Shelf::with_demo();
+    for product in [
+        "sync --demo -f -",
+        "export csv demo.c1z",
+        "export json demo.c1z",
+    ] {
+        for (reader, code) in [
+            ("| cat >out", 0),
+            (">out", 0),
+            (">/dev/null", 0),
+            ("| true", 2),
+            ("| head -c 100 >/dev/null", 2),
+            (">&-", 2),
+            (">/dev/full", 2),
+        ] {
+            let (ended, stderr) = piped(&shelf, product, reader);
+            assert_eq!(ended, code, "{product} {reader}: {stderr}");
+            assert_eq!(stderr.is_empty(), code == 0, "{product} {reader}: {stderr}");
+        }
+    }
+    for list in [
+        "grants demo.c1z",
+        "resources -o json demo.c1z",
+        "stats demo.c1z",
+    ] {
+        for (reader, code) in [
+            ("| head -n 1", 0),
+            ("| true", 0),
+            (">&-", 0),
+            (">/dev/full", 2),
+        ] {
+            let (ended, stderr) = piped(&shelf, list, reader);
+            assert_eq!(ended, code, "{list} {reader}: {stderr}");
+        }
     }
 }
 
 #[test]
-fn the_first_line_alone_can_be_taken() {
-    let shelf = Shelf::with_demo();
-    for command in ["grants", "grants -o json", "export ndjson", "export csv"] {
-        let script = format!("\"$0\" {command} -f demo.c1z | head -n 1");
-        let output = Command::new("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_posthog-c1z")])
-            .current_dir(shelf.path(""))
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{command}");
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(stdout.lines().count(), 1, "{command}: {stdout}");
+fn a_snapshot_is_not_written_to_a_terminal() {
+    let sandbox = Sandbox::new();
+    let (code, text) = sandbox
+        .program(&["sync", "--demo", "-f", "-"])
+        .run_on_terminal();
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("is not written to a terminal"), "{text}");
+}
+
+#[test]
+fn options_that_need_a_file_are_refused_where_there_is_none() {
+    let sandbox = Sandbox::new();
+    for options in [
+        &["--latest", "latest.c1z"][..],
+        &["--keep-last", "3"],
+        &["--keep-last", "3", "--dry-run"],
+        &["--keep-rejected"],
+        &["--accept-incomplete"],
+        &["--max-shrink", "50"],
+        &["--force"],
+        &["--mode", "0640"],
+        &["--wait", "5"],
+    ] {
+        for command in [
+            &["-f", "-"][..],
+            &["sync", "-f", "-"],
+            &["check", "-f", "-"],
+        ] {
+            let run = sandbox
+                .program(&[command, &["--demo"], options].concat())
+                .run();
+            assert_eq!(run.code, 2, "{options:?}: {}", run.stderr);
+            let says = format!("`{}` needs a file", options[0]);
+            assert!(run.stderr.contains(&says), "{options:?}: {}", run.stderr);
+        }
     }
+    assert_eq!(sandbox.files(), [""; 0]);
 }
 
 #[test]
@@ -181,8 +303,9 @@ fn stats_tells_an_old_snapshot_by_its_exit_code() {
         ("2026-11-22T07:22:31Z", "30s", 1),
         ("2026-11-24T07:22:00Z", "2d", 0),
         ("2026-11-24T07:22:01Z", "2d", 1),
-        // A clock that is behind makes nothing old.
-        ("2026-11-22T07:00:00Z", "1s", 0),
+        // Clocks may be ten minutes apart; beyond that, one of them is wrong.
+        ("2026-11-22T07:12:01Z", "1s", 0),
+        ("2026-11-22T07:12:00Z", "1s", 1),
     ] {
         let now_at = Timestamp::parse(now).unwrap();
         let args = ["stats", "--max-age", max_age, file];

@@ -1,5 +1,5 @@
-//! The bytes of a c1z and the SQLite database inside: five bytes of magic and zstd frames (`frames.rs`), the step in which
-//! a finished file takes the place of an older one (`replace.rs`), and the database read page by page.
+//! The bytes of a c1z and the SQLite database inside: five bytes of magic and zstd frames (`frames.rs`), and the database
+//! read page by page.
 //!
 //! The database is read in this folder and not by SQLite: the schema of a file from elsewhere is text that SQLite would
 //! parse and run, and its indexes could decide which rows are seen. `pages.rs` has the pages, `btree.rs` the trees they
@@ -12,7 +12,6 @@ pub(super) mod declaration;
 mod frames;
 mod pages;
 mod record;
-mod replace;
 mod spool;
 mod unpack;
 
@@ -23,6 +22,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::digest::hex;
+use super::error::{UNPACKING, is_out_of_memory};
 use super::{Damage, Error, Limits, Written};
 use frames::{Frames, declared_size};
 use unpack::Unpacker;
@@ -31,7 +31,6 @@ pub(super) use btree::Walker;
 pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
 pub(super) use pages::{Fault, Pages, PayloadKind};
 pub(super) use record::{Layout, Value};
-pub(super) use replace::{parent, replace, target_of_unfinished};
 pub(super) use spool::{Spool, SpoolWriter};
 pub(super) use unpack::Keep;
 
@@ -165,6 +164,9 @@ pub(super) fn decompress(
             Ok(length) => length,
             // Zstd's own errors do not come from the operating system.
             Err(error) if error.raw_os_error().is_some() => return Err(io_error(error)),
+            Err(error) if is_out_of_memory(&error) => {
+                return Err(io_error(io::ErrorKind::OutOfMemory.into()));
+            }
             Err(error) => {
                 return Err(Error::damaged(path, Damage::of_zstd(&error, decoded_bytes)));
             }
@@ -177,11 +179,9 @@ pub(super) fn decompress(
         }
         database
             .take(&chunk[..length])
-            .map_err(Error::io("unpacking the snapshot into", dir))?;
+            .map_err(Error::io(UNPACKING, dir))?;
     }
-    let database = database
-        .finish()
-        .map_err(Error::io("unpacking the snapshot into", dir))?;
+    let database = database.finish().map_err(Error::io(UNPACKING, dir))?;
     Ok(Unpacked {
         database,
         bytes,
@@ -200,9 +200,7 @@ fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
         return Ok(());
     };
     match found.f_bavail.saturating_mul(found.f_frsize) < needed {
-        true => Err(Error::io("unpacking the snapshot into", dir)(
-            io::ErrorKind::StorageFull.into(),
-        )),
+        true => Err(Error::io(UNPACKING, dir)(io::ErrorKind::StorageFull.into())),
         false => Ok(()),
     }
 }

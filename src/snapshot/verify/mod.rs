@@ -47,7 +47,7 @@ impl Error {
     /// The code of a file that cannot be read; these texts never change.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } | Self::Building(_) => "unreadable",
+            Self::Io { .. } | Self::Building { .. } => "unreadable",
             Self::NotC1z { .. } => "not-c1z",
             Self::Version3 { .. } => "format-v3",
             Self::TooLarge { .. } => "too-large",

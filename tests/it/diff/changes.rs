@@ -707,3 +707,35 @@ fn most_important_comes_first() {
          1 role added, 1 role renamed, 1 other change"
     );
 }
+
+#[test]
+fn field_that_does_not_exist_is_refused() {
+    let pair = Pair::after(|o| o.seat("Ann", 8));
+    for (args, says) in [
+        (
+            ["--ignore", "nosuch"],
+            "neither snapshot has a field `nosuch`",
+        ),
+        (
+            ["--ignore", "email,seet"],
+            "neither snapshot has a field `seet`",
+        ),
+        (["--include", "nosuch"], "only last_login and updated_at"),
+        (["--include", "email"], "only last_login and updated_at"),
+    ] {
+        let args = [&["diff", "old.c1z", "new.c1z"], &args[..]].concat();
+        let run = pair.shelf.run(&args);
+        assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(says), "{args:?}: {}", run.stderr);
+    }
+    // Known though no row has them: a key of PostHog's profiles, and any key that is said to be one.
+    for name in [
+        "role_at_organization",
+        "profile.nosuch",
+        "profile.last_login",
+        "icon",
+    ] {
+        let args = ["diff", "old.c1z", "new.c1z", "--ignore", name];
+        assert_eq!(pair.shelf.run(&args).code, 1, "{name}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `scripts/ci-diff.sh`, run for real with the program on `PATH`.
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -108,6 +109,45 @@ fn trouble_is_two_or_more_and_takes_the_place_of_yesterdays_comment() {
     other.write(&pair.shelf.path("other.c1z"));
     let done = pair.ci_diff(&["old.c1z", "other.c1z", "comment.md"]);
     assert_eq!(done.code, 2);
+}
+
+#[test]
+fn links_to_the_markdown_file_are_followed_and_stay() {
+    let pair = Pair::after(|_| {});
+    fs::create_dir(pair.shelf.path("notes")).unwrap();
+    symlink("notes/link.md", pair.shelf.path("comment.md")).unwrap();
+    symlink("../real.md", pair.shelf.path("notes/link.md")).unwrap();
+    fs::write(pair.shelf.path("real.md"), "yesterday's").unwrap();
+    let done = pair.ci_diff(&["old.c1z", "new.c1z", "comment.md"]);
+    assert_eq!((done.code, &*done.stderr), (0, ""));
+    assert!(done.markdown.unwrap().contains("**no differences**"));
+    assert!(!pair.shelf.path("real.md").is_symlink());
+    for link in ["comment.md", "notes/link.md"] {
+        assert!(pair.shelf.path(link).is_symlink(), "{link}");
+    }
+    symlink("round.md", pair.shelf.path("circle.md")).unwrap();
+    symlink("circle.md", pair.shelf.path("round.md")).unwrap();
+    let done = pair.ci_diff(&["old.c1z", "new.c1z", "circle.md"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("in a circle"), "{}", done.stderr);
+}
+
+#[test]
+fn device_or_pipe_is_written_to_and_never_replaced() {
+    let pair = Pair::after(|_| {});
+    let expected = pair.text(0, &["-o", "markdown"]);
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let done = pair.ci_diff(&["old.c1z", "new.c1z", name]);
+        assert_eq!((done.code, &*done.stderr), (0, ""), "{name}");
+        assert_eq!(done.stdout, expected, "{name}");
+    }
+    let done = pair.ci_diff(&["old.c1z", "new.c1z", "/dev/null"]);
+    assert_eq!((done.code, &*done.stdout, &*done.stderr), (0, "", ""));
+    let null = fs::metadata("/dev/null").unwrap().file_type();
+    assert!(null.is_char_device() && Path::new("/dev/stdout").is_symlink());
+    let done = pair.ci_diff(&["old.c1z", "new.c1z", "/dev/full"]);
+    assert_eq!(done.code, 2);
+    assert!(done.stderr.contains("cannot write"), "{}", done.stderr);
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn snapshot_that_another_program_made_is_in_the_way() {
         &sandbox,
         &people(3),
         &[],
-        "does not tell of which organization",
+        "does not say which organization it is of",
         "--force",
     );
     is_taken(&sandbox, &people(3), &["--force"]);

@@ -235,10 +235,8 @@ fn what_is_not_whole_is_kept_apart_if_that_is_asked_for() {
 
     // Nothing to standard output either.
     let night = ten().serve_by(shuffled);
-    let run = sandbox
-        .crawl_at(&night.base_url(), &["--accept-incomplete", "-f", "-"])
-        .run();
-    run.fails(9, &["whether members is whole"]);
+    let run = sandbox.crawl_at(&night.base_url(), &["-f", "-"]).run();
+    run.fails(9, &["could not be read whole"]);
 }
 
 /// An answer of the organization with another number of members.

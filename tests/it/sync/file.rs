@@ -165,12 +165,13 @@ fn nothing_of_a_snapshot_reaches_standard_output_when_the_crawl_fails() {
 }
 
 #[test]
-fn reader_who_closes_the_pipe_is_no_failure() {
+fn reader_who_is_gone_gets_no_crawl() {
     let (posthog, sandbox) = (posthog(), Sandbox::new());
-    let run = sandbox
+    sandbox
         .crawl(&posthog, &["-f", "-"])
-        .run_with_stdout_closed();
-    assert_eq!((run.code, &*run.stderr), (0, ""));
+        .run_with_stdout_closed()
+        .fails(2, &["standard output was closed before all of it was read"]);
+    assert!(posthog.asked().is_empty());
     sandbox.assert_no_litter();
 }
 

@@ -1,0 +1,147 @@
+//! Files that exist for a while under a name of their own. The name bears this program's mark and the file is locked
+//! while its run lives, so a later run can tell what a killed one left and remove that alone.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use tempfile::{NamedTempFile, TempPath};
+
+use super::{Pending, open_unlinked};
+
+/// How the name of each temporary file begins and ends, and how many letters and digits are between.
+const PREFIX: &str = ".posthog-c1z-";
+const SUFFIX: &str = ".tmp";
+const RANDOM: usize = 12;
+
+/// A file that only this user can read; it is removed when this is dropped, and on signals. Its name is short, whatever
+/// the name of the file that it is to replace.
+#[derive(Debug)]
+pub struct Temporary(NamedTempFile<Registered>);
+
+#[derive(Debug)]
+struct Registered {
+    /// Holds the lock that tells later runs to let the file be.
+    file: File,
+    pending: Pending,
+}
+
+impl Temporary {
+    /// Creates an empty file in `dir`, after removing what killed runs of this user left there.
+    ///
+    /// # Errors
+    /// When `dir` is missing or does not take files.
+    pub fn create_in(dir: &Path) -> io::Result<Self> {
+        sweep(dir);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM);
+        let made = builder.make_in(dir, |path| {
+            let (file, pending) = Pending::register(path, || create(path))?;
+            Ok(Registered { file, pending })
+        })?;
+        Ok(Self(made))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Its content.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.0.as_file_mut().file
+    }
+
+    /// Removes its name. The content lasts as long as the file is open.
+    pub fn into_unnamed(self) -> File {
+        let (registered, name): (Registered, TempPath) = self.0.into_parts();
+        drop(name);
+        registered.file
+    }
+
+    /// Moves it to `target` in one step, replacing what is there.
+    ///
+    /// # Errors
+    /// When the file system refuses; the file is removed then.
+    pub(super) fn persist(self, target: &Path) -> io::Result<()> {
+        let (registered, name) = self.0.into_parts();
+        registered
+            .pending
+            .release(|| name.persist(target).map_err(|failed| failed.error))
+    }
+}
+
+/// Creates a file and locks it, so that no other run takes it for a leftover.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let file = options.open(path)?;
+    // A sweep may have opened it before it was locked. It is gone then, or about to go: another name is tried.
+    let is_swept = match file.try_lock() {
+        Ok(()) => file.metadata()?.nlink() == 0,
+        Err(TryLockError::WouldBlock) => true,
+        // On a file system without locks a sweep cannot lock it either, and leaves it.
+        Err(TryLockError::Error(_)) => false,
+    };
+    match is_swept {
+        true => Err(io::ErrorKind::AlreadyExists.into()),
+        false => Ok(file),
+    }
+}
+
+/// Removes what killed runs of this user left in `dir`. What cannot be removed is for the next run to try.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_marked(&entry.file_name()) {
+            let _ = remove_leftover(&entry.path());
+        }
+    }
+}
+
+/// Whether a file name has the form of those that [`Temporary::create_in`] gives.
+fn is_marked(name: &OsStr) -> bool {
+    let random = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+    random.is_some_and(|random| {
+        random.len() == RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+}
+
+/// Removes a marked file if it is a regular one, belongs to this user, and no run holds its lock.
+fn remove_leftover(path: &Path) -> io::Result<()> {
+    // Opened for reading alone, so that a file of another user is not changed even in its times.
+    let file = open_unlinked(path, OpenOptions::new().read(true))?;
+    let opened = file.metadata()?;
+    let is_own = opened.is_file() && opened.uid() == rustix::process::geteuid().as_raw();
+    if !is_own || file.try_lock().is_err() {
+        return Ok(());
+    }
+    let named = fs::symlink_metadata(path)?;
+    match (named.dev(), named.ino()) == (opened.dev(), opened.ino()) {
+        true => fs::remove_file(path),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_our_own_form_are_marked() {
+        for (name, expected) in [
+            (".posthog-c1z-AbC123xyz789.tmp", true),
+            (".posthog-c1z-AbC123xyz78.tmp", false),
+            (".posthog-c1z-AbC123xyz7890.tmp", false),
+            (".posthog-c1z-AbC123xyz-89.tmp", false),
+            (".posthog-c1z-AbC123xyz789.tmp2", false),
+            ("posthog-c1z-AbC123xyz789.tmp", false),
+            (".sync.c1z.AbC123xyz789.tmp", false),
+        ] {
+            assert_eq!(is_marked(OsStr::new(name)), expected, "{name}");
+        }
+    }
+}

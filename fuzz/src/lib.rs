@@ -94,7 +94,7 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
         let _ = snapshot.evidence(&run.id);
         let _ = snapshot.principals(&run.id, Filter::EVERYTHING);
         if let (Ok(Some(stats)), Ok((counts, _))) =
-            (snapshot.stats_column(&run.id), snapshot.survey(&run.id))
+            (snapshot.stats_column(&run.id), snapshot.counts_and_digest(&run.id))
         {
             let _ = counts.differs_from(&stats);
         }

@@ -96,7 +96,7 @@ impl<'a> Stats<'a> {
         shown: SyncRun,
         evidence: Option<Evidence>,
     ) -> Result<Self> {
-        let (counts, content_digest) = snapshot.survey(&shown.id)?;
+        let (counts, content_digest) = snapshot.counts_and_digest(&shown.id)?;
         let stated = snapshot.stats_column(&shown.id)?;
         Ok(Self {
             args,

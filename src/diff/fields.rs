@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::FieldChange;
+use crate::model::{FieldChange, kept_text};
 
 /// Fields that change from day to day without anybody's access changing.
 const NOISE: [&str; 2] = ["last_login", "updated_at"];
@@ -135,6 +135,19 @@ const SAID_AGAIN: [&[&str]; 9] = [
     &["display_name", "profile.role_name"],
 ];
 
+/// A value as a list of changes keeps it: with its texts cut that are longer than any of PostHog's.
+fn kept(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(kept_text(text)),
+        Value::Array(values) => values.iter().map(kept).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (kept_text(name), kept(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
 /// The fields that differ between two JSON forms of one object, by name. `differs` says whether the objects differ in
 /// more than noise: if they do and no field shows it, that is told as "other fields"; if they do not, nothing but noise
 /// is told.
@@ -151,8 +164,8 @@ pub fn compare(old: &Value, new: &Value, differs: bool, filter: &FieldFilter) ->
         .filter(|(_, old, new)| old != new)
         .map(|(field, old, new)| FieldChange {
             field: field.clone(),
-            old: old.cloned(),
-            new: new.cloned(),
+            old: old.map(kept),
+            new: new.map(kept),
         })
         .collect();
     changes.retain(|change| differs || is_noise(&change.field));

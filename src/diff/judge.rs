@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::model::{
     Action, Change, ChangeKind, Entitlement, FieldChange, Object, Party, Person, Resource,
-    ResourceType, Sort, Topic,
+    ResourceType, Sort, Topic, kept_text,
 };
 
 /// PostHog's numbers of the seats.
@@ -51,7 +51,7 @@ impl Judge {
         let Some(shown) = new.or(old) else { return };
         let subject = Party {
             id: shown.id.to_string(),
-            name: shown.display_name.to_string(),
+            name: kept_text(&shown.display_name),
             listed: true,
             ..Party::default()
         };
@@ -252,7 +252,7 @@ impl Judge {
         };
         let subject = Party {
             id: shown.id.to_string(),
-            name: name.to_owned(),
+            name: kept_text(name),
             listed: true,
             ..Party::default()
         };

@@ -263,6 +263,18 @@ impl Comparison {
     }
 }
 
+/// Longest text of a change that is kept whole, in bytes: that of the longest text a crawl accepts.
+const MAX_KEPT: usize = 64 << 10;
+
+/// A text as a list of changes keeps it: whole, or its beginning and `…` if it is longer than 64 KiB. A list holds the
+/// texts of every object that changed, so it must not hold them at any length.
+pub fn kept_text(text: &str) -> String {
+    match text.len() > MAX_KEPT {
+        true => format!("{}…", &text[..text.floor_char_boundary(MAX_KEPT)]),
+        false => text.to_owned(),
+    }
+}
+
 impl Party {
     /// What people know a resource by. `is_role` says whether its type has the trait of a role.
     pub fn of(resource: &Resource, is_role: bool) -> Self {
@@ -278,15 +290,9 @@ impl Party {
                 (None, false) => Sort::Other,
             },
             id: resource.id.to_string(),
-            name: name.to_string(),
-            email: person
-                .as_ref()
-                .and_then(Person::email)
-                .map(ToOwned::to_owned),
-            seat: person
-                .as_ref()
-                .and_then(Person::seat)
-                .map(ToOwned::to_owned),
+            name: kept_text(name),
+            email: person.as_ref().and_then(Person::email).map(kept_text),
+            seat: person.as_ref().and_then(Person::seat).map(kept_text),
             listed: person.is_none_or(|person| person.is_listed()),
         }
     }

@@ -21,6 +21,7 @@ mod time;
 pub use arcstr::literal;
 pub use change::{
     Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Side, Sort, Topic,
+    kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{

@@ -11,6 +11,8 @@ use super::{Page, printable};
 
 /// Rows that settle the widths.
 const SAMPLE: usize = 500;
+/// Bytes of cells that settle them if they come first.
+const SAMPLE_BYTES: usize = 1 << 20;
 /// Narrowest a column gets, in terminal columns.
 const MIN_WIDTH: usize = 8;
 /// Widest a column gets in a pipe, so that one long text does not lengthen every line.
@@ -64,6 +66,7 @@ pub struct Table<'w> {
     page: Page,
     columns: &'static [Column],
     sample: Vec<Vec<String>>,
+    sample_bytes: usize,
     widths: Option<Vec<usize>>,
 }
 
@@ -75,6 +78,7 @@ impl<'w> Table<'w> {
             page,
             columns,
             sample: Vec::new(),
+            sample_bytes: 0,
             widths: None,
         }
     }
@@ -91,8 +95,9 @@ impl<'w> Table<'w> {
         match &self.widths {
             Some(widths) => write_row(self.out, self.page, widths, &cells),
             None => {
+                self.sample_bytes += cells.iter().map(String::len).sum::<usize>();
                 self.sample.push(cells);
-                if self.sample.len() < SAMPLE {
+                if self.sample.len() < SAMPLE && self.sample_bytes < SAMPLE_BYTES {
                     Ok(())
                 } else {
                     self.settle()

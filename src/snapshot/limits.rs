@@ -9,8 +9,8 @@ const MIB: u64 = 1 << 20;
 
 /// Longest blob of a row of content, in bytes: no connector can send more in one message of the SDK's transport.
 pub(super) const MAX_BLOB: usize = 4 << 20;
-/// Longest text in a column, in bytes. The SDK allows ids of 1,024.
-pub(super) const MAX_TEXT: usize = 256 << 10;
+/// Longest text in a column, in bytes. The SDK's transport refuses ids over 1,024.
+pub(super) const MAX_TEXT: usize = 4 << 10;
 /// Longest row of content, in bytes: a blob, an expansion, and texts.
 pub(super) const MAX_ROW: u64 = 2 * MAX_BLOB as u64 + 8 * MAX_TEXT as u64;
 /// Longest asset or session value, in bytes; the evidence of a large organization is one.
@@ -24,7 +24,11 @@ pub(super) const MAX_SHORT_TEXT: usize = 1 << 10;
 /// Most resource types that rows of one sync run may be of.
 pub(super) const MAX_TYPES: usize = 10_000;
 /// Most bytes of resource types that one sync run may have, as all are held.
-pub(super) const MAX_TYPE_BYTES: u64 = 16 * MIB;
+pub(super) const MAX_TYPE_BYTES: u64 = 4 * MIB;
+/// Most values, and most sentences of one list, that an evidence document may hold. A crawl of 100,000 roles has five
+/// values for each.
+pub(super) const MAX_EVIDENCE_VALUES: usize = 2_000_000;
+pub(super) const MAX_EVIDENCE_SENTENCES: usize = 10_000;
 /// A database is not suspected of being a decompression bomb below this size, in bytes.
 const MIN_BOMB: u64 = 64 * MIB;
 /// From this ratio of decoded to compressed size on it is one. Honest files decode to 5 to 30 times their size.

@@ -319,44 +319,34 @@ impl Batch<'_, '_> {
     /// The next row of the batch, or `None` at its end. A batch also ends once `made`, the number of bytes that were made
     /// of it so far, is large, and at a row that is damaged: that error is returned after the batch was taken.
     pub fn next_row(&mut self, made: usize) -> Option<Row<'_>> {
-        if self.is_over(made) {
-            return None;
-        }
-        match self.rows.next_row() {
-            Ok(Some(row)) => {
-                self.count += 1;
-                Some(row)
-            }
-            Ok(None) => {
-                self.end = Some(Ok(()));
-                None
-            }
-            Err(error) => {
-                self.end = Some(Err(error));
-                None
-            }
+        match self.is_over(made) {
+            true => None,
+            false => Self::count(self.rows.next_row(), &mut self.count, &mut self.end),
         }
     }
 
     /// The next row as it is, for `verify`: see [`Rows::next_unchecked`].
     pub(super) fn next_unchecked(&mut self, made: usize) -> Option<Result<Row<'_>, Error>> {
-        if self.is_over(made) {
-            return None;
+        match self.is_over(made) {
+            true => None,
+            false => Self::count(self.rows.next_unchecked(), &mut self.count, &mut self.end),
         }
-        match self.rows.next_unchecked() {
+    }
+
+    fn count<T>(
+        next: Result<Option<T>, Error>,
+        count: &mut usize,
+        end: &mut Option<Result<(), Error>>,
+    ) -> Option<T> {
+        match next {
             Ok(Some(row)) => {
-                self.count += 1;
-                Some(row)
+                *count += 1;
+                return Some(row);
             }
-            Ok(None) => {
-                self.end = Some(Ok(()));
-                None
-            }
-            Err(error) => {
-                self.end = Some(Err(error));
-                None
-            }
+            Ok(None) => *end = Some(Ok(())),
+            Err(error) => *end = Some(Err(error)),
         }
+        None
     }
 
     fn is_over(&self, made: usize) -> bool {

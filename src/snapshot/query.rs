@@ -306,22 +306,8 @@ struct Cursor<'s> {
 
 impl Cursor<'_> {
     fn columns_at(&mut self, position: Position) -> Result<RowColumns<'_>, Error> {
-        let snapshot = self.snapshot;
-        let row = self
-            .reader
-            .row(position.page, position.cell.into())
-            .map_err(|fault| snapshot.fault(fault))?;
-        // A table with a row that is too long is not read at all, so this is another file than was surveyed.
-        let row = row.ok_or_else(|| {
-            let problem = "it is longer than any row of a c1z".to_owned();
-            row_damage(&snapshot.path, self.table.name, "", problem)
-        })?;
-        Ok(RowColumns {
-            path: &snapshot.path,
-            table: self.table.name,
-            places: &self.places,
-            row,
-        })
+        self.snapshot
+            .columns_at(position, self.table, &self.places, &mut self.reader)
     }
 }
 

@@ -6,14 +6,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use super::container::{self, Fault, Keep, Pages, Unpacked, Value};
+use super::container::{self, Fault, Keep, Pages, RowReader, Unpacked, Value};
 use super::digest::{ContentDigest, Digester, RowKind};
 use super::error::READING_UNPACKED;
+use super::limits::{MAX_EVIDENCE_SENTENCES, MAX_EVIDENCE_VALUES};
+use super::order::Position;
 use super::query::{Counts, Filter};
 use super::rows::{Columns, Decoded, Places, Row, RowColumns, row_damage};
-use super::survey::{Chunk, SYNC_RUNS, StoredTable, Survey};
+use super::survey::{Chunk, SYNC_RUNS, StoredTable, Survey, TOO_LONG};
 use super::{Damage, EVIDENCE_ASSET, Error, ReadOptions};
 use crate::model::{
     Defect, EntitlementId, Evidence, Inventory, InventoryBuilder, ResourceId, SyncId, SyncRun,
@@ -27,8 +29,8 @@ type EntitlementResources = HashMap<EntitlementId, ResourceId>;
 pub struct Snapshot {
     pub(super) pages: Pages,
     pub(super) survey: Survey,
-    /// By sync run; made when a grant needs it.
-    entitlement_resources: Mutex<HashMap<SyncId, Arc<EntitlementResources>>>,
+    /// Of the sync runs that were asked about last; read when a grant needs them.
+    entitlement_resources: Mutex<Vec<(SyncId, Result<EntitlementResources, Damage>)>>,
     pub(super) path: PathBuf,
     /// Size of the file, in bytes.
     pub bytes: u64,
@@ -110,20 +112,29 @@ impl Snapshot {
         let mut reader = table.reader(&self.pages);
         for position in table.all_positions(&self.pages) {
             let position = position.map_err(|fault| self.fault(fault))?;
-            let row = reader
-                .row(position.page, position.cell.into())
-                .map_err(|fault| self.fault(fault))?
-                .ok_or_else(|| {
-                    row_damage(&self.path, table.name, "", "it is too long".to_owned())
-                })?;
-            visit(&RowColumns {
-                path: &self.path,
-                table: table.name,
-                places: &places,
-                row,
-            })?;
+            visit(&self.columns_at(position, table, &places, &mut reader)?)?;
         }
         Ok(())
+    }
+
+    /// The columns of the row at `position`.
+    pub(super) fn columns_at<'r>(
+        &'r self,
+        position: Position,
+        table: &StoredTable,
+        places: &'r Places,
+        reader: &'r mut RowReader<'_>,
+    ) -> Result<RowColumns<'r>, Error> {
+        let row = reader
+            .row(position.page, position.cell.into())
+            .map_err(|fault| self.fault(fault))?
+            .ok_or_else(|| row_damage(&self.path, table.name, "", TOO_LONG.to_owned()))?;
+        Ok(RowColumns {
+            path: &self.path,
+            table: table.name,
+            places,
+            row,
+        })
     }
 
     /// The sync run to show: the one of this id, else the latest finished full one, else the latest finished one of
@@ -164,14 +175,15 @@ impl Snapshot {
     /// # Errors
     /// When the table cannot be read.
     pub fn stats_column(&self, sync: &SyncId) -> Result<Option<String>, Error> {
-        let mut found = None;
-        self.for_each_sync_run(&["sync_id", "stats"], &["stats"], |row| {
-            if row.text(0)? == sync.as_str() {
-                found = row.optional_text(1)?.map(ToOwned::to_owned);
-            }
-            Ok(())
-        })?;
-        Ok(found)
+        let table = self.table(SYNC_RUNS)?;
+        let places = Places::named(table, &["sync_id", "stats"], &["stats"])
+            .map_err(|damage| self.damaged(damage))?;
+        let Some(position) = self.survey.run_position(sync.as_str()) else {
+            return Ok(None);
+        };
+        let mut reader = table.reader(&self.pages);
+        let row = self.columns_at(position, table, &places, &mut reader)?;
+        Ok(row.optional_text(1)?.map(ToOwned::to_owned))
     }
 
     /// All rows of a sync run.
@@ -218,10 +230,10 @@ impl Snapshot {
     /// # Errors
     /// When a row cannot be read.
     pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
-        Ok(self.survey(sync)?.1)
+        Ok(self.counts_and_digest(sync)?.1)
     }
 
-    /// How many rows of which type a sync run has, in one pass over all of them. A damaged row is not counted over.
+    /// How many rows of which type a sync run has, in one pass over all of them. Stops at the first damaged row.
     ///
     /// # Errors
     /// When a row cannot be read.
@@ -254,7 +266,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When a row cannot be read.
-    pub fn survey(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
+    pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
         let mut counts = Counts::default();
         let mut digester = Digester::new();
         for kind in RowKind::ALL {
@@ -285,7 +297,7 @@ impl Snapshot {
     /// What the crawl wrote about itself, in files of our own.
     ///
     /// # Errors
-    /// When the row cannot be read. A document that we cannot understand is `None`.
+    /// When the row cannot be read, or holds more than is read. A document that we cannot understand is `None`.
     pub fn evidence(&self, sync: &SyncId) -> Result<Option<Evidence>, Error> {
         let Some(table) = self.find_table("v1_assets")? else {
             return Ok(None);
@@ -299,27 +311,36 @@ impl Snapshot {
                 .next(table, &mut reader)
                 .map_err(|fault| self.fault(fault))?
             {
-                let row = reader
-                    .row(position.page, position.cell.into())
-                    .map_err(|fault| self.fault(fault))?;
-                let Some(row) = row else { continue };
-                let columns = RowColumns {
-                    path: &self.path,
-                    table: table.name,
-                    places: &places,
-                    row,
-                };
+                let columns = self.columns_at(position, table, &places, &mut reader)?;
                 if columns.value(0) == Value::Text(EVIDENCE_ASSET.as_bytes()) {
                     let Value::Blob(data) = columns.value(1) else {
                         return Err(columns.wrong(1, "does not hold a blob"));
                     };
-                    return Ok(serde_json::from_slice(data)
-                        .ok()
-                        .filter(Evidence::is_understood));
+                    return self.parse_evidence(data);
                 }
             }
         }
         Ok(None)
+    }
+
+    fn parse_evidence(&self, data: &[u8]) -> Result<Option<Evidence>, Error> {
+        let too_large = || {
+            let problem = "its evidence holds more than that of any crawl".to_owned();
+            self.damaged(Damage::Limit(problem))
+        };
+        // Each comma may stand for a value of its own, which takes many times its text.
+        if data.iter().filter(|byte| **byte == b',').count() > MAX_EVIDENCE_VALUES {
+            return Err(too_large());
+        }
+        let evidence = serde_json::from_slice(data)
+            .ok()
+            .filter(Evidence::is_understood);
+        match &evidence {
+            Some(Evidence {
+                unproved, warnings, ..
+            }) if unproved.len().max(warnings.len()) > MAX_EVIDENCE_SENTENCES => Err(too_large()),
+            _ => Ok(evidence),
+        }
     }
 
     /// A table of the c1z; `None` if the file does not have it.
@@ -353,29 +374,42 @@ impl Snapshot {
         entitlement: &EntitlementId,
         sync: &SyncId,
     ) -> Result<Option<ResourceId>, Error> {
-        let known = {
-            let known = self.entitlement_resources.lock();
-            let known = known.unwrap_or_else(PoisonError::into_inner);
-            known.get(sync).cloned()
-        };
-        let resources = match known {
-            Some(resources) => resources,
-            None => {
-                let mut resources = EntitlementResources::new();
-                let mut rows = self.rows(RowKind::Entitlement, sync, Filter::EVERYTHING)?;
-                while let Some(row) = rows.next_row()? {
+        let mut known = self
+            .entitlement_resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().any(|(run, _)| run == sync) {
+            // Two runs of one file may be compared.
+            known.truncate(1);
+            known.insert(0, (sync.clone(), self.read_entitlement_resources(sync)?));
+        }
+        let resources = known.iter().find(|(run, _)| run == sync);
+        match resources {
+            Some((_, Ok(resources))) => Ok(resources.get(entitlement).cloned()),
+            Some((_, Err(damage))) => Err(self.damaged(damage.clone())),
+            None => Ok(None),
+        }
+    }
+
+    /// The resource of every entitlement of a sync run, or how one of them is damaged.
+    fn read_entitlement_resources(
+        &self,
+        sync: &SyncId,
+    ) -> Result<Result<EntitlementResources, Damage>, Error> {
+        let mut resources = EntitlementResources::new();
+        let mut rows = self.rows(RowKind::Entitlement, sync, Filter::EVERYTHING)?;
+        loop {
+            match rows.next_row() {
+                Ok(None) => return Ok(Ok(resources)),
+                Ok(Some(row)) => {
                     if let Columns::Entitlement { resource } = &row.columns {
                         resources.insert(EntitlementId::new(&*row.id), resource.clone());
                     }
                 }
-                let resources = Arc::new(resources);
-                let known = self.entitlement_resources.lock();
-                let mut known = known.unwrap_or_else(PoisonError::into_inner);
-                known.insert(sync.clone(), resources.clone());
-                resources
+                Err(Error::Damaged { damage, .. }) => return Ok(Err(damage)),
+                Err(error) => return Err(error),
             }
-        };
-        Ok(resources.get(entitlement).cloned())
+        }
     }
 
     pub(super) fn damaged(&self, damage: Damage) -> Error {

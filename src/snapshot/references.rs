@@ -1,6 +1,7 @@
 //! What a blob repeats of its row's columns. Readers believe the columns, and so does the content digest; a blob that says
 //! something else is damage, since other readers believe the blob.
 
+use super::error::shortened;
 use super::rows::{Columns, Row};
 use super::wire::{Malformed, Payload, walk};
 use crate::model::ResourceId;
@@ -24,8 +25,8 @@ impl Mismatch {
         } = self;
         format!(
             "{what} is `{}` in the blob and `{}` in the columns",
-            in_blob.escape_debug(),
-            in_columns.escape_debug()
+            shortened(in_blob.as_bytes()).escape_debug(),
+            shortened(in_columns.as_bytes()).escape_debug()
         )
     }
 }

@@ -181,6 +181,20 @@ pub(super) const INDEXES: [Index; 16] = [
     ),
 ];
 
+/// The table of this name; SQLite's names have no case.
+pub(super) fn table(name: &str) -> Option<&'static Table> {
+    TABLES
+        .iter()
+        .find(|table| table.name.eq_ignore_ascii_case(name))
+}
+
+/// The index of this name.
+pub(super) fn index(name: &str) -> Option<&'static Index> {
+    INDEXES
+        .iter()
+        .find(|index| index.name.eq_ignore_ascii_case(name))
+}
+
 pub(super) struct Table {
     pub name: &'static str,
     pub columns: &'static [Column],

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::container::declaration::{self, Column, Unusual};
-use super::container::{Fault, Pages, RowReader, SchemaObject, Value, Walker, read_schema};
+use super::container::declaration::{Column, TableDeclaration, Unusual};
+use super::container::{Fault, Pages, RowReader, Value, Walker, read_schema};
 use super::error::{Damage, shortened};
 use super::limits::{MAX_ASSET, MAX_ROW, MAX_SHORT_TEXT, MAX_SYNC_RUNS, MAX_TEXT, MAX_TYPE_BYTES};
 use super::order::{Entry, Position, Positions, Sorter};
@@ -16,6 +16,9 @@ use super::schema;
 
 /// The table of sync runs.
 pub(super) const SYNC_RUNS: &str = "v1_sync_runs";
+
+/// What is wrong with a row that is not read for its length.
+pub(super) const TOO_LONG: &str = "it is longer than any row of a c1z";
 
 /// A chunk of rows ends once it holds this many bytes or rows: what one thread reads at a time.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -28,6 +31,15 @@ pub(super) struct Survey {
     unusual: Vec<(&'static str, Unusual)>,
     /// Sync runs, by id: their number in the order of their table.
     runs: HashMap<String, u32>,
+    /// Where the rows of the sync runs are, by their number.
+    run_positions: Vec<Position>,
+}
+
+/// A table of a c1z in the schema of a file.
+struct Found {
+    name: &'static str,
+    root: u32,
+    declared: Result<TableDeclaration, Unusual>,
 }
 
 /// A table as the file has it.
@@ -46,7 +58,7 @@ pub(super) struct StoredTable {
     sorted: Option<Positions>,
     /// Number of rows that belong to no sync run.
     pub orphans: u64,
-    /// Why no row of it can be relied on.
+    /// Why no row of it can be relied on, such as one that is too long to be read.
     fault: Option<Damage>,
 }
 
@@ -98,37 +110,36 @@ impl Survey {
     /// When pages of the schema or of one of the tables are damaged.
     pub fn of(pages: &Pages, dir: &Path) -> Result<Self, Fault> {
         let mut walker = Walker::new(pages);
-        let mut found: Vec<(
-            &'static str,
-            u32,
-            Result<declaration::TableDeclaration, Unusual>,
-        )> = Vec::new();
-        let mut twice = None;
-        read_schema(pages, &mut walker, &mut |object: &SchemaObject<'_>| {
-            let known = schema::TABLES
-                .iter()
-                .find(|table| table.name.eq_ignore_ascii_case(object.name));
-            let Some(known) = known else { return };
-            if found.iter().any(|(name, ..)| *name == known.name) {
-                twice = Some(known.name);
-            }
-            let declared = match (object.kind, object.sql) {
-                ("table", Some(sql)) if object.root > 0 => declaration::table(sql),
-                _ => Err(Unusual::NotPlain),
+        let mut found: Vec<Found> = Vec::new();
+        read_schema(pages, &mut walker, &mut |object| {
+            let Some(known) = schema::table(object.name) else {
+                return Ok(());
             };
-            found.push((known.name, object.root, declared));
+            if found.iter().any(|other| other.name == known.name) {
+                let problem = format!("its schema names `{}` twice", known.name);
+                return Err(Fault::Damage(problem));
+            }
+            found.push(Found {
+                name: known.name,
+                root: object.root,
+                declared: object.table(),
+            });
+            Ok(())
         })?;
-        if let Some(name) = twice {
-            return Err(Fault::Damage(format!("its schema names `{name}` twice")));
-        }
         let mut survey = Self {
             tables: Vec::new(),
             unusual: Vec::new(),
             runs: HashMap::new(),
+            run_positions: Vec::new(),
         };
         // The sync runs first: rows are told apart by them.
-        found.sort_by_key(|(name, ..)| *name != SYNC_RUNS);
-        for (name, root, declared) in found {
+        found.sort_by_key(|found| found.name != SYNC_RUNS);
+        for Found {
+            name,
+            root,
+            declared,
+        } in found
+        {
             match declared {
                 Ok(declared) => {
                     let mut table = StoredTable {
@@ -143,7 +154,8 @@ impl Survey {
                         fault: None,
                     };
                     if name == SYNC_RUNS {
-                        survey.runs = table.read_sync_ids(pages, &mut walker)?;
+                        (survey.runs, survey.run_positions) =
+                            table.read_sync_ids(pages, &mut walker)?;
                     } else {
                         table.find_rows(pages, &mut walker, &survey.runs, dir)?;
                     }
@@ -161,12 +173,13 @@ impl Survey {
     /// When it is not a plain table, or none of its rows can be relied on.
     pub fn table(&self, name: &str) -> Result<Option<&StoredTable>, Damage> {
         if let Some((name, unusual)) = self.unusual.iter().find(|(own, _)| *own == name) {
-            let problem = match unusual {
-                Unusual::Unreadable => "the declaration of table `{}` cannot be understood",
-                Unusual::NotPlain => "it has no plain table `{}`",
-                Unusual::Computes => "table `{}` has a column that is computed",
-            };
-            return Err(Damage::Schema(problem.replace("{}", name)));
+            return Err(Damage::Schema(match unusual {
+                Unusual::Unreadable => {
+                    format!("the declaration of table `{name}` cannot be understood")
+                }
+                Unusual::NotPlain => format!("it has no plain table `{name}`"),
+                Unusual::Computes => format!("table `{name}` has a computed column"),
+            }));
         }
         match self.tables.iter().find(|table| table.name == name) {
             Some(StoredTable {
@@ -185,6 +198,12 @@ impl Survey {
     /// The number of a sync run.
     pub fn run(&self, id: &str) -> Option<u32> {
         self.runs.get(id).copied()
+    }
+
+    /// Where the row of a sync run is.
+    pub fn run_position(&self, id: &str) -> Option<Position> {
+        let number = self.run(id)?;
+        self.run_positions.get(number as usize).copied()
     }
 }
 
@@ -249,10 +268,11 @@ impl StoredTable {
         &mut self,
         pages: &Pages,
         walker: &mut Walker<'_>,
-    ) -> Result<HashMap<String, u32>, Fault> {
+    ) -> Result<(HashMap<String, u32>, Vec<Position>), Fault> {
         let mut reader = self.reader(pages);
         let place = self.place("sync_id");
         let mut ids = HashMap::new();
+        let mut positions = Vec::new();
         let mut count = 0_usize;
         let (leaves, fault) = (&mut self.leaves, &mut self.fault);
         walker.table(self.root, &mut |number, leaf| {
@@ -271,13 +291,24 @@ impl StoredTable {
                     && id.len() <= MAX_SHORT_TEXT
                     && let Ok(id) = std::str::from_utf8(id)
                 {
-                    let number = ids.len() as u32;
-                    ids.entry(id.to_owned()).or_insert(number);
+                    if ids.contains_key(id) {
+                        fault.get_or_insert(Damage::Row {
+                            table: SYNC_RUNS,
+                            id: id.to_owned(),
+                            problem: "it is there twice".to_owned(),
+                        });
+                        continue;
+                    }
+                    ids.insert(id.to_owned(), positions.len() as u32);
+                    positions.push(Position {
+                        page: number,
+                        cell: cell as u16,
+                    });
                 }
             }
             Ok(())
         })?;
-        Ok(ids)
+        Ok((ids, positions))
     }
 
     /// Finds the pages of this table and the rows of each sync run.
@@ -306,7 +337,7 @@ impl StoredTable {
                     self.fault.get_or_insert(Damage::Row {
                         table: self.name,
                         id: format!("rowid {rowid}"),
-                        problem: "it is longer than any row of a c1z".to_owned(),
+                        problem: TOO_LONG.to_owned(),
                     });
                     continue;
                 };

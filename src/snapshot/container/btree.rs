@@ -12,8 +12,8 @@ const LEAF_TABLE: u8 = 13;
 /// Deepest tree that is followed. A tree of more levels would have more pages than SQLite allows.
 const MAX_DEPTH: usize = 32;
 
-/// Whether a page with this first byte is part of an index. Overflow pages begin with the number of another page, whose
-/// first byte is smaller in databases of up to [`MAX_DISTINCT_MIB`].
+/// Whether a page with this first byte can only be part of an index. An overflow page begins with the number of another
+/// page, whose first byte is smaller in databases of up to [`MAX_DISTINCT_MIB`], or with zeros.
 pub(super) fn is_of_index(first: u8) -> bool {
     matches!(first, INTERIOR_INDEX | LEAF_INDEX)
 }
@@ -173,6 +173,8 @@ pub(in crate::snapshot) struct Walker<'p> {
     /// Reads overflow pages, so that those do not displace the page that led to them.
     overflow_reader: PageReader<'p>,
     seen: PageSet,
+    /// What is wrong with the free space of pages, if that is looked at.
+    space_problems: Option<Vec<String>>,
 }
 
 impl<'p> Walker<'p> {
@@ -182,7 +184,21 @@ impl<'p> Walker<'p> {
             reader: PageReader::new(pages),
             overflow_reader: PageReader::new(pages),
             seen: PageSet::default(),
+            space_problems: None,
         }
+    }
+
+    /// Looks at the free space of pages too. Readers do not care for it, but whoever appends to the file relies on it.
+    pub fn with_space(pages: &'p Pages) -> Self {
+        Self {
+            space_problems: Some(Vec::new()),
+            ..Self::new(pages)
+        }
+    }
+
+    /// What was found wrong with the free space of pages, at most a hundred of them.
+    pub fn take_space_problems(&mut self) -> Vec<String> {
+        self.space_problems.replace(Vec::new()).unwrap_or_default()
     }
 
     /// Whether the walk has come to a page.
@@ -216,35 +232,42 @@ impl<'p> Walker<'p> {
         visit: &mut dyn FnMut(u32, &Leaf<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.mark(root)?;
-        let mut next = vec![(root, 1)];
+        let mut next = vec![Subtree {
+            page: root,
+            depth: 1,
+            over: None,
+            up_to: None,
+        }];
         let mut last_rowid = None;
-        while let Some((number, depth)) = next.pop() {
+        while let Some(subtree) = next.pop() {
+            let number = subtree.page;
             let page = self.reader.page(number)?;
             let header = Header::of(number, page)?;
+            if let Some(problems) = &mut self.space_problems {
+                note_space(self.pages, number, page, header, problems)?;
+            }
             if header.is_interior() {
-                let children = children(number, page, header, INTERIOR_TABLE, depth)?;
-                for child in children.iter().rev() {
-                    self.mark(*child)?;
-                    next.push((*child, depth + 1));
+                let children = subtree.children(page, header)?;
+                for child in children.into_iter().rev() {
+                    self.mark(child.page)?;
+                    next.push(child);
                 }
                 continue;
             }
             let leaf = Leaf::of(self.pages, number, page)?;
-            let mut overflows = Vec::new();
+            let mut chains = Vec::new();
             let mut size = 0;
             for at in 0..leaf.rows() {
                 let cell = leaf.cell(at)?;
                 size += cell.size;
-                if last_rowid.is_some_and(|last| last >= cell.rowid) {
+                let follows = last_rowid.is_none_or(|last| last < cell.rowid);
+                if !follows || !subtree.holds(cell.rowid) {
                     return Err(Fault::page(number, "holds rows out of order"));
                 }
                 last_rowid = Some(cell.rowid);
                 if cell.overflow != 0 {
-                    let pages = self
-                        .pages
-                        .split(cell.length, PayloadKind::Table)
-                        .overflow_pages;
-                    overflows.push((cell.overflow, pages));
+                    let split = self.pages.split(cell.length, PayloadKind::Table);
+                    chains.push((cell.overflow, split.overflow_pages));
                 }
             }
             // Cells that share bytes could hold more than the page.
@@ -252,17 +275,26 @@ impl<'p> Walker<'p> {
                 return Err(Fault::page(number, "holds rows that overlap"));
             }
             visit(number, &leaf)?;
-            for (first, pages) in overflows {
-                mark_chain(
-                    &mut self.overflow_reader,
-                    &mut self.seen,
-                    self.pages.count,
-                    first,
-                    pages,
-                )?;
+            for (first, pages) in chains {
+                self.mark_chain(first, pages)?;
             }
         }
         Ok(())
+    }
+
+    /// Marks a chain of overflow pages. The last of them must say that it is the last.
+    fn mark_chain(&mut self, first: u32, pages: u64) -> Result<(), Fault> {
+        let mut number = first;
+        for _ in 0..pages {
+            self.mark(number)?;
+            number = be_u32(self.overflow_reader.page(number)?, 0)?;
+        }
+        match number {
+            0 => Ok(()),
+            next => Err(Fault::Damage(format!(
+                "a long value goes on after its end, to page {next}"
+            ))),
+        }
     }
 
     /// Calls `visit` with the payload of every entry of the index whose tree starts at `root`, in the order of the index.
@@ -298,6 +330,10 @@ impl<'p> Walker<'p> {
                     return Err(Fault::page(number, "is too deep in its tree"));
                 }
                 let page = page.to_vec();
+                check_index_page(self.pages, number, &page, header)?;
+                if let Some(problems) = &mut self.space_problems {
+                    note_space(self.pages, number, &page, header, problems)?;
+                }
                 levels.push(Level {
                     number,
                     page,
@@ -327,13 +363,7 @@ impl<'p> Walker<'p> {
                 Ok(length) if length <= longest && cell.overflow_pages > 0 => {
                     payload.clear();
                     payload.extend_from_slice(cell.local);
-                    mark_chain(
-                        &mut self.overflow_reader,
-                        &mut self.seen,
-                        self.pages.count,
-                        cell.overflow,
-                        cell.overflow_pages,
-                    )?;
+                    self.mark_chain(cell.overflow, cell.overflow_pages)?;
                     let missing = length - cell.local.len();
                     self.overflow_reader
                         .read_overflow(cell.overflow, missing, &mut payload)?;
@@ -341,13 +371,7 @@ impl<'p> Walker<'p> {
                 }
                 Ok(length) if length <= longest => visit(Some(cell.local))?,
                 _ => {
-                    mark_chain(
-                        &mut self.overflow_reader,
-                        &mut self.seen,
-                        self.pages.count,
-                        cell.overflow,
-                        cell.overflow_pages,
-                    )?;
+                    self.mark_chain(cell.overflow, cell.overflow_pages)?;
                     visit(None)?;
                 }
             }
@@ -393,6 +417,90 @@ impl<'p> Walker<'p> {
     }
 }
 
+/// Where the cell at `start` ends.
+fn cell_end(pages: &Pages, page: &[u8], header: Header, start: usize) -> Result<usize, Fault> {
+    let kind = match header.kind {
+        INTERIOR_TABLE => return varint(page, start + 4).map(|(_, end)| end),
+        LEAF_TABLE => PayloadKind::Table,
+        _ => PayloadKind::Index,
+    };
+    let content = start + if header.is_interior() { 4 } else { 0 };
+    let (length, mut content) = varint(page, content)?;
+    if kind == PayloadKind::Table {
+        content = varint(page, content)?.1;
+    }
+    payload(pages, page, content, length, kind).map(|payload| payload.end)
+}
+
+/// Whether the entries of an index page fit on it without sharing bytes.
+fn check_index_page(pages: &Pages, number: u32, page: &[u8], header: Header) -> Result<(), Fault> {
+    let mut size = 0;
+    for at in 0..header.cells {
+        let start = header.cell(page, at)?;
+        let end = cell_end(pages, page, header, start)
+            .map_err(|_| Fault::page(number, "holds an entry that ends beyond it"))?;
+        size += end - start;
+    }
+    match size > page.len() {
+        true => Err(Fault::page(number, "holds entries that overlap")),
+        false => Ok(()),
+    }
+}
+
+/// Adds to `problems` if the cells and free blocks of a page do not fill it as its header says.
+fn note_space(
+    pages: &Pages,
+    number: u32,
+    page: &[u8],
+    header: Header,
+    problems: &mut Vec<String>,
+) -> Result<(), Fault> {
+    const MAX_PROBLEMS: usize = 100;
+    /// Least bytes that SQLite gives a cell.
+    const MIN_CELL: usize = 4;
+    if problems.len() == MAX_PROBLEMS {
+        return Ok(());
+    }
+    let start = Pages::tree_header(number);
+    let content = match be_u16(page, start + 5)? {
+        0 => 1 << 16,
+        content => usize::from(content),
+    };
+    let mut used = Vec::with_capacity(header.cells);
+    for at in 0..header.cells {
+        let cell = header.cell(page, at)?;
+        let end = cell_end(pages, page, header, cell)?;
+        used.push((cell, end.max(cell + MIN_CELL)));
+    }
+    let mut is_sound = true;
+    let mut block = usize::from(be_u16(page, start + 1)?);
+    while block != 0 {
+        let (Ok(next), Ok(size)) = (be_u16(page, block), be_u16(page, block + 2)) else {
+            is_sound = false;
+            break;
+        };
+        let next = usize::from(next);
+        used.push((block, block + usize::from(size)));
+        // Blocks are in the order of their places, so this ends.
+        is_sound &= next == 0 || next > block;
+        block = if is_sound { next } else { 0 };
+    }
+    used.sort_unstable();
+    let mut end = content;
+    let mut fragments = 0;
+    for (from, to) in used {
+        is_sound &= from >= end;
+        fragments += from.saturating_sub(end);
+        end = end.max(to);
+    }
+    is_sound &= end <= page.len();
+    fragments += page.len().saturating_sub(end);
+    if !is_sound || fragments != usize::from(page[start + 7]) {
+        problems.push(format!("page {number} does not account for its free space"));
+    }
+    Ok(())
+}
+
 fn child_at(page: &[u8], header: Header, number: u32, at: usize) -> Result<u32, Fault> {
     match at < header.cells {
         true => be_u32(page, header.cell(page, at)?),
@@ -400,43 +508,52 @@ fn child_at(page: &[u8], header: Header, number: u32, at: usize) -> Result<u32, 
     }
 }
 
-/// The children of an interior page, from left to right.
-fn children(
-    number: u32,
-    page: &[u8],
-    header: Header,
-    kind: u8,
+/// A part of a table's tree, and the row ids that may be in it.
+#[derive(Clone, Copy)]
+struct Subtree {
+    page: u32,
     depth: usize,
-) -> Result<Vec<u32>, Fault> {
-    if header.kind != kind {
-        return Err(Fault::page(number, "is not part of a table"));
-    }
-    if depth == MAX_DEPTH {
-        return Err(Fault::page(number, "is too deep in its tree"));
-    }
-    (0..=header.cells)
-        .map(|at| child_at(page, header, number, at))
-        .collect()
+    over: Option<i64>,
+    up_to: Option<i64>,
 }
 
-/// Marks a chain of overflow pages.
-fn mark_chain(
-    reader: &mut PageReader<'_>,
-    seen: &mut PageSet,
-    count: u32,
-    first: u32,
-    pages: u64,
-) -> Result<(), Fault> {
-    let mut number = first;
-    for _ in 0..pages {
-        if number == 0 || number > count {
-            let problem = format!("a long value continues on page {number}, which does not exist");
-            return Err(Fault::Damage(problem));
-        }
-        if !seen.insert(number) {
-            return Err(Fault::page(number, "is referred to more than once"));
-        }
-        number = be_u32(reader.page(number)?, 0)?;
+impl Subtree {
+    fn holds(&self, rowid: i64) -> bool {
+        self.over.is_none_or(|over| over < rowid) && self.up_to.is_none_or(|up_to| rowid <= up_to)
     }
-    Ok(())
+
+    /// The subtrees of an interior page, from left to right.
+    fn children(&self, page: &[u8], header: Header) -> Result<Vec<Self>, Fault> {
+        let number = self.page;
+        if header.kind != INTERIOR_TABLE {
+            return Err(Fault::page(number, "is not part of a table"));
+        }
+        if self.depth == MAX_DEPTH {
+            return Err(Fault::page(number, "is too deep in its tree"));
+        }
+        let mut children = Vec::with_capacity(header.cells + 1);
+        let mut over = self.over;
+        for at in 0..header.cells {
+            let start = header.cell(page, at)?;
+            let (key, _) = varint(page, start + 4)?;
+            let key = key as i64;
+            if !self.holds(key) || over.is_some_and(|over| over >= key) {
+                return Err(Fault::page(number, "is out of order"));
+            }
+            children.push(Self {
+                page: be_u32(page, start)?,
+                depth: self.depth + 1,
+                over,
+                up_to: Some(key),
+            });
+            over = Some(key);
+        }
+        children.push(Self {
+            page: header.last_child(number, page)?,
+            depth: self.depth + 1,
+            over,
+            up_to: self.up_to,
+        });
+        Ok(children)
+    }
 }

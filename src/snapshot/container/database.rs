@@ -1,6 +1,7 @@
 //! The schema of the database in a c1z, and the rows of its tables.
 
 use super::btree::{Leaf, Walker};
+use super::declaration::{self, IndexDeclaration, TableDeclaration, Unusual};
 use super::pages::{Fault, PageReader, Pages};
 use super::record::{Layout, Value};
 
@@ -20,14 +21,42 @@ pub(in crate::snapshot) struct SchemaObject<'a> {
     pub sql: Option<&'a str>,
 }
 
+impl SchemaObject<'_> {
+    /// What the object declares as a table.
+    ///
+    /// # Errors
+    /// When it is not a plain table, or its row says something else than its text.
+    pub fn table(&self) -> Result<TableDeclaration, Unusual> {
+        let sql = match (self.kind, self.sql) {
+            ("table", Some(sql)) if self.root > 0 => sql,
+            _ => return Err(Unusual::NotPlain),
+        };
+        let declared = declaration::table(sql)?;
+        let is_its = declared.name.eq_ignore_ascii_case(self.name)
+            && self.table.eq_ignore_ascii_case(self.name);
+        is_its.then_some(declared).ok_or(Unusual::Unreadable)
+    }
+
+    /// What the object declares as an index.
+    ///
+    /// # Errors
+    /// When it is not an index on the values of columns, or its row says something else than its text.
+    pub fn index(&self) -> Result<IndexDeclaration, Unusual> {
+        let declared = declaration::index(self.sql.ok_or(Unusual::Unreadable)?)?;
+        let is_its = declared.name.eq_ignore_ascii_case(self.name)
+            && declared.table.eq_ignore_ascii_case(self.table);
+        is_its.then_some(declared).ok_or(Unusual::Unreadable)
+    }
+}
+
 /// Calls `visit` with every row of the schema.
 ///
 /// # Errors
-/// When the schema is damaged.
+/// When the schema is damaged, or the first error of `visit`.
 pub(in crate::snapshot) fn read_schema(
     pages: &Pages,
     walker: &mut Walker<'_>,
-    visit: &mut dyn FnMut(&SchemaObject<'_>),
+    visit: &mut dyn FnMut(&SchemaObject<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let damage = || Fault::Damage("its schema is not one".to_owned());
     let mut rows = RowReader::new(pages, MAX_SCHEMA_ROW);
@@ -53,7 +82,7 @@ pub(in crate::snapshot) fn read_schema(
                 table: text(2)?,
                 root,
                 sql,
-            });
+            })?;
         }
         Ok(())
     })

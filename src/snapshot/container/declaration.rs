@@ -1,6 +1,7 @@
 //! What the text of a `CREATE TABLE` or `CREATE INDEX` says, as far as a c1z needs it. The text comes from the file; it is
 //! taken apart here and never run.
 
+use std::collections::HashSet;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
@@ -15,6 +16,7 @@ pub(in crate::snapshot) struct Column {
 /// A plain table: its columns, in the order in which rows hold their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::snapshot) struct TableDeclaration {
+    pub name: String,
     pub columns: Vec<Column>,
     /// Constraints of the table as a whole. They do not change how rows are stored.
     pub constraints: Vec<String>,
@@ -23,6 +25,7 @@ pub(in crate::snapshot) struct TableDeclaration {
 /// An index on columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) struct IndexDeclaration {
+    pub name: String,
     pub is_unique: bool,
     pub table: String,
     pub columns: Vec<String>,
@@ -37,7 +40,7 @@ pub(in crate::snapshot) enum Unusual {
     Unreadable,
     /// A virtual table, or one that is stored in another way.
     NotPlain,
-    /// It computes something.
+    /// A table with a computed column; an index on anything but the values of columns in ascending order.
     Computes,
 }
 
@@ -80,6 +83,9 @@ fn spelled(tokens: &[Token]) -> String {
     texts.join(" ")
 }
 
+/// Longest declaration that is taken apart, in bytes. The SDK's have a thousand at most.
+const MAX_DECLARATION: usize = 64 << 10;
+
 /// Takes apart the text of a `CREATE TABLE`.
 ///
 /// # Errors
@@ -89,13 +95,17 @@ pub(in crate::snapshot) fn table(sql: &str) -> Result<TableDeclaration, Unusual>
     expect(&mut tokens, "create")?;
     expect(&mut tokens, "table").map_err(|_| Unusual::NotPlain)?;
     skip_if_not_exists(&mut tokens)?;
-    name(&mut tokens)?;
+    let name = name(&mut tokens)?;
     let items = items(&mut tokens)?;
     // What may follow, such as `without rowid`, changes how rows are stored.
     if tokens.next().is_some() {
         return Err(Unusual::NotPlain);
     }
-    let mut found = TableDeclaration::default();
+    let mut found = TableDeclaration {
+        name,
+        ..TableDeclaration::default()
+    };
+    let mut names = HashSet::new();
     for item in items {
         const CONSTRAINTS: [&str; 5] = ["constraint", "primary", "unique", "check", "foreign"];
         let [first, rest @ ..] = item.as_slice() else {
@@ -105,6 +115,9 @@ pub(in crate::snapshot) fn table(sql: &str) -> Result<TableDeclaration, Unusual>
             found.constraints.push(spelled(&item));
             continue;
         }
+        if !is_plausible(rest) {
+            return Err(Unusual::Unreadable);
+        }
         // A computed column may not be stored at all.
         if rest
             .iter()
@@ -112,8 +125,15 @@ pub(in crate::snapshot) fn table(sql: &str) -> Result<TableDeclaration, Unusual>
         {
             return Err(Unusual::Computes);
         }
+        let name = first
+            .name()
+            .ok_or(Unusual::Unreadable)?
+            .to_ascii_lowercase();
+        if !names.insert(name.clone()) {
+            return Err(Unusual::Unreadable);
+        }
         found.columns.push(Column {
-            name: first.name().ok_or(Unusual::Unreadable)?.to_lowercase(),
+            name,
             declaration: spelled(rest),
         });
     }
@@ -130,13 +150,14 @@ pub(in crate::snapshot) fn index(sql: &str) -> Result<IndexDeclaration, Unusual>
     let is_unique = tokens.next_if(|token| token.is("unique")).is_some();
     expect(&mut tokens, "index")?;
     skip_if_not_exists(&mut tokens)?;
-    name(&mut tokens)?;
+    let own_name = name(&mut tokens)?;
     expect(&mut tokens, "on")?;
     let table = name(&mut tokens)?;
     let mut columns = Vec::new();
     for item in items(&mut tokens)? {
         match item.as_slice() {
-            [column] => columns.push(column.name().ok_or(Unusual::Computes)?.to_lowercase()),
+            [column] => columns.push(column_name(column)?),
+            [column, order] if order.is("asc") => columns.push(column_name(column)?),
             // An expression, another order, or another way to compare.
             _ => return Err(Unusual::Computes),
         }
@@ -147,10 +168,34 @@ pub(in crate::snapshot) fn index(sql: &str) -> Result<IndexDeclaration, Unusual>
         Some(_) => return Err(Unusual::Unreadable),
     };
     Ok(IndexDeclaration {
+        name: own_name,
         is_unique,
         table,
         columns,
         condition,
+    })
+}
+
+fn column_name(token: &Token) -> Result<String, Unusual> {
+    let name = token.name().ok_or(Unusual::Computes)?;
+    Ok(name.to_ascii_lowercase())
+}
+
+/// Whether what follows a column's name can be part of its declaration: outside of parentheses there are only words, names
+/// and signed values.
+fn is_plausible(tokens: &[Token]) -> bool {
+    let mut depth = 0;
+    tokens.iter().all(|token| match token {
+        Token::Symbol('(') => {
+            depth += 1;
+            true
+        }
+        Token::Symbol(')') => {
+            depth -= 1;
+            true
+        }
+        Token::Symbol(symbol) => depth > 0 || matches!(symbol, '+' | '-' | '.'),
+        _ => true,
     })
 }
 
@@ -173,7 +218,10 @@ fn skip_if_not_exists(tokens: &mut Tokens) -> Result<(), Unusual> {
 
 fn name(tokens: &mut Tokens) -> Result<String, Unusual> {
     let token = tokens.next().ok_or(Unusual::Unreadable)?;
-    Ok(token.name().ok_or(Unusual::Unreadable)?.to_lowercase())
+    Ok(token
+        .name()
+        .ok_or(Unusual::Unreadable)?
+        .to_ascii_lowercase())
 }
 
 /// The items between parentheses, which commas separate.
@@ -203,6 +251,9 @@ fn items(tokens: &mut Tokens) -> Result<Vec<Vec<Token>>, Unusual> {
 }
 
 fn tokens(sql: &str) -> Result<Vec<Token>, Unusual> {
+    if sql.len() > MAX_DECLARATION {
+        return Err(Unusual::Unreadable);
+    }
     let mut found = Vec::new();
     let mut rest = sql;
     while let Some(c) = rest.chars().next() {
@@ -233,7 +284,7 @@ fn tokens(sql: &str) -> Result<Vec<Token>, Unusual> {
                 let (word, after) = rest.split_at(end);
                 found.push(match c.is_ascii_digit() {
                     true => Token::Literal(word.to_owned()),
-                    false => Token::Word(word.to_lowercase()),
+                    false => Token::Word(word.to_ascii_lowercase()),
                 });
                 after
             }
@@ -247,7 +298,7 @@ fn tokens(sql: &str) -> Result<Vec<Token>, Unusual> {
 }
 
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
 }
 
 /// The text up to the closing quote, in which a doubled quote stands for one; and what follows.
@@ -317,6 +368,8 @@ mod tests {
                 Unusual::Computes,
             ),
             ("create table t (a", Unusual::Unreadable),
+            ("create table t (a ! b)", Unusual::Unreadable),
+            ("create table t (a, b, \"A\")", Unusual::Unreadable),
             ("create table t (a default 'x)", Unusual::Unreadable),
             ("", Unusual::Unreadable),
             ("drop table t", Unusual::Unreadable),
@@ -328,12 +381,13 @@ mod tests {
     #[test]
     fn indexes_on_columns_are_told_from_those_that_compute() {
         let expected = IndexDeclaration {
+            name: "i".to_owned(),
             is_unique: true,
             table: "t".to_owned(),
             columns: vec!["a".to_owned(), "b".to_owned()],
             condition: Some("c is not null".to_owned()),
         };
-        let sql = "CREATE UNIQUE INDEX i ON t (a, \"B\") WHERE c IS NOT NULL";
+        let sql = "CREATE UNIQUE INDEX i ON t (a ASC, \"B\") WHERE c IS NOT NULL";
         assert_eq!(index(sql), Ok(expected));
         for sql in [
             "create index i on t (lower(a))",

@@ -29,7 +29,7 @@ use unpack::Unpacker;
 
 pub(super) use btree::Walker;
 pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
-pub(super) use pages::{Fault, Pages, PayloadKind};
+pub(super) use pages::{Fault, Pages, PayloadKind, UnpackedPages};
 pub(super) use record::{Layout, Value};
 pub(super) use spool::{Spool, SpoolWriter};
 pub(super) use unpack::Keep;
@@ -119,7 +119,7 @@ impl<W: Write> Write for Counted<W> {
 
 /// A database that was unpacked.
 pub(super) struct Unpacked {
-    pub database: Spool,
+    pub database: UnpackedPages,
     /// Size of the file, in bytes.
     pub bytes: u64,
     /// Size of the database, in bytes.

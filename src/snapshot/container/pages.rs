@@ -34,6 +34,8 @@ impl Fault {
 /// A database, page by page.
 pub(in crate::snapshot) struct Pages {
     spool: Spool,
+    /// Pages that were not kept.
+    left_out: PageSet,
     /// Size of a page in bytes: a power of two from 512 to 65,536.
     size: usize,
     /// The part of a page that is used: without what is reserved at its end.
@@ -51,7 +53,8 @@ impl Pages {
     ///
     /// # Errors
     /// When this is not a database, or one that cannot be read.
-    pub fn open(spool: Spool, length: u64) -> Result<Self, Fault> {
+    pub fn open(unpacked: UnpackedPages, length: u64) -> Result<Self, Fault> {
+        let UnpackedPages { spool, left_out } = unpacked;
         let damage = |problem: &str| Fault::Damage(problem.to_owned());
         let mut header = [0; DATABASE_HEADER];
         let header: [u8; DATABASE_HEADER] = match length < DATABASE_HEADER as u64 {
@@ -67,10 +70,13 @@ impl Pages {
         }
         let size = page_size(&header).unwrap_or_default();
         let usable = size.saturating_sub(usize::from(header[20]));
-        if size < 512 || !size.is_power_of_two() || usable < 480 {
+        if usable < 480 {
             return Err(damage("its page size is not one that SQLite uses"));
         }
-        if header[18] > 2 || header[19] > 2 || header[21..24] != [64, 32, 32] {
+        // Of the schema, 0 is the format of a database without one.
+        let schema_format = be_u32(&header, 44)?;
+        let is_known = header[18] <= 2 && header[19] <= 2 && schema_format <= 4;
+        if !is_known || header[21..24] != [64, 32, 32] {
             return Err(damage(
                 "it is of a version of SQLite's format that is not known",
             ));
@@ -93,6 +99,7 @@ impl Pages {
         }
         Ok(Self {
             spool,
+            left_out,
             size,
             usable,
             count: u32::try_from(count)
@@ -148,14 +155,21 @@ impl Pages {
     }
 }
 
-/// The size of a page in bytes, as the database header says; `None` if `header` ends before.
+/// A database as it was unpacked: its bytes, and the pages that were left out.
+pub(in crate::snapshot) struct UnpackedPages {
+    pub spool: Spool,
+    pub left_out: PageSet,
+}
+
+/// The size of a page in bytes, as the database header says; `None` if it is not one that SQLite uses.
 pub(super) fn page_size(header: &[u8]) -> Option<usize> {
-    match *header.get(16..18)? {
+    let size = match *header.get(16..18)? {
         // 65,536 does not fit into two bytes.
-        [0, 1] => Some(1 << 16),
-        [high, low] => Some(usize::from(u16::from_be_bytes([high, low])).max(1)),
-        _ => None,
-    }
+        [0, 1] => 1 << 16,
+        [high, low] => usize::from(u16::from_be_bytes([high, low])),
+        _ => return None,
+    };
+    (size >= 512 && size.is_power_of_two()).then_some(size)
 }
 
 /// Which kind of b-tree a payload is in.
@@ -202,6 +216,12 @@ impl<'p> PageReader<'p> {
                 "it refers to page {number}, but has only {}",
                 pages.count
             )));
+        }
+        if pages.left_out.contains(number) {
+            return Err(Fault::page(
+                number,
+                "is part of an index and of something else",
+            ));
         }
         let size = pages.size;
         if let Spool::Memory(bytes) = &pages.spool {

@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::btree;
-use super::pages;
-use super::spool::{Spool, SpoolWriter};
+use super::pages::{self, DATABASE_HEADER, PageSet, UnpackedPages};
+use super::spool::SpoolWriter;
 
 /// Which pages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Keep {
     Everything,
-    /// All but those of indexes, which read as zeros.
+    /// All but those of indexes. What else leads to such a page is damage.
     Tables,
 }
 
@@ -20,9 +20,10 @@ pub(in crate::snapshot) enum Keep {
 pub(super) struct Unpacker {
     out: SpoolWriter,
     keep: Keep,
-    /// The first bytes, until they say how large a page is.
+    /// The first bytes, until the database header is whole.
     head: Vec<u8>,
     page_size: Option<u64>,
+    left_out: PageSet,
     /// Bytes taken after `head` was.
     position: u64,
     /// Whether the page that is coming in is kept.
@@ -37,6 +38,7 @@ impl Unpacker {
             keep,
             head: Vec::new(),
             page_size: None,
+            left_out: PageSet::default(),
             position: 0,
             is_kept: true,
         }
@@ -54,12 +56,21 @@ impl Unpacker {
             return self.pages(piece);
         }
         self.head.extend_from_slice(piece);
-        let Some(size) = pages::page_size(&self.head) else {
+        if self.head.len() < DATABASE_HEADER {
             return Ok(());
-        };
-        self.page_size = Some(size as u64);
+        }
         let head = std::mem::take(&mut self.head);
-        self.pages(&head)
+        match pages::page_size(&head) {
+            Some(size) => {
+                self.page_size = Some(size as u64);
+                self.pages(&head)
+            }
+            // Not a database, which is found when it is whole.
+            None => {
+                self.keep = Keep::Everything;
+                self.out.write_all(&head)
+            }
+        }
     }
 
     fn pages(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -72,6 +83,9 @@ impl Unpacker {
             let within = self.position % size;
             if within == 0 {
                 let is_kept = self.position == 0 || !btree::is_of_index(piece[at]);
+                if !is_kept && let Ok(number) = u32::try_from(self.position / size + 1) {
+                    self.left_out.insert(number);
+                }
                 if is_kept != self.is_kept {
                     self.pass(&piece[from..at])?;
                     (from, self.is_kept) = (at, is_kept);
@@ -95,9 +109,12 @@ impl Unpacker {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn finish(mut self) -> io::Result<Spool> {
+    pub fn finish(mut self) -> io::Result<UnpackedPages> {
         self.out.write_all(&self.head)?;
-        self.out.finish()
+        Ok(UnpackedPages {
+            spool: self.out.finish()?,
+            left_out: self.left_out,
+        })
     }
 }
 
@@ -125,7 +142,7 @@ mod tests {
                 for piece in database.chunks(length) {
                     unpacker.take(piece).unwrap();
                 }
-                let spool = unpacker.finish().unwrap();
+                let spool = unpacker.finish().unwrap().spool;
                 let mut buffer = vec![0; database.len()];
                 assert_eq!(spool.read_at(0, &mut buffer).unwrap(), expected);
             }

@@ -1,8 +1,9 @@
 //! What the schema of a file declares, against what a c1z has: tables, columns and indexes by their names, and whatever
 //! would be run if SQLite opened the file.
 
-use super::super::container::declaration::{self, IndexDeclaration, Unusual};
+use super::super::container::declaration::{IndexDeclaration, Unusual};
 use super::super::container::{SchemaObject, Walker, read_schema};
+use super::super::error::shortened;
 use super::super::reader::Snapshot;
 use super::super::survey::StoredTable;
 use super::super::{Error, schema};
@@ -14,14 +15,6 @@ pub(super) const FOREIGN_OBJECT: &str = "foreign-object";
 const MAX_FOREIGN: usize = 100;
 /// Tables and indexes of its own that a file may hold without a word about them.
 const MAX_UNKNOWN: usize = 1000;
-
-/// An index as the file declares it.
-pub(super) struct StoredIndex {
-    pub name: String,
-    pub root: u32,
-    /// What it is on, if it is on columns only.
-    pub declared: Result<IndexDeclaration, Unusual>,
-}
 
 /// Reports what is missing or declared otherwise.
 pub(super) fn check(snapshot: &Snapshot, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
@@ -44,31 +37,18 @@ pub(super) fn check(snapshot: &Snapshot, found: &mut dyn FnMut(Finding)) -> Resu
     let mut walker = Walker::new(&snapshot.pages);
     read_schema(&snapshot.pages, &mut walker, &mut |object| {
         foreign.see(object);
-        if object.kind == "index" && schema::INDEXES.iter().any(|own| own.name == object.name) {
-            indexes.push(stored_index(object));
+        if let ("index", Some(own)) = (object.kind, schema::index(object.name)) {
+            indexes.push((own.name, object.index()));
         }
+        Ok(())
     })
     .map_err(|fault| snapshot.fault(fault))?;
     foreign.report(found);
     for index in &schema::INDEXES {
-        self::index(
-            index,
-            indexes.iter().find(|own| own.name == index.name),
-            found,
-        );
+        let stored = indexes.iter().find(|(name, _)| *name == index.name);
+        self::index(index, stored.map(|(_, declared)| declared), found);
     }
     Ok(())
-}
-
-/// An index from its row of the schema.
-pub(super) fn stored_index(object: &SchemaObject<'_>) -> StoredIndex {
-    StoredIndex {
-        name: object.name.to_owned(),
-        root: object.root,
-        declared: object
-            .sql
-            .map_or(Err(Unusual::Unreadable), declaration::index),
-    }
 }
 
 fn columns(table: &schema::Table, stored: &StoredTable, found: &mut dyn FnMut(Finding)) {
@@ -113,7 +93,11 @@ fn columns(table: &schema::Table, stored: &StoredTable, found: &mut dyn FnMut(Fi
     }
 }
 
-fn index(wanted: &schema::Index, stored: Option<&StoredIndex>, found: &mut dyn FnMut(Finding)) {
+fn index(
+    wanted: &schema::Index,
+    stored: Option<&Result<IndexDeclaration, Unusual>>,
+    found: &mut dyn FnMut(Finding),
+) {
     let Some(stored) = stored else {
         if wanted.since == schema::Since::Always {
             found(Finding::new(
@@ -128,14 +112,15 @@ fn index(wanted: &schema::Index, stored: Option<&StoredIndex>, found: &mut dyn F
         let condition = condition.map_or(String::new(), |text| format!(", where {text}"));
         format!("`{table}` ({columns}){condition}, {unique}")
     };
-    let is = match &stored.declared {
+    let is = match stored {
         Ok(declared) => describe(
             &declared.table,
             &declared.columns.join(", "),
             declared.is_unique,
             declared.condition.as_deref(),
         ),
-        Err(_) => "something that it computes".to_owned(),
+        Err(Unusual::Computes) => "more than columns in ascending order".to_owned(),
+        Err(_) => "something that its declaration does not say clearly".to_owned(),
     };
     let must_be = describe(
         wanted.table,
@@ -166,12 +151,13 @@ struct Foreign {
 
 impl Foreign {
     fn see(&mut self, object: &SchemaObject<'_>) {
-        let name = object.name.escape_debug();
+        let name = shortened(object.name.as_bytes());
+        let name = name.escape_debug();
         let unusual = match (object.kind, object.sql) {
-            ("table", Some(sql)) => declaration::table(sql).err(),
+            ("table", _) => object.table().err(),
             // An index of a c1z is compared with what it must be.
-            ("index", Some(_)) if schema::INDEXES.iter().any(|own| own.name == object.name) => None,
-            ("index", Some(sql)) => match declaration::index(sql) {
+            ("index", Some(_)) if schema::index(object.name).is_some() => None,
+            ("index", Some(_)) => match object.index() {
                 Ok(index) => index.condition.map(|_| Unusual::Computes),
                 Err(unusual) => Some(unusual),
             },
@@ -181,16 +167,22 @@ impl Foreign {
         };
         let problem = match (object.kind, unusual) {
             (kind @ ("view" | "trigger"), _) => format!("it holds a {kind}, `{name}`"),
-            (_, Some(Unusual::Computes)) => format!("it computes `{name}`, which no c1z does"),
+            ("table", Some(Unusual::Computes)) => {
+                format!("table `{name}` has a computed column, which no c1z has")
+            }
+            ("index", Some(Unusual::Computes)) => {
+                format!("index `{name}` is on more than columns, which no c1z has")
+            }
             (kind @ ("table" | "index"), Some(Unusual::Unreadable)) => {
                 format!("it holds the {kind} `{name}`, whose declaration cannot be understood")
             }
-            (_, Some(Unusual::NotPlain)) => {
-                format!("it holds `{name}`, which is not a plain table")
+            ("table", Some(Unusual::NotPlain)) => {
+                format!("it holds the table `{name}`, which is not a plain one")
             }
+            (_, Some(_)) => format!("it holds `{name}`, which is neither a table nor an index"),
             _ => {
-                let is_known = schema::TABLES.iter().any(|own| own.name == object.name)
-                    || schema::INDEXES.iter().any(|own| own.name == object.name);
+                let is_known =
+                    schema::table(object.name).is_some() || schema::index(object.name).is_some();
                 self.unknown += usize::from(!is_known);
                 return;
             }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use super::super::container::declaration::{IndexDeclaration, Unusual};
 use super::super::container::{Fault, Layout, PayloadKind, StoredRow, Value, Walker, read_schema};
 use super::super::error::shortened;
 use super::super::limits::MAX_ROW;
@@ -12,7 +13,6 @@ use super::super::reader::Snapshot;
 use super::super::survey::StoredTable;
 use super::super::{Error, schema};
 use super::Finding;
-use super::schema::{StoredIndex, stored_index};
 
 const CODE: &str = "sqlite-integrity";
 /// Findings under this code, at most.
@@ -25,7 +25,7 @@ const MAX_FINDINGS: usize = 100;
 pub(super) fn check(snapshot: &Snapshot) -> Result<Vec<Finding>, Error> {
     let mut storage = Storage {
         snapshot,
-        walker: Walker::new(&snapshot.pages),
+        walker: Walker::with_space(&snapshot.pages),
         found: Vec::new(),
         hasher: RandomState::new(),
     };
@@ -42,14 +42,41 @@ struct Storage<'s> {
     hasher: RandomState,
 }
 
+/// An index as the file declares it.
+struct StoredIndex {
+    name: String,
+    root: u32,
+    /// What it is on, if it is on columns only.
+    declared: Result<IndexDeclaration, Unusual>,
+}
+
 /// An index, and the entries that its table's rows make in it.
 struct Expected<'s> {
-    index: StoredIndex,
+    name: String,
+    root: u32,
     /// Of its columns, in order: where rows hold them.
     columns: Vec<ColumnSource<'s>>,
     condition: Condition,
     is_unique: bool,
     entries: Entries,
+}
+
+impl<'s> Expected<'s> {
+    /// Of an index, before any row; `None` if its declaration does not say what it must hold.
+    fn of(table: &'s StoredTable, index: &StoredIndex) -> Option<Self> {
+        let declared = index.declared.as_ref().ok()?;
+        let columns = declared.columns.iter();
+        Some(Self {
+            name: index.name.clone(),
+            root: index.root,
+            columns: columns
+                .map(|column| ColumnSource::of(table, column))
+                .collect::<Option<_>>()?,
+            condition: Condition::of(declared.condition.as_deref())?,
+            is_unique: declared.is_unique,
+            entries: Entries::default(),
+        })
+    }
 }
 
 /// Where the value of a column is.
@@ -153,19 +180,33 @@ impl<'s> Storage<'s> {
     fn check(&mut self) -> Result<(), Fault> {
         let mut roots = Vec::new();
         let mut indexes = Vec::new();
-        read_schema(
-            &self.snapshot.pages,
-            &mut self.walker,
-            &mut |object| match schema::TABLES.iter().find(|own| own.name == object.table) {
-                Some(own) if object.kind == "index" => {
-                    indexes.push((own.name, stored_index(object)))
-                }
-                Some(own) if object.kind == "table" && object.name == own.name => {}
+        let tables = self.snapshot.survey.tables();
+        read_schema(&self.snapshot.pages, &mut self.walker, &mut |object| {
+            let declared = object.index();
+            let table = match &declared {
+                Ok(declared) => &*declared.table,
+                Err(_) => object.table,
+            };
+            let own = tables
+                .iter()
+                .find(|own| own.name.eq_ignore_ascii_case(table));
+            match own {
+                Some(own) if object.kind == "index" => indexes.push((
+                    own.name,
+                    StoredIndex {
+                        name: object.name.to_owned(),
+                        root: object.root,
+                        declared,
+                    },
+                )),
+                Some(own)
+                    if object.kind == "table" && own.name.eq_ignore_ascii_case(object.name) => {}
                 _ if object.root > 0 => roots.push((object.name.to_owned(), object.root)),
                 _ => {}
-            },
-        )?;
-        for table in self.snapshot.survey.tables() {
+            }
+            Ok(())
+        })?;
+        for table in tables {
             let own = indexes.extract_if(.., |(name, _)| *name == table.name);
             let own = own.map(|(_, index)| index).collect();
             self.table(table, own)?;
@@ -186,6 +227,9 @@ impl<'s> Storage<'s> {
         let walked = self.walker.free_pages();
         self.note("the list of free pages", walked)?;
         self.unused_pages();
+        for problem in self.walker.take_space_problems() {
+            self.report(CODE, problem);
+        }
         Ok(())
     }
 
@@ -214,9 +258,9 @@ impl<'s> Storage<'s> {
         let mut expected = Vec::new();
         let mut others = Vec::new();
         for index in indexes {
-            match self.expected(table, index) {
-                Ok(index) => expected.push(index),
-                Err(index) => others.push(index),
+            match Expected::of(table, &index) {
+                Some(entries) => expected.push(entries),
+                None => others.push(index),
             }
         }
         let condition = |name: &str| ColumnSource::of(table, name);
@@ -263,36 +307,8 @@ impl<'s> Storage<'s> {
         Ok(())
     }
 
-    /// What an index must hold; the index itself if that cannot be told.
-    fn expected(
-        &self,
-        table: &'s StoredTable,
-        index: StoredIndex,
-    ) -> Result<Expected<'s>, StoredIndex> {
-        let Ok(declared) = &index.declared else {
-            return Err(index);
-        };
-        let sources = declared
-            .columns
-            .iter()
-            .map(|column| ColumnSource::of(table, column));
-        let (Some(columns), Some(condition)) = (
-            sources.collect::<Option<Vec<_>>>(),
-            Condition::of(declared.condition.as_deref()),
-        ) else {
-            return Err(index);
-        };
-        Ok(Expected {
-            columns,
-            condition,
-            is_unique: declared.is_unique,
-            entries: Entries::default(),
-            index,
-        })
-    }
-
     fn index(&mut self, table: &StoredTable, expected: &Expected<'_>) -> Result<(), Fault> {
-        let name = &expected.index.name;
+        let name = &expected.name;
         let mut entries = Entries::default();
         let mut problem: Option<&str> = None;
         let (mut layout, mut last_layout) = (Layout::default(), Layout::default());
@@ -301,7 +317,7 @@ impl<'s> Storage<'s> {
         let hasher = &self.hasher;
         let walked = self
             .walker
-            .index(expected.index.root, MAX_ROW as usize, &mut |payload| {
+            .index(expected.root, MAX_ROW as usize, &mut |payload| {
                 let Some(payload) = payload else {
                     problem = Some("holds an entry that is too long");
                     return Ok(());

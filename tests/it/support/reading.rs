@@ -70,11 +70,16 @@ impl Shelf {
 
 /// The program with no more address space than a gigabyte; what holds more in memory is killed.
 pub fn in_one_gigabyte(words: &str, file: &Path) -> Command {
+    in_address_space(1 << 20, words, file)
+}
+
+/// The program with no more address space than `kib` KiB.
+pub fn in_address_space(kib: u32, words: &str, file: &Path) -> Command {
     let mut command = Command::new("sh");
     command
         .args([
             "-c",
-            &format!("ulimit -v 1048576; exec \"$0\" {words} \"$1\""),
+            &format!("ulimit -v {kib}; exec \"$0\" {words} \"$1\""),
         ])
         .arg(env!("CARGO_BIN_EXE_posthog-c1z"))
         .arg(file);

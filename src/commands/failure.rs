@@ -120,7 +120,8 @@ fn judge(error: &anyhow::Error) -> Verdict {
     if error.is::<NotArrived>() {
         return verdict(
             ExitCode::Usage,
-            "what was read of it is not complete; see whether the program that reads it failed",
+            "what was read of it is not complete: see whether the program that reads it failed. To throw it away, use a \
+             shell's `> /dev/null`; a null device that is open for reading too looks like a closed output",
         );
     }
     if let Some(error) = error.downcast_ref::<files::Error>() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::tell;
 use crate::support::{
-    Organization, PostHog, Run, Sandbox, Written, golden, member, membership, role,
+    Edited, Organization, PostHog, Run, Sandbox, Written, golden, member, membership, role,
 };
 
 /// So many members, who all hold the one role.
@@ -427,5 +427,31 @@ fn target_is_looked_at_whatever_the_baseline_is() {
         &sandbox,
         &people(40),
         &["-f", "sync.c1z", "--latest", "latest.c1z", "--force"],
+    );
+}
+
+#[test]
+fn an_index_without_rows_does_not_let_everything_go() {
+    let sandbox = Sandbox::new();
+    let args = ["-f", "sync.c1z"];
+    is_taken(&sandbox, &people(40), &args);
+    let path = sandbox.path("sync.c1z");
+    let index = "idx_grants_external_sync_v1";
+    Edited::of(&path)
+        .sql(&format!(
+            "create table declared as select sql from sqlite_schema where name = '{index}'; drop index {index}; \
+             create unique index {index} on v1_grants (external_id, sync_id) where needs_expansion = 1; \
+             pragma writable_schema = on; \
+             update sqlite_schema set sql = (select sql from declared) where name = '{index}'; \
+             pragma writable_schema = off; drop table declared"
+        ))
+        .pack(&path);
+    is_refused(
+        "nobody holds the role any more",
+        &sandbox,
+        &holding(40, 0),
+        &args,
+        "grants fell from 40 to 0",
+        "--max-shrink",
     );
 }

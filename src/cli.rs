@@ -387,7 +387,7 @@ struct GlobalOptions {
     /// demo.c1z]
     #[arg(short, long, global = true, env = "BATON_FILE", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The form of the answer; `sync`, `export`, `completions` and `man` have one form and do not take this
+    /// The form of the answer, of commands that have several
     #[arg(
         short,
         long,
@@ -607,6 +607,9 @@ fn parse_mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// The id of the option that chooses a form of the answer.
+const OUTPUT_FORMAT: &str = "output_format";
+
 /// Commands whose answer has one form.
 const OF_ONE_FORM: [&str; 4] = ["sync", "export", "completions", "man"];
 
@@ -619,7 +622,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Mes
 }
 
 fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let matches = prepared(Cli::command()).try_get_matches_from(args)?;
+    let matches =
+        prepared(with_formats_where_they_are(Cli::command())).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
     refuse_misplaced_key(&matches)?;
     refuse_service_mode(&matches)?;
@@ -742,7 +746,12 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         }
         Sub::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "posthog-c1z", &mut text);
+            clap_complete::generate(
+                shell,
+                &mut with_formats_where_they_are(Cli::command()),
+                "posthog-c1z",
+                &mut text,
+            );
             Command::Show(text)
         }
         Sub::Man => Command::Show(manual()),
@@ -859,7 +868,7 @@ fn manual() -> Vec<u8> {
             render(sub, out);
         }
     }
-    let mut command = Cli::command();
+    let mut command = with_formats_where_they_are(Cli::command());
     command.build();
     let mut page = Vec::new();
     render(&command, &mut page);
@@ -889,6 +898,26 @@ fn prepared(command: clap::Command) -> clap::Command {
             }
         })
         .mut_subcommands(prepared)
+}
+
+/// The same command, whose help offers a format only where the answer has several. The option is still understood
+/// elsewhere, so that what is said to it can be to the point.
+fn with_formats_where_they_are(mut command: clap::Command) -> clap::Command {
+    let Some(format) = command
+        .get_arguments()
+        .find(|arg| arg.get_id() == OUTPUT_FORMAT)
+        .cloned()
+    else {
+        return command;
+    };
+    let hidden = format
+        .hide(true)
+        .env(clap::builder::Resettable::Reset)
+        .default_value(clap::builder::Resettable::Reset);
+    for name in OF_ONE_FORM {
+        command = command.mut_subcommand(name, |command| command.arg(hidden.clone()));
+    }
+    command
 }
 
 /// A key where a name, a file or anything else was wanted: it would be shown, or become the name of a file. The address
@@ -968,12 +997,16 @@ fn refuse_address_of_demo(matches: &ArgMatches) -> Result<(), clap::Error> {
 
 /// A form of the answer, asked of a command whose answer has but one. In the environment it is meant for the others.
 fn refuse_unused_format(matches: &ArgMatches) -> Result<(), clap::Error> {
-    let format = matches.get_one("output_format");
-    if matches!(format, None | Some(OutputFormat::Console)) || !is_typed(matches, "output_format") {
-        return Ok(());
-    }
     let command = matches.subcommand_name().unwrap_or("sync");
     if !OF_ONE_FORM.contains(&command) {
+        return Ok(());
+    }
+    let own = matches.subcommand().map(|(_, matches)| matches);
+    let is_refused = [Some(matches), own].into_iter().flatten().any(|matches| {
+        let format = matches.get_one(OUTPUT_FORMAT);
+        is_typed(matches, OUTPUT_FORMAT) && !matches!(format, None | Some(OutputFormat::Console))
+    });
+    if !is_refused {
         return Ok(());
     }
     let instead = match command {

@@ -16,13 +16,13 @@ pub(super) fn declared_size(frame: &[u8]) -> Option<u64> {
 /// Longest head of a zstd frame, in bytes.
 const MAX_HEAD: usize = 18;
 
-/// What zstd frames that stand one behind the other decode to. Each is held to what its head declares: libzstd does so
-/// only for what it decodes in one piece.
+/// What consecutive zstd frames decode to. Each must decode to the size that its head declares; libzstd checks that only
+/// for what it decodes in one piece.
 pub(super) struct Frames<R> {
     input: R,
     decoder: Decoder<'static>,
     buffer: Vec<u8>,
-    /// What is read and not decoded yet stands in `buffer[start..end]`.
+    /// What is read and not decoded yet is in `buffer[start..end]`.
     start: usize,
     end: usize,
     /// Within a frame: what it declares, and how much came of it so far.

@@ -227,7 +227,7 @@ fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {
     }
 }
 
-/// What a file that is no c1z may be instead, by its first five bytes.
+/// What a file that is not a c1z may be instead, by its first five bytes.
 fn looks_like(beginning: &[u8]) -> Option<&'static str> {
     Some(match beginning {
         [] => "an empty file",

@@ -273,7 +273,7 @@ pub(super) fn identify(
     }
 }
 
-/// Refuses a link at a name that this program makes up: whoever can predict the name could lead it elsewhere.
+/// Refuses a link at a name that this program makes up: another user who predicts the name could lead it elsewhere.
 ///
 /// # Errors
 /// [`Refusal`] if there is one.

@@ -325,7 +325,7 @@ pub(super) fn prepare(
     if let Some(latest) = &file.latest {
         files::check_replaceable(latest, file.mode)?;
         match Lock::take(&target::lock_path(latest)?, Duration::ZERO, &holder(world)) {
-            // Whoever holds it now does not do so for long.
+            // Another run holds it only for a moment.
             Err(error) if !error.is::<Locked>() => return Err(error),
             _ => {}
         }

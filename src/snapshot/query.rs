@@ -256,14 +256,11 @@ impl<'s> Lookup<'s> {
         let mut found = HashMap::new();
         while let Some(position) = rows.next_position()? {
             let id = rows.cursor.columns_at(position)?.text(0)?.to_owned();
-            let is_checked = false;
-            found.insert(
-                id,
-                Found {
-                    position,
-                    is_checked,
-                },
-            );
+            let unchecked = Found {
+                position,
+                is_checked: false,
+            };
+            found.insert(id, unchecked);
         }
         Ok(Self { rows, found })
     }
@@ -352,16 +349,15 @@ impl<'s> Rows<'s> {
         }
     }
 
-    /// The next row as it is, for `verify`: the inner error is damage to its columns, and its blob is not looked at.
+    /// The next row as it is, for `verify`: the inner error is about this row alone, and its blob is not looked at.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub(super) fn next_unchecked(&mut self) -> Result<Option<Result<Row<'_>, Error>>, Error> {
-        let Some(position) = self.next_position()? else {
-            return Ok(None);
-        };
-        let columns = self.cursor.columns_at(position)?;
-        Ok(Some(columns.row(self.kind, &mut self.recent)))
+        match self.next_position()? {
+            Some(position) => Ok(Some(self.unchecked_row_at(position))),
+            None => Ok(None),
+        }
     }
 
     fn unchecked_row_at(&mut self, position: Position) -> Result<Row<'_>, Error> {
@@ -403,10 +399,10 @@ impl<'s> Rows<'s> {
         let snapshot = self.cursor.snapshot;
         let columns = self.cursor.columns_at(position)?;
         let row = columns.row(self.kind, &mut self.recent)?;
-        let checked = row.check(|entitlement| snapshot.resource_of(entitlement, &self.sync))?;
-        match checked {
-            Ok(()) => Ok(row),
-            Err(problem) => Err(row_damage(&snapshot.path, row.table, &row.id, problem)),
+        let judged = row.judge(|entitlement| snapshot.resource_of(entitlement, &self.sync))?;
+        match judged.problem() {
+            None => Ok(row),
+            Some(problem) => Err(row_damage(&snapshot.path, row.table, &row.id, problem)),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::digest::{ContentDigest, Digester, RowKind};
 use super::error::READING_UNPACKED;
 use super::limits::{MAX_EVIDENCE_SENTENCES, MAX_EVIDENCE_VALUES};
 use super::order::Position;
+use super::parallel::Batch;
 use super::query::{Counts, Filter};
 use super::rows::{Columns, Decoded, Places, Row, RowColumns, row_damage};
 use super::survey::{Chunk, SYNC_RUNS, StoredTable, Survey, TOO_LONG};
@@ -233,12 +234,53 @@ impl Snapshot {
         Ok(self.counts_and_digest(sync)?.1)
     }
 
-    /// How many rows of which type a sync run has, in one pass over all of them. Stops at the first damaged row.
+    /// How many rows of which type a sync run has, in one pass over all of them.
     ///
     /// # Errors
     /// When a row cannot be read.
     pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
+        self.count_rows(
+            sync,
+            |rows, counts| {
+                while let Some(row) = rows.next_row(0) {
+                    counts.add(&row);
+                }
+            },
+            |()| {},
+        )
+    }
+
+    /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
+        let mut digester = Digester::new();
+        let counts = self.count_rows(
+            sync,
+            |rows, counts| {
+                let mut records = Vec::new();
+                while let Some(row) = rows.next_row(records.len()) {
+                    counts.add(&row);
+                    row.record(&mut records);
+                }
+                records
+            },
+            |records| digester.record(&records),
+        )?;
+        Ok((counts, digester.finish()))
+    }
+
+    /// Counts all rows of a sync run. `make` counts a batch and may make something of it, which `take` gets in the order of
+    /// kinds and ids.
+    fn count_rows<T: Send>(
+        &self,
+        sync: &SyncId,
+        make: impl Fn(&mut Batch<'_, '_>, &mut Counts) -> T + Sync,
+        mut take: impl FnMut(T),
+    ) -> Result<Counts, Error> {
         let mut counts = Counts::default();
+        let make = &make;
         for kind in RowKind::ALL {
             self.batches(
                 kind,
@@ -247,51 +289,18 @@ impl Snapshot {
                 |_| {
                     Ok(Box::new(|rows| {
                         let mut counts = Counts::default();
-                        while let Some(row) = rows.next_row(0) {
-                            counts.add(&row);
-                        }
-                        Ok(counts)
+                        let made = make(rows, &mut counts);
+                        Ok((counts, made))
                     }))
                 },
-                |some: Counts| {
+                |(some, made)| {
                     counts += some;
+                    take(made);
                     counts.check().map_err(|damage| self.damaged(damage))
                 },
             )?;
         }
         Ok(counts)
-    }
-
-    /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
-    ///
-    /// # Errors
-    /// When a row cannot be read.
-    pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
-        let mut counts = Counts::default();
-        let mut digester = Digester::new();
-        for kind in RowKind::ALL {
-            self.batches(
-                kind,
-                sync,
-                Filter::EVERYTHING,
-                |_| {
-                    Ok(Box::new(|rows| {
-                        let (mut counts, mut records) = (Counts::default(), Vec::new());
-                        while let Some(row) = rows.next_row(records.len()) {
-                            counts.add(&row);
-                            row.record(&mut records);
-                        }
-                        Ok((counts, records))
-                    }))
-                },
-                |(some, records): (Counts, Vec<u8>)| {
-                    counts += some;
-                    digester.record(&records);
-                    counts.check().map_err(|damage| self.damaged(damage))
-                },
-            )?;
-        }
-        Ok((counts, digester.finish()))
     }
 
     /// What the crawl wrote about itself, in files of our own.

@@ -8,9 +8,9 @@ use super::digest::{RowKind, push_record};
 use super::error::shortened;
 use super::json::write_json;
 use super::limits::{MAX_BLOB, MAX_SHORT_TEXT, MAX_TEXT};
-use super::references::compare;
+use super::references::{Comparison, Mismatch, compare};
 use super::survey::StoredTable;
-use super::validate::validate;
+use super::validate::{Flaw, Oddity, validate};
 use super::{Damage, Error, decode, encode, wire};
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
@@ -108,36 +108,55 @@ impl std::fmt::Display for BadBlob {
 
 impl std::error::Error for BadBlob {}
 
+/// What is to be said of a row. Readers refuse one with a problem; `verify` reports everything.
+pub(super) struct Judgement {
+    /// Whether its blob is a message of its kind, and what in it JSON has no form for.
+    pub blob: Result<Option<Oddity>, Flaw>,
+    /// What blob and columns, or the row and another, say differently.
+    pub contradictions: Vec<String>,
+}
+
+impl Judgement {
+    /// Why the row is damaged, if it is.
+    pub fn problem(&self) -> Option<String> {
+        match self.blob {
+            Err(flaw) => Some(format!("its blob {}", flaw.predicate())),
+            Ok(_) => self.contradictions.first().cloned(),
+        }
+    }
+}
+
 impl Row<'_> {
-    /// The judgement that every reader shares: whether the row is damaged. Its blob must be a message of its kind and must
-    /// not contradict the columns. `resource_of` says which resource an entitlement is on, by the entitlement's own row;
-    /// it is only asked about grants whose blob does not say.
+    /// The judgement that every reader shares: a row's blob must be a message of its kind and must not contradict the
+    /// columns. `resource_of` says which resource an entitlement is on, by the entitlement's own row; it is only asked about
+    /// grants whose blob does not say.
     ///
     /// # Errors
-    /// Those of `resource_of`. The inner error says what is wrong with the row.
-    pub(super) fn check(
+    /// Those of `resource_of`.
+    pub(super) fn judge(
         &self,
         resource_of: impl FnOnce(&EntitlementId) -> Result<Option<ResourceId>, Error>,
-    ) -> Result<Result<(), String>, Error> {
-        if let Err(flaw) = validate(self.kind.descriptor(), &self.data) {
-            return Ok(Err(format!("its blob {}", flaw.predicate())));
-        }
-        let compared = compare(self);
-        if let Some(mismatch) = compared.mismatches.first() {
-            return Ok(Err(mismatch.sentence()));
-        }
+    ) -> Result<Judgement, Error> {
+        let Comparison {
+            mismatches,
+            omits_resource,
+        } = compare(self);
+        let mut contradictions: Vec<_> = mismatches.iter().map(Mismatch::sentence).collect();
         if let Columns::Grant {
             resource,
             entitlement,
             ..
         } = &self.columns
-            && compared.omits_resource
+            && omits_resource
             && let Some(expected) = resource_of(entitlement)?
             && expected != *resource
         {
-            return Ok(Err(other_resource(resource, &expected)));
+            contradictions.push(other_resource(resource, &expected));
         }
-        Ok(Ok(()))
+        Ok(Judgement {
+            blob: validate(self.kind.descriptor(), &self.data),
+            contradictions,
+        })
     }
 
     /// Bytes that the row holds, about.
@@ -481,7 +500,7 @@ impl<'r> RowColumns<'r> {
 }
 
 /// What is wrong with a grant whose column names another resource than its entitlement's row does.
-pub(super) fn other_resource(resource: &ResourceId, expected: &ResourceId) -> String {
+fn other_resource(resource: &ResourceId, expected: &ResourceId) -> String {
     format!(
         "its resource is `{}` in the columns, but its entitlement is on `{}`",
         shortened(resource.to_string().as_bytes()).escape_debug(),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::container::declaration::{Column, TableDeclaration, Unusual};
-use super::container::{Fault, Pages, RowReader, Value, Walker, read_schema};
+use super::container::{Fault, Pages, RowReader, StoredRow, Value, Walker, read_schema};
 use super::error::{Damage, shortened};
 use super::limits::{MAX_ASSET, MAX_ROW, MAX_SHORT_TEXT, MAX_SYNC_RUNS, MAX_TEXT, MAX_TYPE_BYTES};
 use super::order::{Entry, Position, Positions, Sorter};
@@ -341,11 +341,7 @@ impl StoredTable {
                     });
                     continue;
                 };
-                let text = |place: Option<usize>| match row.value(place?)? {
-                    Value::Text(text) => Some(text),
-                    _ => None,
-                };
-                let sync = text(sync_place).unwrap_or_default();
+                let sync = text(&row, sync_place).unwrap_or_default();
                 if last_sync.0 != sync {
                     let known = std::str::from_utf8(sync).ok().and_then(|id| runs.get(id));
                     last_sync = (sync.to_vec(), known.copied());
@@ -355,7 +351,7 @@ impl StoredTable {
                     last = None;
                     continue;
                 };
-                let id = text(id_place).unwrap_or_default();
+                let id = text(&row, id_place).unwrap_or_default();
                 if id.len() > MAX_TEXT {
                     self.fault.get_or_insert(Damage::Row {
                         table: self.name,
@@ -409,31 +405,23 @@ impl StoredTable {
         let id_place = self.place("external_id");
         let mut sorter = Sorter::new(dir);
         let mut reader = self.reader(pages);
-        for page in &self.leaves {
-            for cell in 0..reader.rows_on(*page)? {
-                let Some(row) = reader.row(*page, cell)? else {
-                    continue;
-                };
-                let text = |place: Option<usize>| match row.value(place?)? {
-                    Value::Text(text) => Some(text),
-                    _ => None,
-                };
-                let sync = text(sync_place).and_then(|id| std::str::from_utf8(id).ok());
-                let Some(run) = sync.and_then(|id| runs.get(id)) else {
-                    continue;
-                };
-                sorter
-                    .push(Entry {
-                        run: *run,
-                        id: text(id_place).unwrap_or_default().to_vec(),
-                        position: Position {
-                            page: *page,
-                            cell: cell as u16,
-                        },
-                        bytes: row.len() as u32,
-                    })
-                    .map_err(Fault::Io)?;
-            }
+        for position in self.all_positions(pages) {
+            let position = position?;
+            let Some(row) = reader.row(position.page, position.cell.into())? else {
+                continue;
+            };
+            let sync = text(&row, sync_place).and_then(|id| std::str::from_utf8(id).ok());
+            let Some(run) = sync.and_then(|id| runs.get(id)) else {
+                continue;
+            };
+            sorter
+                .push(Entry {
+                    run: *run,
+                    id: text(&row, id_place).unwrap_or_default().to_vec(),
+                    position,
+                    bytes: row.len() as u32,
+                })
+                .map_err(Fault::Io)?;
         }
         self.runs.clear();
         self.runs.resize_with(runs.len(), RunRows::default);
@@ -464,6 +452,14 @@ impl StoredTable {
             .map_err(Fault::Io)?;
         self.sorted = Some(positions);
         Ok(())
+    }
+}
+
+/// The text that a row holds at a place.
+fn text<'r>(row: &StoredRow<'r>, place: Option<usize>) -> Option<&'r [u8]> {
+    match row.value(place?)? {
+        Value::Text(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -25,22 +25,22 @@ fn assert_harmless(what: &str, text: &str) {
     assert_eq!(harm, None, "{what}: {text:?}");
 }
 
-/// `small.c1z` with such characters in every name.
-fn evil() -> Edited {
-    let name = format!("evil{HARM}");
+/// `small.c1z` with this name in every resource, entitlement and slug.
+fn named(name: &str) -> Edited {
+    let name = name.as_bytes();
     Edited::golden(SMALL)
-        .append("v1_resource_types", "true", &field(2, name.as_bytes()))
-        .append("v1_resources", "true", &field(3, name.as_bytes()))
+        .append("v1_resources", "true", &field(3, name))
         .append(
             "v1_entitlements",
             "true",
-            &[
-                field(3, name.as_bytes()),
-                field(4, name.as_bytes()),
-                field(8, name.as_bytes()),
-            ]
-            .concat(),
+            &[field(3, name), field(4, name), field(8, name)].concat(),
         )
+}
+
+/// `small.c1z` with such characters in every name.
+fn evil() -> Edited {
+    let name = format!("evil{HARM}");
+    named(&name).append("v1_resource_types", "true", &field(2, name.as_bytes()))
 }
 
 /// A name with such characters.
@@ -509,19 +509,7 @@ const DANGEROUS: [&str; 20] = [
 fn no_cell_of_a_table_for_people_runs_or_misleads_under_any_separator() {
     let shelf = Shelf::new();
     for name in DANGEROUS {
-        Edited::golden(SMALL)
-            .append("v1_resources", "true", &field(3, name.as_bytes()))
-            .append(
-                "v1_entitlements",
-                "true",
-                &[
-                    field(3, name.as_bytes()),
-                    field(4, name.as_bytes()),
-                    field(8, name.as_bytes()),
-                ]
-                .concat(),
-            )
-            .pack(&shelf.path("evil.c1z"));
+        named(name).pack(&shelf.path("evil.c1z"));
         for form in [
             &["--table", "users"][..],
             &["--table", "roles"],

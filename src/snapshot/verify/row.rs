@@ -9,9 +9,9 @@ use super::super::error::shortened;
 use super::super::parallel::Batch;
 use super::super::query::Counts;
 use super::super::reader::Snapshot;
-use super::super::references::{compare, omissions};
-use super::super::rows::{Columns, Row, other_resource};
-use super::super::validate::{Flaw, Oddity, validate};
+use super::super::references::omissions;
+use super::super::rows::{Columns, Row};
+use super::super::validate::{Flaw, Oddity};
 use super::super::{Damage, Error};
 use super::{Finding, fact};
 use crate::model::{EntitlementId, ResourceId, SyncId};
@@ -133,7 +133,8 @@ impl RowCheck<'_> {
             let id = shortened(row.id.as_bytes());
             format!("`{}` in `{}`", id.escape_debug(), row.table)
         };
-        match validate(row.kind.descriptor(), &row.data) {
+        let judged = row.judge(|entitlement| self.resource_of(entitlement))?;
+        match judged.blob {
             Ok(None) => {}
             Ok(Some(Oddity::Number)) => report(
                 "number",
@@ -157,9 +158,8 @@ impl RowCheck<'_> {
                 report(code, format!("{}: its blob {}", name(), flaw.predicate()));
             }
         }
-        let compared = compare(row);
-        for mismatch in compared.mismatches {
-            report("column", format!("{}: {}", name(), mismatch.sentence()));
+        for contradiction in judged.contradictions {
+            report("column", format!("{}: {contradiction}", name()));
         }
         for omission in omissions(row) {
             report(
@@ -191,18 +191,10 @@ impl RowCheck<'_> {
                 }
             }
             Columns::Grant {
-                resource,
                 entitlement,
                 principal,
                 ..
             } => {
-                if compared.omits_resource
-                    && let Some(expected) = self.resource_of(entitlement)?
-                    && expected != *resource
-                {
-                    let problem = other_resource(resource, &expected);
-                    report("column", format!("{}: {problem}", name()));
-                }
                 if self.known.entitlements.lacks(entitlement.as_str()) {
                     report(
                         "dangling-entitlement",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -183,6 +183,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         Some(file) => Some(prepare(file, args, config, world)?),
         None => None,
     };
+    let begun = Instant::now();
     let started_at = (world.now)();
     let crawled = posthog::crawl(config, world.now, world.reporter)?;
     let inventory = crawled.found.finish().map_err(NotWhole)?;
@@ -270,7 +271,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         bytes: written.bytes,
         sha256: written.sha256,
         content_digest: digest.to_string(),
-        elapsed_ms: (world.now)().millis_since(started_at),
+        elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         unproved,
     })));
     Ok(Outcome::Done)

@@ -101,8 +101,11 @@ pub struct OrganizationEvidence {
     pub name: Option<String>,
     /// Its name in addresses.
     pub slug: Option<String>,
-    /// How many members it says it has.
+    /// How many members it counted after its list of members was read.
     pub member_count: Option<u64>,
+    /// How many members it counted before its list of members was read.
+    #[serde(default)]
+    pub member_count_before: Option<u64>,
     /// The seat of the key's owner: 1, 8, 15 or another number.
     pub membership_level: Option<i64>,
     /// Whether members below administrator see the whole list of members.
@@ -136,16 +139,47 @@ pub struct KeyOwner {
 }
 
 /// One list, and what became of its rows.
+///
+/// Files written before a field was introduced lack it; it then reads as zero, or as not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListEvidence {
     /// Its path below the base URL.
     pub path: String,
-    /// Answers it came in.
+    /// Answers it came in, those of every reading.
     pub pages: u64,
-    /// Rows the API said there are, in its last answer.
+    /// Times that the list, or the end of it, was read.
+    #[serde(default)]
+    pub readings: u64,
+    /// Rows its first answer announced.
+    #[serde(default)]
+    pub first_count: Option<u64>,
+    /// Rows its last answer announced.
     pub count: Option<u64>,
     /// Rows that came, repeats included.
     pub received: u64,
+    /// Rows that came and had come before: overlaps, and what was read again.
+    #[serde(default)]
+    pub repeated: u64,
+    /// Rows by which later pages had moved towards the front because others had left the list.
+    #[serde(default)]
+    pub shifted: u64,
     /// Rows kept, each once.
     pub kept: u64,
+}
+
+impl ListEvidence {
+    /// A list at `path` that was not read yet.
+    pub fn new(path: String) -> Self {
+        Self {
+            path,
+            pages: 0,
+            readings: 0,
+            first_count: None,
+            count: None,
+            received: 0,
+            repeated: 0,
+            shifted: 0,
+            kept: 0,
+        }
+    }
 }

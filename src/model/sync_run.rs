@@ -70,7 +70,7 @@ impl SyncRun {
             id,
             sync_type: SyncType::Full,
             started_at,
-            ended_at: Some(ended_at),
+            ended_at: Some(ended_at.max(started_at)),
             parent_id: String::new(),
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! With `FAULT_TABLE=file` each fault leaves a line of a Markdown table there.
 
+mod busy;
 mod clocks;
 mod cron;
 mod failures;
@@ -29,9 +30,9 @@ use crate::support::{
 /// The path of the key's own entry, the first that is asked for.
 const KEY_ENTRY: &str = "/api/personal_api_keys/@current/";
 
-/// Requests that a crawl of [`calm`] takes: the key's entry, three pages of members, the organization, its roles, and
-/// who holds each of two.
-const CALM_REQUESTS: usize = 8;
+/// Requests that a crawl of [`calm`] takes: the key's entry, the organization, three pages of members, the organization
+/// again, its roles, and who holds each of two.
+const CALM_REQUESTS: usize = 9;
 
 /// Seven members on three pages, two roles, three grants.
 fn calm() -> Organization {

@@ -17,7 +17,7 @@ pub use posthog::{
     role, role_id, user, user_id, with, without,
 };
 pub use program::{PROGRAM, Program, Run, Running, Sandbox, assert_without_key, script};
-pub use reading::{Shelf, answer, answer_at, in_address_space, in_one_gigabyte};
+pub use reading::{Shelf, answer, answer_at, answer_by, in_address_space, in_one_gigabyte};
 pub use written::{Database, Written};
 
 /// The key of every test. A secret as far as the program knows: it must show up nowhere.

@@ -7,6 +7,8 @@ use std::ops::Deref;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
+use super::lenient::{self, Number};
+use super::list::ListRow;
 use crate::crawl::address::is_id;
 use crate::crawl::json::{JsonError, JsonStream, excess};
 use crate::model::{MAX_ID_BYTES, Text, Timestamp};
@@ -63,7 +65,7 @@ pub fn page<T: Kept>(
         "a page of a list: an object with `results`",
         |json, name| {
             match name {
-                "count" => count = json.parse()?,
+                "count" => count = json.parse::<Number<u64>>()?.0,
                 "next" => next = json.parse()?,
                 "results" => results = Some(rows(json, &row)?),
                 _ => json.skip()?,
@@ -127,8 +129,10 @@ pub fn organization(json: &mut JsonStream<'_>) -> Result<Organization, JsonError
             "id" => id = Some(json.parse()?),
             "name" => organization.name = json.parse()?,
             "slug" => organization.slug = json.parse()?,
-            "member_count" => organization.member_count = json.parse()?,
-            "membership_level" => organization.membership_level = json.parse()?,
+            "member_count" => organization.member_count = json.parse::<Number<u64>>()?.0,
+            "membership_level" => {
+                organization.membership_level = json.parse::<Number<i64>>()?.0;
+            }
             "members_can_see_org_members" => {
                 organization.members_can_see_org_members = json.parse()?;
             }
@@ -160,7 +164,7 @@ pub fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiKey, Jso
             "label" => key.label = json.parse()?,
             "scopes" => key.scopes = json.parse()?,
             "scoped_organizations" => key.scoped_organizations = json.parse()?,
-            "user_id" => key.user_id = json.parse()?,
+            "user_id" => key.user_id = json.parse::<Number<u64>>()?.0,
             _ => json.skip()?,
         }
         Ok(())
@@ -173,7 +177,9 @@ pub fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiKey, Jso
 pub struct User {
     #[serde(deserialize_with = "identifier")]
     pub uuid: Text,
+    #[serde(default, deserialize_with = "lenient::number")]
     pub id: Option<u64>,
+    #[serde(default, deserialize_with = "lenient_text")]
     pub distinct_id: Option<Text>,
     pub first_name: Option<Text>,
     pub last_name: Option<Text>,
@@ -202,6 +208,7 @@ pub struct Member<U> {
     pub user: U,
     #[serde(default, deserialize_with = "own_id")]
     pub id: Option<Text>,
+    #[serde(default, deserialize_with = "lenient::number")]
     pub level: Option<i64>,
     #[serde(default, deserialize_with = "time")]
     pub joined_at: Option<Timestamp>,
@@ -216,6 +223,16 @@ pub struct Member<U> {
 impl Kept for Member<User> {
     fn memory(&self) -> usize {
         self.user.memory() + texts([self.id.as_ref()])
+    }
+}
+
+impl ListRow for Member<User> {
+    fn key(&self) -> &Text {
+        &self.user.uuid
+    }
+
+    fn joined_at(&self) -> Option<Timestamp> {
+        self.joined_at
     }
 }
 
@@ -335,6 +352,10 @@ struct Identifier(#[serde(deserialize_with = "identifier")] Text);
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
 
+fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
+    Ok(lenient::id(deserializer)?.map(|id| Text::from(&*id)))
+}
+
 /// An id that can be part of a path and of other ids: PostHog's are hexadecimal in groups, but not all are RFC UUIDs.
 fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
     let id = Text::deserialize(deserializer)?;
@@ -348,7 +369,7 @@ fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Err
 
 /// The id of a membership, which is kept as it is.
 fn own_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
-    let id: Option<Text> = Option::deserialize(deserializer)?;
+    let id = lenient_text(deserializer)?;
     id.as_deref().map_or(Ok(()), check_length)?;
     Ok(id)
 }
@@ -356,7 +377,7 @@ fn own_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D:
 fn borrowed_id<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Borrowed<'de>>, D::Error> {
-    let id: Option<Borrowed<'de>> = Option::deserialize(deserializer)?;
+    let id = lenient::id(deserializer)?.map(Borrowed);
     id.as_deref().map_or(Ok(()), check_length)?;
     Ok(id)
 }

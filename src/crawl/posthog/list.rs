@@ -1,34 +1,47 @@
 //! Reading a list so that it is surely whole, although rows move while it is read.
 //!
 //! Counts prove nothing: one leaves, one joins, all sums agree and one is lost. What proves a list is one answer that
-//! holds all of it, or pages that overlap: each begins with the last row of the one before. Lists without any order
-//! are read until two walks agree.
+//! holds all of it, or pages that overlap ([`super::walk`]). Lists without any order are read until two walks agree.
 
 use std::collections::{HashMap, HashSet};
 
 use super::api::{self, Kept, MAX_ROWS};
+use super::recount::{Listed, Span};
+use super::walk::{Ask, Proof, Step, Walk};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
 use crate::crawl::json::{JsonError, JsonStream};
-use crate::model::{ListEvidence, Text};
+use crate::model::{ListEvidence, Text, Timestamp};
 use crate::progress::{Event, Phase, Reporter};
 
 /// Walks over one list before it is given up.
 const MAX_WALKS: u32 = 5;
 /// Page size below which a list is not halved any more, but asked for with all patience.
 const SMALLEST_PAGE: u64 = 25;
-/// Steps back within one walk before it is begun anew.
-const MAX_STEPS_BACK: u32 = 50;
 /// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
 const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows in a page if no number is asked for.
 pub const DEFAULT_PAGE: u64 = 100;
 
+/// A row of a list.
+pub trait ListRow: Kept {
+    /// What identifies it.
+    fn key(&self) -> &Text;
+
+    /// What its list is sorted by, if that is the time of joining: people who join then come last.
+    fn joined_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Makes a row of what is next in an answer.
+pub type ReadRow<'a, T> = dyn Fn(&mut JsonStream<'_>) -> Result<T, JsonError> + 'a;
+
 /// A list as it was read.
 pub struct ListRead<T> {
     pub rows: Vec<T>,
     pub evidence: ListEvidence,
-    /// Why it is not surely whole; `None` if it is.
+    /// Why it may not be whole; `None` if it surely is.
     pub doubt: Option<String>,
     /// Whether all of it came in one answer, at one moment.
     pub is_one_answer: bool,
@@ -61,13 +74,6 @@ pub struct ListSource<'a> {
     pub path: String,
 }
 
-/// One page, and what is to be known of it.
-struct Fetched<T> {
-    rows: Vec<T>,
-    count: Option<u64>,
-    is_last: bool,
-}
-
 impl ListSource<'_> {
     fn full_path(&self, query: &str) -> String {
         format!("{}{}{query}", self.base_path, self.path)
@@ -76,61 +82,50 @@ impl ListSource<'_> {
     pub fn error(&self, problem: Problem) -> Error {
         self.http.error(self.reading, &self.full_path(""), problem)
     }
+}
 
-    fn evidence(&self) -> ListEvidence {
-        ListEvidence {
-            path: self.path.clone(),
-            pages: 0,
-            count: None,
-            received: 0,
-            kept: 0,
+/// One page.
+struct Fetched<T> {
+    rows: Vec<T>,
+    count: Option<u64>,
+    is_last: bool,
+}
+
+/// Asks for pages of one list, and keeps account of them.
+struct Pages<'a, T> {
+    source: &'a ListSource<'a>,
+    row: &'a ReadRow<'a, T>,
+    evidence: ListEvidence,
+}
+
+impl<'a, T: Kept> Pages<'a, T> {
+    fn new(source: &'a ListSource<'a>, row: &'a ReadRow<'a, T>) -> Self {
+        Self {
+            source,
+            row,
+            evidence: ListEvidence::new(source.path.clone()),
         }
     }
 
-    /// Fails if far more rows came than the list counts: it would go on for ever.
-    fn check_length(&self, rows: usize, count: Option<u64>) -> Result<(), Error> {
-        let most = count.map_or(MAX_ROWS, |count| {
-            count
-                .saturating_mul(2)
-                .saturating_add(MAX_UNCOUNTED)
-                .min(MAX_ROWS)
-        });
-        if rows as u64 <= most {
-            return Ok(());
-        }
-        let counted = count.map_or("does not count them".to_owned(), |count| {
-            format!("counts {count}")
-        });
-        Err(self.error(Problem::Shape(format!(
-            "the list goes on after {rows} rows, and {counted}"
-        ))))
-    }
-
-    /// Asks once for `query`.
-    fn fetch<T, S>(
-        &self,
-        query: &str,
-        tries: Tries,
-        row: &S,
-        evidence: &mut ListEvidence,
-    ) -> Result<Fetched<T>, Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
+    /// Asks for `query`.
+    fn fetch(&mut self, query: &str, tries: Tries) -> Result<Fetched<T>, Error> {
+        let path = self.source.full_path(query);
+        let read = |json: &mut JsonStream<'_>| api::page(json, self.row);
         let page = self
+            .source
             .http
-            .get(self.reading, &self.full_path(query), tries, |json| {
-                api::page(json, row)
-            })?;
-        evidence.pages += 1;
-        evidence.count = page.count;
-        evidence.received += page.results.len() as u64;
-        if let Some(phase) = self.phase {
-            let steps = page.results.len() as u64;
-            self.reporter.report(Event::Advanced {
+            .get(self.source.reading, &path, tries, read)?;
+        let rows = page.results.len() as u64;
+        self.evidence.pages += 1;
+        self.evidence.received += rows;
+        self.evidence.count = page.count;
+        if self.evidence.pages == 1 {
+            self.evidence.first_count = page.count;
+        }
+        if let Some(phase) = self.source.phase {
+            self.source.reporter.report(Event::Advanced {
                 phase,
-                steps,
+                steps: rows,
                 of: page.count,
             });
         }
@@ -142,18 +137,12 @@ impl ListSource<'_> {
     }
 
     /// Asks for a page, and for half as much each time the server has too much to do.
-    fn fetch_page<T, S>(
-        &self,
+    fn fetch_page(
+        &mut self,
         offset: u64,
         limit: &mut u64,
         order: &str,
-        row: &S,
-        evidence: &mut ListEvidence,
-    ) -> Result<Fetched<T>, Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
+    ) -> Result<Fetched<T>, Error> {
         loop {
             let offset = if offset == 0 {
                 String::new()
@@ -166,7 +155,7 @@ impl ListSource<'_> {
             } else {
                 Tries::All
             };
-            match self.fetch(&query, tries, row, evidence) {
+            match self.fetch(&query, tries) {
                 Err(error) if *limit > SMALLEST_PAGE && error.problem.is_overload() => {
                     *limit = (*limit / 2).max(SMALLEST_PAGE);
                 }
@@ -175,398 +164,306 @@ impl ListSource<'_> {
         }
     }
 
-    /// Reads a list that has an order, in pages that overlap by one row, at most `max_walks` times. `key` tells rows
-    /// apart.
-    pub fn read_ordered<T, S>(
-        &self,
+    /// Fails if far more rows came than the list counts: it would never end.
+    fn check_length(&self, rows: u64, count: Option<u64>) -> Result<(), Error> {
+        let most = count.map_or(MAX_ROWS, |count| {
+            count
+                .saturating_mul(2)
+                .saturating_add(MAX_UNCOUNTED)
+                .min(MAX_ROWS)
+        });
+        if rows <= most {
+            return Ok(());
+        }
+        let counted = count.map_or("does not count them".to_owned(), |count| {
+            format!("counts {count}")
+        });
+        Err(self.source.error(Problem::Shape(format!(
+            "the list goes on after {rows} rows, and {counted}"
+        ))))
+    }
+
+    /// The list, of which `distinct` rows were seen.
+    fn finish(mut self, rows: Vec<T>, distinct: u64, end: End) -> ListRead<T> {
+        self.evidence.kept = rows.len() as u64;
+        self.evidence.repeated = self.evidence.received.saturating_sub(distinct);
+        let (doubt, is_one_answer) = match end {
+            End::OneAnswer => (None, true),
+            End::Proved => (None, false),
+            End::Doubtful(doubt) => (Some(doubt), false),
+        };
+        ListRead {
+            rows,
+            evidence: self.evidence,
+            doubt,
+            is_one_answer,
+        }
+    }
+}
+
+/// How the reading of a list ended.
+enum End {
+    OneAnswer,
+    Proved,
+    Doubtful(String),
+}
+
+/// A list that has an order, read in pages that overlap.
+pub struct OrderedList<'a, T> {
+    pages: Pages<'a, T>,
+    walk: Walk<T>,
+    limit: u64,
+    order: &'a str,
+    doubt: Option<String>,
+}
+
+impl<'a, T: ListRow> OrderedList<'a, T> {
+    /// A list to read in pages of `limit` rows, with `order` as further parameters.
+    pub fn new(
+        source: &'a ListSource<'a>,
+        row: &'a ReadRow<'a, T>,
         limit: u64,
-        order: &str,
-        row: &S,
-        key: impl Fn(&T) -> &Text,
-        max_walks: u32,
-    ) -> Result<ListRead<T>, Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
-        let mut evidence = self.evidence();
-        let mut limit = limit;
-        let mut seen: Vec<T> = Vec::new();
+        order: &'a str,
+    ) -> Self {
+        Self {
+            pages: Pages::new(source, row),
+            walk: Walk::new(),
+            limit,
+            order,
+            doubt: None,
+        }
+    }
+
+    /// Reads all of it, at most `max_walks` times until its pages fit together.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub fn read(&mut self, max_walks: u32) -> Result<(), Error> {
         let max_walks = max_walks.min(MAX_WALKS);
         for _ in 0..max_walks {
-            let mut walk = Walk {
-                rows: Vec::new(),
-                aside: Vec::new(),
-                position: HashMap::new(),
-                at: 0,
-                key: &key,
-            };
-            if self.walk(&mut walk, &mut limit, order, row, &mut evidence)? {
-                evidence.kept = walk.rows.len() as u64;
-                return Ok(ListRead {
-                    rows: walk.rows,
-                    evidence,
-                    doubt: None,
-                    is_one_answer: false,
-                });
+            let first = self.walk.restart();
+            if self.follow(first)? {
+                return Ok(());
             }
-            seen.append(&mut walk.aside);
-            seen.append(&mut walk.rows);
         }
-        // What any walk has seen, each row once, the newest account of it.
-        let mut known = HashSet::new();
-        let mut rows: Vec<T> = seen
-            .into_iter()
-            .rev()
-            .filter(|row| known.insert(key(row).clone()))
-            .collect();
-        rows.reverse();
-        evidence.kept = rows.len() as u64;
         let times = if max_walks == 1 {
             "once".to_owned()
         } else {
             format!("{max_walks} times")
         };
-        let doubt = Some(format!(
+        self.doubt = Some(format!(
             "it was read {times}, and each time its pages did not fit together"
         ));
-        Ok(ListRead {
-            rows,
-            evidence,
-            doubt,
-            is_one_answer: false,
-        })
+        Ok(())
     }
 
-    /// One walk from the first page to the last; false if it cannot be told whether rows were missed.
-    fn walk<T, S, K: Fn(&T) -> &Text>(
-        &self,
-        walk: &mut Walk<'_, T, K>,
-        limit: &mut u64,
-        order: &str,
-        row: &S,
-        evidence: &mut ListEvidence,
-    ) -> Result<bool, Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
-        let mut page = self.fetch_page(0, limit, order, row, evidence)?;
-        let mut offset = 0;
-        // How far before the last known row the page is asked for: not at all, until it does not show up.
-        let mut back: u64 = 0;
-        let mut steps_back = 0;
+    /// Reads again what may have changed, where the list has about `expected` rows by now: its end, if people who join
+    /// come last and it has more than a page, and all of it otherwise.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub fn read_again(&mut self, expected: u64) -> Result<(), Error> {
+        if self.walk.proof() == Proof::OldestFirst {
+            let tail = self.walk.resume(expected);
+            if self.follow(tail)? {
+                return Ok(());
+            }
+        }
+        self.read(MAX_WALKS)
+    }
+
+    /// Asks for pages until the list ends; false if they do not fit together.
+    fn follow(&mut self, first: Ask) -> Result<bool, Error> {
+        self.pages.evidence.readings += 1;
+        let mut ask = first;
         loop {
-            let (is_last, count) = (page.is_last, page.count);
-            match walk.join(offset, page.rows) {
-                Join::Grown => back = 0,
-                Join::Same if is_last => {}
-                // The overlap is found again, before rows that are known already.
-                Join::Same if back > 0 => back = 0,
-                // Nothing new, and yet more is said to come: the offsets lead nowhere.
-                Join::Same | Join::Tangled => return Ok(false),
-                Join::Apart if offset == 0 || steps_back == MAX_STEPS_BACK => return Ok(false),
-                Join::Apart => {
-                    steps_back += 1;
-                    back = back.saturating_mul(4).max(8);
-                    offset = walk.at.saturating_sub(back);
-                    page = self.fetch_page(offset, limit, order, row, evidence)?;
-                    continue;
-                }
-            }
-            if is_last {
-                return Ok(true);
-            }
-            self.check_length(walk.rows.len(), count)?;
-            offset = walk.at;
             // A page of one row would hold the overlap alone.
-            *limit = (*limit).max(2);
-            page = self.fetch_page(offset, limit, order, row, evidence)?;
+            self.limit = self.limit.max(2);
+            let mut rows = ask
+                .rows
+                .map_or(self.limit, |rows| rows.clamp(2, self.limit));
+            let page = self.pages.fetch_page(ask.offset, &mut rows, self.order)?;
+            if ask.rows.is_none() {
+                self.limit = rows;
+            }
+            let count = page.count;
+            match self.walk.take(ask, page.rows, page.is_last) {
+                Step::Whole => return Ok(true),
+                Step::Broken => return Ok(false),
+                Step::Ask(next) => ask = next,
+            }
+            self.pages.check_length(self.walk.distinct(), count)?;
         }
     }
 
-    /// Reads a list that has no order at all. Without parameters first, since servers before 2026 answer 500 to any; if
-    /// that is not all, everything in one answer; if the server cannot, pages, until two walks agree.
-    pub fn read_unordered<T, S>(
-        &self,
-        row: &S,
-        key: impl Fn(&T) -> &Text,
-    ) -> Result<ListRead<T>, Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
-        let mut evidence = self.evidence();
-        let first = match self.fetch("", Tries::All, row, &mut evidence) {
-            Ok(first) => first,
-            Err(error) if error.problem.is_overload() => {
-                return match self.agreeing_walks(DEFAULT_PAGE / 2, row, &key, evidence) {
-                    // A server before 2026 answers so to any parameter: what it said to none counts.
-                    Err(again) if again.problem.is_overload() => Err(error),
-                    result => result,
-                };
-            }
-            Err(error) => return Err(error),
+    /// What was read; `None` if its pages do not fit together.
+    pub fn listed(&self) -> Option<Listed> {
+        if self.doubt.is_some() {
+            return None;
+        }
+        let repeats = self.walk.repeats();
+        let is_proved = self.walk.proof() != Proof::Overlap;
+        let rows = if is_proved {
+            self.walk.length()
+        } else {
+            // Where rows may have changed places, only those that were read count.
+            self.walk.kept().saturating_add(repeats)
         };
-        if first.is_last {
-            return Ok(whole(first.rows, &key, evidence));
-        }
-        let everything = first
-            .count
-            .unwrap_or(first.rows.len() as u64)
-            .saturating_add(100);
-        drop(first);
-        let mut limit = everything;
-        match self.fetch(
-            &format!("?limit={everything}"),
-            Tries::One,
-            row,
-            &mut evidence,
-        ) {
-            Ok(page) if page.is_last => return Ok(whole(page.rows, &key, evidence)),
-            // The server has a cap of its own, which is the page size then.
-            Ok(page) => limit = (page.rows.len() as u64).max(1),
-            Err(error) if error.problem.is_overload() => {
-                if matches!(error.problem, Problem::Status { status: 500, .. }) {
-                    self.probe_parameters(row, &mut evidence)?;
-                }
-                limit /= 2;
-            }
-            Err(error) => return Err(error),
-        }
-        self.agreeing_walks(limit, row, &key, evidence)
-    }
-
-    /// Whether the server takes parameters at all: one that answers 500 to the smallest page is from before 2026.
-    fn probe_parameters<T, S>(&self, row: &S, evidence: &mut ListEvidence) -> Result<(), Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
-        match self.fetch::<T, S>("?limit=1", Tries::One, row, evidence) {
-            Err(error) if matches!(error.problem, Problem::Status { status: 500, .. }) => {
-                Err(self.error(Problem::OldServer))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn agreeing_walks<T, S>(
-        &self,
-        limit: u64,
-        row: &S,
-        key: &impl Fn(&T) -> &Text,
-        mut evidence: ListEvidence,
-    ) -> Result<ListRead<T>, Error>
-    where
-        T: Kept,
-        S: Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    {
-        let mut limit = limit;
-        let mut before: Option<HashSet<Text>> = None;
-        let mut seen: HashMap<Text, T> = HashMap::new();
-        for _ in 0..MAX_WALKS {
-            let mut keys = HashSet::new();
-            let mut offset = 0;
-            let mut repeats = false;
-            loop {
-                let page = self.fetch_page(offset, &mut limit, "", row, &mut evidence)?;
-                if page.is_last && offset == 0 {
-                    return Ok(whole(page.rows, key, evidence));
-                }
-                offset += page.rows.len() as u64;
-                let known = keys.len();
-                for row in page.rows {
-                    repeats |= !keys.insert(key(&row).clone());
-                    seen.insert(key(&row).clone(), row);
-                }
-                // A page without anything new leads nowhere, whatever it says is to come.
-                if page.is_last || keys.len() == known {
-                    repeats |= !page.is_last;
-                    break;
-                }
-                self.check_length(seen.len(), page.count)?;
-            }
-            if !repeats && before.as_ref() == Some(&keys) {
-                seen.retain(|key, _| keys.contains(key));
-                evidence.kept = seen.len() as u64;
-                return Ok(ListRead {
-                    rows: seen.into_values().collect(),
-                    evidence,
-                    doubt: None,
-                    is_one_answer: false,
-                });
-            }
-            before = Some(keys);
-        }
-        evidence.kept = seen.len() as u64;
-        let doubt = Some(format!(
-            "it was read {MAX_WALKS} times, and no two readings agreed"
-        ));
-        Ok(ListRead {
-            rows: seen.into_values().collect(),
-            evidence,
-            doubt,
-            is_one_answer: false,
+        Some(Listed {
+            rows: Span {
+                least: rows.saturating_sub(repeats),
+                most: rows,
+            },
+            is_proved,
         })
     }
-}
 
-/// A list that came in one answer.
-fn whole<T>(rows: Vec<T>, key: &impl Fn(&T) -> &Text, mut evidence: ListEvidence) -> ListRead<T> {
-    let mut known = HashSet::new();
-    let rows: Vec<T> = rows
-        .into_iter()
-        .filter(|row| known.insert(key(row).clone()))
-        .collect();
-    evidence.kept = rows.len() as u64;
-    ListRead {
-        rows,
-        evidence,
-        doubt: None,
-        is_one_answer: true,
-    }
-}
-
-/// What one walk has read so far.
-struct Walk<'k, T, K> {
-    rows: Vec<T>,
-    /// Rows of pages that did not fit: they are there, but nobody knows where.
-    aside: Vec<T>,
-    /// Where a row stands in `rows`.
-    position: HashMap<Text, usize>,
-    /// Where the last row stands in the server's list.
-    at: u64,
-    key: &'k K,
-}
-
-/// How a page fits to what was read before.
-#[derive(Debug, PartialEq, Eq)]
-enum Join {
-    /// It has the last row, and new ones behind it.
-    Grown,
-    /// It has the last row, and nothing new.
-    Same,
-    /// It has none of the rows that were read.
-    Apart,
-    /// Rows stand in another order than before.
-    Tangled,
-}
-
-impl<T, K: Fn(&T) -> &Text> Walk<'_, T, K> {
-    /// Adds a page that begins at `offset` of the server's list. Rows behind the overlap that are not on the page have
-    /// gone in between, and go here too.
-    fn join(&mut self, offset: u64, page: Vec<T>) -> Join {
-        let known: Vec<Option<usize>> = page
-            .iter()
-            .map(|row| self.position.get((self.key)(row)).copied())
-            .collect();
-        // Of a row that stands twice on the page, the first.
-        let overlap = known
-            .iter()
-            .enumerate()
-            .rev()
-            .filter_map(|(at, position)| Some((at, (*position)?)))
-            .max_by_key(|(_, position)| *position);
-        if overlap.is_some_and(|(at, _)| known[..at].contains(&None)) {
-            // A row came in where others were read already; so may more have, further before.
-            self.aside.extend(page);
-            return Join::Tangled;
-        }
-        let first_new = match overlap {
-            Some((at, position)) => {
-                while self.rows.len() > position + 1 {
-                    if let Some(gone) = self.rows.pop() {
-                        self.position.remove((self.key)(&gone));
-                    }
-                }
-                self.at = offset + at as u64;
-                at + 1
+    /// The list as it was read.
+    pub fn finish(self) -> ListRead<T> {
+        let Self {
+            mut pages,
+            walk,
+            doubt,
+            ..
+        } = self;
+        pages.evidence.shifted = walk.shifted();
+        let distinct = walk.distinct();
+        match (doubt, walk.proof()) {
+            (Some(doubt), _) => {
+                pages.finish(walk.everything_seen(), distinct, End::Doubtful(doubt))
             }
-            None if self.rows.is_empty() => 0,
-            None => return Join::Apart,
-        };
-        let mut grown = false;
-        let mut page = page.into_iter().enumerate().skip(first_new);
-        while let Some((at, row)) = page.next() {
-            let key = (self.key)(&row).clone();
-            if self.position.contains_key(&key) {
-                self.aside.extend(page.map(|(_, row)| row));
-                return Join::Tangled;
-            }
-            self.position.insert(key, self.rows.len());
-            self.rows.push(row);
-            self.at = offset + at as u64;
-            grown = true;
+            (None, Proof::OneAnswer) => pages.finish(walk.into_rows(), distinct, End::OneAnswer),
+            (None, _) => pages.finish(walk.into_rows(), distinct, End::Proved),
         }
-        if grown { Join::Grown } else { Join::Same }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Reads a list that has no order at all. Without parameters first, since servers before 2026 answer 500 to any; if
+/// that is not all, everything in one answer; if the server cannot, pages, until two walks agree.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_unordered<T: ListRow>(
+    source: &ListSource<'_>,
+    row: &ReadRow<'_, T>,
+) -> Result<ListRead<T>, Error> {
+    let mut pages = Pages::new(source, row);
+    pages.evidence.readings = 1;
+    let mut seen = Seen::default();
+    let first = match pages.fetch("", Tries::All) {
+        Ok(first) => first,
+        Err(error) if error.problem.is_overload() => {
+            return match agreeing_walks(pages, seen, DEFAULT_PAGE / 2) {
+                // A server before 2026 answers so to any parameter: what it said to none counts.
+                Err(again) if again.problem.is_overload() => Err(error),
+                result => result,
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    if first.is_last {
+        return Ok(seen.whole(pages, first.rows));
+    }
+    let received = first.rows.len() as u64;
+    let everything = first.count.unwrap_or(received).saturating_add(100);
+    seen.note(&first.rows);
+    drop(first);
+    let mut limit = everything;
+    pages.evidence.readings += 1;
+    match pages.fetch(&format!("?limit={everything}"), Tries::One) {
+        Ok(page) if page.is_last => return Ok(seen.whole(pages, page.rows)),
+        // The server has a limit of its own, which is the page size then.
+        Ok(page) => {
+            seen.note(&page.rows);
+            limit = (page.rows.len() as u64).max(1);
+        }
+        Err(error) if error.problem.is_overload() => {
+            if matches!(error.problem, Problem::Status { status: 500, .. }) {
+                probe_parameters(&mut pages)?;
+            }
+            limit /= 2;
+        }
+        Err(error) => return Err(error),
+    }
+    agreeing_walks(pages, seen, limit)
+}
 
-    fn texts(rows: &[&str]) -> Vec<Text> {
-        rows.iter().map(|row| Text::from(*row)).collect()
+/// Whether the server takes parameters at all: one that answers 500 to the smallest page is from before 2026.
+fn probe_parameters<T: ListRow>(pages: &mut Pages<'_, T>) -> Result<(), Error> {
+    match pages.fetch("?limit=1", Tries::One) {
+        Err(error) if matches!(error.problem, Problem::Status { status: 500, .. }) => {
+            Err(pages.source.error(Problem::OldServer))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads pages in whatever order they come, until two walks have the same rows.
+fn agreeing_walks<T: ListRow>(
+    mut pages: Pages<'_, T>,
+    mut known: Seen,
+    limit: u64,
+) -> Result<ListRead<T>, Error> {
+    let mut limit = limit;
+    let mut before: Option<HashSet<Text>> = None;
+    let mut seen: HashMap<Text, T> = HashMap::new();
+    for _ in 0..MAX_WALKS {
+        pages.evidence.readings += 1;
+        let mut keys = HashSet::new();
+        let mut offset = 0;
+        let mut repeats = false;
+        loop {
+            let page = pages.fetch_page(offset, &mut limit, "")?;
+            if page.is_last && offset == 0 {
+                return Ok(known.whole(pages, page.rows));
+            }
+            offset += page.rows.len() as u64;
+            known.note(&page.rows);
+            let before = keys.len();
+            for row in page.rows {
+                repeats |= !keys.insert(row.key().clone());
+                seen.insert(row.key().clone(), row);
+            }
+            // A page without anything new leads nowhere, whatever it says is to come.
+            if page.is_last || keys.len() == before {
+                repeats |= !page.is_last;
+                break;
+            }
+            pages.check_length(seen.len() as u64, page.count)?;
+        }
+        if !repeats && before.as_ref() == Some(&keys) {
+            seen.retain(|key, _| keys.contains(key));
+            return Ok(pages.finish(seen.into_values().collect(), known.rows(), End::Proved));
+        }
+        before = Some(keys);
+    }
+    let doubt = format!("it was read {MAX_WALKS} times, and no two readings agreed");
+    Ok(pages.finish(
+        seen.into_values().collect(),
+        known.rows(),
+        End::Doubtful(doubt),
+    ))
+}
+
+/// The rows of an unordered list that any page had.
+#[derive(Default)]
+struct Seen(HashSet<Text>);
+
+impl Seen {
+    fn note<T: ListRow>(&mut self, rows: &[T]) {
+        self.0.extend(rows.iter().map(|row| row.key().clone()));
     }
 
-    fn walk(
-        rows: &[&str],
-        key: &'static impl Fn(&Text) -> &Text,
-    ) -> Walk<'static, Text, impl Fn(&Text) -> &Text> {
-        let mut walk = Walk {
-            rows: Vec::new(),
-            aside: Vec::new(),
-            position: HashMap::new(),
-            at: 0,
-            key,
-        };
-        walk.join(0, texts(rows));
-        walk
+    fn rows(&self) -> u64 {
+        self.0.len() as u64
     }
 
-    fn itself(row: &Text) -> &Text {
-        row
-    }
-
-    #[test]
-    fn page_that_begins_with_the_last_row_grows_the_list() {
-        let mut walk = walk(&["a", "b", "c"], &itself);
-        assert_eq!(walk.join(2, texts(&["c", "d", "e"])), Join::Grown);
-        assert_eq!((walk.rows, walk.at), (texts(&["a", "b", "c", "d", "e"]), 4));
-    }
-
-    #[test]
-    fn page_without_any_known_row_tells_that_rows_moved() {
-        let mut walk = walk(&["a", "b", "c"], &itself);
-        assert_eq!(walk.join(2, texts(&["e", "f"])), Join::Apart);
-        assert_eq!(walk.rows, texts(&["a", "b", "c"]));
-    }
-
-    #[test]
-    fn row_that_left_in_between_leaves_the_list_too() {
-        let mut walk = walk(&["a", "b", "c"], &itself);
-        assert_eq!(walk.join(1, texts(&["b", "d"])), Join::Grown);
-        assert_eq!((walk.rows, walk.at), (texts(&["a", "b", "d"]), 2));
-    }
-
-    #[test]
-    fn row_that_came_in_before_shifts_the_overlap_and_loses_nothing() {
-        let mut walk = walk(&["a", "b", "c"], &itself);
-        assert_eq!(walk.join(2, texts(&["b", "c", "d"])), Join::Grown);
-        assert_eq!((walk.rows, walk.at), (texts(&["a", "b", "c", "d"]), 4));
-    }
-
-    #[test]
-    fn unknown_row_before_known_ones_means_that_more_may_have_been_missed() {
-        let mut walk = walk(&["a", "b", "c"], &itself);
-        assert_eq!(walk.join(1, texts(&["b", "x", "c", "d"])), Join::Tangled);
-    }
-
-    #[test]
-    fn known_row_behind_new_ones_means_that_there_is_no_order() {
-        let mut walk = walk(&["a", "b", "c"], &itself);
-        assert_eq!(walk.join(2, texts(&["c", "d", "c"])), Join::Tangled);
+    /// A list that came in one answer.
+    fn whole<T: ListRow>(mut self, pages: Pages<'_, T>, rows: Vec<T>) -> ListRead<T> {
+        self.note(&rows);
+        let mut known = HashSet::new();
+        let mut rows = rows;
+        rows.retain(|row| known.insert(row.key().clone()));
+        pages.finish(rows, self.rows(), End::OneAnswer)
     }
 }

@@ -1,10 +1,14 @@
 //! The order of calls: the key's own entry, members, the organization, roles, and who holds each role.
 
 mod api;
+mod lenient;
 mod list;
 mod map;
+mod members;
 mod probe;
+mod recount;
 mod roles;
+mod walk;
 
 use std::time::Duration;
 
@@ -15,23 +19,14 @@ use self::map::Types;
 use super::address::{BaseUrl, CURRENT_ORGANIZATION};
 use super::error::{Error, Problem};
 use super::http::{Http, HttpSettings, Tries};
-use super::json::{self, JsonError, JsonStream};
+use super::json::{JsonError, JsonStream};
 use super::key::ApiKey;
 use super::pace::{binding_limit, least_duration};
 use crate::model::{
-    CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
-    Text, Timestamp, Value,
+    CrawlKey, Evidence, InventoryBuilder, ListEvidence, Resource, Timestamp, Value,
 };
 use crate::progress::{Event, Phase, Reporter};
 
-/// Rows asked for in one page of members.
-const MEMBERS_PAGE: u64 = 1_000;
-/// Oldest first, so that people who join during the walk come at its end. Older servers ignore it.
-const MEMBERS_ORDER: &str = "&order=joined_at";
-/// Times that members and the organization's own count are read before they are found not to agree.
-const MAX_COUNT_READINGS: u32 = 3;
-/// PostHog's number for an administrator; from there on members see everybody.
-const ADMINISTRATOR: i64 = 8;
 /// A crawl that the request budget makes longer than this is announced.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -137,8 +132,10 @@ struct Crawl<'a> {
     types: Types,
     found: InventoryBuilder,
     evidence: Evidence,
-    /// The number PostHog gives the key's owner; the list of members tells who that is.
+    /// The number PostHog gives the key's owner; the list of members says who that is.
     owner: Option<u64>,
+    /// The organization, if it was read to find out what `@current` means.
+    resolved: Option<api::Organization>,
     completeness: Completeness,
 }
 
@@ -156,6 +153,7 @@ impl<'a> Crawl<'a> {
             found: InventoryBuilder::default(),
             evidence,
             owner: None,
+            resolved: None,
             completeness: Completeness::Proved,
         }
     }
@@ -204,175 +202,8 @@ impl<'a> Crawl<'a> {
             })?;
         self.evidence.base_url = self.base.to_string();
         self.evidence.organization.id = organization.id.to_string();
+        self.resolved = Some(organization);
         Ok(())
-    }
-
-    /// Members, and then the organization's own count of them. Both are read again while people come and go.
-    fn members_and_organization(&mut self) -> Result<(), Error> {
-        for reading in 1.. {
-            let members = self.members()?;
-            let organization = self.organization()?;
-            let kept = members.rows.len() as u64;
-            self.check_visible(organization.as_ref(), kept)?;
-            // What is not whole in itself proves nothing by its number.
-            let count = match members.doubt {
-                None => organization.as_ref().and_then(|told| told.member_count),
-                Some(_) => None,
-            };
-            if count.is_some_and(|count| count != kept) && reading < MAX_COUNT_READINGS {
-                continue;
-            }
-            if let Some(count) = count.filter(|count| *count != kept) {
-                self.doubt_count(count, kept)?;
-            }
-            if let Some(doubt) = &members.doubt {
-                self.doubt("members", doubt.clone());
-            }
-            self.note_organization(organization);
-            self.keep_members(members);
-            break;
-        }
-        self.reporter.report(Event::Finished {
-            phase: Phase::Organization,
-        });
-        Ok(())
-    }
-
-    fn members(&mut self) -> Result<ListRead<api::Member<api::User>>, Error> {
-        let base_path = self.base.path();
-        let source = self.list(
-            "members",
-            Some(Phase::Members),
-            &base_path,
-            "members/".to_owned(),
-        );
-        self.reporter.report(Event::Started {
-            phase: Phase::Members,
-            of: None,
-        });
-        let list = source.read_ordered(
-            MEMBERS_PAGE,
-            MEMBERS_ORDER,
-            &|json: &mut JsonStream<'_>| json.parse::<api::Member<api::User>>(),
-            |row| &row.user.uuid,
-            u32::MAX,
-        )?;
-        let list = self.accepted(list, &source)?;
-        self.reporter.report(Event::Finished {
-            phase: Phase::Members,
-        });
-        Ok(list)
-    }
-
-    /// The organization itself, after its members: its count is the one to hold theirs against.
-    fn organization(&mut self) -> Result<Option<api::Organization>, Error> {
-        let without = "whether the list of members shows everybody could not be checked against the organization's own \
-                       count";
-        let path = self.base.path();
-        let organization = self.optional("the organization", &path, without, api::organization)?;
-        let asked = self.base.organization();
-        let other = organization
-            .as_ref()
-            .filter(|found| !is_same_id(&found.id, asked));
-        if let Some(other) = other {
-            let problem = self.http.shown(&format!(
-                "it is about the organization `{}`, and `{asked}` was asked for",
-                json::shortened(&other.id)
-            ));
-            return Err(self
-                .http
-                .error("the organization", &path, Problem::Shape(problem)));
-        }
-        Ok(organization)
-    }
-
-    /// Since July 2026 members below administrator may see a list without those it hides from them, and nothing in the
-    /// list says so.
-    fn check_visible(
-        &self,
-        organization: Option<&api::Organization>,
-        kept: u64,
-    ) -> Result<(), Error> {
-        let Some(told) = organization else {
-            return Ok(());
-        };
-        let is_hidden = told.members_can_see_org_members == Some(false);
-        if is_hidden
-            && told
-                .membership_level
-                .is_none_or(|level| level < ADMINISTRATOR)
-        {
-            let all = told
-                .member_count
-                .map(|count| format!(" of {count}"))
-                .unwrap_or_default();
-            let problem = format!(
-                "the organization hides its list of members from members below administrator, and the key's owner is \
-                 one; {kept}{all} are shown"
-            );
-            return Err(self.members_error(Problem::HiddenMembers(problem)));
-        }
-        Ok(())
-    }
-
-    /// Members and their count do not agree, however often both are read.
-    fn doubt_count(&mut self, count: u64, kept: u64) -> Result<(), Error> {
-        let problem = format!("there were {kept} members, and the organization counts {count}");
-        let doubted = self.completeness != Completeness::Proved;
-        match self.config.incomplete {
-            // A list that was proved to be whole and lacks people was shortened by the server.
-            _ if kept < count && !doubted => {
-                let problem = format!("{kept} of {count} members are shown to the key's owner");
-                Err(self.members_error(Problem::HiddenMembers(problem)))
-            }
-            Incomplete::Refuse => Err(self.members_error(Problem::NotProved(problem))),
-            Incomplete::Accept => {
-                self.doubt("members", problem);
-                Ok(())
-            }
-        }
-    }
-
-    fn members_error(&self, problem: Problem) -> Error {
-        let path = format!("{}members/", self.base.path());
-        self.http.error("members", &path, problem)
-    }
-
-    fn note_organization(&mut self, organization: Option<api::Organization>) {
-        if let Some(told) = organization {
-            self.evidence.organization = OrganizationEvidence {
-                id: self.base.organization().to_owned(),
-                name: told.name.map(|name| self.http.shown(&name)),
-                slug: told.slug.map(|slug| self.http.shown(&slug)),
-                member_count: told.member_count,
-                membership_level: told.membership_level,
-                members_can_see_org_members: told.members_can_see_org_members,
-            };
-        }
-    }
-
-    fn keep_members(&mut self, members: ListRead<api::Member<api::User>>) {
-        for row in members.rows {
-            if row.user.id.is_some() && row.user.id == self.owner {
-                self.note_owner(&row);
-            }
-            self.found.add_resource(self.types.member(&row));
-        }
-        self.keep(members.evidence);
-    }
-
-    fn note_owner(&mut self, member: &api::Member<api::User>) {
-        let text = |text: &Option<Text>| text.as_deref().map(ToOwned::to_owned);
-        if let Some(key) = &mut self.evidence.key {
-            key.owner = Some(KeyOwner {
-                user_id: member.user.uuid.to_string(),
-                display_name: self.types.member(member).display_name.to_string(),
-                email: text(&member.user.email),
-                organization_role: member
-                    .level
-                    .map(|level| map::organization_role(level).to_string()),
-            });
-        }
     }
 
     /// The list, unless it is to be surely whole and is not.
@@ -452,13 +283,16 @@ impl<'a> Crawl<'a> {
                     },
                 ..
             }) => {
-                let text = format!("{without} (`{path}` answered {status})");
-                if !self.evidence.unproved.contains(&text) {
-                    self.evidence.unproved.push(text);
-                }
+                self.note_unproved(format!("{without} (`{path}` answered {status})"));
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn note_unproved(&mut self, what: String) {
+        if !self.evidence.unproved.contains(&what) {
+            self.evidence.unproved.push(what);
         }
     }
 
@@ -467,7 +301,8 @@ impl<'a> Crawl<'a> {
             self.found.add_resource_type(resource_type);
         }
         self.evidence.started_at = started_at.to_string();
-        self.evidence.ended_at = ended_at.to_string();
+        // The clock may have been set back meanwhile.
+        self.evidence.ended_at = ended_at.max(started_at).to_string();
         self.evidence.requests = self.http.requests();
         let unknown_seats = self
             .found

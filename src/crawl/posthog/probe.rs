@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::api::{self, Page};
 use super::list::DEFAULT_PAGE;
-use super::{Config, Crawl, MEMBERS_PAGE, Memberships};
+use super::members::MEMBERS_PAGE;
+use super::recount::Listed;
+use super::{Config, Crawl, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
-use crate::crawl::json::{JsonError, JsonStream};
 use crate::crawl::pace::least_duration;
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::progress::Reporter;
@@ -58,70 +59,96 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     crawl.key()?;
     probe.key.clone_from(&crawl.evidence.key);
     crawl.resolve_current_organization()?;
-    let members = crawl.count("members", "members/?limit=1")?;
-    let organization = crawl.organization()?;
-    let shown = members.unwrap_or_default();
-    let all = organization.as_ref().and_then(|told| told.member_count);
-    crawl.check_visible(organization.as_ref(), shown)?;
-    if let Some(all) = all.filter(|all| shown < *all) {
-        let problem = format!("{shown} of {all} members are shown to the key's owner");
-        return Err(crawl.members_error(Problem::HiddenMembers(problem)));
+    let members = crawl.count_members()?;
+    if let Some(mut organization) = crawl.organization()? {
+        let count = organization.member_count;
+        // A list that says it has more than are counted has to be read to know.
+        if let Some(members) = members.filter(|members| count.is_none_or(|count| *members < count))
+        {
+            let again = |crawl: &Crawl<'_>, _| Ok(crawl.count_members()?.map(listed));
+            organization = crawl.compare(organization, count, listed(members), again)?;
+        }
+        probe.members = members.map(|members| (members, count.map(|_| true)));
+        crawl.note_organization(organization, count);
+    } else {
+        probe.members = members.map(|members| (members, None));
     }
-    probe.members = members.map(|members| (members, all.map(|_| true)));
-    crawl.note_organization(organization);
     probe.organization = Some(crawl.evidence.organization.clone());
     if config.memberships != Memberships::WithoutRoles {
         probe.roles = crawl.count_roles()?;
     }
+    let shown = members.unwrap_or_default();
     let roles = probe.roles.unwrap_or_default();
-    // The key's own entry, the organization, members and roles; each further page of members brings one row less.
-    let base = 2 + shown.div_ceil(MEMBERS_PAGE - 1).max(1);
+    // Each page of members after the first brings two rows less than it has, or one less from servers before 2026.
+    let pages_of_members = |overlap| {
+        let rows = shown.saturating_sub(overlap);
+        rows.div_ceil(MEMBERS_PAGE - overlap).max(1)
+    };
     let list_of_roles = match (config.memberships, roles) {
         (Memberships::WithoutRoles, _) => 0,
         (_, 0..=DEFAULT_PAGE) => 1,
         // The first page, and then everything.
         _ => 2,
     };
-    let base = base + list_of_roles;
+    // The key's own entry, and the organization before and after its members.
+    let base = |pages_of_members: u64| 3 + pages_of_members + list_of_roles;
     // Two walks that agree, and each empty role's own list.
     let pages = roles.div_ceil(DEFAULT_PAGE).saturating_mul(2);
     let cost = |requests| Cost {
         requests,
         least: least_duration(requests, &config.http.pace),
     };
+    let alone = base(pages_of_members(2));
     probe.costs = Some(Costs {
-        endpoint: cost(base.saturating_add(roles)),
-        embedded: cost(base),
-        embedded_at_most: cost(base.saturating_add(pages).saturating_add(roles)),
+        endpoint: cost(base(pages_of_members(1)).saturating_add(roles)),
+        embedded: cost(alone),
+        embedded_at_most: cost(alone.saturating_add(pages).saturating_add(roles)),
     });
     Ok(())
 }
 
-impl Crawl<'_> {
-    /// How many rows a list says it has.
-    fn count(&self, reading: &'static str, path: &str) -> Result<Option<u64>, Error> {
-        let path = format!("{}{path}", self.base.path());
-        let page = self
-            .http
-            .get(reading, &path, Tries::All, page_without_rows)?;
-        Ok(page.count)
-    }
-
-    /// A server from before 2026 answers 500 to any parameter of this list; then it must be asked for all of it.
-    fn count_roles(&self) -> Result<Option<u64>, Error> {
-        let path = format!("{}roles/?limit=1", self.base.path());
-        match self.http.get("roles", &path, Tries::One, page_without_rows) {
-            Ok(page) => Ok(page.count),
-            Err(Error {
-                problem: Problem::Status { status: 500, .. },
-                ..
-            }) => self.count("roles", "roles/"),
-            Err(error) => Err(error),
-        }
+/// A list by the number of rows that it says it has.
+fn listed(rows: u64) -> Listed {
+    Listed {
+        rows: rows.into(),
+        is_proved: true,
     }
 }
 
-/// What a page says besides its rows.
-fn page_without_rows(json: &mut JsonStream<'_>) -> Result<Page<()>, JsonError> {
-    api::page(json, |json| json.skip())
+impl Crawl<'_> {
+    fn count_members(&self) -> Result<Option<u64>, Error> {
+        let page = self.ask("members", "members/?limit=1", Tries::All)?;
+        Ok(page.count)
+    }
+
+    /// How many roles there are. A server from before 2026 answers 500 to any parameter of this list. Then it must be
+    /// asked for all of it, and cannot give more than its first page.
+    fn count_roles(&self) -> Result<Option<u64>, Error> {
+        let is_refused =
+            |error: &Error| matches!(error.problem, Problem::Status { status: 500, .. });
+        match self.ask("roles", "roles/?limit=1", Tries::One) {
+            Ok(page) => return Ok(page.count),
+            Err(error) if is_refused(&error) => {}
+            Err(error) => return Err(error),
+        }
+        let first = self.ask("roles", "roles/", Tries::All)?;
+        if first.next.is_some() {
+            match self.ask("roles", "roles/?limit=1", Tries::One) {
+                Err(error) if is_refused(&error) => {
+                    let path = format!("{}roles/", self.base.path());
+                    return Err(self.http.error("roles", &path, Problem::OldServer));
+                }
+                _ => {}
+            }
+        }
+        Ok(first.count)
+    }
+
+    /// What the first page of a list says besides its rows.
+    fn ask(&self, reading: &'static str, path: &str, tries: Tries) -> Result<Page<()>, Error> {
+        let path = format!("{}{path}", self.base.path());
+        self.http.get(reading, &path, tries, |json| {
+            api::page(json, |json| json.skip())
+        })
+    }
 }

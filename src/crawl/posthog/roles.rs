@@ -4,13 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::api::{self, CarryingRole, Kept, Role};
-use super::list::{ListRead, ListSource};
+use super::list::{ListRead, ListRow, ListSource, OrderedList, read_unordered};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
 use crate::crawl::json::{JsonError, JsonStream, shortened};
-use crate::model::{InventoryBuilder, ListEvidence, MAX_ID_BYTES, ResourceId};
+use crate::model::{InventoryBuilder, ListEvidence, MAX_ID_BYTES, ResourceId, Text};
 use crate::progress::{Event, Phase, Reporter};
 
 /// Rows asked for in one page of role memberships, never raised: each costs the server several queries.
@@ -50,6 +50,18 @@ impl Kept for ListedRole {
     fn memory(&self) -> usize {
         // What it carries is counted as it comes.
         self.role.memory()
+    }
+}
+
+impl ListRow for ListedRole {
+    fn key(&self) -> &Text {
+        &self.role.id
+    }
+}
+
+impl ListRow for Holder {
+    fn key(&self) -> &Text {
+        &self.principal.resource
     }
 }
 
@@ -116,7 +128,7 @@ impl Crawl<'_> {
                 carried: holders.map(|holders| carried(distinct(holders))),
             })
         };
-        let list = source.read_unordered(&row, |listed| &listed.role.id)?;
+        let list = read_unordered(&source, &row)?;
         self.accepted(list, &source)
     }
 
@@ -465,13 +477,9 @@ impl RoleReader<'_> {
             let holder = self.holder(json.value()?)?;
             holder.ok_or_else(|| JsonError::missing("user"))
         };
-        source.read_ordered(
-            ROLE_MEMBERSHIPS_PAGE,
-            "",
-            &row,
-            |holder: &Holder| &holder.principal.resource,
-            max_walks,
-        )
+        let mut list = OrderedList::new(&source, &row, ROLE_MEMBERSHIPS_PAGE, "");
+        list.read(max_walks)?;
+        Ok(list.finish())
     }
 
     fn holder(&self, row: &[u8]) -> Result<Option<Holder>, JsonError> {

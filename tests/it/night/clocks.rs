@@ -1,7 +1,11 @@
 //! Clocks can be wrong: a snapshot that is dated in the future neither switches a guard off nor holds it for ever.
 
+use std::cell::Cell;
+
+use posthog_c1z::model::Timestamp;
+
 use super::ours::{crawl, in_minutes, taken};
-use crate::support::{Edited, Sandbox, Shelf, Written};
+use crate::support::{Edited, Sandbox, Shelf, Written, answer_by};
 
 const FUTURE: &str = "2999-01-02 03:04:05";
 
@@ -133,4 +137,23 @@ fn age_counts_full_runs_alone_and_not_those_of_the_future() {
         // Without the question there is no answer.
         assert_eq!(shelf.run(&["stats", "a.c1z"]).code, 0);
     }
+}
+
+/// A clock that is set back by an hour each time it is looked at.
+#[test]
+fn snapshot_never_ends_before_it_begins() {
+    let sandbox = Sandbox::new();
+    let seconds = Cell::new(1_790_000_000);
+    let clock = || {
+        seconds.set(seconds.get() - 3_600);
+        Timestamp::from_unix(seconds.get(), 0).unwrap()
+    };
+    let file = sandbox.path("sync.c1z");
+    let args = ["sync", "--demo", "-f", file.to_str().unwrap()];
+    let answered = answer_by(&clock, &sandbox.path(""), &args);
+    assert_eq!(answered.code, 0, "{}", answered.message);
+    let written = Written::open(&file);
+    assert!(written.sync_run.ended_at >= Some(written.sync_run.started_at));
+    assert!(written.evidence.ended_at >= written.evidence.started_at);
+    sandbox.program(&["verify", "sync.c1z"]).run().succeeds();
 }

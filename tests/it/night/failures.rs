@@ -437,7 +437,7 @@ fn refusals_are_final_at_once() {
             says: &["reading members", &format!("answered {status}: {detail}")],
             hints,
             // The key's own entry, and one.
-            requests: 2,
+            requests: 3,
         };
         fault.happens_at(&night);
     }
@@ -470,7 +470,7 @@ fn answer_of_a_gateway_is_named_as_such() {
                 "not PostHog's form",
             ],
             hints,
-            requests: 2,
+            requests: 3,
         };
         let run = fault.happens_at(&night);
         assert!(
@@ -616,7 +616,7 @@ fn redirect_is_final_and_the_key_stays() {
             code: 3,
             says: &[&format!("answered {status}, a redirect to `{location}`")],
             hints: "redirects are not followed",
-            requests: 2,
+            requests: 3,
         };
         fault.happens_at(&night);
     }
@@ -823,7 +823,7 @@ fn whole_run_has_a_time_limit() {
         code: 4,
         says: &["reading members", "time"],
         hints: "--max-duration",
-        requests: 2,
+        requests: 3,
     };
     fault.happens_at(&night);
 }

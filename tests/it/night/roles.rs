@@ -107,7 +107,7 @@ fn roles_that_never_agree_end_the_run_with_9() {
         code: 9,
         says: &["reading roles", "could not be read whole", "5 times"],
         hints: "--accept-incomplete",
-        requests: 3 + 2 + 5 * 3,
+        requests: 4 + 2 + 5 * 3,
     };
     fault.happens_at(&with_roles(101).pages_of(40).serve_by(shuffled));
 
@@ -170,7 +170,7 @@ fn server_of_before_2026_is_read_as_far_as_it_can_be() {
         ],
         hints: "--without-roles",
         // The key's entry, members, the organization, roles; everything; and one probe.
-        requests: 4 + 2,
+        requests: 5 + 2,
     };
     let night = with_roles(101).serve_by(before_2026);
     fault.happens_at(&night);
@@ -178,6 +178,15 @@ fn server_of_before_2026_is_read_as_far_as_it_can_be() {
         list_of_roles(&night),
         ["roles/", "roles/?limit=201", "roles/?limit=1"]
     );
+
+    // `check` says the same in advance.
+    for (count, code) in [(100, 0), (101, 5)] {
+        let night = with_roles(count).serve_by(before_2026);
+        let check = Sandbox::new().crawl_at(&night.base_url(), &["check"]).run();
+        assert_eq!(check.code, code, "{}", check.stderr);
+        let says_why = check.stderr.contains("goes on after its first page");
+        assert_eq!(says_why, code == 5, "{}", check.stderr);
+    }
 }
 
 /// The first page is as long as the server makes it; nothing is claimed that was not counted.
@@ -194,7 +203,7 @@ fn server_of_before_2026_with_small_pages_is_not_said_to_have_many_roles() {
             "before 2026",
         ],
         hints: "--without-roles",
-        requests: 4 + 2,
+        requests: 5 + 2,
     };
     let run = fault.happens_at(&night);
     assert!(!run.stderr.contains("100"), "{}", run.stderr);
@@ -244,7 +253,7 @@ fn server_without_roles_is_read_without_them_if_that_is_asked_for() {
         code: 5,
         says: &["reading roles", "answered 404: Endpoint not found."],
         hints: "--without-roles",
-        requests: 6,
+        requests: 7,
     };
     fault.happens_at(&without_roles());
 
@@ -408,7 +417,7 @@ fn role_that_answers_neither_way_ends_the_run() {
             code,
             says: &["reading a role:", &format!("answered {status}: No.")],
             hints: "",
-            requests: if status == 500 { 9 } else { 8 },
+            requests: if status == 500 { 10 } else { 9 },
         };
         fault.happens_at(&night);
     }
@@ -472,7 +481,7 @@ fn own_lists_alone_are_proved_by_their_overlap() {
             "5 times",
         ],
         hints: "--accept-incomplete",
-        requests: 1 + 3 + 1 + 1 + 5 * 2,
+        requests: 1 + 1 + 3 + 1 + 1 + 5 * 2,
     };
     let shuffled = |organization: &mut Organization, asked: &Asked<'_>| {
         if asked.path == own_list(1) && asked.before > 0 {
@@ -517,7 +526,12 @@ fn own_list_in_any_order_is_proved_by_what_the_role_carries() {
 #[test]
 fn embedded_memberships_take_a_request_for_members_and_roles_alone() {
     let night = calm().serve_by(as_usual);
-    recovers("--memberships embedded", &night, EMBEDDED, 1 + 3 + 1 + 1);
+    recovers(
+        "--memberships embedded",
+        &night,
+        EMBEDDED,
+        1 + 1 + 3 + 1 + 1,
+    );
     assert_eq!(night.asked_for("roles/"), ["roles/"]);
 
     // An empty one is confirmed by the role's own list.
@@ -610,8 +624,8 @@ fn roles_that_go_in_circles_end() {
         ("roles: empty answers, with more to come", vec![]),
     ] {
         let requests = match rows.is_empty() {
-            true => 3 + 2 + 5,
-            false => 3 + 2 + 5 * 2,
+            true => 4 + 2 + 5,
+            false => 4 + 2 + 5 * 2,
         };
         let fault = Fault {
             what,
@@ -645,7 +659,7 @@ fn roles_that_never_end_are_given_up() {
             "the list goes on after 1100 rows, and counts 9",
         ],
         hints: "",
-        requests: 3 + 2 + 11,
+        requests: 4 + 2 + 11,
     };
     fault.happens_at(&night);
 }

@@ -102,13 +102,18 @@ pub fn answer(temp_dir: &Path, args: &[&str]) -> Answered {
 
 /// The same, when the clock shows `now`.
 pub fn answer_at(now: Timestamp, temp_dir: &Path, args: &[&str]) -> Answered {
+    answer_by(&|| now, temp_dir, args)
+}
+
+/// The same with a clock of its own.
+pub fn answer_by(now: &dyn Fn() -> Timestamp, temp_dir: &Path, args: &[&str]) -> Answered {
     let words = ["posthog-c1z", "--temp-dir"].map(OsString::from);
     let words = words.into_iter().chain([temp_dir.into()]);
     let invocation = cli::parse(words.chain(args.iter().map(OsString::from))).unwrap();
     let mut out = Vec::new();
     let result = invocation.command.and_then(|command| {
         let mut world = World {
-            now: &|| now,
+            now,
             new_sync_id: &snapshot::new_sync_id,
             reporter: &Silent,
             out: &mut out,

@@ -605,3 +605,58 @@ fn address_that_conductorone_would_refuse_is_kept_on_the_profile_alone() {
     assert_eq!(trait_of(&user).emails, []);
     assert_eq!(user.profile.text("email"), Some(odd));
 }
+
+/// PostHog's schema and its answers differ, and servers of several years too.
+#[test]
+fn numbers_as_text_and_ids_as_numbers_are_read_where_nothing_is_in_doubt() {
+    for level in [json!(15), json!("15"), json!(15.0)] {
+        let user = crawl_member(with(member(1), json!({"level": level})));
+        assert_eq!(profile(&user)["organization_role"], "owner", "{level}");
+        assert_eq!(profile(&user)["organization_level"], 15.0, "{level}");
+    }
+    let row = json!({"id": 77, "user": {"id": "1001", "distinct_id": 5}});
+    let user = crawl_member(with(member(1), row));
+    assert_eq!(profile(&user)["membership_id"], "77");
+    assert_eq!(profile(&user)["posthog_user_id"], 1001.0);
+    assert_eq!(profile(&user)["distinct_id"], "5");
+
+    let grant = with(membership(1, &member(1)), json!({"id": 4711}));
+    let organization = || Organization::new().members([member(1)]);
+    for args in [&[][..], &["--memberships", "embedded"]] {
+        let posthog = organization().role(role(1), [grant.clone()]).serve();
+        let sandbox = Sandbox::new();
+        sandbox.crawl(&posthog, args).run().succeeds_silently();
+        let written = Written::open(&sandbox.path("sync.c1z"));
+        let [grant] = written.inventory.grants() else {
+            panic!("{:?}", written.inventory.grants());
+        };
+        let id = grant.membership_id.as_ref().map(ToString::to_string);
+        assert_eq!(id.as_deref(), Some("4711"), "{args:?}");
+    }
+
+    let itself = json!({"member_count": "1", "membership_level": "8"});
+    let posthog = organization().itself(itself).serve();
+    let organization = Sandbox::new().sync(&posthog).evidence.organization;
+    assert_eq!(organization.member_count, Some(1));
+    assert_eq!(organization.membership_level, Some(8));
+}
+
+#[test]
+fn value_that_could_mean_anything_is_an_error_that_names_its_field() {
+    for (row, field) in [
+        (json!({"level": "admin"}), "field `level` of row"),
+        (json!({"level": 1.5}), "field `level` of row"),
+        (json!({"level": ""}), "field `level` of row"),
+        (json!({"level": true}), "field `level` of row"),
+        (json!({"user": {"id": "u1"}}), "field `user.id` of row"),
+        (json!({"user": {"id": -1}}), "field `user.id` of row"),
+        (json!({"id": ["m"]}), "field `id`"),
+        (json!({"id": 1.5}), "field `id`"),
+    ] {
+        let posthog = Organization::new()
+            .members([with(member(1), row.clone())])
+            .serve();
+        let run = Sandbox::new().crawl(&posthog, &["--retries", "0"]).run();
+        run.fails(3, &["reading members", "unexpected JSON", field]);
+    }
+}

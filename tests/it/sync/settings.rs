@@ -476,13 +476,13 @@ fn check_says_what_either_way_of_reading_costs() {
     for (count, endpoint, embedded) in [
         (
             8,
-            "at least 12 requests",
-            "4 requests with --memberships embedded, or about 14 requests",
+            "at least 13 requests",
+            "5 requests with --memberships embedded, or about 15 requests",
         ),
         (
             2_500,
-            "at least 2505 requests, which take 5 min 00 s,",
-            "5 requests with --memberships embedded, or about 2555 requests, which take 5 min 00 s if",
+            "at least 2506 requests, which take 5 min 00 s,",
+            "6 requests with --memberships embedded, or about 2556 requests, which take 5 min 00 s if",
         ),
     ] {
         let posthog = with_roles(count).accepting_any_key().serve();

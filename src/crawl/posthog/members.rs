@@ -1,0 +1,255 @@
+//! The organization's members, and whether their list shows all of them.
+//!
+//! The list does not say: since July 2026 an organization can hide members from people below administrator, who then
+//! get a shorter list. The organization's own count of its members is never shortened. It is read before and after the
+//! list, since in a large organization somebody joins or leaves at any moment: a difference is looked at again until
+//! it goes away, or stays while nothing moves.
+
+use super::list::{ListRead, OrderedList};
+use super::recount::{Comparison, Listed, Recount, Span};
+use super::{Crawl, Incomplete, api, map};
+use crate::crawl::error::{Error, Problem};
+use crate::crawl::json::{self, JsonStream};
+use crate::model::{KeyOwner, OrganizationEvidence, Text};
+use crate::progress::{Event, Phase};
+
+/// Rows asked for in one page of members.
+pub(super) const MEMBERS_PAGE: u64 = 1_000;
+/// Oldest first, so that people who join during the walk come at its end. Older servers ignore it.
+const MEMBERS_ORDER: &str = "&order=joined_at";
+/// Times that a difference between the list and the organization's count is looked at again.
+const MAX_RECOUNTS: u32 = 3;
+/// PostHog's number for an administrator; from there on members see everybody.
+const ADMINISTRATOR: i64 = 8;
+
+type Member = api::Member<api::User>;
+type Organization = api::Organization;
+
+impl Crawl<'_> {
+    /// The organization with its own count of members, its members, and the count again.
+    pub(super) fn members_and_organization(&mut self) -> Result<(), Error> {
+        let before = match self.resolved.take() {
+            Some(organization) => Some(organization),
+            None => self.organization()?,
+        };
+        self.check_visible(before.as_ref(), None)?;
+
+        let base_path = self.base.path();
+        let source = self.list(
+            "members",
+            Some(Phase::Members),
+            &base_path,
+            "members/".to_owned(),
+        );
+        self.reporter.report(Event::Started {
+            phase: Phase::Members,
+            of: None,
+        });
+        let row = |json: &mut JsonStream<'_>| json.parse::<Member>();
+        let mut list = OrderedList::new(&source, &row, MEMBERS_PAGE, MEMBERS_ORDER);
+        list.read(u32::MAX)?;
+        if list.listed().is_none() && self.config.incomplete == Incomplete::Refuse {
+            return list.finish().proved(&source).map(drop);
+        }
+        if let Some(before) = before {
+            let before_count = before.member_count;
+            let after = self.organization()?.unwrap_or(before);
+            let after = match list.listed() {
+                Some(first) => self.compare(after, before_count, first, |_, expected| {
+                    list.read_again(expected)?;
+                    Ok(list.listed())
+                })?,
+                None => after,
+            };
+            self.note_organization(after, before_count);
+        }
+        let members = self.accepted(list.finish(), &source)?;
+        if let Some(doubt) = &members.doubt {
+            self.doubt("members", doubt.clone());
+        }
+        self.keep_members(members);
+        for phase in [Phase::Members, Phase::Organization] {
+            self.reporter.report(Event::Finished { phase });
+        }
+        Ok(())
+    }
+
+    /// Compares a list of members with the organization's own count, which was read after it. Where they differ, both
+    /// are read again; `read_again` takes the number of rows to expect and returns `None` if the list does not fit
+    /// together any more. Returns the organization as it was read last.
+    ///
+    /// # Errors
+    /// When something cannot be read, and if the list surely does not show everybody, or may not.
+    pub(super) fn compare(
+        &mut self,
+        organization: Organization,
+        count_before: Option<u64>,
+        first: Listed,
+        mut read_again: impl FnMut(&Self, u64) -> Result<Option<Listed>, Error>,
+    ) -> Result<Organization, Error> {
+        let mut organization = organization;
+        self.check_visible(Some(&organization), Some(first.rows))?;
+        let Some(count) = organization.member_count else {
+            self.note_unproved(
+                "whether the list of members shows everybody could not be checked: the organization does not count its \
+                 members"
+                    .to_owned(),
+            );
+            return Ok(organization);
+        };
+        let mut recount = Recount::new(count_before, first, count);
+        for _ in 0..MAX_RECOUNTS {
+            if recount.comparison() != Comparison::Differ {
+                break;
+            }
+            let Some(listed) = read_again(self, recount.last_counted())? else {
+                return Ok(organization);
+            };
+            let mut counts = [recount.last_counted(); 2];
+            for count in &mut counts {
+                let Some(again) = self.organization()? else {
+                    return Ok(organization);
+                };
+                self.check_visible(Some(&again), Some(listed.rows))?;
+                *count = again.member_count.unwrap_or(*count);
+                organization = again;
+            }
+            recount.add(listed, counts);
+        }
+        self.judge(&recount, &organization)?;
+        Ok(organization)
+    }
+
+    /// Fails if the organization says that it hides members from the key's owner.
+    fn check_visible(
+        &self,
+        organization: Option<&Organization>,
+        shown: Option<Span>,
+    ) -> Result<(), Error> {
+        let Some(organization) = organization else {
+            return Ok(());
+        };
+        if organization.members_can_see_org_members != Some(false) {
+            return Ok(());
+        }
+        let owner = match organization.membership_level {
+            Some(level) if level >= ADMINISTRATOR => return Ok(()),
+            Some(_) => "is one",
+            None => "is not known to be an administrator",
+        };
+        let numbers = match (shown, organization.member_count) {
+            (Some(shown), Some(count)) => format!("; {shown} of {count} are shown"),
+            (Some(shown), None) => format!("; {shown} are shown"),
+            (None, Some(count)) => format!("; it counts {count}"),
+            (None, None) => String::new(),
+        };
+        let problem = format!(
+            "the organization hides its members from members below administrator, and the key's owner {owner}{numbers}"
+        );
+        Err(self.members_error(Problem::HiddenMembers(problem)))
+    }
+
+    /// What a comparison means for the snapshot.
+    fn judge(&mut self, recount: &Recount, organization: &Organization) -> Result<(), Error> {
+        let comparison = recount.comparison();
+        if comparison == Comparison::Agree {
+            return Ok(());
+        }
+        let Recount {
+            listed, counted, ..
+        } = recount;
+        let is_confirmed = comparison == Comparison::Confirmed;
+        let is_below_administrator = organization
+            .membership_level
+            .is_some_and(|level| level < ADMINISTRATOR);
+        let may_be_hidden = is_below_administrator
+            && organization.members_can_see_org_members != Some(true)
+            && listed.most < counted.least;
+        if is_confirmed && may_be_hidden {
+            return Err(self.members_error(Problem::HiddenMembers(format!(
+                "{listed} of {counted} members are shown to the key's owner, who is below administrator; both numbers \
+                 stayed the same when they were read again"
+            ))));
+        }
+        let why = if is_confirmed {
+            "both numbers stayed the same when they were read again"
+        } else if may_be_hidden {
+            "whether members are hidden from the key's owner, or came and went meanwhile, could not be determined"
+        } else {
+            "members came and went each time both were read"
+        };
+        let problem =
+            format!("there were {listed} members, and the organization counts {counted}; {why}");
+        match self.config.incomplete {
+            Incomplete::Refuse => Err(self.members_error(Problem::NotProved(problem))),
+            Incomplete::Accept => {
+                self.doubt("members", problem);
+                Ok(())
+            }
+        }
+    }
+
+    fn members_error(&self, problem: Problem) -> Error {
+        let path = format!("{}members/", self.base.path());
+        self.http.error("members", &path, problem)
+    }
+
+    /// The organization itself; `None` if the key may not read it.
+    pub(super) fn organization(&mut self) -> Result<Option<api::Organization>, Error> {
+        let without = "whether the list of members shows everybody could not be checked against the organization's own \
+                       count";
+        let path = self.base.path();
+        let organization = self.optional("the organization", &path, without, api::organization)?;
+        let asked = self.base.organization();
+        let other = organization
+            .as_ref()
+            .filter(|found| !super::is_same_id(&found.id, asked));
+        if let Some(other) = other {
+            let problem = self.http.shown(&format!(
+                "it is about the organization `{}`, and `{asked}` was asked for",
+                json::shortened(&other.id)
+            ));
+            return Err(self
+                .http
+                .error("the organization", &path, Problem::Shape(problem)));
+        }
+        Ok(organization)
+    }
+
+    /// Keeps what the organization says about itself, and what it counted before its members were read.
+    pub(super) fn note_organization(&mut self, organization: Organization, before: Option<u64>) {
+        self.evidence.organization = OrganizationEvidence {
+            id: self.base.organization().to_owned(),
+            name: organization.name.map(|name| self.http.shown(&name)),
+            slug: organization.slug.map(|slug| self.http.shown(&slug)),
+            member_count: organization.member_count,
+            member_count_before: before,
+            membership_level: organization.membership_level,
+            members_can_see_org_members: organization.members_can_see_org_members,
+        };
+    }
+
+    fn keep_members(&mut self, members: ListRead<Member>) {
+        for row in members.rows {
+            if row.user.id.is_some() && row.user.id == self.owner {
+                self.note_owner(&row);
+            }
+            self.found.add_resource(self.types.member(&row));
+        }
+        self.keep(members.evidence);
+    }
+
+    fn note_owner(&mut self, member: &Member) {
+        let text = |text: &Option<Text>| text.as_deref().map(ToOwned::to_owned);
+        if let Some(key) = &mut self.evidence.key {
+            key.owner = Some(KeyOwner {
+                user_id: member.user.uuid.to_string(),
+                display_name: self.types.member(member).display_name.to_string(),
+                email: text(&member.user.email),
+                organization_role: member
+                    .level
+                    .map(|level| map::organization_role(level).to_string()),
+            });
+        }
+    }
+}

@@ -1,0 +1,897 @@
+//! One walk over a list in overlapping pages, without the network: which page to ask for next, and how it joins what
+//! was read before.
+//!
+//! What makes a walk complete is the overlap. Each page begins with a row that is known already, so nothing lies
+//! unseen between two pages, whatever left or joined in the meantime:
+//!
+//! - Somebody leaves: later rows move towards the front, and a page may begin after the last known row. The stretch in
+//!   between is read, and the page is joined to it.
+//! - Somebody joins: in a list that is sorted by the time of joining, they come last.
+//!
+//! A list that is sorted by that time proves even more: a page that begins with a row older than the last known one
+//! holds every row in between, even if rows of the same time change places. Its pages overlap by two rows for that.
+
+use std::collections::{HashMap, HashSet};
+
+use super::list::ListRow;
+use crate::model::{Text, Timestamp};
+
+/// Rows by which a page is asked for earlier when it did not overlap, at first; four times as many with each attempt.
+const FIRST_STEP_BACK: u64 = 16;
+/// Rows by which a stretch reaches into the page that it leads to.
+const STRETCH_INTO_PAGE: u64 = 8;
+/// Pages below this size overlap by one row alone: the time of their first row would vouch for little more.
+const SMALLEST_VOUCHED_PAGE: u64 = 20;
+/// Pages that bring nothing new before a walk is given up.
+const MAX_DETOURS: u32 = 50;
+
+/// A page to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Rows before it in the server's list.
+    pub offset: u64,
+    /// Rows that are needed; `None` for as many as a page has.
+    pub rows: Option<u64>,
+}
+
+/// What follows from a page.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// More is to be read.
+    Ask(Ask),
+    /// The list was read to its end, and its pages overlap.
+    Whole,
+    /// The pages do not fit together.
+    Broken,
+}
+
+/// What shows that a list is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// All of it came in one answer, at one moment.
+    OneAnswer,
+    /// Its pages overlap, and it is sorted by the time of joining: whoever was a member all the time is in it.
+    OldestFirst,
+    /// Its pages overlap, in an order that may have changed meanwhile.
+    Overlap,
+}
+
+/// A page that begins after rows that were not seen yet.
+struct Ahead<T> {
+    page: Vec<T>,
+    is_last: bool,
+}
+
+/// How a page fits what was read before.
+#[derive(Debug, PartialEq, Eq)]
+enum Join<T> {
+    /// It overlaps and has new rows.
+    Grown,
+    /// It overlaps and has nothing new.
+    Same,
+    /// It has none of the rows that were read.
+    Apart(Vec<T>),
+    /// Its rows come in another order than before.
+    Tangled,
+}
+
+/// A walk from the first page of a list to the last.
+pub struct Walk<T> {
+    /// In the server's order. Rows that have gone or moved stay here to the end, although `places` no longer has them.
+    rows: Vec<T>,
+    /// Where each of them was when it was seen last, as an index in the server's list.
+    indexes: Vec<u64>,
+    /// Every row ever seen, and its index in `rows` unless it has gone.
+    places: HashMap<Text, Option<usize>>,
+    /// Rows that appeared among those that had been read already.
+    late: Vec<T>,
+    /// Rows of walks that failed.
+    aside: Vec<T>,
+    /// Index of the last row in the server's list.
+    at: u64,
+    /// Rows before the last one with which the next page begins. Grows with the pace at which people leave.
+    overlap: u64,
+    /// How far before the last row the page begins that was asked for.
+    reach: u64,
+    ahead: Option<Ahead<T>>,
+    detours: u32,
+    pages: u32,
+    /// Rows of the shortest page after which more were to come.
+    page_size: u64,
+    /// Whether every row so far has a time of joining, and they come in that order.
+    is_sorted: bool,
+    /// Whether a row was found later in the list than before, which nobody who leaves or joins last can cause.
+    moved_back: bool,
+    shifted: u64,
+    repeats: u64,
+}
+
+impl<T: ListRow> Walk<T> {
+    pub fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            indexes: Vec::new(),
+            places: HashMap::new(),
+            late: Vec::new(),
+            aside: Vec::new(),
+            at: 0,
+            overlap: 0,
+            reach: 0,
+            ahead: None,
+            detours: 0,
+            pages: 0,
+            page_size: u64::MAX,
+            is_sorted: true,
+            moved_back: false,
+            shifted: 0,
+            repeats: 0,
+        }
+    }
+
+    /// Begins again at the first page. Rows seen before still count as seen.
+    pub fn restart(&mut self) -> Ask {
+        let mut before = std::mem::replace(self, Self::new());
+        before.aside.append(&mut before.rows);
+        before.aside.append(&mut before.late);
+        before.set_ahead_aside();
+        before.places.values_mut().for_each(|place| *place = None);
+        self.places = before.places;
+        self.aside = before.aside;
+        self.shifted = before.shifted;
+        Ask {
+            offset: 0,
+            rows: None,
+        }
+    }
+
+    /// Asks for the end of the list again, which has about `expected` rows by now.
+    pub fn resume(&mut self, expected: u64) -> Ask {
+        if self.rows.is_empty() {
+            return self.restart();
+        }
+        let left = self.length().saturating_sub(expected);
+        let joined = expected.saturating_sub(self.length());
+        self.detours = 0;
+        let reach = self.overlap.max(left.saturating_mul(2));
+        self.reach = reach.max(self.tied_rows().unwrap_or(0)).min(self.at);
+        let rows = [self.reach, joined.saturating_mul(2), FIRST_STEP_BACK];
+        Ask {
+            offset: self.at - self.reach,
+            rows: Some(rows.into_iter().fold(0, u64::saturating_add)),
+        }
+    }
+
+    /// Rows in the server's list when its end was read.
+    pub fn length(&self) -> u64 {
+        if self.rows.is_empty() { 0 } else { self.at + 1 }
+    }
+
+    /// Rows of the server's list that repeat a person.
+    pub fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
+    /// Rows by which pages had moved towards the front.
+    pub fn shifted(&self) -> u64 {
+        self.shifted
+    }
+
+    /// Rows of the list as it was read, each once.
+    pub fn kept(&self) -> u64 {
+        let live = self.places.values().flatten().count();
+        (live + self.late.len()) as u64
+    }
+
+    /// Different rows ever seen, in failed walks too.
+    pub fn distinct(&self) -> u64 {
+        self.places.len() as u64
+    }
+
+    /// What shows that the list is whole, once it was read to its end.
+    pub fn proof(&self) -> Proof {
+        if self.pages == 1 {
+            Proof::OneAnswer
+        } else if self.is_oldest_first() {
+            Proof::OldestFirst
+        } else {
+            Proof::Overlap
+        }
+    }
+
+    /// Whether people who join come last, as far as this walk could see.
+    pub fn is_oldest_first(&self) -> bool {
+        self.is_sorted && !self.moved_back
+    }
+
+    /// The list, each row once.
+    pub fn into_rows(self) -> Vec<T> {
+        let Self {
+            rows, places, late, ..
+        } = self;
+        let rows = rows.into_iter().enumerate();
+        let rows = rows.filter(|(at, row)| places.get(row.key()) == Some(&Some(*at)));
+        let mut rows: Vec<T> = rows.map(|(_, row)| row).collect();
+        let is_late = |row: &T| places.get(row.key()) == Some(&None);
+        rows.extend(newest(late.into_iter().filter(is_late).collect()));
+        rows
+    }
+
+    /// Every row that any walk has seen, each once, as it was seen last.
+    pub fn everything_seen(mut self) -> Vec<T> {
+        self.set_ahead_aside();
+        let mut rows = self.aside;
+        rows.append(&mut self.rows);
+        rows.append(&mut self.late);
+        newest(rows)
+    }
+
+    /// Takes the page that `ask` asked for, and says what to do next.
+    pub fn take(&mut self, ask: Ask, page: Vec<T>, is_last: bool) -> Step {
+        self.pages += 1;
+        if ask.rows.is_none() && !is_last {
+            self.page_size = self.page_size.min(page.len() as u64);
+        }
+        let (mut has_grown, mut is_last) = match self.join(ask.offset, page, is_last) {
+            Join::Grown => (true, is_last),
+            Join::Same => (false, is_last),
+            Join::Tangled => return Step::Broken,
+            Join::Apart(page) => {
+                return self.step_back(ask.offset, Ahead { page, is_last });
+            }
+        };
+        if let Some(ahead) = self.ahead.take()
+            && !is_last
+        {
+            is_last = ahead.is_last;
+            match self.join_ahead(ahead.page) {
+                Some(rows) => has_grown |= rows > 0,
+                None => is_last = false,
+            }
+        }
+        if is_last {
+            return Step::Whole;
+        }
+        // Nothing new, although more is said to come: it is after the rows that are known, or nowhere.
+        if !has_grown && (self.reach == 0 || !self.afford_detour()) {
+            return Step::Broken;
+        }
+        self.reach = if has_grown { self.wanted_overlap() } else { 0 };
+        Step::Ask(Ask {
+            offset: self.at - self.reach,
+            rows: None,
+        })
+    }
+
+    /// Rows before the last one with which the next page is to begin.
+    fn wanted_overlap(&self) -> u64 {
+        // A page must lead beyond the rows that are known already, and not by a little.
+        let overlap = self.overlap.min(self.page_size / 4);
+        let tied = if self.page_size < SMALLEST_VOUCHED_PAGE {
+            0
+        } else {
+            self.tied_rows().unwrap_or(0)
+        };
+        overlap.max(tied).min(self.at)
+    }
+
+    /// Rows at the end that joined at the same time: their order may change. A page that begins before the first of
+    /// them has them all; `None` if they are too many for that, or nobody joined earlier.
+    fn tied_rows(&self) -> Option<u64> {
+        let last = self.last_time()?;
+        let most = usize::try_from(self.page_size / 2).unwrap_or(usize::MAX);
+        let tied = self.rows.iter().rev().take(most.saturating_add(1));
+        let tied = tied.take_while(|row| row.joined_at() == Some(last)).count();
+        (tied <= most && tied < self.rows.len()).then_some(tied as u64)
+    }
+
+    /// When the last row that was seen joined, if the list is sorted by that.
+    fn last_time(&self) -> Option<Timestamp> {
+        let last = self.rows.last().filter(|_| self.is_sorted)?;
+        last.joined_at()
+    }
+
+    /// The page at `offset` does not overlap: asks for the stretch before it.
+    fn step_back(&mut self, offset: u64, ahead: Ahead<T>) -> Step {
+        if offset == 0 || !self.afford_detour() {
+            self.aside.extend(ahead.page);
+            return Step::Broken;
+        }
+        // The page of a stretch that was too short is no use; the one it was to lead to still is.
+        self.ahead.get_or_insert(ahead);
+        let reach = self.reach.saturating_mul(4).max(FIRST_STEP_BACK);
+        self.reach = reach.min(self.at);
+        Step::Ask(Ask {
+            offset: self.at - self.reach,
+            rows: Some(self.reach + STRETCH_INTO_PAGE),
+        })
+    }
+
+    /// Whether another page that leads no further is acceptable.
+    fn afford_detour(&mut self) -> bool {
+        self.detours += 1;
+        self.detours <= MAX_DETOURS
+    }
+
+    /// Joins the page at `offset` to what was read before.
+    fn join(&mut self, offset: u64, page: Vec<T>, is_last: bool) -> Join<T> {
+        let end = offset + page.len() as u64;
+        self.note_order(&page);
+        let mut page = Window::new(offset, page);
+        let is_vouched = self.is_vouched(offset, page.first_time());
+        if is_vouched {
+            // Among rows of the same time the order means nothing. Known ones first, so that they are one overlap.
+            page.rows
+                .sort_by_key(|(_, row)| (row.joined_at(), self.place(row).unwrap_or(usize::MAX)));
+        }
+        let places: Vec<Option<usize>> = page.rows.iter().map(|(_, row)| self.place(row)).collect();
+        let known = places.iter().enumerate();
+        let overlap = known.filter_map(|(index, place)| Some(((*place)?, index)));
+        let Some((place, index)) = overlap.max() else {
+            // Before the first page is nothing: where rows are sorted, the known ones have all gone.
+            let is_beginning = self.rows.is_empty() || offset == 0 && self.is_sorted;
+            if !is_beginning {
+                return Join::Apart(page.into_rows());
+            }
+            self.places.values_mut().for_each(|place| *place = None);
+            self.at = end.saturating_sub(1);
+            self.repeats = page.repeats;
+            return self.add(page.rows);
+        };
+        if !is_vouched && self.could_be_vouched(&page) {
+            return Join::Apart(page.into_rows());
+        }
+        let (before, after) = (&places[..index], &places[index + 1..]);
+        if !is_vouched && before.contains(&None) || after.iter().any(Option::is_some) {
+            // Rows came in where others were read already, or changed places. More may have, elsewhere.
+            self.aside.extend(page.into_rows());
+            return Join::Tangled;
+        }
+
+        let reaches_on = is_last || !after.is_empty();
+        let (before, now) = (self.indexes[place], page.rows[index].0);
+        let shift = before.saturating_sub(now);
+        self.shifted += shift;
+        if shift > 0 {
+            self.overlap = self.overlap.max(shift.saturating_mul(4).saturating_add(4));
+        }
+        if now > before && !is_vouched {
+            self.moved_back = true;
+        } else if is_vouched || !self.is_sorted {
+            let times = is_vouched.then(|| page.times(is_last));
+            self.drop_gone(&places, place, reaches_on, times);
+        }
+        if reaches_on {
+            self.at = end - 1;
+            self.repeats += page.repeats;
+        } else {
+            self.at = self.at.saturating_sub(shift).max(now);
+        }
+        let mut page = page.rows;
+        let new = page.split_off(index + 1);
+        for ((index, row), place) in page.into_iter().zip(places) {
+            match place {
+                Some(place) => self.indexes[place] = index,
+                None => {
+                    self.places.insert(row.key().clone(), None);
+                    self.late.push(row);
+                }
+            }
+        }
+        self.add(new)
+    }
+
+    /// Whether a page that begins at `offset`, with somebody who joined at `first`, has everybody who joined since the
+    /// last known row, and those of its time: it begins before them.
+    fn is_vouched(&self, offset: u64, first: Option<Timestamp>) -> bool {
+        self.is_sorted && (offset == 0 || first < self.last_time())
+    }
+
+    /// Whether a page that begins earlier would be vouched for by the time of its first row.
+    fn could_be_vouched(&self, page: &Window<T>) -> bool {
+        let last = self.last_time();
+        let tied = page
+            .rows
+            .iter()
+            .take_while(|(_, row)| row.joined_at() == last);
+        last.is_some()
+            && self.page_size >= SMALLEST_VOUCHED_PAGE
+            && self.has_earlier(last)
+            && self.tied_rows().is_some()
+            && tied.count() as u64 <= self.page_size / 2
+    }
+
+    /// Whether some are known who joined before `time`; otherwise no page can begin with one.
+    fn has_earlier(&self, time: Option<Timestamp>) -> bool {
+        self.rows.first().is_some_and(|row| row.joined_at() < time)
+    }
+
+    fn add(&mut self, rows: Vec<(u64, T)>) -> Join<T> {
+        let join = if rows.is_empty() {
+            Join::Same
+        } else {
+            Join::Grown
+        };
+        for (index, row) in rows {
+            self.places.insert(row.key().clone(), Some(self.rows.len()));
+            self.indexes.push(index);
+            self.rows.push(row);
+        }
+        join
+    }
+
+    /// Joins a page that was read before the stretch that leads to it. Returns how many rows it adds, or `None` if it
+    /// does not fit.
+    fn join_ahead(&mut self, page: Vec<T>) -> Option<usize> {
+        let last_time = self.last_time();
+        let first_time = page.first()?.joined_at();
+        let new: Vec<T> = if last_time.is_some() && first_time < last_time {
+            // What is unknown and earlier has gone since.
+            let new = page.into_iter();
+            new.filter(|row| row.joined_at() >= last_time && self.place(row).is_none())
+                .collect()
+        } else {
+            let mut rows = self.rows.iter().enumerate().rev();
+            let last =
+                rows.find_map(|(at, row)| (self.place(row) == Some(at)).then(|| row.key()))?;
+            let overlap = page.iter().position(|row| row.key() == last)?;
+            let mut page = page;
+            page.split_off(overlap + 1)
+        };
+        if new.iter().any(|row| self.place(row).is_some()) {
+            return None;
+        }
+        let count = new.len();
+        // Some may have left since, which the next page shows.
+        self.add((self.at + 1..).zip(new).collect());
+        self.at += count as u64;
+        Some(count)
+    }
+
+    /// The index of a row in `rows`, unless it is new: somebody who left and joined again is, too.
+    fn place(&self, row: &T) -> Option<usize> {
+        let place = self.places.get(row.key()).copied().flatten()?;
+        let is_same = !self.is_sorted || self.rows[place].joined_at() == row.joined_at();
+        is_same.then_some(place)
+    }
+
+    fn is_live(&self, place: usize) -> bool {
+        self.places.get(self.rows[place].key()) == Some(&Some(place))
+    }
+
+    /// Forgets known rows that a page, whose known rows are at `places` and end at `overlap`, would have if they were
+    /// still there. `times` are those of which it surely has every row.
+    fn drop_gone(
+        &mut self,
+        places: &[Option<usize>],
+        overlap: usize,
+        reaches_on: bool,
+        times: Option<Times>,
+    ) {
+        let on_page: HashSet<usize> = places.iter().flatten().copied().collect();
+        let from = match times {
+            Some(_) => on_page.iter().min().copied().unwrap_or(overlap),
+            None => overlap + 1,
+        };
+        let to = if reaches_on { self.rows.len() } else { overlap };
+        for place in from..to.max(from) {
+            let row = &self.rows[place];
+            let is_expected = times.is_none_or(|times| times.include(row.joined_at()));
+            if is_expected && !on_page.contains(&place) && self.is_live(place) {
+                let key = row.key().clone();
+                self.places.insert(key, None);
+            }
+        }
+    }
+
+    /// Notes whether the rows come in the order in which they joined.
+    fn note_order(&mut self, page: &[T]) {
+        self.is_sorted &= page.iter().all(|row| row.joined_at().is_some())
+            && page.is_sorted_by_key(ListRow::joined_at);
+    }
+
+    fn set_ahead_aside(&mut self) {
+        if let Some(ahead) = self.ahead.take() {
+            self.aside.extend(ahead.page);
+        }
+    }
+}
+
+/// A page with each row once, and the last index of each in the server's list.
+struct Window<T> {
+    rows: Vec<(u64, T)>,
+    /// Rows left out because the person was on the page already.
+    repeats: u64,
+}
+
+impl<T: ListRow> Window<T> {
+    fn new(offset: u64, page: Vec<T>) -> Self {
+        let received = page.len();
+        let mut known: HashMap<Text, usize> = HashMap::new();
+        let mut rows: Vec<(u64, T)> = Vec::with_capacity(received);
+        for (index, row) in (offset..).zip(page) {
+            match known.get(row.key()) {
+                Some(first) => rows[*first].0 = index,
+                None => {
+                    known.insert(row.key().clone(), rows.len());
+                    rows.push((index, row));
+                }
+            }
+        }
+        Self {
+            repeats: (received - rows.len()) as u64,
+            rows,
+        }
+    }
+
+    fn first_time(&self) -> Option<Timestamp> {
+        self.rows.first().and_then(|(_, row)| row.joined_at())
+    }
+
+    /// The times of which the page has every row: after its first, and before its last unless the list ends there.
+    fn times(&self, is_last: bool) -> Times {
+        let last = self.rows.last().and_then(|(_, row)| row.joined_at());
+        Times {
+            after: self.first_time(),
+            before: last.filter(|_| !is_last),
+        }
+    }
+
+    fn into_rows(self) -> Vec<T> {
+        self.rows.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
+/// A span of times, without its ends.
+#[derive(Clone, Copy)]
+struct Times {
+    after: Option<Timestamp>,
+    /// `None` for no end.
+    before: Option<Timestamp>,
+}
+
+impl Times {
+    fn include(&self, time: Option<Timestamp>) -> bool {
+        time > self.after && self.before.is_none_or(|before| time < Some(before))
+    }
+}
+
+/// Each row once, as it comes last.
+pub fn newest<T: ListRow>(rows: Vec<T>) -> Vec<T> {
+    let mut known = HashSet::new();
+    let rows = rows.into_iter().rev();
+    let mut rows: Vec<T> = rows.filter(|row| known.insert(row.key().clone())).collect();
+    rows.reverse();
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+
+    /// A row that is its own key.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Row {
+        key: Text,
+        joined_at: Option<Timestamp>,
+    }
+
+    impl super::super::api::Kept for Row {
+        fn memory(&self) -> usize {
+            0
+        }
+    }
+
+    impl ListRow for Row {
+        fn key(&self) -> &Text {
+            &self.key
+        }
+
+        fn joined_at(&self) -> Option<Timestamp> {
+            self.joined_at
+        }
+    }
+
+    fn time(seconds: usize) -> Option<Timestamp> {
+        Timestamp::from_unix(i64::try_from(seconds).ok()?, 0)
+    }
+
+    /// One row for each letter, of which each joined later than the one before it in the alphabet.
+    fn dated(letters: &str) -> Vec<Row> {
+        let rows = letters.chars();
+        rows.map(|letter| Row {
+            key: Text::from(letter.to_string().as_str()),
+            joined_at: time(letter as usize),
+        })
+        .collect()
+    }
+
+    /// The same without a time.
+    fn undated(letters: &str) -> Vec<Row> {
+        let mut rows = dated(letters);
+        rows.iter_mut().for_each(|row| row.joined_at = None);
+        rows
+    }
+
+    fn letters(walk: Walk<Row>) -> String {
+        walk.into_rows().iter().map(|row| &*row.key).collect()
+    }
+
+    fn page(offset: u64) -> Ask {
+        Ask { offset, rows: None }
+    }
+
+    fn stretch(offset: u64, rows: u64) -> Step {
+        Step::Ask(Ask {
+            offset,
+            rows: Some(rows),
+        })
+    }
+
+    /// Takes pages, each at its offset, and tells what comes of the last of them.
+    fn take(pages: &[(u64, Vec<Row>)]) -> (Walk<Row>, Step) {
+        let mut walk = Walk::new();
+        let mut step = Step::Broken;
+        for (offset, rows) in pages {
+            step = walk.take(page(*offset), rows.clone(), false);
+        }
+        (walk, step)
+    }
+
+    #[test]
+    fn page_that_begins_with_the_last_row_grows_the_list() {
+        for rows in [dated, undated] {
+            let (walk, step) = take(&[(0, rows("abc")), (2, rows("cde"))]);
+            assert_eq!(step, Step::Ask(page(4)));
+            assert_eq!(letters(walk), "abcde");
+        }
+    }
+
+    #[test]
+    fn page_without_any_known_row_is_kept_until_the_stretch_before_it_was_read() {
+        for rows in [dated, undated] {
+            let (mut walk, step) = take(&[(0, rows("abc")), (2, rows("efg"))]);
+            assert_eq!(step, stretch(0, 2 + STRETCH_INTO_PAGE));
+            let ask = Ask {
+                offset: 0,
+                rows: Some(10),
+            };
+            // Two have left, and the next page begins as many rows earlier, and some more.
+            assert_eq!(walk.take(ask, rows("cdef"), false), Step::Ask(page(4)));
+            assert_eq!(walk.shifted(), 2);
+            assert!(letters(walk).ends_with("cdefg"));
+        }
+    }
+
+    #[test]
+    fn row_that_left_the_end_leaves_the_list_too() {
+        for rows in [dated, undated] {
+            let (walk, _) = take(&[(0, rows("abc")), (1, rows("bd"))]);
+            assert_eq!(letters(walk), "abd");
+        }
+    }
+
+    #[test]
+    fn row_that_came_in_before_shifts_the_overlap_and_loses_nothing() {
+        let (walk, _) = take(&[(0, undated("abc")), (2, undated("bcd"))]);
+        assert!(!walk.is_oldest_first());
+        assert_eq!(letters(walk), "abcd");
+    }
+
+    #[test]
+    fn unknown_row_before_known_ones_may_mean_that_more_were_missed() {
+        let (_, step) = take(&[(0, undated("abc")), (1, undated("bxcd"))]);
+        assert_eq!(step, Step::Broken);
+    }
+
+    /// Somebody who was deactivated and is active again is where they were before.
+    #[test]
+    fn unknown_row_where_everybody_is_known_by_time_is_another_member() {
+        let (walk, step) = take(&[(0, dated("acd")), (1, dated("abde"))]);
+        assert!(matches!(step, Step::Ask(_)));
+        assert_eq!(letters(walk), "acdeb".replace('c', ""));
+    }
+
+    #[test]
+    fn known_row_after_new_ones_means_that_there_is_no_order() {
+        let (_, step) = take(&[(0, undated("abc")), (2, undated("cdb"))]);
+        assert_eq!(step, Step::Broken);
+    }
+
+    #[test]
+    fn person_who_is_on_a_page_twice_is_there_once() {
+        for rows in [dated, undated] {
+            let mut page_of_four = rows("abc");
+            page_of_four.insert(1, rows("a").remove(0));
+            let mut walk = Walk::new();
+            assert_eq!(walk.take(page(0), page_of_four, true), Step::Whole);
+            assert_eq!((walk.length(), walk.repeats()), (4, 1));
+            assert_eq!(letters(walk), "abc");
+        }
+    }
+
+    #[test]
+    fn person_who_left_and_joined_again_is_at_the_end() {
+        let mut last = dated("cd");
+        last.push(Row {
+            key: Text::from("a"),
+            joined_at: time(1000),
+        });
+        let (walk, step) = take(&[(0, dated("abc")), (1, last)]);
+        assert!(matches!(step, Step::Ask(_)));
+        assert_eq!(letters(walk), "bcda");
+    }
+
+    /// What happens between two requests.
+    #[derive(Clone, Debug)]
+    enum Change {
+        Joins,
+        Leaves(Index),
+        /// Somebody leaves, and joins again at the end.
+        Rejoins(Index),
+    }
+
+    /// A list that is sorted by the time of joining; rows of the same time come in another order each time, if `ties`.
+    struct Server {
+        rows: Vec<Row>,
+        next: usize,
+        shuffles_ties: bool,
+        requests: usize,
+    }
+
+    impl Server {
+        fn change(&mut self, change: &Change) {
+            self.next += 1;
+            let joined_at = time(self.next);
+            let key = |n: usize| Text::from(format!("{n}").as_str());
+            match change {
+                Change::Joins => self.rows.push(Row {
+                    key: key(self.next),
+                    joined_at,
+                }),
+                Change::Leaves(index) if !self.rows.is_empty() => {
+                    self.rows.remove(index.index(self.rows.len()));
+                }
+                Change::Rejoins(index) if !self.rows.is_empty() => {
+                    let row = self.rows.remove(index.index(self.rows.len()));
+                    self.rows.push(Row { joined_at, ..row });
+                }
+                Change::Leaves(_) | Change::Rejoins(_) => {}
+            }
+        }
+
+        fn page(&mut self, ask: Ask, limit: u64) -> (Vec<Row>, bool) {
+            self.requests += 1;
+            let mut rows = self.rows.clone();
+            if self.shuffles_ties {
+                let salt = self.requests * 7919;
+                let mixed =
+                    |row: &Row| row.key.parse::<usize>().unwrap_or(0).wrapping_mul(salt) % 101;
+                rows.sort_by_key(|row| (row.joined_at, mixed(row)));
+            }
+            let limit = ask.rows.unwrap_or(limit).min(limit);
+            let end = ask.offset + limit;
+            let is_last = end >= rows.len() as u64;
+            let page = rows.into_iter().skip(ask.offset as usize);
+            (page.take(limit as usize).collect(), is_last)
+        }
+    }
+
+    fn changes(most: usize) -> impl Strategy<Value = Vec<Vec<Change>>> {
+        let change = prop_oneof![
+            3 => Just(Change::Joins),
+            4 => any::<Index>().prop_map(Change::Leaves),
+            1 => any::<Index>().prop_map(Change::Rejoins),
+        ];
+        prop::collection::vec(prop::collection::vec(change, 0..=most), 1..80)
+    }
+
+    /// Walks over a list that changes between the requests, and then reads its end twice more. Returns the rows, and
+    /// those that were in the list all the time, or `None` if the pages did not fit together.
+    fn walk_over(
+        server: &mut Server,
+        changes: &[Vec<Change>],
+        limit: u64,
+    ) -> Option<(Vec<Row>, Vec<Row>, bool)> {
+        let before = server.rows.clone();
+        let mut ever: HashSet<Text> = before.iter().map(|row| row.key.clone()).collect();
+        let mut between = changes.iter();
+        let mut walk = Walk::new();
+        let mut ask = walk.restart();
+        for again in 0..3 {
+            loop {
+                let (page, is_last) = server.page(ask, limit);
+                ever.extend(server.rows.iter().map(|row| row.key.clone()));
+                let step = walk.take(ask, page, is_last);
+                for change in between.next().into_iter().flatten() {
+                    server.change(change);
+                }
+                match step {
+                    Step::Ask(next) => ask = next,
+                    Step::Whole => break,
+                    Step::Broken => return None,
+                }
+            }
+            if again < 2 {
+                let is_one_page = walk.length() <= limit;
+                ask = if is_one_page {
+                    walk.restart()
+                } else {
+                    walk.resume(server.rows.len() as u64)
+                };
+            }
+        }
+        let is_oldest_first = walk.is_oldest_first();
+        let rows = walk.into_rows();
+        assert!(rows.iter().all(|row| ever.contains(&row.key)), "invented");
+        let still = before.into_iter().filter(|row| server.rows.contains(row));
+        Some((rows, still.collect(), is_oldest_first))
+    }
+
+    /// A list of `rows`, of which about `together` joined at the same time.
+    fn server(rows: usize, together: usize, shuffles_ties: bool) -> Server {
+        Server {
+            rows: (0..rows)
+                .map(|n| Row {
+                    key: Text::from(format!("{n}").as_str()),
+                    joined_at: time(n / together),
+                })
+                .collect(),
+            next: rows,
+            shuffles_ties,
+            requests: 0,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_who_stays_is_missed_however_others_come_and_go(
+            rows in 0_usize..400,
+            limit in 20_u64..80,
+            changes in changes(3),
+        ) {
+            let mut server = server(rows, 1, false);
+            let read = walk_over(&mut server, &changes, limit);
+            let (rows, still, is_oldest_first) = read.expect("pages that fit together");
+            prop_assert!(is_oldest_first);
+            for row in still {
+                prop_assert!(rows.contains(&row), "{row:?} is missing");
+            }
+            // As many requests as pages, one more for each change at most, and the end twice.
+            let pages = 4 + (server.next as u64).div_ceil(limit / 4) as usize;
+            prop_assert!(server.requests <= pages + changes.len(), "{}", server.requests);
+        }
+
+        #[test]
+        fn nobody_is_missed_where_rows_of_the_same_time_change_places(
+            rows in 0_usize..400,
+            together in 2_usize..8,
+            changes in changes(2),
+        ) {
+            let mut server = server(rows, together, true);
+            // Where the first of all are among them, it may not fit together.
+            if let Some((rows, still, _)) = walk_over(&mut server, &changes, 40) {
+                for row in still {
+                    prop_assert!(rows.contains(&row), "{row:?} is missing");
+                }
+            }
+        }
+
+        /// All were imported at once, which says nothing of their order; that the pages overlap does.
+        #[test]
+        fn nobody_is_missed_where_all_joined_at_the_same_time(
+            rows in 0_usize..400,
+            changes in changes(2),
+        ) {
+            let mut server = server(rows, usize::MAX, false);
+            let read = walk_over(&mut server, &changes, 40);
+            let (rows, still, is_oldest_first) = read.expect("pages that fit together");
+            prop_assert!(is_oldest_first);
+            for row in still {
+                prop_assert!(rows.contains(&row), "{row:?} is missing");
+            }
+        }
+    }
+}

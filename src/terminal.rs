@@ -373,7 +373,7 @@ fn in_words(summary: &SyncSummary) -> String {
     };
     let unlisted = match unlisted {
         0 => String::new(),
-        n => format!(" ({n} of them hold a role but are no listed members)"),
+        n => format!(" ({n} of them hold a role but are not in the member list)"),
     };
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {

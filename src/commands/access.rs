@@ -1,5 +1,6 @@
 //! All that one person has.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use super::input::{Catalog, Input, moment};
 use super::{Outcome, World};
-use crate::model::{Grant, Person, Resource, ResourceId, SyncRun, on_off, status_word};
+use crate::model::{Grant, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word};
 use crate::report::{Column, Format, Table, printable};
 use crate::snapshot::{Columns, Decoded, Filter, RowKind, Snapshot};
 
@@ -190,15 +191,12 @@ fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result
     line("e-mail", person.email().unwrap_or("unknown"))?;
     line("id", &resource.id.to_string())?;
     if !person.is_listed() {
-        line(
-            "note",
-            "holds roles, but does not stand in the organization's list of members",
-        )?;
+        line("note", "not in the member list")?;
     }
-    match (person.seat(), person.level()) {
-        (Some(seat), Some(level)) => line("seat", &format!("{seat} (level {level})"))?,
-        (Some(seat), None) => line("seat", seat)?,
-        (None, _) => line("seat", "unknown")?,
+    match (person.seat(), person.seat_word()) {
+        (Some(seat), _) => line("seat", &format!("{seat} (level {})", seat.level()))?,
+        (None, Some(word)) => line("seat", &word)?,
+        (None, None) => line("seat", "unknown")?,
     }
     line("status", &unknown(status_word(resource.status)))?;
     line("second factor", &unknown(on_off(person.mfa_enabled())))?;
@@ -208,7 +206,7 @@ fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result
     line(
         "last login",
         if last_login.is_empty() {
-            "never, or not told"
+            "never, or unknown"
         } else {
             &last_login
         },
@@ -239,7 +237,7 @@ struct AccessDocument<'a> {
     status: Option<&'static str>,
     listed_as_member: bool,
     organization_level: Option<i64>,
-    organization_role: Option<&'a str>,
+    organization_role: Option<Cow<'a, str>>,
     is_2fa_enabled: Option<bool>,
     has_social_auth: Option<bool>,
     joined_at: Option<String>,
@@ -269,8 +267,8 @@ impl<'a> AccessDocument<'a> {
             email: person.email(),
             status: Some(status_word(resource.status)).filter(|word| !word.is_empty()),
             listed_as_member: person.is_listed(),
-            organization_level: person.level(),
-            organization_role: person.seat(),
+            organization_level: person.seat().map(Seat::level),
+            organization_role: person.seat_word(),
             is_2fa_enabled: person.mfa_enabled(),
             has_social_auth: person.sso_enabled(),
             joined_at: person.joined_at().map(|at| at.to_string()),

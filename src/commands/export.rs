@@ -326,10 +326,10 @@ impl Export<'_> {
             let cells = [
                 person.name(),
                 person.email().unwrap_or_default(),
-                person.seat().unwrap_or_default(),
+                &person.seat_word().unwrap_or_default(),
                 &person
-                    .level()
-                    .map(|level| level.to_string())
+                    .seat()
+                    .map(|seat| seat.level().to_string())
                     .unwrap_or_default(),
                 on_off(person.mfa_enabled()),
                 on_off(person.sso_enabled()),
@@ -412,7 +412,10 @@ impl Export<'_> {
                     .map(|resource| &*resource.display_name)
                     .unwrap_or_default(),
                 person.as_ref().and_then(Person::email).unwrap_or_default(),
-                person.as_ref().and_then(Person::seat).unwrap_or_default(),
+                &person
+                    .as_ref()
+                    .and_then(Person::seat_word)
+                    .unwrap_or_default(),
                 &catalog.resource_name(resource)?,
                 resource.resource_type.as_str(),
                 &catalog.entitlement_slug(&grant.entitlement)?,

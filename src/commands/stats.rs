@@ -261,7 +261,7 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
     if let Some(key) = &evidence.key {
         let label = key.label.as_deref().unwrap_or("without a label");
         let owner = key.owner.as_ref().map_or_else(
-            || "somebody who is no listed member".to_owned(),
+            || "a person who was not found in the member list".to_owned(),
             |owner| match &owner.organization_role {
                 Some(seat) => format!("{}, {seat}", owner.display_name),
                 None => owner.display_name.clone(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::{Person, Resource, ResourceId};
+use super::{Person, Resource, ResourceId, Seat};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +52,31 @@ impl fmt::Display for Object {
     }
 }
 
-/// Where a change stands in a report, the most important first.
+/// The section of a report that a change is listed in, the most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    /// Somebody has a higher seat.
+    /// A higher seat.
     SeatRaised,
-    /// Somebody switched the second factor off.
+    /// A lower seat.
+    SeatLowered,
+    /// A second factor that was on and is off.
     TwoFactorDisabled,
-    /// Somebody is new.
+    /// A person in the member list who was not in it.
     MemberAdded,
-    /// Somebody who is new came with a grant; told with the person.
-    GrantOfNewMember,
-    /// Somebody who was there has a further grant.
+    /// A person who is new, and not in the member list.
+    UnlistedAdded,
+    /// A grant of a person who is new; shown with the person.
+    GrantOfNewPerson,
+    /// A further grant of a person who was there.
     GrantAdded,
-    /// Somebody who is still there has a grant less.
+    /// A grant that a person who is still there no longer has.
     GrantRevoked,
-    /// Somebody is gone.
+    /// A person who was in the member list and is not in it any more.
     MemberRemoved,
-    /// Somebody who is gone held a grant; told with the person.
-    GrantOfGoneMember,
+    /// A person who was not in the member list, and no longer appears at all.
+    UnlistedRemoved,
+    /// A grant of a person who no longer appears; shown with the person.
+    GrantOfGonePerson,
     /// A role is new.
     RoleAdded,
     /// A role is gone.
@@ -112,13 +118,13 @@ change_kinds! {
     SeatRaised = "seat-raised",
     /// A lower seat.
     SeatLowered = "seat-lowered",
-    /// Somebody is an owner now and was not.
+    /// An owner who was not one.
     OwnerAdded = "owner-added",
-    /// Somebody is an administrator now and was less.
+    /// An administrator who was not one.
     AdminAdded = "admin-added",
-    /// Somebody is new.
+    /// A person who is new, or new in the member list.
     MemberAdded = "member-added",
-    /// Somebody is gone.
+    /// A person who no longer appears, or is no longer in the member list.
     MemberRemoved = "member-removed",
     /// A grant is new.
     GrantAdded = "grant-added",
@@ -183,7 +189,9 @@ pub struct Party {
     pub email: Option<String>,
     /// Of a user: the seat's word.
     pub seat: Option<String>,
-    /// False for a role holder that the list of members does not name.
+    /// Of a user: whether a second factor is on.
+    pub two_factor: Option<bool>,
+    /// False for a role holder who is not in the member list.
     pub listed: bool,
 }
 
@@ -212,7 +220,7 @@ pub struct Change {
     pub object: Object,
     /// Its id in the file.
     pub id: String,
-    /// Where it stands in a report.
+    /// The section of a report that it is listed in.
     pub topic: Topic,
     /// What it means.
     pub kinds: Vec<ChangeKind>,
@@ -224,6 +232,48 @@ pub struct Change {
     pub entitlement: Option<String>,
     /// What became of the fields, by name; empty for what is new or gone.
     pub fields: Vec<FieldChange>,
+}
+
+/// How much a reader must see a change, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// An owner who is new, new in the member list, or not in it.
+    Owner,
+    /// The same of an administrator.
+    Administrator,
+    /// A higher seat of another kind.
+    HigherSeat,
+    /// A person without a second factor who had one, or who is new or not listed.
+    NoSecondFactor,
+    /// Anything else.
+    Other,
+}
+
+impl Change {
+    /// How much a reader must see it.
+    pub fn risk(&self) -> Risk {
+        let is = |kind| self.kinds.contains(&kind);
+        // What these people can do matters, not only what changed about it.
+        let is_of_person = matches!(
+            self.topic,
+            Topic::MemberAdded | Topic::UnlistedAdded | Topic::MemberRemoved
+        ) && self.action != Action::Removed;
+        let seat = self.subject.seat.as_deref().filter(|_| is_of_person);
+        let seat = seat.and_then(|word| word.parse().ok());
+        if is(ChangeKind::OwnerAdded) || seat == Some(Seat::Owner) {
+            Risk::Owner
+        } else if is(ChangeKind::AdminAdded) || seat == Some(Seat::Administrator) {
+            Risk::Administrator
+        } else if is(ChangeKind::SeatRaised) {
+            Risk::HigherSeat
+        } else if is(ChangeKind::TwoFactorDisabled)
+            || is_of_person && self.subject.two_factor == Some(false)
+        {
+            Risk::NoSecondFactor
+        } else {
+            Risk::Other
+        }
+    }
 }
 
 /// One of the two inputs.
@@ -292,7 +342,11 @@ impl Party {
             id: resource.id.to_string(),
             name: kept_text(name),
             email: person.as_ref().and_then(Person::email).map(kept_text),
-            seat: person.as_ref().and_then(Person::seat).map(kept_text),
+            seat: person
+                .as_ref()
+                .and_then(Person::seat_word)
+                .map(|word| kept_text(&word)),
+            two_factor: person.as_ref().and_then(Person::mfa_enabled),
             listed: person.is_none_or(|person| person.is_listed()),
         }
     }

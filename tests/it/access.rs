@@ -73,10 +73,10 @@ fn whoever_holds_a_role_without_being_a_listed_member_is_told_apart() {
     assert!(
         facts(&text)
             .iter()
-            .any(|(label, note)| *label == "note" && note.contains("list of members")),
+            .any(|(label, note)| *label == "note" && note.contains("member list")),
         "{text}"
     );
-    assert!(facts(&text).contains(&("last login", "never, or not told")));
+    assert!(facts(&text).contains(&("last login", "never, or unknown")));
 }
 
 #[test]

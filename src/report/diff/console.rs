@@ -66,7 +66,7 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) ->
     let organization = side
         .organization
         .as_deref()
-        .unwrap_or("organization not told");
+        .unwrap_or("organization unknown");
     let captured_at = side
         .captured_at
         .get(..19)
@@ -113,6 +113,7 @@ fn sign(change: &Change) -> &'static str {
     match (change.topic, change.action) {
         (Topic::SeatRaised, _) => "↑",
         (Topic::TwoFactorDisabled, _) => "!",
+        (Topic::SeatLowered, _) => "↓",
         (Topic::MemberAdded, _) | (_, Action::Added) => "+",
         (Topic::MemberRemoved, _) | (_, Action::Removed) => "−",
         (_, Action::Changed) => "~",

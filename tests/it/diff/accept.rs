@@ -148,7 +148,7 @@ fn accepted_person_does_not_cover_the_grants_they_came_with() {
         text.starts_with("2 role grants added, 1 accepted\n"),
         "{text}"
     );
-    assert!(text.contains("\nGrants of new members\n"), "{text}");
+    assert!(text.contains("\nGrants of new people\n"), "{text}");
     // The other way round the person is told with all they came with.
     let text = pair.accepting(1, "grant-added role:sup:member:user:eve\n", &[]);
     assert!(text.starts_with("+1 member, 1 accepted\n"), "{text}");

@@ -357,7 +357,10 @@ fn head_fits_the_smallest_size_whatever_is_in_it() {
         let text = String::from_utf8(run.stdout).unwrap();
         assert_eq!(run.code, 1);
         assert!(text.len() <= 2_048, "{}", text.len());
-        assert!(text.contains("**1 seat raised**"), "{text}");
+        assert!(
+            text.contains("**1 new administrator, 1 seat raised**"),
+            "{text}"
+        );
         assert!(
             text.contains("> **Warning:** 99 more, left out to fit."),
             "{text}"

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Catalog, Input, moment};
+use super::input::{Catalog, Input, lacks_roles, moment};
 use super::{Outcome, World};
-use crate::model::{Grant, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word};
+use crate::model::{
+    Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
+};
 use crate::report::{Column, Format, Table, printable};
 use crate::snapshot::{Columns, Decoded, Filter, RowKind, Snapshot};
 
@@ -82,6 +84,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
+    let lacks_roles = lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let found = find(&args.person, &snapshot, &run)?;
     let resource = match found.as_slice() {
         [one] => one,
@@ -105,13 +108,16 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
             })
         }
     };
-    let held = holdings(&resource.id, &snapshot, &run)?;
+    let held = match lacks_roles {
+        true => None,
+        false => Some(holdings(&resource.id, &snapshot, &run)?),
+    };
     match args.format {
         Format::Json => {
-            let document = AccessDocument::of(resource, &held);
+            let document = AccessDocument::of(resource, held.as_deref());
             writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
         }
-        Format::Console => write(resource, &held, world)?,
+        Format::Console => write(resource, held.as_deref(), world)?,
     }
     Ok(Outcome::Done)
 }
@@ -174,7 +180,8 @@ fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Resul
     Ok(held)
 }
 
-fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result<()> {
+/// `held` is `None` where it was not read.
+fn write(resource: &Resource, held: Option<&[Holding]>, world: &mut World<'_>) -> Result<()> {
     let Some(person) = Person::of(resource) else {
         return Ok(());
     };
@@ -212,9 +219,11 @@ fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result
         },
     )?;
     writeln!(out)?;
+    let Some(held) = held else {
+        return Ok(writeln!(out, "roles were not read")?);
+    };
     if held.is_empty() {
-        writeln!(out, "holds nothing")?;
-        return Ok(());
+        return Ok(writeln!(out, "holds nothing")?);
     }
     let mut table = Table::new(out, world.page, COLUMNS);
     for holding in held {
@@ -242,7 +251,9 @@ struct AccessDocument<'a> {
     has_social_auth: Option<bool>,
     joined_at: Option<String>,
     last_login: Option<String>,
-    grants: Vec<GrantDocument<'a>>,
+    /// `null` where they were not read.
+    grants: Option<Vec<GrantDocument<'a>>>,
+    not_read: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -257,7 +268,7 @@ struct GrantDocument<'a> {
 }
 
 impl<'a> AccessDocument<'a> {
-    fn of(resource: &'a Resource, held: &'a [Holding]) -> Self {
+    fn of(resource: &'a Resource, held: Option<&'a [Holding]>) -> Self {
         let person = Person { resource };
         Self {
             schema: "posthog-c1z.access",
@@ -273,18 +284,25 @@ impl<'a> AccessDocument<'a> {
             has_social_auth: person.sso_enabled(),
             joined_at: person.joined_at().map(|at| at.to_string()),
             last_login: person.last_login().map(|at| at.to_string()),
-            grants: held
-                .iter()
-                .map(|holding| GrantDocument {
-                    id: holding.grant.id().into_owned(),
-                    entitlement_id: holding.grant.entitlement.as_str(),
-                    entitlement: &holding.entitlement_name,
-                    slug: &holding.slug,
-                    resource_id: holding.resource.to_string(),
-                    resource: &holding.resource_name,
-                    joined_at: holding.grant.joined_at.map(|at| at.to_string()),
-                })
-                .collect(),
+            grants: held.map(|held| held.iter().map(GrantDocument::of).collect()),
+            not_read: match held {
+                Some(_) => &[],
+                None => &[NOT_READ_ROLES],
+            },
+        }
+    }
+}
+
+impl<'a> GrantDocument<'a> {
+    fn of(holding: &'a Holding) -> Self {
+        Self {
+            id: holding.grant.id().into_owned(),
+            entitlement_id: holding.grant.entitlement.as_str(),
+            entitlement: &holding.entitlement_name,
+            slug: &holding.slug,
+            resource_id: holding.resource.to_string(),
+            resource: &holding.resource_name,
+            joined_at: holding.grant.joined_at.map(|at| at.to_string()),
         }
     }
 }

@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::expected::{self, Expected};
-use super::input::Input;
+use super::input::{Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
 use crate::model::{
-    Action, Change, ChangeKind, Comparison, Evidence, FieldChange, Party, ResourceId, Side,
-    SyncRun, SyncType, Trait,
+    Action, Change, ChangeKind, Comparison, Evidence, FieldChange, NOT_READ_ROLES, Party, Person,
+    ResourceId, Side, SyncRun, SyncType, Trait,
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
@@ -111,8 +111,10 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     };
     let (old, new) = Source::open(&args.inputs)?;
     check_fields(&args.fields, [&old, &new])?;
-    let mut warnings = comparable(&old, &new, args.comparability)?;
-    let (changes, digests) = compare_sources(&old, &new, &args.fields)?;
+    let roles = RolesCompared::of(&old, &new);
+    let mut warnings = Vec::from_iter(RolesCompared::warning(&old, &new));
+    warnings.extend(comparable(&old, &new, args.comparability)?);
+    let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
     let (accepted, changes): (Vec<_>, Vec<_>) = changes
         .into_iter()
         .partition(|change| expected.covers(change));
@@ -120,6 +122,10 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
+        not_compared: match roles {
+            RolesCompared::Yes => Vec::new(),
+            RolesCompared::No => vec![NOT_READ_ROLES.to_owned()],
+        },
         warnings,
         changes,
         accepted,
@@ -222,6 +228,10 @@ impl<'s> Source<'s> {
             run,
             evidence,
         })
+    }
+
+    fn lacks_roles(&self) -> bool {
+        self.evidence.as_ref().is_some_and(Evidence::lacks_roles)
     }
 
     fn side(&self, digest: ContentDigest) -> Side {
@@ -484,6 +494,36 @@ impl<'s> Finder<'s> {
     }
 }
 
+/// Whether roles are compared: what one side did not read may be there all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RolesCompared {
+    Yes,
+    No,
+}
+
+impl RolesCompared {
+    fn of(old: &Source<'_>, new: &Source<'_>) -> Self {
+        match old.lacks_roles() || new.lacks_roles() {
+            true => Self::No,
+            false => Self::Yes,
+        }
+    }
+
+    /// What is not compared and why, in words.
+    fn warning(old: &Source<'_>, new: &Source<'_>) -> Option<String> {
+        let one = |source: &Source<'_>| format!("`{}` was", source.input.path.display());
+        let without = match (old.lacks_roles(), new.lacks_roles()) {
+            (true, true) => "both snapshots were".to_owned(),
+            (true, false) => one(old),
+            (false, true) => one(new),
+            (false, false) => return None,
+        };
+        Some(format!(
+            "{without} made without reading roles: {LACKS_ROLES} are not compared"
+        ))
+    }
+}
+
 /// What could not be done when a thread cannot be started.
 const NO_THREAD: &str = "starting a thread that reads a snapshot";
 
@@ -493,10 +533,12 @@ fn compare_sources(
     old: &Source<'_>,
     new: &Source<'_>,
     fields: &FieldFilter,
+    roles: RolesCompared,
 ) -> Result<(Vec<Change>, (ContentDigest, ContentDigest))> {
     let mut walk = Walk {
         judge: Judge::default(),
         fields,
+        roles,
         old: Finder::new(old)?,
         new: Finder::new(new)?,
         records: (Vec::new(), Vec::new()),
@@ -528,6 +570,7 @@ fn compare_sources(
 struct Walk<'s> {
     judge: Judge,
     fields: &'s FieldFilter,
+    roles: RolesCompared,
     old: Finder<'s>,
     new: Finder<'s>,
     records: (Vec<u8>, Vec<u8>),
@@ -536,11 +579,31 @@ struct Walk<'s> {
 impl Walk<'_> {
     fn step(&mut self, step: Step<Row<'_>>) -> Result<()> {
         match step {
+            Step::Old(row) if self.is_unknown_elsewhere(&row, &self.old)? => Ok(()),
+            Step::New(row) if self.is_unknown_elsewhere(&row, &self.new)? => Ok(()),
             Step::Old(row) => self.tell(Some(&row), None, Vec::new()),
             Step::New(row) => self.tell(None, Some(&row), Vec::new()),
             Step::Both(a, b) if a == b => Ok(()),
             Step::Both(a, b) => self.both(&a, &b),
         }
+    }
+
+    /// Whether the other side lacks a row only because it did not read roles: roles, what is on them, and people who are
+    /// in a snapshot only as the holders of roles.
+    fn is_unknown_elsewhere(&self, row: &Row<'_>, side: &Finder<'_>) -> Result<bool> {
+        let is_role = |id: &ResourceId| self.old.is_role(id) || self.new.is_role(id);
+        Ok(match (self.roles, &row.columns) {
+            (RolesCompared::Yes, _) | (_, Columns::ResourceType) => false,
+            (_, Columns::Entitlement { resource } | Columns::Grant { resource, .. }) => {
+                is_role(resource)
+            }
+            (_, Columns::Resource { id, .. }) if is_role(id) => true,
+            (_, Columns::Resource { .. }) => {
+                let decoded = side.decode(row)?;
+                matches!(&decoded, Decoded::Resource(resource)
+                    if Person::of(resource).is_some_and(|person| !person.is_listed()))
+            }
+        })
     }
 
     /// Two accounts of one object that are not the same byte for byte.

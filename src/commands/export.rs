@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use super::input::{Cache, Catalog, Input, moment};
+use super::input::{Cache, Catalog, Input, lacks_roles, moment};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::files;
@@ -82,6 +82,7 @@ pub enum ExportTable {
 
 pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
+    lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let export = Export {
         snapshot: &snapshot,
         run: &run,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::input::{Catalog, Input, JsonCache, day, email};
+use super::input::{Catalog, Input, JsonCache, day, email, lacks_roles};
 use super::{Outcome, World};
 use crate::model::{EntitlementId, ResourceId, SyncRun, Trait};
 use crate::progress::Event;
@@ -41,6 +41,9 @@ pub struct ListArgs {
 
 pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
+    if args.listing != Listing::ResourceTypes {
+        lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
+    }
     match args.format {
         Format::Console => List {
             snapshot: &snapshot,

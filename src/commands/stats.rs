@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Input, moment};
+use super::input::{Input, LACKS_ROLES, moment};
 use super::{Outcome, World};
 use crate::model::{Evidence, SyncRun, SyncType, Timestamp};
 use crate::progress::Event;
@@ -283,6 +283,9 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
     )?;
     for text in &evidence.unproved {
         writeln!(out, "unproved  {}", printable(text))?;
+    }
+    if evidence.lacks_roles() {
+        writeln!(out, "not read  {LACKS_ROLES}")?;
     }
     for text in &evidence.warnings {
         writeln!(out, "warning   {}", printable(text))?;

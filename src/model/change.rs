@@ -298,6 +298,8 @@ pub struct Comparison {
     pub old: Side,
     /// What is.
     pub new: Side,
+    /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
+    pub not_compared: Vec<String>,
     /// What a reader should know before trusting it, in words.
     pub warnings: Vec<String>,
     /// By topic, then by name.

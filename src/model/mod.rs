@@ -26,7 +26,7 @@ pub use change::{
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
-    CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,
+    CrawlKey, Evidence, KeyOwner, ListEvidence, NOT_READ_ROLES, OrganizationEvidence, ToolEvidence,
 };
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;

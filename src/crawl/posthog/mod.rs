@@ -19,8 +19,8 @@ use super::json::{self, JsonError, JsonStream};
 use super::key::ApiKey;
 use super::pace::{binding_limit, least_duration};
 use crate::model::{
-    CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, OrganizationEvidence, Resource,
-    Text, Timestamp, Value,
+    CrawlKey, Evidence, InventoryBuilder, KeyOwner, ListEvidence, NOT_READ_ROLES,
+    OrganizationEvidence, Resource, Text, Timestamp, Value,
 };
 use crate::progress::{Event, Phase, Reporter};
 
@@ -111,7 +111,9 @@ pub fn crawl(
     crawl.key()?;
     crawl.resolve_current_organization()?;
     crawl.members_and_organization()?;
-    if config.memberships != Memberships::WithoutRoles {
+    if config.memberships == Memberships::WithoutRoles {
+        crawl.evidence.not_read.push(NOT_READ_ROLES.to_owned());
+    } else {
         let roles = crawl.roles()?;
         crawl.role_memberships(roles)?;
     }

@@ -20,6 +20,8 @@ struct Document<'a> {
     headline: String,
     old: SideDocument<'a>,
     new: SideDocument<'a>,
+    /// What one of the crawls was asked not to read.
+    not_compared: &'a [String],
     warnings: &'a [String],
     /// How many changes of each kind, the accepted ones left out.
     summary: BTreeMap<&'static str, usize>,
@@ -108,6 +110,7 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
         headline: story.headline(),
         old: side(&comparison.old),
         new: side(&comparison.new),
+        not_compared: &comparison.not_compared,
         warnings: &comparison.warnings,
         summary: summary(&comparison.changes),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),

@@ -199,6 +199,9 @@ impl<'c> Story<'c> {
         );
         let accepted = self.comparison.accepted.len();
         match (parts.is_empty(), accepted) {
+            (true, 0) if !self.comparison.not_compared.is_empty() => {
+                "no differences in what both snapshots read".to_owned()
+            }
             (true, 0) => "no differences".to_owned(),
             (true, 1) => "nothing but 1 accepted change".to_owned(),
             (true, n) => format!("nothing but {n} accepted changes"),
@@ -266,7 +269,10 @@ impl<'c> Story<'c> {
         let all_roles = things.iter().all(|on| on.sort == Sort::Role);
         let is_added = matches!(person.topic, Topic::MemberAdded | Topic::UnlistedAdded);
         match things.len() {
-            0 if person.action == Action::Removed && self.knows_members() => {
+            0 if person.action == Action::Removed
+                && self.knows_members()
+                && self.comparison.not_compared.is_empty() =>
+            {
                 ", held no role".to_owned()
             }
             0 => String::new(),

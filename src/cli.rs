@@ -259,7 +259,8 @@ struct DiffOptions {
     /// Exit 1 only for these kinds of changes, such as seat-raised,owner-added,grant-added; `any` for all
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = parse_kind)]
     fail_on: Vec<KindName>,
-    /// A file of expected changes, one a line, as --print-accept writes them: they are set apart and do not fail
+    /// A file of changes that were agreed on, one a line, as --print-accept writes them: they are set apart and do not
+    /// fail
     #[arg(long, value_name = "FILE")]
     accept: Option<PathBuf>,
     /// Print the lines that would accept every change

@@ -8,7 +8,7 @@ use std::thread::Builder;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::expected::{self, Expected};
+use super::expected::{self, Expected, Sorted};
 use super::input::{Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
@@ -19,7 +19,8 @@ use crate::model::{
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{
-    Columns, ContentDigest, Damage, Decoded, Error, Filter, Lookup, Row, RowKind, Snapshot,
+    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Lookup, Row, RowKind,
+    Snapshot,
 };
 
 /// What to compare, and what to make of it.
@@ -115,10 +116,13 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let mut warnings = Vec::from_iter(RolesCompared::warning(&old, &new));
     warnings.extend(comparable(&old, &new, args.comparability)?);
     let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
-    let (accepted, changes): (Vec<_>, Vec<_>) = changes
-        .into_iter()
-        .partition(|change| expected.covers(change));
-    warnings.extend(expected.not_met(&changes, &accepted));
+    let captured_at = new.run.ended_at.unwrap_or(new.run.started_at);
+    let Sorted {
+        accepted,
+        changes,
+        warnings: about_lines,
+    } = expected.sort(changes, captured_at);
+    warnings.extend(about_lines);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
@@ -616,7 +620,14 @@ impl Walk<'_> {
         if !differs && !self.fields.wants_noise() {
             return Ok(());
         }
-        let fields = compare(&own_json(a), &own_json(b), differs, self.fields);
+        let mut fields = compare(&own_json(a), &own_json(b), differs, self.fields);
+        for other in fields
+            .iter_mut()
+            .filter(|change| change.field == FieldChange::OTHER_FIELDS)
+        {
+            other.old = Some(fingerprint(&self.records.0));
+            other.new = Some(fingerprint(&self.records.1));
+        }
         if fields.is_empty() {
             Ok(())
         } else {
@@ -687,7 +698,12 @@ impl Walk<'_> {
                     (_, None) => Action::Removed,
                     _ => Action::Changed,
                 };
+                let Some(Decoded::Grant(grant)) = new_model.or(old_model) else {
+                    return Ok(());
+                };
                 let ends = GrantEnds {
+                    joined_at: grant.joined_at,
+                    membership_id: grant.membership_id,
                     id: shown.id.to_string(),
                     principal: finder.party(principal)?,
                     on: finder.party(resource)?,
@@ -698,6 +714,13 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// What stands for a row whose difference no known field explains.
+fn fingerprint(record: &[u8]) -> Value {
+    let mut digester = Digester::new();
+    digester.record(record);
+    Value::from(digester.finish().to_string())
 }
 
 /// What a row says of its own object: its message without copies of other objects, and its columns.

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::model::{
-    Action, Change, ChangeKind, Entitlement, FieldChange, Object, Party, Person, Resource,
-    ResourceType, Risk, Seat, Sort, Topic, kept_text,
+    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Object, Party, Person,
+    Resource, ResourceType, Risk, Seat, Sort, Timestamp, Topic, kept_text,
 };
 
 /// The field that says whether a person is in the member list.
@@ -36,6 +36,10 @@ pub struct GrantEnds {
     pub on: Party,
     /// The entitlement's short name.
     pub entitlement: String,
+    /// Since when.
+    pub joined_at: Option<Timestamp>,
+    /// The source's own id of the assignment.
+    pub membership_id: Option<MembershipId>,
 }
 
 impl Judge {
@@ -83,8 +87,8 @@ impl Judge {
             _ => {}
         }
         match (subject.sort, old, new) {
-            (Sort::User, None, Some(_)) => self.person_added(subject, fields),
-            (Sort::User, Some(_), None) => self.person_removed(subject, fields),
+            (Sort::User, None, Some(new)) => self.person_added(new, subject),
+            (Sort::User, Some(old), None) => self.person_removed(old, subject),
             (Sort::User, Some(old), Some(new)) => self.person_changed(old, new, subject, fields),
             (Sort::Role, None, Some(_)) => {
                 self.push(
@@ -119,7 +123,7 @@ impl Judge {
         }
     }
 
-    fn person_added(&mut self, subject: Party, fields: Vec<FieldChange>) {
+    fn person_added(&mut self, new: &Resource, subject: Party) {
         let topic = match subject.listed {
             true => Topic::MemberAdded,
             false => Topic::UnlistedAdded,
@@ -127,16 +131,16 @@ impl Judge {
         let seat = subject.seat.as_deref().and_then(|word| word.parse().ok());
         let mut kinds = vec![ChangeKind::MemberAdded];
         kinds.extend(seat.and_then(seat_kind));
-        self.push(Action::Added, topic, kinds, subject, fields);
+        self.push_person(Action::Added, topic, kinds, subject, new);
     }
 
-    fn person_removed(&mut self, subject: Party, fields: Vec<FieldChange>) {
+    fn person_removed(&mut self, old: &Resource, subject: Party) {
         let topic = match subject.listed {
             true => Topic::MemberRemoved,
             false => Topic::UnlistedRemoved,
         };
         let kinds = vec![ChangeKind::MemberRemoved];
-        self.push(Action::Removed, topic, kinds, subject, fields);
+        self.push_person(Action::Removed, topic, kinds, subject, old);
     }
 
     /// One person may have changed in several ways that matter; each becomes a change of its own. Seat and second factor
@@ -276,7 +280,20 @@ impl Judge {
             principal,
             on,
             entitlement,
+            joined_at,
+            membership_id,
         } = ends;
+        // The first of these that is known is what sets one grant apart from a later one of the same.
+        let known = [
+            ("joined_at", joined_at.map(|at| Value::from(at.to_string()))),
+            (
+                "membership_id",
+                membership_id.map(|id| Value::from(id.to_string())),
+            ),
+            ("entitlement", Some(entitlement.clone().into())),
+        ];
+        let first = known.into_iter().find(|(_, value)| value.is_some());
+        let facts = facts(action, first);
         self.changes.push(Change {
             action,
             object: Object::Grant,
@@ -287,6 +304,7 @@ impl Judge {
             on: Some(on),
             entitlement: Some(entitlement),
             fields,
+            facts,
         });
     }
 
@@ -305,6 +323,10 @@ impl Judge {
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
         };
         let kinds = vec![kind];
+        let facts = facts(
+            action,
+            [("display_name", Some(subject.name.clone().into()))],
+        );
         self.changes.push(Change {
             action,
             object,
@@ -315,6 +337,7 @@ impl Judge {
             on,
             entitlement: None,
             fields,
+            facts,
         });
     }
 
@@ -325,6 +348,45 @@ impl Judge {
         kinds: Vec<ChangeKind>,
         subject: Party,
         fields: Vec<FieldChange>,
+    ) {
+        let facts = facts(
+            action,
+            [("display_name", Some(subject.name.clone().into()))],
+        );
+        self.push_with(action, topic, kinds, subject, fields, facts);
+    }
+
+    /// A person who is new or gone; `resource` is the one that is there.
+    fn push_person(
+        &mut self,
+        action: Action,
+        topic: Topic,
+        kinds: Vec<ChangeKind>,
+        subject: Party,
+        resource: &Resource,
+    ) {
+        let facts = facts(
+            action,
+            [
+                (
+                    "joined_at",
+                    resource.created_at.map(|at| at.to_string().into()),
+                ),
+                ("listed_as_member", Some(subject.listed.into())),
+                ("seat", subject.seat.clone().map(Value::from)),
+            ],
+        );
+        self.push_with(action, topic, kinds, subject, Vec::new(), facts);
+    }
+
+    fn push_with(
+        &mut self,
+        action: Action,
+        topic: Topic,
+        kinds: Vec<ChangeKind>,
+        subject: Party,
+        fields: Vec<FieldChange>,
+        facts: Vec<FieldChange>,
     ) {
         let id = subject.id.clone();
         let object = Object::Resource;
@@ -338,6 +400,7 @@ impl Judge {
             on: None,
             entitlement: None,
             fields,
+            facts,
         });
     }
 
@@ -351,6 +414,31 @@ impl Judge {
         self.changes.sort_by(|a, b| key(a).cmp(&key(b)));
         self.changes
     }
+}
+
+/// What is known of something that is new or gone, as fields that came or went; nothing of what changed.
+fn facts(
+    action: Action,
+    known: impl IntoIterator<Item = (&'static str, Option<Value>)>,
+) -> Vec<FieldChange> {
+    let known = known.into_iter().filter(|(_, value)| value.is_some());
+    let of = |(field, value): (&str, Option<Value>)| {
+        let field = field.to_owned();
+        match action {
+            Action::Added => Some(FieldChange {
+                field,
+                old: None,
+                new: value,
+            }),
+            Action::Removed => Some(FieldChange {
+                field,
+                old: value,
+                new: None,
+            }),
+            Action::Changed => None,
+        }
+    };
+    known.filter_map(of).collect()
 }
 
 fn action<T>(old: Option<T>, new: Option<T>) -> Action {

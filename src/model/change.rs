@@ -160,7 +160,7 @@ impl FromStr for ChangeKind {
             .iter()
             .copied()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("`{}` is no kind of change", text.escape_debug()))
+            .ok_or_else(|| format!("`{}` is not a kind of change", text.escape_debug()))
     }
 }
 
@@ -232,6 +232,9 @@ pub struct Change {
     pub entitlement: Option<String>,
     /// What became of the fields, by name; empty for what is new or gone.
     pub fields: Vec<FieldChange>,
+    /// Of what is new or gone: what tells it from the same object at another time, such as a seat or since when; empty
+    /// for what changed.
+    pub facts: Vec<FieldChange>,
 }
 
 /// How much a reader must see a change, the most urgent first.
@@ -250,6 +253,19 @@ pub enum Risk {
 }
 
 impl Change {
+    /// What changed, from what, to what: the fields, or the facts of what is new or gone.
+    pub fn terms(&self) -> &[FieldChange] {
+        match self.action {
+            Action::Changed => &self.fields,
+            Action::Added | Action::Removed => &self.facts,
+        }
+    }
+
+    /// Whether each field is a change of its own, so that one may be agreed on without the others.
+    pub fn is_divisible(&self) -> bool {
+        self.action == Action::Changed && self.kinds == [ChangeKind::OtherChanged]
+    }
+
     /// How much a reader must see it.
     pub fn risk(&self) -> Risk {
         let is = |kind| self.kinds.contains(&kind);
@@ -274,6 +290,17 @@ impl Change {
             Risk::Other
         }
     }
+}
+
+/// A change that was agreed on, or a part of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// What was agreed on.
+    pub change: Change,
+    /// Why, as the file of accepted changes has it.
+    pub reason: Option<String>,
+    /// The last day of the agreement, `YYYY-MM-DD`.
+    pub until: Option<String>,
 }
 
 /// One of the two inputs.
@@ -304,8 +331,8 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// By topic, then by name.
     pub changes: Vec<Change>,
-    /// Changes that were expected and are set apart, in the same order.
-    pub accepted: Vec<Change>,
+    /// Changes that were agreed on and are set apart, in the same order.
+    pub accepted: Vec<Accepted>,
 }
 
 impl Comparison {

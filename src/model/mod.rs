@@ -21,8 +21,8 @@ mod time;
 /// Text that stands in the program: it takes no memory of its own.
 pub use arcstr::literal;
 pub use change::{
-    Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Risk, Side, Sort, Topic,
-    kept_text,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Risk, Side, Sort,
+    Topic, kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{

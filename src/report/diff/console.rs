@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, in_words, who};
+use super::{Detail, Story, agreement, in_words, who};
 use crate::model::{Action, Change, Side, Topic};
 use crate::report::{Page, printable};
 
@@ -43,8 +43,10 @@ pub(super) fn write(
     }
     if !comparison.accepted.is_empty() {
         writeln!(out, "\n{bold}Accepted{reset}")?;
-        for change in &comparison.accepted {
-            writeln!(out, "  {} {}", sign(change), in_words(change))?;
+        for accepted in &comparison.accepted {
+            let agreed = printable(&agreement(accepted)).into_owned();
+            let change = &accepted.change;
+            writeln!(out, "  {} {}{agreed}", sign(change), in_words(change))?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, short};
+use super::{Detail, Story, agreement, short};
 use crate::model::{Change, Side, Topic};
 use crate::report::printable;
 
@@ -126,7 +126,7 @@ fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
     let rows = |changes: &[&Change]| -> Vec<String> {
         changes
             .iter()
-            .map(|change| row(story, change, detail))
+            .map(|change| row(story, change, "", detail))
             .collect()
     };
     let groups = story
@@ -139,9 +139,12 @@ fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
             section(story.heading(topic), rows(group), detail, minor)
         })
         .collect();
-    let accepted: Vec<&Change> = story.comparison.accepted.iter().collect();
+    let accepted = &story.comparison.accepted;
     if !accepted.is_empty() {
-        sections.push(section("Accepted", rows(&accepted), detail, true));
+        let rows = accepted
+            .iter()
+            .map(|accepted| row(story, &accepted.change, &agreement(accepted), detail));
+        sections.push(section("Accepted", rows.collect(), detail, true));
     }
     sections
 }
@@ -159,7 +162,8 @@ fn section(title: &str, rows: Vec<String>, detail: Detail, minor: bool) -> Secti
     }
 }
 
-fn row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
+/// `agreed` follows what happened.
+fn row(story: &Story<'_>, change: &Change, agreed: &str, detail: Detail) -> String {
     let email = change
         .subject
         .email
@@ -169,7 +173,7 @@ fn row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
     let mut row = format!(
         "| {} | {email} | {} |",
         escape(&short(&change.subject.name), UNCUT),
-        escape(&story.what(change), UNCUT)
+        escape(&(story.what(change) + agreed), UNCUT)
     );
     if detail.ids {
         row.push_str(&format!(" {} |", code(&change.id)));

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Page, printable};
 use crate::model::{
-    Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Sort, Topic,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Sort, Topic,
 };
 
 /// The forms of a comparison.
@@ -74,7 +74,8 @@ struct Story<'c> {
 
 impl<'c> Story<'c> {
     fn of(comparison: &'c Comparison) -> Self {
-        let all = || comparison.changes.iter().chain(&comparison.accepted);
+        let accepted = || comparison.accepted.iter().map(|accepted| &accepted.change);
+        let all = || comparison.changes.iter().chain(accepted());
         let people: HashSet<&str> = comparison
             .changes
             .iter()
@@ -321,6 +322,22 @@ fn heading(topic: Topic) -> &'static str {
         Topic::GrantOfGonePerson => "Grants of people who no longer appear",
         Topic::RoleAdded | Topic::RoleRemoved | Topic::RoleRenamed => "Roles",
         Topic::OtherAdded | Topic::OtherRemoved | Topic::OtherChanged => "Other changes",
+    }
+}
+
+/// What was agreed about a change, in words; empty if that is no more than what happened.
+fn agreement(accepted: &Accepted) -> String {
+    let what = in_words(&accepted.change);
+    let reason = accepted.reason.as_deref().filter(|reason| *reason != what);
+    let until = accepted.until.as_ref().map(|day| format!("until {day}"));
+    let parts: Vec<_> = reason
+        .map(|reason| short(reason).into_owned())
+        .into_iter()
+        .chain(until)
+        .collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", parts.join(", ")),
     }
 }
 

@@ -94,7 +94,8 @@ fn demo_and_demo_later_in_every_output() {
         .take(9)
         .map(|line| format!("{line}\n"))
         .collect();
-    let accept = format!("{expected}role-removed role:nobody # not this week\n");
+    let accept =
+        format!("{expected}role-removed role:nobody display_name Nobody → none # not this week\n");
     fs::write(demo.shelf.path("accept.txt"), accept).unwrap();
     for (name, format) in [
         ("diff-accepted.txt", "console"),

@@ -126,6 +126,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
+        fail_on: args.fail_on.clone(),
         not_compared: match roles {
             RolesCompared::Yes => Vec::new(),
             RolesCompared::No => vec![NOT_READ_ROLES.to_owned()],

@@ -1,5 +1,6 @@
 //! What differs between two snapshots, in people's terms: what `diff` makes and the reports print.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -240,7 +241,7 @@ pub struct Change {
 /// How much a reader must see a change, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// An owner who is new, new in the member list, or not in it.
+    /// An owner who is new, new in the member list, no longer in it, or without a second factor that was there.
     Owner,
     /// The same of an administrator.
     Administrator,
@@ -270,11 +271,14 @@ impl Change {
     pub fn risk(&self) -> Risk {
         let is = |kind| self.kinds.contains(&kind);
         // What these people can do matters, not only what changed about it.
-        let is_of_person = matches!(
+        let is_here = matches!(
             self.topic,
-            Topic::MemberAdded | Topic::UnlistedAdded | Topic::MemberRemoved
+            Topic::MemberAdded
+                | Topic::UnlistedAdded
+                | Topic::MemberRemoved
+                | Topic::TwoFactorDisabled
         ) && self.action != Action::Removed;
-        let seat = self.subject.seat.as_deref().filter(|_| is_of_person);
+        let seat = self.subject.seat.as_deref().filter(|_| is_here);
         let seat = seat.and_then(|word| word.parse().ok());
         if is(ChangeKind::OwnerAdded) || seat == Some(Seat::Owner) {
             Risk::Owner
@@ -283,7 +287,7 @@ impl Change {
         } else if is(ChangeKind::SeatRaised) {
             Risk::HigherSeat
         } else if is(ChangeKind::TwoFactorDisabled)
-            || is_of_person && self.subject.two_factor == Some(false)
+            || is_here && self.subject.two_factor == Some(false)
         {
             Risk::NoSecondFactor
         } else {
@@ -325,6 +329,8 @@ pub struct Comparison {
     pub old: Side,
     /// What is.
     pub new: Side,
+    /// The kinds that exit 1, where not all of them do.
+    pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
     pub not_compared: Vec<String>,
     /// What a reader should know before trusting it, in words.

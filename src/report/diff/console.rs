@@ -19,6 +19,9 @@ pub(super) fn write(
     if comparison.is_empty() && comparison.warnings.is_empty() {
         return Ok(());
     }
+    if let Some(verdict) = story.verdict() {
+        writeln!(out, "{verdict}")?;
+    }
     writeln!(out)?;
     if !comparison.is_empty() {
         let one_file = comparison.old.file == comparison.new.file;

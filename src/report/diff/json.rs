@@ -23,6 +23,8 @@ struct Document<'a> {
     /// What one of the crawls was asked not to read.
     not_compared: &'a [String],
     warnings: &'a [String],
+    /// The kinds that `--fail-on` names and that occur; `null` without the option.
+    failed_on: Option<Vec<&'static str>>,
     /// How many changes of each kind, the accepted ones left out.
     summary: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +118,9 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
         new: side(&comparison.new),
         not_compared: &comparison.not_compared,
         warnings: &comparison.warnings,
+        failed_on: story
+            .failed_on()
+            .map(|counts| counts.keys().map(|kind| kind.as_str()).collect()),
         summary: summary(&comparison.changes),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
         accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),

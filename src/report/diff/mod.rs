@@ -211,6 +211,33 @@ impl<'c> Story<'c> {
         }
     }
 
+    /// Why the exit code under `--fail-on` is what it is, in one line; `None` without the option.
+    fn verdict(&self) -> Option<String> {
+        /// More kinds than these are counted.
+        const KINDS: usize = 5;
+        let failed = self.failed_on()?;
+        if failed.is_empty() {
+            return Some("Passed: nothing that `--fail-on` names.".to_owned());
+        }
+        let mut kinds: Vec<_> = failed
+            .iter()
+            .take(KINDS)
+            .map(|(kind, n)| format!("{n} {kind}"))
+            .collect();
+        if failed.len() > KINDS {
+            kinds.push(format!("and {} more kinds", failed.len() - KINDS));
+        }
+        Some(format!("Failed under `--fail-on`: {}.", kinds.join(", ")))
+    }
+
+    /// How many changes there are of each kind that `--fail-on` names and that occurs; `None` without the option.
+    fn failed_on(&self) -> Option<BTreeMap<ChangeKind, usize>> {
+        let fail_on = self.comparison.fail_on.as_ref()?;
+        let mut counts = self.counts();
+        counts.retain(|kind, _| fail_on.contains(kind));
+        Some(counts)
+    }
+
     /// How many changes there are of each kind that occurs, the expected ones left out.
     fn counts(&self) -> BTreeMap<ChangeKind, usize> {
         let mut counts = BTreeMap::new();

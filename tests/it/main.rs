@@ -9,6 +9,7 @@ mod damage;
 mod diff;
 mod export;
 mod files;
+mod format;
 mod harmless;
 mod hostile;
 mod json;

@@ -122,11 +122,13 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Everybody that `person` may mean: by id first, else by e-mail.
+/// Everybody that `person` may mean: by id first, else by e-mail as it is written, else by e-mail in any case.
 fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource>> {
     let person = person.trim();
+    let folded = person.to_lowercase();
     let mut by_id = Vec::new();
     let mut by_email = Vec::new();
+    let mut by_folded_email = Vec::new();
     for row in snapshot.rows(RowKind::Resource, &run.id, Filter::EVERYTHING)? {
         let row = row?;
         let Decoded::Resource(resource) = snapshot.decode(&row)? else {
@@ -137,11 +139,17 @@ fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource
         };
         if row.id == person || *resource.id.resource == *person {
             by_id.push(*resource);
-        } else if candidate.has_email(person) {
+        } else if candidate.has_email(|address| address == person) {
             by_email.push(*resource);
+        } else if candidate.has_email(|address| address.to_lowercase() == folded) {
+            by_folded_email.push(*resource);
         }
     }
-    Ok(if by_id.is_empty() { by_email } else { by_id })
+    let found = [by_id, by_email, by_folded_email];
+    Ok(found
+        .into_iter()
+        .find(|found| !found.is_empty())
+        .unwrap_or_default())
 }
 
 /// A grant, with the names a person knows it by.

@@ -1,6 +1,6 @@
 //! Who gained and lost what, between two snapshots or two sync runs of one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::thread::Builder;
@@ -9,18 +9,17 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::expected::{self, Expected, Sorted};
-use super::input::{Input, LACKS_ROLES};
+use super::input::{Catalog, Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
 use crate::model::{
     Action, Change, ChangeKind, Comparison, Evidence, FieldChange, NOT_READ_ROLES, Party, Person,
-    ResourceId, Side, SyncRun, SyncType, Trait,
+    ResourceId, Side, SyncRun, SyncType, kept_text,
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{
-    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Lookup, Row, RowKind,
-    Snapshot,
+    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Row, RowKind, Snapshot,
 };
 
 /// What to compare, and what to make of it.
@@ -252,36 +251,6 @@ impl<'s> Source<'s> {
             content_digest: digest.to_string(),
         }
     }
-
-    /// The row under `id`, with a list of ids that is built when it is first needed.
-    fn find<'l>(
-        &'l self,
-        lookup: &mut Option<Lookup<'l>>,
-        kind: RowKind,
-        id: &str,
-    ) -> Result<Option<Row<'static>>, Error> {
-        let lookup = match lookup {
-            Some(lookup) => lookup,
-            None => lookup.insert(self.snapshot.lookup(kind, &self.run.id)?),
-        };
-        lookup.get(id)
-    }
-
-    /// Which types are roles.
-    fn role_types(&self) -> Result<BTreeSet<String>> {
-        let mut roles = BTreeSet::new();
-        for row in self
-            .snapshot
-            .rows(RowKind::ResourceType, &self.run.id, Filter::EVERYTHING)?
-        {
-            let row = row?;
-            if matches!(row.decode(), Ok(Decoded::ResourceType(decoded)) if decoded.traits.contains(&Trait::Role))
-            {
-                roles.insert(row.id.into_owned());
-            }
-        }
-        Ok(roles)
-    }
 }
 
 /// The sync runs to compare in one file.
@@ -436,55 +405,30 @@ fn untold(source: &Source<'_>, other: &Evidence) -> String {
     )
 }
 
-/// Finds rows of one source by id. The first question builds the list of ids, so equal snapshots cost nothing here.
+/// What the rows of one source refer to. The first question builds the list of ids, so equal snapshots cost nothing here.
 struct Finder<'s> {
     source: &'s Source<'s>,
-    resources: Option<Lookup<'s>>,
-    entitlements: Option<Lookup<'s>>,
-    slugs: HashMap<String, String>,
-    roles: BTreeSet<String>,
+    catalog: Catalog<'s>,
 }
 
 impl<'s> Finder<'s> {
     fn new(source: &'s Source<'_>) -> Result<Self> {
         Ok(Self {
             source,
-            resources: None,
-            entitlements: None,
-            slugs: HashMap::new(),
-            roles: source.role_types()?,
+            catalog: Catalog::new(&source.snapshot, &source.run)?,
         })
     }
 
     fn is_role(&self, id: &ResourceId) -> bool {
-        self.roles.contains(id.resource_type.as_str())
+        self.catalog.is_role(id.resource_type.as_str())
     }
 
     fn party(&mut self, id: &ResourceId) -> Result<Party> {
-        let found = self
-            .source
-            .find(&mut self.resources, RowKind::Resource, &id.to_string())?;
+        let found = self.catalog.resource(id)?;
         Ok(match found.map(|row| row.decode()) {
             Some(Ok(Decoded::Resource(resource))) => Party::of(&resource, self.is_role(id)),
             _ => Party::unknown(id),
         })
-    }
-
-    fn slug(&mut self, entitlement: &str) -> Result<String> {
-        if let Some(slug) = self.slugs.get(entitlement) {
-            return Ok(slug.clone());
-        }
-        let found = self
-            .source
-            .find(&mut self.entitlements, RowKind::Entitlement, entitlement)?;
-        let slug = match found.map(|row| row.decode()) {
-            Some(Ok(Decoded::Entitlement(decoded))) if !decoded.slug.is_empty() => {
-                decoded.slug.to_string()
-            }
-            _ => entitlement.to_owned(),
-        };
-        self.slugs.insert(entitlement.to_owned(), slug.clone());
-        Ok(slug)
     }
 
     fn decode(&self, row: &Row<'_>) -> Result<Decoded, Error> {
@@ -708,7 +652,7 @@ impl Walk<'_> {
                     id: shown.id.to_string(),
                     principal: finder.party(principal)?,
                     on: finder.party(resource)?,
-                    entitlement: finder.slug(entitlement.as_str())?,
+                    entitlement: kept_text(&finder.catalog.entitlement_slug(entitlement)?),
                 };
                 self.judge.grant(action, ends, fields);
             }

@@ -66,19 +66,15 @@ impl<'a> Person<'a> {
             .or_else(|| self.text("email"))
     }
 
-    /// Whether `wanted` is one of the person's addresses, whatever its case.
-    pub fn has_email(&self, wanted: &str) -> bool {
-        let wanted = wanted.to_lowercase();
+    /// Whether one of the person's addresses is the wanted one.
+    pub fn has_email(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
         let emails = self
             .user()
             .into_iter()
             .flat_map(|user| &user.emails)
             .map(|email| &*email.address);
         let login = self.user().map(|user| &*user.login);
-        emails
-            .chain(login)
-            .chain(self.text("email"))
-            .any(|address| address.to_lowercase() == wanted)
+        emails.chain(login).chain(self.text("email")).any(is_wanted)
     }
 
     /// The seat, if the profile states one.

@@ -745,3 +745,49 @@ fn field_that_does_not_exist_is_refused() {
         assert_eq!(pair.shelf.run(&args).code, 1, "{name}");
     }
 }
+
+#[test]
+fn an_entitlement_has_one_name_in_lists_access_and_differences() {
+    let old = Organization::new();
+    let mut new = old.a_week_later();
+    for (id, slug, name) in [
+        ("a", "holder", "Holder of it"),
+        ("b", "", "Holder of it"),
+        ("c", "", ""),
+        ("d", "", ""),
+    ] {
+        new.add_role(id, "Operations");
+        let entitlement = new.entitlement(id);
+        entitlement.slug = slug.into();
+        entitlement.display_name = name.into();
+        new.give(id, "Bob");
+    }
+    let pair = Pair::of(&old, &new);
+    // One that is missing altogether.
+    Edited::of(&pair.shelf.path("new.c1z"))
+        .sql("delete from v1_entitlements where external_id = 'role:d:member'")
+        .pack(&pair.shelf.path("new.c1z"));
+    let expected = ["holder", "Holder of it", "role:c:member", "(missing)"];
+    let json = pair.json(&[]);
+    let changes = json["changes"].as_array().unwrap().iter();
+    let grants = changes.filter(|change| change["kind"] == "grant");
+    let names: Vec<_> = grants.map(|change| &change["entitlement"]).collect();
+    assert_eq!(names, expected);
+    let document = pair
+        .shelf
+        .json(&["access", "user:bob", "new.c1z", "-o", "json"]);
+    let held = document["grants"].as_array().unwrap().iter();
+    let names: Vec<_> = held.map(|grant| &grant["slug"]).collect();
+    assert_eq!(names, expected);
+    let list = pair.shelf.text(&["grants", "new.c1z"]);
+    let rows: Vec<_> = list.lines().filter(|row| row.contains("bob@")).collect();
+    for (row, name) in rows.iter().zip(expected) {
+        let cells: Vec<_> = row
+            .split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        assert_eq!(cells[3], name, "{row}");
+    }
+    assert_eq!(rows.len(), 4);
+}

@@ -454,7 +454,7 @@ fn seat(resource: &Resource) -> Option<Seat> {
 }
 
 /// What it means that a person's seat is another; no kind where the seats are not known well enough to compare. A seat
-/// that was not known counts as the lowest, so that no owner goes unnoticed; one that is no longer known is not lower.
+/// that was not known counts as member, so that no owner goes unnoticed; one that is no longer known is not lower.
 fn seat_change(before: Option<Seat>, after: Option<Seat>) -> (Topic, Vec<ChangeKind>) {
     let Some(after) = after.filter(|after| before != Some(*after)) else {
         return (Topic::OtherChanged, Vec::new());

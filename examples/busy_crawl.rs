@@ -304,7 +304,7 @@ impl State {
             let joins = match self.traffic.as_str() {
                 "joins" => true,
                 "leaves" => false,
-                _ => self.changes % 2 == 0,
+                _ => self.changes.is_multiple_of(2),
             };
             if joins {
                 self.members.push(self.next);

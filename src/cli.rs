@@ -164,7 +164,7 @@ enum Sub {
     Entitlements(ListOptions),
     /// List grants: who holds what
     Grants(ListOptions),
-    /// List whoever holds something
+    /// List those who hold something
     Principals(ListOptions),
     /// All that one person has
     Access(AccessOptions),
@@ -210,13 +210,15 @@ struct StatsOptions {
 struct ListOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Of this resource type only; for entitlements and grants, of the resource they are on
+    /// Of this resource type only; for entitlements and grants, of the resource they are on; for principals, of themselves
+    /// or of what they hold something on
     #[arg(short = 't', long, value_name = "TYPE")]
     resource_type: Option<String>,
-    /// Of this resource only, by its id or <type>:<id>; for entitlements and grants, the one they are on
+    /// Of this resource only, by its id or <type>:<id>; for entitlements and grants, the one they are on; for principals,
+    /// themselves or the one they hold something on
     #[arg(short = 'r', long, value_name = "ID")]
     resource: Option<String>,
-    /// Of this entitlement only
+    /// Of this entitlement only; not for resource types and resources
     #[arg(short = 'e', long, value_name = "ID")]
     entitlement: Option<String>,
 }
@@ -259,7 +261,8 @@ struct DiffOptions {
     /// Exit 1 only for these kinds of changes, such as seat-raised,owner-added,grant-added; `any` for all
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = parse_kind)]
     fail_on: Vec<KindName>,
-    /// A file of expected changes, one a line, as --print-accept writes them: they are set apart and do not fail
+    /// A file of changes that were agreed on, one a line, as --print-accept writes them: they are set apart and do not
+    /// fail
     #[arg(long, value_name = "FILE")]
     accept: Option<PathBuf>,
     /// Print the lines that would accept every change

@@ -64,6 +64,11 @@ pub enum Event {
         /// What.
         message: String,
     },
+    /// What an answer does not know although it looks complete, in words.
+    Limited {
+        /// What.
+        message: String,
+    },
     /// What the exit code of a run says that did not fail, in words.
     Found {
         /// What.
@@ -102,6 +107,8 @@ pub struct SyncSummary {
     pub elapsed_ms: u64,
     /// What the crawl could not prove, in words.
     pub unproved: Vec<String>,
+    /// Whether roles were left out.
+    pub lacks_roles: bool,
     /// Commands worth trying next.
     pub next_steps: Vec<String>,
 }

@@ -190,11 +190,16 @@ fn subscribe(speech: Speech) {
 
 impl Reporter for Terminal {
     fn report(&self, event: Event) {
-        // Whoever asks for an exit code other than 0 is also to learn why.
-        if let Event::Found { message } = &event
+        // The reader learns why a run exits 1, and what an answer does not know, wherever the answer goes.
+        let always = match &event {
+            Event::Found { message } => Some(message.clone()),
+            Event::Limited { message } => Some(format!("note: {message}")),
+            _ => None,
+        };
+        if let Some(message) = always
             && self.speech.format == LogFormat::Console
         {
-            return say(&format!("{}\n", printable(message)), false);
+            return say(&format!("{}\n", printable(&message)), false);
         }
         match &self.manner {
             Manner::Bars { all, open } => draw(all, open, event),
@@ -253,7 +258,9 @@ fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: E
             let wait = duration(wait_ms);
             print_above(&format!("{reading}: {problem}; trying again in {wait}"));
         }
-        Event::Noted { message } | Event::Found { message } => print_above(&message),
+        Event::Noted { message } | Event::Found { message } | Event::Limited { message } => {
+            print_above(&message);
+        }
         Event::Warned { message } => print_above(&format!("warning: {message}")),
         Event::Synced(summary) => {
             let _ = all.clear();
@@ -305,7 +312,7 @@ fn log(event: Event) {
             tracing::info!(reading, problem, attempt, wait_ms, "trying again");
         }
         Event::Noted { message } => tracing::info!("{message}"),
-        Event::Warned { message } => tracing::warn!("{message}"),
+        Event::Warned { message } | Event::Limited { message } => tracing::warn!("{message}"),
         Event::Found { message } => tracing::error!("{message}"),
         Event::Synced(summary) => log_summary(&summary),
     }
@@ -320,6 +327,7 @@ fn log_summary(summary: &SyncSummary) {
         roles,
         grants,
         requests,
+        lacks_roles,
         ..
     } = summary;
     let SyncSummary {
@@ -337,6 +345,7 @@ fn log_summary(summary: &SyncSummary) {
         unlisted,
         roles,
         grants,
+        lacks_roles,
         requests,
         file,
         bytes,
@@ -365,6 +374,7 @@ fn in_words(summary: &SyncSummary) -> String {
         content_digest,
         elapsed_ms,
         unproved,
+        lacks_roles,
         next_steps,
     } = summary;
     let file = match file {
@@ -373,7 +383,7 @@ fn in_words(summary: &SyncSummary) -> String {
     };
     let unlisted = match unlisted {
         0 => String::new(),
-        n => format!(" ({n} of them hold a role but are no listed members)"),
+        n => format!(" ({n} of them hold a role but are not in the member list)"),
     };
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
@@ -382,8 +392,12 @@ fn in_words(summary: &SyncSummary) -> String {
     line("organization", organization);
     line("", base_url);
     line("found", &format!("{users} users{unlisted}"));
-    line("", &format!("{roles} roles"));
-    line("", &format!("{grants} grants"));
+    if *lacks_roles {
+        line("", "roles, and who holds them, were not read");
+    } else {
+        line("", &format!("{roles} roles"));
+        line("", &format!("{grants} grants"));
+    }
     line("file", &format!("{file} ({})", size(*bytes)));
     line("sha-256", sha256);
     line("digest", content_digest);

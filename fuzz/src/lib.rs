@@ -92,7 +92,6 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
         let _ = snapshot.inventory(&run.id);
         let _ = snapshot.counts(&run.id);
         let _ = snapshot.evidence(&run.id);
-        let _ = snapshot.principals(&run.id, Filter::EVERYTHING);
         if let (Ok(Some(stats)), Ok((counts, _))) =
             (snapshot.stats_column(&run.id), snapshot.counts_and_digest(&run.id))
         {

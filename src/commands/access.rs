@@ -1,14 +1,17 @@
 //! All that one person has.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Catalog, Input, moment};
+use super::input::{Catalog, Input, lacks_roles, moment};
 use super::{Outcome, World};
-use crate::model::{Grant, Person, Resource, ResourceId, SyncRun, on_off, status_word};
+use crate::model::{
+    Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
+};
 use crate::report::{Column, Format, Table, printable};
 use crate::snapshot::{Columns, Decoded, Filter, RowKind, Snapshot};
 
@@ -81,6 +84,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
+    let lacks_roles = lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let found = find(&args.person, &snapshot, &run)?;
     let resource = match found.as_slice() {
         [one] => one,
@@ -104,22 +108,27 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
             })
         }
     };
-    let held = holdings(&resource.id, &snapshot, &run)?;
+    let held = match lacks_roles {
+        true => None,
+        false => Some(holdings(&resource.id, &snapshot, &run)?),
+    };
     match args.format {
         Format::Json => {
-            let document = AccessDocument::of(resource, &held);
+            let document = AccessDocument::of(resource, held.as_deref());
             writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
         }
-        Format::Console => write(resource, &held, world)?,
+        Format::Console => write(resource, held.as_deref(), world)?,
     }
     Ok(Outcome::Done)
 }
 
-/// Everybody that `person` may mean: by id first, else by e-mail.
+/// Everybody that `person` may mean: by id first, else by e-mail as it is written, else by e-mail in any case.
 fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource>> {
     let person = person.trim();
+    let folded = person.to_lowercase();
     let mut by_id = Vec::new();
     let mut by_email = Vec::new();
+    let mut by_folded_email = Vec::new();
     for row in snapshot.rows(RowKind::Resource, &run.id, Filter::EVERYTHING)? {
         let row = row?;
         let Decoded::Resource(resource) = snapshot.decode(&row)? else {
@@ -130,11 +139,17 @@ fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource
         };
         if row.id == person || *resource.id.resource == *person {
             by_id.push(*resource);
-        } else if candidate.has_email(person) {
+        } else if candidate.has_email(|address| address == person) {
             by_email.push(*resource);
+        } else if candidate.has_email(|address| address.to_lowercase() == folded) {
+            by_folded_email.push(*resource);
         }
     }
-    Ok(if by_id.is_empty() { by_email } else { by_id })
+    let found = [by_id, by_email, by_folded_email];
+    Ok(found
+        .into_iter()
+        .find(|found| !found.is_empty())
+        .unwrap_or_default())
 }
 
 /// A grant, with the names a person knows it by.
@@ -173,7 +188,8 @@ fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Resul
     Ok(held)
 }
 
-fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result<()> {
+/// `held` is `None` where it was not read.
+fn write(resource: &Resource, held: Option<&[Holding]>, world: &mut World<'_>) -> Result<()> {
     let Some(person) = Person::of(resource) else {
         return Ok(());
     };
@@ -190,15 +206,12 @@ fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result
     line("e-mail", person.email().unwrap_or("unknown"))?;
     line("id", &resource.id.to_string())?;
     if !person.is_listed() {
-        line(
-            "note",
-            "holds roles, but does not stand in the organization's list of members",
-        )?;
+        line("note", "not in the member list")?;
     }
-    match (person.seat(), person.level()) {
-        (Some(seat), Some(level)) => line("seat", &format!("{seat} (level {level})"))?,
-        (Some(seat), None) => line("seat", seat)?,
-        (None, _) => line("seat", "unknown")?,
+    match (person.seat(), person.seat_word()) {
+        (Some(seat), _) => line("seat", &format!("{seat} (level {})", seat.level()))?,
+        (None, Some(word)) => line("seat", &word)?,
+        (None, None) => line("seat", "unknown")?,
     }
     line("status", &unknown(status_word(resource.status)))?;
     line("second factor", &unknown(on_off(person.mfa_enabled())))?;
@@ -208,15 +221,17 @@ fn write(resource: &Resource, held: &[Holding], world: &mut World<'_>) -> Result
     line(
         "last login",
         if last_login.is_empty() {
-            "never, or not told"
+            "never, or unknown"
         } else {
             &last_login
         },
     )?;
     writeln!(out)?;
+    let Some(held) = held else {
+        return Ok(writeln!(out, "roles were not read")?);
+    };
     if held.is_empty() {
-        writeln!(out, "holds nothing")?;
-        return Ok(());
+        return Ok(writeln!(out, "holds nothing")?);
     }
     let mut table = Table::new(out, world.page, COLUMNS);
     for holding in held {
@@ -239,12 +254,14 @@ struct AccessDocument<'a> {
     status: Option<&'static str>,
     listed_as_member: bool,
     organization_level: Option<i64>,
-    organization_role: Option<&'a str>,
+    organization_role: Option<Cow<'a, str>>,
     is_2fa_enabled: Option<bool>,
     has_social_auth: Option<bool>,
     joined_at: Option<String>,
     last_login: Option<String>,
-    grants: Vec<GrantDocument<'a>>,
+    /// `null` where they were not read.
+    grants: Option<Vec<GrantDocument<'a>>>,
+    not_read: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -259,7 +276,7 @@ struct GrantDocument<'a> {
 }
 
 impl<'a> AccessDocument<'a> {
-    fn of(resource: &'a Resource, held: &'a [Holding]) -> Self {
+    fn of(resource: &'a Resource, held: Option<&'a [Holding]>) -> Self {
         let person = Person { resource };
         Self {
             schema: "posthog-c1z.access",
@@ -269,24 +286,31 @@ impl<'a> AccessDocument<'a> {
             email: person.email(),
             status: Some(status_word(resource.status)).filter(|word| !word.is_empty()),
             listed_as_member: person.is_listed(),
-            organization_level: person.level(),
-            organization_role: person.seat(),
+            organization_level: person.seat().map(Seat::level),
+            organization_role: person.seat_word(),
             is_2fa_enabled: person.mfa_enabled(),
             has_social_auth: person.sso_enabled(),
             joined_at: person.joined_at().map(|at| at.to_string()),
             last_login: person.last_login().map(|at| at.to_string()),
-            grants: held
-                .iter()
-                .map(|holding| GrantDocument {
-                    id: holding.grant.id().into_owned(),
-                    entitlement_id: holding.grant.entitlement.as_str(),
-                    entitlement: &holding.entitlement_name,
-                    slug: &holding.slug,
-                    resource_id: holding.resource.to_string(),
-                    resource: &holding.resource_name,
-                    joined_at: holding.grant.joined_at.map(|at| at.to_string()),
-                })
-                .collect(),
+            grants: held.map(|held| held.iter().map(GrantDocument::of).collect()),
+            not_read: match held {
+                Some(_) => &[],
+                None => &[NOT_READ_ROLES],
+            },
+        }
+    }
+}
+
+impl<'a> GrantDocument<'a> {
+    fn of(holding: &'a Holding) -> Self {
+        Self {
+            id: holding.grant.id().into_owned(),
+            entitlement_id: holding.grant.entitlement.as_str(),
+            entitlement: &holding.entitlement_name,
+            slug: &holding.slug,
+            resource_id: holding.resource.to_string(),
+            resource: &holding.resource_name,
+            joined_at: holding.grant.joined_at.map(|at| at.to_string()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who gained and lost what, between two snapshots or two sync runs of one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::thread::Builder;
@@ -8,18 +8,18 @@ use std::thread::Builder;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::expected::{self, Expected};
-use super::input::Input;
+use super::expected::{self, Expected, Sorted};
+use super::input::{Catalog, Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
 use crate::model::{
-    Action, Change, ChangeKind, Comparison, Evidence, FieldChange, Party, ResourceId, Side,
-    SyncRun, SyncType, Trait,
+    Action, Change, ChangeKind, Comparison, Evidence, FieldChange, NOT_READ_ROLES, Party, Person,
+    ResourceId, Side, SyncRun, SyncType, kept_text,
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{
-    Columns, ContentDigest, Damage, Decoded, Error, Filter, Lookup, Row, RowKind, Snapshot,
+    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Row, RowKind, Snapshot,
 };
 
 /// What to compare, and what to make of it.
@@ -111,15 +111,25 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     };
     let (old, new) = Source::open(&args.inputs)?;
     check_fields(&args.fields, [&old, &new])?;
-    let mut warnings = comparable(&old, &new, args.comparability)?;
-    let (changes, digests) = compare_sources(&old, &new, &args.fields)?;
-    let (accepted, changes): (Vec<_>, Vec<_>) = changes
-        .into_iter()
-        .partition(|change| expected.covers(change));
-    warnings.extend(expected.not_met(&changes, &accepted));
+    let roles = RolesCompared::of(&old, &new);
+    let mut warnings = Vec::from_iter(RolesCompared::warning(&old, &new));
+    warnings.extend(comparable(&old, &new, args.comparability)?);
+    let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
+    let captured_at = new.run.ended_at.unwrap_or(new.run.started_at);
+    let Sorted {
+        accepted,
+        changes,
+        warnings: about_lines,
+    } = expected.sort(changes, captured_at);
+    warnings.extend(about_lines);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
+        fail_on: args.fail_on.clone(),
+        not_compared: match roles {
+            RolesCompared::Yes => Vec::new(),
+            RolesCompared::No => vec![NOT_READ_ROLES.to_owned()],
+        },
         warnings,
         changes,
         accepted,
@@ -224,6 +234,10 @@ impl<'s> Source<'s> {
         })
     }
 
+    fn lacks_roles(&self) -> bool {
+        self.evidence.as_ref().is_some_and(Evidence::lacks_roles)
+    }
+
     fn side(&self, digest: ContentDigest) -> Side {
         let organization = self
             .evidence
@@ -236,36 +250,6 @@ impl<'s> Source<'s> {
             organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
             content_digest: digest.to_string(),
         }
-    }
-
-    /// The row under `id`, with a list of ids that is built when it is first needed.
-    fn find<'l>(
-        &'l self,
-        lookup: &mut Option<Lookup<'l>>,
-        kind: RowKind,
-        id: &str,
-    ) -> Result<Option<Row<'static>>, Error> {
-        let lookup = match lookup {
-            Some(lookup) => lookup,
-            None => lookup.insert(self.snapshot.lookup(kind, &self.run.id)?),
-        };
-        lookup.get(id)
-    }
-
-    /// Which types are roles.
-    fn role_types(&self) -> Result<BTreeSet<String>> {
-        let mut roles = BTreeSet::new();
-        for row in self
-            .snapshot
-            .rows(RowKind::ResourceType, &self.run.id, Filter::EVERYTHING)?
-        {
-            let row = row?;
-            if matches!(row.decode(), Ok(Decoded::ResourceType(decoded)) if decoded.traits.contains(&Trait::Role))
-            {
-                roles.insert(row.id.into_owned());
-            }
-        }
-        Ok(roles)
     }
 }
 
@@ -421,55 +405,30 @@ fn untold(source: &Source<'_>, other: &Evidence) -> String {
     )
 }
 
-/// Finds rows of one source by id. The first question builds the list of ids, so equal snapshots cost nothing here.
+/// What the rows of one source refer to. The first question builds the list of ids, so equal snapshots cost nothing here.
 struct Finder<'s> {
     source: &'s Source<'s>,
-    resources: Option<Lookup<'s>>,
-    entitlements: Option<Lookup<'s>>,
-    slugs: HashMap<String, String>,
-    roles: BTreeSet<String>,
+    catalog: Catalog<'s>,
 }
 
 impl<'s> Finder<'s> {
     fn new(source: &'s Source<'_>) -> Result<Self> {
         Ok(Self {
             source,
-            resources: None,
-            entitlements: None,
-            slugs: HashMap::new(),
-            roles: source.role_types()?,
+            catalog: Catalog::new(&source.snapshot, &source.run)?,
         })
     }
 
     fn is_role(&self, id: &ResourceId) -> bool {
-        self.roles.contains(id.resource_type.as_str())
+        self.catalog.is_role(id.resource_type.as_str())
     }
 
     fn party(&mut self, id: &ResourceId) -> Result<Party> {
-        let found = self
-            .source
-            .find(&mut self.resources, RowKind::Resource, &id.to_string())?;
+        let found = self.catalog.resource(id)?;
         Ok(match found.map(|row| row.decode()) {
             Some(Ok(Decoded::Resource(resource))) => Party::of(&resource, self.is_role(id)),
             _ => Party::unknown(id),
         })
-    }
-
-    fn slug(&mut self, entitlement: &str) -> Result<String> {
-        if let Some(slug) = self.slugs.get(entitlement) {
-            return Ok(slug.clone());
-        }
-        let found = self
-            .source
-            .find(&mut self.entitlements, RowKind::Entitlement, entitlement)?;
-        let slug = match found.map(|row| row.decode()) {
-            Some(Ok(Decoded::Entitlement(decoded))) if !decoded.slug.is_empty() => {
-                decoded.slug.to_string()
-            }
-            _ => entitlement.to_owned(),
-        };
-        self.slugs.insert(entitlement.to_owned(), slug.clone());
-        Ok(slug)
     }
 
     fn decode(&self, row: &Row<'_>) -> Result<Decoded, Error> {
@@ -484,6 +443,36 @@ impl<'s> Finder<'s> {
     }
 }
 
+/// Whether roles are compared: what one side did not read may be there all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RolesCompared {
+    Yes,
+    No,
+}
+
+impl RolesCompared {
+    fn of(old: &Source<'_>, new: &Source<'_>) -> Self {
+        match old.lacks_roles() || new.lacks_roles() {
+            true => Self::No,
+            false => Self::Yes,
+        }
+    }
+
+    /// What is not compared and why, in words.
+    fn warning(old: &Source<'_>, new: &Source<'_>) -> Option<String> {
+        let one = |source: &Source<'_>| format!("`{}` was", source.input.path.display());
+        let without = match (old.lacks_roles(), new.lacks_roles()) {
+            (true, true) => "both snapshots were".to_owned(),
+            (true, false) => one(old),
+            (false, true) => one(new),
+            (false, false) => return None,
+        };
+        Some(format!(
+            "{without} made without reading roles: {LACKS_ROLES} are not compared"
+        ))
+    }
+}
+
 /// What could not be done when a thread cannot be started.
 const NO_THREAD: &str = "starting a thread that reads a snapshot";
 
@@ -493,10 +482,12 @@ fn compare_sources(
     old: &Source<'_>,
     new: &Source<'_>,
     fields: &FieldFilter,
+    roles: RolesCompared,
 ) -> Result<(Vec<Change>, (ContentDigest, ContentDigest))> {
     let mut walk = Walk {
         judge: Judge::default(),
         fields,
+        roles,
         old: Finder::new(old)?,
         new: Finder::new(new)?,
         records: (Vec::new(), Vec::new()),
@@ -528,6 +519,7 @@ fn compare_sources(
 struct Walk<'s> {
     judge: Judge,
     fields: &'s FieldFilter,
+    roles: RolesCompared,
     old: Finder<'s>,
     new: Finder<'s>,
     records: (Vec<u8>, Vec<u8>),
@@ -536,11 +528,31 @@ struct Walk<'s> {
 impl Walk<'_> {
     fn step(&mut self, step: Step<Row<'_>>) -> Result<()> {
         match step {
+            Step::Old(row) if self.is_unknown_elsewhere(&row, &self.old)? => Ok(()),
+            Step::New(row) if self.is_unknown_elsewhere(&row, &self.new)? => Ok(()),
             Step::Old(row) => self.tell(Some(&row), None, Vec::new()),
             Step::New(row) => self.tell(None, Some(&row), Vec::new()),
             Step::Both(a, b) if a == b => Ok(()),
             Step::Both(a, b) => self.both(&a, &b),
         }
+    }
+
+    /// Whether the other side lacks a row only because it did not read roles: roles, what is on them, and people who are
+    /// in a snapshot only as the holders of roles.
+    fn is_unknown_elsewhere(&self, row: &Row<'_>, side: &Finder<'_>) -> Result<bool> {
+        let is_role = |id: &ResourceId| self.old.is_role(id) || self.new.is_role(id);
+        Ok(match (self.roles, &row.columns) {
+            (RolesCompared::Yes, _) | (_, Columns::ResourceType) => false,
+            (_, Columns::Entitlement { resource } | Columns::Grant { resource, .. }) => {
+                is_role(resource)
+            }
+            (_, Columns::Resource { id, .. }) if is_role(id) => true,
+            (_, Columns::Resource { .. }) => {
+                let decoded = side.decode(row)?;
+                matches!(&decoded, Decoded::Resource(resource)
+                    if Person::of(resource).is_some_and(|person| !person.is_listed()))
+            }
+        })
     }
 
     /// Two accounts of one object that are not the same byte for byte.
@@ -553,7 +565,14 @@ impl Walk<'_> {
         if !differs && !self.fields.wants_noise() {
             return Ok(());
         }
-        let fields = compare(&own_json(a), &own_json(b), differs, self.fields);
+        let mut fields = compare(&own_json(a), &own_json(b), differs, self.fields);
+        for other in fields
+            .iter_mut()
+            .filter(|change| change.field == FieldChange::OTHER_FIELDS)
+        {
+            other.old = Some(fingerprint(&self.records.0));
+            other.new = Some(fingerprint(&self.records.1));
+        }
         if fields.is_empty() {
             Ok(())
         } else {
@@ -624,17 +643,29 @@ impl Walk<'_> {
                     (_, None) => Action::Removed,
                     _ => Action::Changed,
                 };
+                let Some(Decoded::Grant(grant)) = new_model.or(old_model) else {
+                    return Ok(());
+                };
                 let ends = GrantEnds {
+                    joined_at: grant.joined_at,
+                    membership_id: grant.membership_id,
                     id: shown.id.to_string(),
                     principal: finder.party(principal)?,
                     on: finder.party(resource)?,
-                    entitlement: finder.slug(entitlement.as_str())?,
+                    entitlement: kept_text(&finder.catalog.entitlement_slug(entitlement)?),
                 };
                 self.judge.grant(action, ends, fields);
             }
         }
         Ok(())
     }
+}
+
+/// What stands for a row whose difference no known field explains.
+fn fingerprint(record: &[u8]) -> Value {
+    let mut digester = Digester::new();
+    digester.record(record);
+    Value::from(digester.finish().to_string())
 }
 
 /// What a row says of its own object: its message without copies of other objects, and its columns.

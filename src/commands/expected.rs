@@ -1,24 +1,76 @@
-//! The file of `diff --accept`: changes that were expected, one a line, as `kind id # comment`. An id with blanks or
-//! other characters that would end or disguise it is in quotation marks, as a JSON string.
+//! The file of `diff --accept`: changes that were agreed on, one a line.
+//!
+//! ```text
+//! KIND[+KIND…] ID FIELD OLD → NEW[, FIELD OLD → NEW…] [until YYYY-MM-DD] [# REASON]
+//! ```
+//!
+//! A line accepts the one change that has these kinds, this id and these values, and no later one: `none` stands for a
+//! value that is absent, and `->` is read as `→`. A text with a blank, a comma, a quotation mark or anything else that
+//! would end or disguise it is a JSON string; other values are JSON. The last day is included, in UTC, and is compared
+//! with the capture time of the new snapshot.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
 
-use crate::model::{Change, ChangeKind, Comparison, is_harmful};
+use crate::model::{Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, is_harmful};
 use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
 
-/// Changes that were expected.
+/// Changes that were agreed on.
 #[derive(Default)]
 pub(super) struct Expected {
     path: PathBuf,
-    /// Kinds, and the number of the line that names each, by id.
-    kinds: HashMap<String, BTreeMap<ChangeKind, usize>>,
+    lines: Vec<Line>,
 }
+
+/// Changes, apart from those that were agreed on.
+pub(super) struct Sorted {
+    pub accepted: Vec<Accepted>,
+    pub changes: Vec<Change>,
+    /// What is wrong with lines, in words, in the order of the file.
+    pub warnings: Vec<String>,
+}
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq)]
+struct Line {
+    number: usize,
+    kinds: BTreeSet<ChangeKind>,
+    id: String,
+    /// Sorted. A line of an older form has none.
+    terms: Vec<Term>,
+    /// `YYYY-MM-DD`
+    until: Option<String>,
+    reason: Option<String>,
+}
+
+/// What changed, from what, to what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Term {
+    field: String,
+    old: Token,
+    new: Token,
+}
+
+/// A value as a line has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Token {
+    Absent,
+    Text(String),
+    /// Anything that is not text, as it is written.
+    Json(String),
+}
+
+const ABSENT: &str = "none";
+const ARROW: &str = "→";
+const ASCII_ARROW: &str = "->";
+const UNTIL: &str = "until";
 
 impl Expected {
     pub fn read(path: &Path) -> Result<Self> {
@@ -27,182 +79,432 @@ impl Expected {
             path: path.to_owned(),
             source,
         })?;
-        let mut expected = Self {
-            path: path.to_owned(),
-            kinds: HashMap::new(),
-        };
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let mut lines = Vec::new();
         for (at, line) in text.lines().enumerate() {
             let number = at + 1;
-            let parsed =
-                parse(line).with_context(|| format!("line {number} of `{}`", path.display()))?;
-            if let Some((kind, id)) = parsed {
-                expected
-                    .kinds
-                    .entry(id)
-                    .or_default()
-                    .entry(kind)
-                    .or_insert(number);
-            }
+            let parsed = Line::parse(number, line)
+                .with_context(|| format!("line {number} of `{}`", path.display()))?;
+            lines.extend(parsed);
         }
-        Ok(expected)
+        Ok(Self {
+            path: path.to_owned(),
+            lines,
+        })
     }
 
-    /// Whether every meaning of the change was expected.
-    pub fn covers(&self, change: &Change) -> bool {
-        self.kinds
-            .get(&change.id)
-            .is_some_and(|kinds| change.kinds.iter().all(|kind| kinds.contains_key(kind)))
-    }
-
-    /// Lines that accepted nothing, in words, in the order of the file.
-    pub fn not_met(&self, changes: &[Change], accepted: &[Change]) -> Vec<String> {
-        let mut used: BTreeSet<usize> = BTreeSet::new();
-        let mut told: BTreeMap<usize, String> = BTreeMap::new();
-        for change in accepted {
-            used.extend(self.lines_of(change).map(|(_, number)| number));
+    /// Sets apart what was agreed on for a snapshot of this time. Each line accepts one change, and no change is accepted
+    /// in part unless its fields are changes of their own.
+    pub fn sort(&self, changes: Vec<Change>, captured_at: Timestamp) -> Sorted {
+        let today = captured_at.to_day();
+        let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
+        for line in self.lines.iter().filter(|line| !line.is_expired(&today)) {
+            by_id.entry(&line.id).or_default().push(line);
         }
+        let mut used = BTreeSet::new();
+        let mut sorted = Sorted {
+            accepted: Vec::new(),
+            changes: Vec::new(),
+            warnings: Vec::new(),
+        };
         for change in changes {
-            let also: Vec<_> = change
-                .kinds
-                .iter()
-                .filter(|kind| !self.lines_of(change).any(|(named, _)| named == **kind))
-                .map(|kind| format!("`{kind}`"))
-                .collect();
-            for (_, number) in self.lines_of(change) {
-                let problem = format!(
-                    "does not accept `{}`, which is also {}",
-                    change.id,
-                    also.join(" and ")
-                );
-                told.insert(number, problem);
+            let lines = by_id.get(change.id.as_str()).cloned().unwrap_or_default();
+            let mut left = Some(change);
+            for line in lines {
+                let Some(change) = left.take() else { break };
+                if used.contains(&line.number) {
+                    left = Some(change);
+                    continue;
+                }
+                let (agreed, rest) = line.split(change);
+                left = rest;
+                if let Some(change) = agreed {
+                    used.insert(line.number);
+                    sorted.accepted.push(Accepted {
+                        change,
+                        reason: line.reason.clone(),
+                        until: line.until.clone(),
+                    });
+                }
             }
+            sorted.changes.extend(left);
         }
-        let lines = self
-            .kinds
+        let unused = self
+            .lines
             .iter()
-            .flat_map(|(id, kinds)| kinds.iter().map(move |(kind, number)| (*number, *kind, id)));
-        for (number, kind, id) in lines {
-            told.entry(number)
-                .or_insert_with(|| format!("matches nothing: {kind} {id}"));
+            .filter(|line| !used.contains(&line.number));
+        for line in unused {
+            let problems = line.problems(&sorted.changes, &today);
+            sorted.warnings.extend(problems.into_iter().map(|problem| {
+                format!(
+                    "line {} of `{}` {problem}",
+                    line.number,
+                    self.path.display()
+                )
+            }));
         }
-        told.into_iter()
-            .filter(|(number, _)| !used.contains(number))
-            .map(|(number, problem)| {
-                format!("line {number} of `{}` {problem}", self.path.display())
-            })
-            .collect()
-    }
-
-    fn lines_of<'e>(
-        &'e self,
-        change: &'e Change,
-    ) -> impl Iterator<Item = (ChangeKind, usize)> + 'e {
-        self.kinds
-            .get(&change.id)
-            .into_iter()
-            .flatten()
-            .filter(|(kind, _)| change.kinds.contains(kind))
-            .map(|(kind, number)| (*kind, *number))
+        sorted
     }
 }
 
-/// What a line expects; nothing if it is empty or a comment.
-fn parse(line: &str) -> Result<Option<(ChangeKind, String)>> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
+impl Line {
+    /// The line that accepts a change. It is not in a file yet.
+    fn of(change: &Change, until: Option<String>, reason: Option<String>) -> Self {
+        Self {
+            number: 0,
+            kinds: kinds(change),
+            id: change.id.clone(),
+            terms: terms(change),
+            until,
+            reason,
+        }
     }
-    let (kind, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let kind = kind.parse().map_err(|problem: String| {
+
+    /// What a line says; nothing if it is empty or a comment.
+    fn parse(number: usize, line: &str) -> Result<Option<Self>> {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(None);
+        }
+        let (kinds, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let kinds = kinds.split('+').map(kind).collect::<Result<_>>()?;
+        let rest = rest.trim_start();
+        ensure!(
+            !rest.is_empty() && !rest.starts_with('#'),
+            "expected a kind and an id"
+        );
+        let (id, mut rest) = text(rest, char::is_whitespace).context("reading the id")?;
+        ensure!(!id.is_empty(), "expected a kind and an id");
+        let mut terms = Vec::new();
+        let mut until = None;
+        let mut is_list = false;
+        let reason = loop {
+            rest = rest.trim_start();
+            if !is_list && (rest.is_empty() || rest.starts_with('#')) {
+                let reason = rest.trim_start_matches('#').trim();
+                break (!reason.is_empty()).then(|| reason.to_owned());
+            }
+            ensure!(
+                until.is_none(),
+                "expected nothing after the day but a `#` and a reason"
+            );
+            let after = rest.strip_prefix(UNTIL);
+            if let Some(after) = after.filter(|after| !is_list && starts_apart(after)) {
+                let after = after.trim_start();
+                let end = after.find(char::is_whitespace).unwrap_or(after.len());
+                until = Some(day(&after[..end])?);
+                rest = &after[end..];
+                continue;
+            }
+            ensure!(
+                terms.is_empty() || is_list,
+                "expected a comma, `{UNTIL}` and a day, or a `#` and a reason after `{}`",
+                terms.last().map(Term::to_string).unwrap_or_default()
+            );
+            let (term, after) = Term::parse(rest)?;
+            terms.push(term);
+            let after = after.trim_start();
+            is_list = after.starts_with(',');
+            rest = after.strip_prefix(',').unwrap_or(after);
+        };
+        terms.sort();
+        Ok(Some(Self {
+            number,
+            kinds,
+            id,
+            terms,
+            until,
+            reason,
+        }))
+    }
+
+    fn is_expired(&self, today: &str) -> bool {
+        self.until.as_deref().is_some_and(|until| until < today)
+    }
+
+    /// The part of a change that the line accepts, and the part that is left.
+    fn split(&self, change: Change) -> (Option<Change>, Option<Change>) {
+        if self.kinds != kinds(&change) || self.terms.is_empty() {
+            return (None, Some(change));
+        }
+        if !change.is_divisible() {
+            return match self.terms == terms(&change) {
+                true => (Some(change), None),
+                false => (None, Some(change)),
+            };
+        }
+        let is_agreed = |field: &FieldChange| self.terms.contains(&Term::of(field));
+        if change
+            .fields
+            .iter()
+            .filter(|field| is_agreed(field))
+            .count()
+            != self.terms.len()
+        {
+            return (None, Some(change));
+        }
+        let mut rest = change.clone();
+        let (agreed, left) = change.fields.iter().cloned().partition(is_agreed);
+        rest.fields = left;
+        let agreed = Change {
+            fields: agreed,
+            ..change
+        };
+        (Some(agreed), (!rest.fields.is_empty()).then_some(rest))
+    }
+
+    /// Why the line accepts none of what is left, in words.
+    fn problems(&self, left: &[Change], today: &str) -> Vec<String> {
+        let of_id = || left.iter().filter(|change| change.id == self.id);
+        if let Some(until) = self.until.as_ref().filter(|_| self.is_expired(today)) {
+            return vec![format!("expired after {until} and accepts nothing: {self}")];
+        }
+        if self.terms.is_empty() {
+            let is_meant =
+                |change: &&Change| change.kinds.iter().any(|kind| self.kinds.contains(kind));
+            let instead = of_id().filter(is_meant).flat_map(lines_of);
+            let instead: Vec<_> = instead
+                .map(|line| {
+                    let line = Self {
+                        until: self.until.clone(),
+                        reason: self.reason.clone().or(line.reason),
+                        ..line
+                    };
+                    format!("is too broad and accepts nothing; write instead: {line}")
+                })
+                .collect();
+            return match instead.is_empty() {
+                true => vec![format!("is too broad, and matches nothing: {self}")],
+                false => instead,
+            };
+        }
+        let also = of_id().find(|change| {
+            self.kinds.iter().all(|kind| change.kinds.contains(kind)) && self.terms == terms(change)
+        });
+        vec![match also {
+            Some(change) => {
+                let more = change
+                    .kinds
+                    .iter()
+                    .filter(|kind| !self.kinds.contains(kind));
+                let more: Vec<_> = more.map(|kind| format!("`{kind}`")).collect();
+                format!(
+                    "does not accept `{}`, which is also {}",
+                    self.id,
+                    more.join(" and ")
+                )
+            }
+            None => format!("matches nothing: {self}"),
+        }]
+    }
+}
+
+/// The line as it is written, without its number.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+        write!(f, "{} {}", kinds.join("+"), quoted_id(&self.id))?;
+        for (at, term) in self.terms.iter().enumerate() {
+            write!(f, "{} {term}", if at > 0 { "," } else { "" })?;
+        }
+        if let Some(until) = &self.until {
+            write!(f, " {UNTIL} {until}")?;
+        }
+        match &self.reason {
+            Some(reason) => write!(f, "  # {}", printable(reason)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Term {
+    fn of(change: &FieldChange) -> Self {
+        Self {
+            field: change.field.clone(),
+            old: Token::of(change.old.as_ref()),
+            new: Token::of(change.new.as_ref()),
+        }
+    }
+
+    fn parse(rest: &str) -> Result<(Self, &str)> {
+        let (field, rest) = text(rest, ends_token).context("reading the name of a field")?;
+        ensure!(!field.is_empty(), "expected the name of a field");
+        let expected = || format!("expected `{field} OLD {ARROW} NEW`");
+        let (old, rest) = Token::parse(rest.trim_start()).with_context(expected)?;
+        let rest = rest.trim_start();
+        let rest = rest
+            .strip_prefix(ARROW)
+            .or_else(|| rest.strip_prefix(ASCII_ARROW))
+            .with_context(expected)?;
+        let (new, rest) = Token::parse(rest.trim_start()).with_context(expected)?;
+        Ok((Self { field, old, new }, rest))
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = Token::Text(self.field.clone());
+        write!(f, "{field} {} {ARROW} {}", self.old, self.new)
+    }
+}
+
+impl Token {
+    fn of(value: Option<&Value>) -> Self {
+        match value {
+            None => Self::Absent,
+            Some(Value::String(text)) => Self::Text(text.clone()),
+            Some(other) => Self::Json(escaped_json(&other.to_string()).into_owned()),
+        }
+    }
+
+    fn parse(rest: &str) -> Result<(Self, &str)> {
+        ensure!(!rest.is_empty(), "a value is missing");
+        if rest.starts_with('"') {
+            let (text, rest) = text(rest, ends_token)?;
+            return Ok((Self::Text(text), rest));
+        }
+        if rest.starts_with(['[', '{']) {
+            let (_, end) = json::<Value>(rest)?;
+            return Ok((Self::Json(rest[..end].to_owned()), &rest[end..]));
+        }
+        let (token, rest) = text(rest, ends_token)?;
+        ensure!(
+            !token.is_empty() && !token.starts_with('#'),
+            "a value is missing"
+        );
+        Ok(match token.as_str() {
+            ARROW | ASCII_ARROW => return Err(anyhow!("a value is missing")),
+            ABSENT => (Self::Absent, rest),
+            _ if is_json(&token) => (Self::Json(token), rest),
+            _ => (Self::Text(token), rest),
+        })
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str(ABSENT),
+            Self::Json(json) => f.write_str(json),
+            Self::Text(text) => {
+                let is_plain = !text.is_empty()
+                    && !text.starts_with(['[', '{'])
+                    && !text.contains(|c: char| {
+                        c.is_whitespace() || is_harmful(c) || matches!(c, '"' | ',' | '#')
+                    })
+                    && ![ABSENT, ARROW, ASCII_ARROW, UNTIL].contains(&text.as_str())
+                    && !is_json(text);
+                match is_plain {
+                    true => f.write_str(text),
+                    false => f.write_str(&json_text(text)),
+                }
+            }
+        }
+    }
+}
+
+fn kind(text: &str) -> Result<ChangeKind> {
+    text.parse().map_err(|problem: String| {
         let all: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
         anyhow!("{problem}; there are {}", all.join(", "))
-    })?;
-    let rest = rest.trim_start();
-    let (id, behind) = if rest.starts_with('"') {
-        let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-        let id = texts
-            .next()
-            .transpose()
-            .context("the id in quotation marks is no JSON string")?
-            .unwrap_or_default();
-        (id, &rest[texts.byte_offset()..])
-    } else {
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        ensure!(!rest.starts_with('#'), "expected a kind and an id");
-        (rest[..end].to_owned(), &rest[end..])
-    };
-    ensure!(!id.is_empty(), "expected a kind and an id");
-    let behind = behind.trim_start();
-    ensure!(
-        behind.is_empty() || behind.starts_with('#'),
-        "expected nothing behind the id but a `#` comment"
-    );
-    Ok(Some((kind, id)))
+    })
 }
 
-/// The lines that would accept every change; warnings stand above them as comments.
+/// A day as it is compared: as text.
+fn day(text: &str) -> Result<String> {
+    let expected = || format!("expected a day such as 2026-12-31 after `{UNTIL}`");
+    ensure!(text.len() == 10, expected());
+    Timestamp::parse(&format!("{text}T00:00:00Z")).with_context(expected)?;
+    Ok(text.to_owned())
+}
+
+/// A text at the beginning, and what follows it: a JSON string, or up to where a token `ends`.
+fn text(rest: &str, ends: impl Fn(char) -> bool) -> Result<(String, &str)> {
+    if rest.starts_with('"') {
+        let (text, end) = json(rest)?;
+        return Ok((text, &rest[end..]));
+    }
+    let end = rest.find(ends).unwrap_or(rest.len());
+    Ok((rest[..end].to_owned(), &rest[end..]))
+}
+
+/// A JSON value at the beginning, and where it ends.
+fn json<T: for<'de> serde::Deserialize<'de>>(rest: &str) -> Result<(T, usize)> {
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<T>();
+    match values.next() {
+        Some(Ok(value)) => Ok((value, values.byte_offset())),
+        _ => Err(anyhow!("what begins like JSON is not valid JSON")),
+    }
+}
+
+fn ends_token(c: char) -> bool {
+    c.is_whitespace() || c == ','
+}
+
+/// Whether what precedes was a word of its own.
+fn starts_apart(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(char::is_whitespace)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok()
+}
+
+fn json_text(text: &str) -> String {
+    escaped_json(&Value::from(text).to_string()).into_owned()
+}
+
+/// An id as [`text`] reads it back.
+fn quoted_id(id: &str) -> String {
+    let is_plain =
+        !id.starts_with(['"', '#']) && !id.chars().any(|c| c.is_whitespace() || is_harmful(c));
+    match is_plain {
+        true => id.to_owned(),
+        false => json_text(id),
+    }
+}
+
+fn kinds(change: &Change) -> BTreeSet<ChangeKind> {
+    change.kinds.iter().copied().collect()
+}
+
+/// What a line must say to accept a change.
+fn terms(change: &Change) -> Vec<Term> {
+    let mut terms: Vec<_> = change.terms().iter().map(Term::of).collect();
+    terms.sort();
+    terms
+}
+
+/// The lines that would accept a change, with what happened as the reason: one for each field that is a change of its own.
+fn lines_of(change: &Change) -> Vec<Line> {
+    let line = |change: &Change| Line::of(change, None, Some(report::in_words(change)));
+    if !change.is_divisible() {
+        return vec![line(change)];
+    }
+    let fields = change.fields.iter().map(|field| Change {
+        fields: vec![field.clone()],
+        ..change.clone()
+    });
+    fields.map(|part| line(&part)).collect()
+}
+
+/// The lines that would accept every change, those that are accepted as they were agreed on; warnings are comments above
+/// them.
 pub(super) fn write_lines(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     for warning in &comparison.warnings {
         writeln!(out, "# warning: {}", printable(warning))?;
     }
-    for change in comparison.changes.iter().chain(&comparison.accepted) {
-        let comment = report::in_words(change);
-        for kind in &change.kinds {
-            writeln!(out, "{kind} {}  # {comment}", quoted(&change.id))?;
-        }
+    for line in comparison.changes.iter().flat_map(lines_of) {
+        writeln!(out, "{line}")?;
+    }
+    for accepted in &comparison.accepted {
+        let Accepted {
+            change,
+            reason,
+            until,
+        } = accepted;
+        let line = Line::of(change, until.clone(), reason.clone());
+        writeln!(out, "{line}")?;
     }
     Ok(())
-}
-
-/// An id as [`parse`] reads it back.
-fn quoted(id: &str) -> String {
-    let plain =
-        !id.starts_with(['"', '#']) && !id.chars().any(|c| c.is_whitespace() || is_harmful(c));
-    match plain {
-        true => id.to_owned(),
-        false => escaped_json(&serde_json::Value::from(id).to_string()).into_owned(),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_id_survives_being_written_and_read() {
-        for id in [
-            "user:1",
-            "a b",
-            "a # b",
-            "#a",
-            "\"a\"",
-            "a\nb",
-            " a ",
-            "é\u{2028}",
-            "\u{9b}\u{202e}\u{7f}",
-        ] {
-            let line = format!("other-changed {}  # x", quoted(id));
-            assert!(!line.chars().any(is_harmful), "{line:?}");
-            let read = parse(&line).unwrap().unwrap();
-            assert_eq!(read, (ChangeKind::OtherChanged, id.to_owned()), "{line}");
-        }
-    }
-
-    #[test]
-    fn lines_that_say_nothing_clear_are_refused() {
-        for line in [
-            "grant-added",
-            "grant-added # x",
-            "grant-added a b",
-            "granted a",
-            "grant-added \"a",
-        ] {
-            assert!(parse(line).is_err(), "{line}");
-        }
-        for line in ["", "  ", "# x", "  # x"] {
-            assert!(parse(line).unwrap().is_none(), "{line}");
-        }
-    }
 }

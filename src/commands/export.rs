@@ -1,7 +1,7 @@
 //! A snapshot out: as C1's file import, as tables for people, as one JSON document, as JSON lines. All in the order of
 //! the ids, so the same snapshot always gives the same bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use super::input::{Cache, Catalog, Input, moment};
+use super::input::{Cache, Catalog, Input, lacks_roles, moment};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::files;
 use crate::model::{
-    AccountType, EntitlementId, Evidence, Person, Resource, Status, SyncRun, Value, on_off,
-    status_word,
+    AccountType, EntitlementId, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value,
+    on_off, status_word,
 };
 use crate::report::sheet::{BYTE_ORDER_MARK, Cells, Formulas, Sheet};
 use crate::report::{Medium, Outlet};
@@ -82,6 +82,7 @@ pub enum ExportTable {
 
 pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
+    lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let export = Export {
         snapshot: &snapshot,
         run: &run,
@@ -326,10 +327,10 @@ impl Export<'_> {
             let cells = [
                 person.name(),
                 person.email().unwrap_or_default(),
-                person.seat().unwrap_or_default(),
+                &person.seat_word().unwrap_or_default(),
                 &person
-                    .level()
-                    .map(|level| level.to_string())
+                    .seat()
+                    .map(|seat| seat.level().to_string())
                     .unwrap_or_default(),
                 on_off(person.mfa_enabled()),
                 on_off(person.sso_enabled()),
@@ -355,15 +356,31 @@ impl Export<'_> {
     }
 
     fn roles(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
-        let mut members = HashMap::<String, u64>::new();
+        let catalog = Catalog::new(self.snapshot, self.run)?;
+        // A person may hold several entitlements of one role. People are held by number: there are as many pairs as grants.
+        let mut numbers = HashMap::<ResourceId, u32>::new();
+        let mut members = HashMap::<String, HashSet<u32>>::new();
         self.for_each(RowKind::Grant, |row| {
-            if let Columns::Grant { resource, .. } = &row.columns {
-                *members.entry(resource.to_string()).or_default() += 1;
+            if let Columns::Grant {
+                resource,
+                principal,
+                ..
+            } = &row.columns
+                && catalog.is_user(principal.resource_type.as_str())
+            {
+                let next = numbers.len() as u32;
+                let number = match numbers.get(principal) {
+                    Some(number) => *number,
+                    None => *numbers.entry(principal.clone()).or_insert(next),
+                };
+                members
+                    .entry(resource.to_string())
+                    .or_default()
+                    .insert(number);
             }
             Ok(())
         })?;
         let mut sheet = Sheet::new(out, formulas, &ROLE_COLUMNS)?;
-        let catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each(RowKind::Resource, |row| {
             let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
                 return Ok(());
@@ -377,11 +394,7 @@ impl Export<'_> {
                 .or(profile.text("created_by"));
             let cells = [
                 &*resource.display_name,
-                &members
-                    .get(&*row.id)
-                    .copied()
-                    .unwrap_or_default()
-                    .to_string(),
+                &members.get(&*row.id).map_or(0, HashSet::len).to_string(),
                 yes_no(profile.get("is_default")),
                 &moment(resource.created_at),
                 created_by.unwrap_or_default(),
@@ -412,7 +425,10 @@ impl Export<'_> {
                     .map(|resource| &*resource.display_name)
                     .unwrap_or_default(),
                 person.as_ref().and_then(Person::email).unwrap_or_default(),
-                person.as_ref().and_then(Person::seat).unwrap_or_default(),
+                &person
+                    .as_ref()
+                    .and_then(Person::seat_word)
+                    .unwrap_or_default(),
                 &catalog.resource_name(resource)?,
                 resource.resource_type.as_str(),
                 &catalog.entitlement_slug(&grant.entitlement)?,

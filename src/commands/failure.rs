@@ -14,6 +14,7 @@ use super::access::{NobodyFound, SeveralFound};
 use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::guard::Refusal;
+use super::list::MeaninglessFilter;
 use super::lock::Locked;
 use super::sync::NotWhole;
 use super::target::TemplateError;
@@ -127,6 +128,9 @@ fn judge(error: &anyhow::Error) -> Verdict {
     if let Some(error) = error.downcast_ref::<files::Error>() {
         // Files at places of the user's choice; only `--temp-dir` itself is about temporary ones.
         return of_machine(&error.source, error.action == files::TRYING);
+    }
+    if let Some(error) = error.downcast_ref::<MeaninglessFilter>() {
+        return verdict(ExitCode::Usage, error.hint());
     }
     if let Some(error) = error.downcast_ref::<SeveralFound>() {
         return verdict(

@@ -180,19 +180,27 @@ pub(super) fn find_baseline(
     baseline(file, path, target, organization, now)
 }
 
-/// Compares a new snapshot with the one before, if there is one.
+/// Compares a new snapshot with the one before, if there is one. Returns what a person should know about that, in words.
 ///
 /// # Errors
 /// [`Refusal`] if too much is gone.
 pub(super) fn check_shrink(
     baseline: Option<(PathBuf, Before)>,
     inventory: &Inventory,
+    evidence: &Evidence,
     settings: GuardSettings,
-) -> Result<()> {
-    if let Some((path, before)) = baseline {
-        before.check_shrink(&path, inventory, settings.max_shrink)?;
-    }
-    Ok(())
+) -> Result<Option<String>> {
+    let Some((path, before)) = baseline else {
+        return Ok(None);
+    };
+    before.check_shrink(&path, inventory, evidence, settings.max_shrink)?;
+    let left_out = before.roles_left_out(evidence);
+    Ok(left_out.map(|what| {
+        format!(
+            "roles were not read: the new snapshot does not have the {what} of `{}`",
+            path.display()
+        )
+    }))
 }
 
 /// What a snapshot of `organization` must be like that is taken `now`: the one at `latest`, else the newest that a name
@@ -335,22 +343,48 @@ impl Before {
             .is_some_and(|evidence| evidence.is_own() && evidence.organization.id == organization)
     }
 
-    /// Whether nothing fell by too much since.
+    fn count(&self, resource_type: &str) -> u64 {
+        let count = self.counts.resources.get(resource_type);
+        count.copied().unwrap_or_default()
+    }
+
+    fn grants(&self) -> u64 {
+        self.counts.grants.values().sum()
+    }
+
+    /// Roles and grants that the new snapshot does not have because they were not read, in words.
+    fn roles_left_out(&self, evidence: &Evidence) -> Option<String> {
+        let roles = self.count("role");
+        (evidence.lacks_roles() && roles > 0)
+            .then(|| format!("{roles} roles and {} grants", self.grants()))
+    }
+
+    /// Whether nothing fell by too much since. What either crawl was asked not to read cannot be compared: then it is the
+    /// listed members alone that count.
     fn check_shrink(
         &self,
         path: &Path,
         inventory: &Inventory,
+        evidence: &Evidence,
         max_percent: u8,
     ) -> Result<(), Refusal> {
-        let resources = &self.counts.resources;
-        let before = |name: &str| resources.get(name).copied().unwrap_or_default();
-        let grants = self.counts.grants.values().sum();
         let now = |name: &str| inventory.count_of_type(name) as u64;
-        for (what, before, now) in [
-            ("users", before("user"), now("user")),
-            ("roles", before("role"), now("role")),
-            ("grants", grants, inventory.grants().len() as u64),
-        ] {
+        let own = self.evidence.as_ref();
+        let lacks_roles = own.is_some_and(Evidence::lacks_roles) || evidence.lacks_roles();
+        let unlisted = own.map_or(0, |own| own.unlisted_principals);
+        let compared = match lacks_roles {
+            true => vec![(
+                "members",
+                self.count("user").saturating_sub(unlisted),
+                now("user").saturating_sub(evidence.unlisted_principals),
+            )],
+            false => vec![
+                ("users", self.count("user"), now("user")),
+                ("roles", self.count("role"), now("role")),
+                ("grants", self.grants(), inventory.grants().len() as u64),
+            ],
+        };
+        for (what, before, now) in compared {
             if is_shrunk(before, now, max_percent) {
                 return Err(Refusal::of(path, Reason::Shrunk { what, before, now }));
             }

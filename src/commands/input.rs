@@ -12,6 +12,7 @@ use crate::model::{
     Entitlement, EntitlementId, Person, Resource, ResourceId, SyncId, SyncRun, Text, Timestamp,
     Trait,
 };
+use crate::progress::{Event, Reporter};
 use crate::snapshot::{Decoded, Filter, Lookup, ReadOptions, Row, RowKind, Snapshot};
 
 /// Which snapshot, and which sync run of it.
@@ -37,6 +38,31 @@ impl Input {
         let run = snapshot.sync_run(self.sync_id.as_deref())?;
         Ok((snapshot, run))
     }
+}
+
+/// What a snapshot that was made without reading roles does not know.
+pub(super) const LACKS_ROLES: &str =
+    "roles, who holds them, and people who are not in the member list";
+
+/// Whether a sync run was made without reading roles; if so, reports what the answer does not know.
+pub(super) fn lacks_roles(
+    input: &Input,
+    snapshot: &Snapshot,
+    run: &SyncRun,
+    reporter: &dyn Reporter,
+) -> Result<bool> {
+    let lacks = snapshot
+        .evidence(&run.id)?
+        .is_some_and(|evidence| evidence.lacks_roles());
+    if lacks {
+        reporter.report(Event::Limited {
+            message: format!(
+                "`{}` was made without reading roles: {LACKS_ROLES} are unknown",
+                input.path.display()
+            ),
+        });
+    }
+    Ok(lacks)
 }
 
 /// Bytes that a cache of what rows refer to may hold.

@@ -1,10 +1,12 @@
 //! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use super::input::{Catalog, Input, JsonCache, day, email};
+use super::input::{Catalog, Input, JsonCache, day, email, lacks_roles};
 use super::{Outcome, World};
 use crate::model::{EntitlementId, ResourceId, SyncRun, Trait};
 use crate::progress::Event;
@@ -22,9 +24,43 @@ pub enum Listing {
     Entitlements,
     /// Grants.
     Grants,
-    /// Whoever holds a grant, each once.
+    /// Those who hold a grant, each once.
     Principals,
 }
+
+/// A filter that has no meaning for a list.
+#[derive(Debug)]
+pub struct MeaninglessFilter {
+    option: &'static str,
+    listing: Listing,
+}
+
+impl MeaninglessFilter {
+    /// The lists for which the filter has a meaning, in words.
+    pub fn hint(&self) -> String {
+        let lists = Listing::ALL
+            .iter()
+            .filter(|listing| listing.takes(self.option));
+        let mut names: Vec<_> = lists
+            .map(|listing| format!("`{}`", listing.command()))
+            .collect();
+        let last = names.pop().unwrap_or_default();
+        format!("it filters {} and {last}", names.join(", "))
+    }
+}
+
+impl fmt::Display for MeaninglessFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = self.listing.command();
+        write!(f, "`{}` has no meaning for `{command}`", self.option)
+    }
+}
+
+impl std::error::Error for MeaninglessFilter {}
+
+const RESOURCE_TYPE: &str = "--resource-type";
+const RESOURCE: &str = "--resource";
+const ENTITLEMENT: &str = "--entitlement";
 
 /// What to list, from where, in which form.
 #[derive(Clone, Debug)]
@@ -40,7 +76,26 @@ pub struct ListArgs {
 }
 
 pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let Filter {
+        resource_type,
+        resource,
+        entitlement,
+        ..
+    } = &args.filter;
+    for (option, value) in [
+        (RESOURCE_TYPE, resource_type),
+        (RESOURCE, resource),
+        (ENTITLEMENT, entitlement),
+    ] {
+        let listing = args.listing;
+        if value.is_some() && !listing.takes(option) {
+            bail!(MeaninglessFilter { option, listing });
+        }
+    }
     let (snapshot, run) = args.input.open_sync()?;
+    if args.listing != Listing::ResourceTypes {
+        lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
+    }
     match args.format {
         Format::Console => List {
             snapshot: &snapshot,
@@ -62,6 +117,34 @@ struct List<'a> {
 }
 
 impl Listing {
+    const ALL: [Self; 5] = [
+        Self::ResourceTypes,
+        Self::Resources,
+        Self::Entitlements,
+        Self::Grants,
+        Self::Principals,
+    ];
+
+    /// The command that lists it.
+    fn command(self) -> &'static str {
+        match self {
+            Self::ResourceTypes => "resource-types",
+            Self::Resources => "resources",
+            Self::Entitlements => "entitlements",
+            Self::Grants => "grants",
+            Self::Principals => "principals",
+        }
+    }
+
+    /// Whether a filter has a meaning for it.
+    fn takes(self, option: &str) -> bool {
+        match self {
+            Self::ResourceTypes => option == RESOURCE_TYPE,
+            Self::Resources => option != ENTITLEMENT,
+            Self::Entitlements | Self::Grants | Self::Principals => true,
+        }
+    }
+
     fn row_kind(self) -> RowKind {
         match self {
             Self::ResourceTypes => RowKind::ResourceType,
@@ -127,7 +210,7 @@ impl List<'_> {
     /// Calls `each` for every row that is wanted, in the order of the ids.
     fn for_each(&mut self, mut each: impl FnMut(&mut Self, &Row<'_>) -> Result<()>) -> Result<()> {
         if self.args.listing == Listing::Principals {
-            for principal in self.snapshot.principals(&self.run.id, &self.args.filter)? {
+            for principal in principals(self.snapshot, self.run, &self.args.filter)? {
                 if let Some(row) = self.catalog.resource(&principal)? {
                     each(self, &row)?;
                 }
@@ -234,12 +317,59 @@ impl List<'_> {
     }
 }
 
+/// Those who hold something, each once, ordered by the bytes of `<type>:<id>`. Type and resource are those of the principal
+/// or of what is held: `-t user` and `-r role:ID` both have an answer.
+fn principals(snapshot: &Snapshot, run: &SyncRun, filter: &Filter) -> Result<BTreeSet<ResourceId>> {
+    let by_entitlement = Filter {
+        entitlement: filter.entitlement.clone(),
+        ..Filter::default()
+    };
+    let is_of_type = |id: &ResourceId| {
+        let wanted = filter.resource_type.as_deref();
+        wanted.is_none_or(|wanted| id.resource_type.as_str() == wanted)
+    };
+    let is_named = |id: &ResourceId| {
+        let wanted = filter.resource.as_deref();
+        wanted.is_none_or(|wanted| *id.resource == *wanted || id.to_string() == wanted)
+    };
+    let mut principals = BTreeSet::new();
+    snapshot.batches(
+        RowKind::Grant,
+        &run.id,
+        &by_entitlement,
+        |_| {
+            Ok(Box::new(|rows| {
+                let mut some = BTreeSet::new();
+                while let Some(row) = rows.next_row(0) {
+                    if let Columns::Grant {
+                        principal,
+                        resource,
+                        ..
+                    } = &row.columns
+                        && (is_of_type(principal) || is_of_type(resource))
+                        && (is_named(principal) || is_named(resource))
+                        && !some.contains(principal)
+                    {
+                        some.insert(principal.clone());
+                    }
+                }
+                Ok(some)
+            }))
+        },
+        |some| {
+            principals.extend(some);
+            Ok::<_, anyhow::Error>(())
+        },
+    )?;
+    Ok(principals)
+}
+
 fn json(args: &ListArgs, snapshot: &Snapshot, run: &SyncRun, world: &mut World<'_>) -> Result<()> {
     let mut list = JsonList::new(world.out, args.listing.json_name())?;
     let cache = Arc::new(JsonCache::default());
     if args.listing == Listing::Principals {
         let mut items = JsonItems::new(snapshot, run, cache)?;
-        for principal in snapshot.principals(&run.id, &args.filter)? {
+        for principal in principals(snapshot, run, &args.filter)? {
             if let Some(row) = items.catalog.resource(&principal)? {
                 let mut json = Vec::new();
                 items.push(&row, &mut json)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Input, moment};
+use super::input::{Input, LACKS_ROLES, moment};
 use super::{Outcome, World};
 use crate::model::{Evidence, SyncRun, SyncType, Timestamp};
 use crate::progress::Event;
@@ -261,7 +261,7 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
     if let Some(key) = &evidence.key {
         let label = key.label.as_deref().unwrap_or("without a label");
         let owner = key.owner.as_ref().map_or_else(
-            || "somebody who is no listed member".to_owned(),
+            || "a person who was not found in the member list".to_owned(),
             |owner| match &owner.organization_role {
                 Some(seat) => format!("{}, {seat}", owner.display_name),
                 None => owner.display_name.clone(),
@@ -283,6 +283,9 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
     )?;
     for text in &evidence.unproved {
         writeln!(out, "unproved  {}", printable(text))?;
+    }
+    if evidence.lacks_roles() {
+        writeln!(out, "not read  {LACKS_ROLES}")?;
     }
     for text in &evidence.warnings {
         writeln!(out, "warning   {}", printable(text))?;

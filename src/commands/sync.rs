@@ -224,17 +224,23 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
                 let kept = keep(&path, target::INCOMPLETE, file, organization, write)?;
                 return Err(Refusal::incomplete(&path, doubt, kept).into());
             }
-            let guarded = guard::find_baseline(file, &path, organization, (world.now)())
-                .and_then(|baseline| guard::check_shrink(baseline, &inventory, file.guard));
-            if let Err(error) = guarded {
-                return Err(match error.downcast::<Refusal>() {
-                    Ok(mut refusal) if file.rejected == Rejected::Kept => {
-                        refusal.kept = keep(&path, target::REJECTED, file, organization, write)?;
-                        refusal.into()
-                    }
-                    Ok(refusal) => refusal.into(),
-                    Err(error) => error,
-                });
+            let guarded = guard::find_baseline(file, &path, organization, (world.now)()).and_then(
+                |baseline| guard::check_shrink(baseline, &inventory, &evidence, file.guard),
+            );
+            match guarded {
+                Ok(None) => {}
+                Ok(Some(message)) => world.reporter.report(Event::Warned { message }),
+                Err(error) => {
+                    return Err(match error.downcast::<Refusal>() {
+                        Ok(mut refusal) if file.rejected == Rejected::Kept => {
+                            refusal.kept =
+                                keep(&path, target::REJECTED, file, organization, write)?;
+                            refusal.into()
+                        }
+                        Ok(refusal) => refusal.into(),
+                        Err(error) => error,
+                    });
+                }
             }
             let written = write(&path)?;
             if let Some(latest) = &file.latest {
@@ -250,6 +256,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
                 .to_owned();
         world.reporter.report(Event::Warned { message });
     }
+    let lacks_roles = evidence.lacks_roles();
     let Evidence {
         organization,
         base_url,
@@ -273,6 +280,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         content_digest: digest.to_string(),
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         unproved,
+        lacks_roles,
     })));
     Ok(Outcome::Done)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::{FieldChange, kept_text};
+use crate::model::{FieldChange, Seat, kept_text};
 
 /// Fields that change from day to day without anybody's access changing.
 const NOISE: [&str; 2] = ["last_login", "updated_at"];
@@ -194,9 +194,18 @@ fn say_once(changes: &mut Vec<FieldChange>) {
             continue;
         };
         changes.retain(|change| {
-            let again = places[1..].contains(&change.field.as_str());
-            let level_of_seat = change.field == "profile.organization_level";
-            !(again && (level_of_seat || (change.old == said.old && change.new == said.new)))
+            let is_again = places[1..].contains(&change.field.as_str());
+            let says_the_same = change.old == said.old && change.new == said.new;
+            // A level is a seat's number, and its word may be absent.
+            let is_of_seat = match change.field.as_str() {
+                "profile.organization_level" => true,
+                "profile.organization_role" => {
+                    let fits = |word: &Option<Value>, seat| word.is_none() || word == seat;
+                    fits(&change.old, &said.old) && fits(&change.new, &said.new)
+                }
+                _ => false,
+            };
+            !(is_again && (says_the_same || is_of_seat))
         });
     }
 }
@@ -227,10 +236,31 @@ fn flatten(object: &Value) -> BTreeMap<String, Value> {
             }
         }
     }
-    if let Some(seat) = fields.get("profile.organization_role").cloned() {
+    if let Some(seat) = seat(&fields) {
         fields.insert("seat".to_owned(), seat);
     }
+    for (field, key) in [
+        ("two_factor", "profile.is_2fa_enabled"),
+        ("linked_login", "profile.has_social_auth"),
+    ] {
+        let switch = fields.get(key).filter(|value| value.is_boolean()).cloned();
+        if let (false, Some(switch)) = (fields.contains_key(field), switch) {
+            fields.insert(field.to_owned(), switch);
+        }
+    }
     fields
+}
+
+/// The word of the seat that the profile states.
+fn seat(fields: &BTreeMap<String, Value>) -> Option<Value> {
+    let level = fields
+        .get("profile.organization_level")
+        .and_then(Value::as_f64);
+    let word = fields.get("profile.organization_role");
+    match Seat::stated(level, word.and_then(Value::as_str)) {
+        Some(seat) => Some(Value::String(seat.to_string())),
+        None => word.cloned(),
+    }
 }
 
 fn flatten_profile(profile: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {

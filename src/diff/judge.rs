@@ -1,21 +1,19 @@
-//! What differences mean to people: a raised seat, somebody who left with four roles, a renamed role.
+//! What differences mean to people: a raised seat, a person who is no longer a member, a renamed role.
 //!
-//! Resources must be told before entitlements, and entitlements before grants: whether a grant came with a new member,
-//! or an entitlement's new text follows its role's new name, depends on what was told before.
+//! Resources must come before entitlements, and entitlements before grants: whether a grant came with a new person, or
+//! an entitlement's new text follows its role's new name, depends on what came before.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::model::{
-    Action, Change, ChangeKind, Entitlement, FieldChange, Object, Party, Person, Resource,
-    ResourceType, Sort, Topic, kept_text,
+    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Object, Party, Person,
+    Resource, ResourceType, Risk, Seat, Sort, Timestamp, Topic, kept_text,
 };
 
-/// PostHog's numbers of the seats.
-const MEMBER: i64 = 1;
-const ADMINISTRATOR: i64 = 8;
-const OWNER: i64 = 15;
+/// The field that says whether a person is in the member list.
+const LISTED_AS_MEMBER: &str = "profile.listed_as_member";
 
 /// Takes differences and makes changes of them.
 #[derive(Default)]
@@ -38,6 +36,10 @@ pub struct GrantEnds {
     pub on: Party,
     /// The entitlement's short name.
     pub entitlement: String,
+    /// Since when.
+    pub joined_at: Option<Timestamp>,
+    /// The source's own id of the assignment.
+    pub membership_id: Option<MembershipId>,
 }
 
 impl Judge {
@@ -85,11 +87,9 @@ impl Judge {
             _ => {}
         }
         match (subject.sort, old, new) {
-            (Sort::User, None, Some(new)) => {
-                self.member_added(Action::Added, new, subject, fields);
-            }
-            (Sort::User, Some(_), None) => self.member_removed(Action::Removed, subject, fields),
-            (Sort::User, Some(old), Some(new)) => self.member_changed(old, new, subject, fields),
+            (Sort::User, None, Some(new)) => self.person_added(new, subject),
+            (Sort::User, Some(old), None) => self.person_removed(old, subject),
+            (Sort::User, Some(old), Some(new)) => self.person_changed(old, new, subject, fields),
             (Sort::Role, None, Some(_)) => {
                 self.push(
                     Action::Added,
@@ -123,27 +123,29 @@ impl Judge {
         }
     }
 
-    /// Somebody is new, or (`Changed`) held roles before and is now in the list of members too.
-    fn member_added(
-        &mut self,
-        action: Action,
-        new: &Resource,
-        subject: Party,
-        fields: Vec<FieldChange>,
-    ) {
+    fn person_added(&mut self, new: &Resource, subject: Party) {
+        let topic = match subject.listed {
+            true => Topic::MemberAdded,
+            false => Topic::UnlistedAdded,
+        };
+        let seat = subject.seat.as_deref().and_then(|word| word.parse().ok());
         let mut kinds = vec![ChangeKind::MemberAdded];
-        kinds.extend(seat_kind(level(new)));
-        self.push(action, Topic::MemberAdded, kinds, subject, fields);
+        kinds.extend(seat.and_then(seat_kind));
+        self.push_person(Action::Added, topic, kinds, subject, new);
     }
 
-    /// Somebody is gone, or (`Changed`) is no longer in the list of members but still holds roles.
-    fn member_removed(&mut self, action: Action, subject: Party, fields: Vec<FieldChange>) {
+    fn person_removed(&mut self, old: &Resource, subject: Party) {
+        let topic = match subject.listed {
+            true => Topic::MemberRemoved,
+            false => Topic::UnlistedRemoved,
+        };
         let kinds = vec![ChangeKind::MemberRemoved];
-        self.push(action, Topic::MemberRemoved, kinds, subject, fields);
+        self.push_person(Action::Removed, topic, kinds, subject, old);
     }
 
-    /// One person may have changed in several ways that matter; each becomes a change of its own.
-    fn member_changed(
+    /// One person may have changed in several ways that matter; each becomes a change of its own. Seat and second factor
+    /// are judged whether or not the person entered or left the member list at the same time.
+    fn person_changed(
         &mut self,
         old: &Resource,
         new: &Resource,
@@ -151,50 +153,41 @@ impl Judge {
         fields: Vec<FieldChange>,
     ) {
         let mut rest = fields;
+        // The field may be one that does not count.
+        let is_compared = rest.iter().any(|change| change.field == LISTED_AS_MEMBER);
         let was_listed = Person::of(old).is_none_or(|person| person.is_listed());
-        match (was_listed, subject.listed) {
-            (false, true) => return self.member_added(Action::Changed, new, subject, rest),
-            (true, false) => return self.member_removed(Action::Changed, subject, rest),
-            _ => {}
-        }
-        if let Some(seat) = take(&mut rest, &["seat", "profile.organization_level"]) {
-            let (before, after) = (level(old), level(new));
-            let (topic, kinds) = match (before, after) {
-                (before, Some(after)) if after > before.unwrap_or(MEMBER) => {
-                    let mut kinds = vec![ChangeKind::SeatRaised];
-                    kinds.extend(seat_kind(Some(after)));
-                    (Topic::SeatRaised, kinds)
-                }
-                (Some(before), Some(after)) if after < before => {
-                    (Topic::OtherChanged, vec![ChangeKind::SeatLowered])
-                }
-                // A seat that was or is not known is neither higher nor lower.
-                _ => (Topic::OtherChanged, vec![ChangeKind::OtherChanged]),
-            };
+        let listing = match (was_listed, subject.listed) {
+            _ if !is_compared => None,
+            (false, true) => Some((Topic::MemberAdded, ChangeKind::MemberAdded)),
+            (true, false) => Some((Topic::MemberRemoved, ChangeKind::MemberRemoved)),
+            _ => None,
+        };
+        let (topic, kinds) = seat_change(seat(old), seat(new));
+        if !kinds.is_empty()
+            && let Some(seat) = take(&mut rest, |change| change.field == "seat")
+        {
             self.push(Action::Changed, topic, kinds, subject.clone(), seat);
         }
         let is_off = |change: &FieldChange| {
             change.field == "two_factor"
                 && change.old == Some(Value::Bool(true))
-                // What is not told any more may still be on.
+                // What is no longer known may still be on.
                 && change.new == Some(Value::Bool(false))
         };
-        if rest.iter().any(is_off)
-            && let Some(switch) = take(&mut rest, &["two_factor"])
-        {
+        if let Some(switch) = take(&mut rest, is_off) {
             let kinds = vec![ChangeKind::TwoFactorDisabled];
-            self.push(
-                Action::Changed,
-                Topic::TwoFactorDisabled,
-                kinds,
-                subject.clone(),
-                switch,
-            );
+            let topic = Topic::TwoFactorDisabled;
+            self.push(Action::Changed, topic, kinds, subject.clone(), switch);
+        }
+        if let Some((topic, kind)) = listing {
+            let fields = take(&mut rest, follows_listing).unwrap_or_default();
+            let kinds = vec![kind];
+            self.push(Action::Changed, topic, kinds, subject.clone(), fields);
         }
         self.rest_changed(subject, rest);
     }
 
-    /// What is left of an object's fields, once those that mean something of their own are told.
+    /// What is left of an object's fields, without those that mean something of their own.
     fn rest_changed(&mut self, subject: Party, rest: Vec<FieldChange>) {
         if !rest.is_empty() {
             let kinds = vec![ChangeKind::OtherChanged];
@@ -210,7 +203,7 @@ impl Judge {
         fields: Vec<FieldChange>,
     ) {
         let mut rest = fields;
-        if let Some(name) = take(&mut rest, &["display_name"]) {
+        if let Some(name) = take(&mut rest, |change| change.field == "display_name") {
             let names = (old.display_name.to_string(), new.display_name.to_string());
             self.renamed.insert(subject.id.clone(), names);
             let kinds = vec![ChangeKind::RoleRenamed];
@@ -273,11 +266,11 @@ impl Judge {
         };
         let (topic, kind) = match action {
             Action::Added if of_person(&self.added) => {
-                (Topic::GrantOfNewMember, ChangeKind::GrantAdded)
+                (Topic::GrantOfNewPerson, ChangeKind::GrantAdded)
             }
             Action::Added => (Topic::GrantAdded, ChangeKind::GrantAdded),
             Action::Removed if of_person(&self.removed) => {
-                (Topic::GrantOfGoneMember, ChangeKind::GrantRevoked)
+                (Topic::GrantOfGonePerson, ChangeKind::GrantRevoked)
             }
             Action::Removed => (Topic::GrantRevoked, ChangeKind::GrantRevoked),
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
@@ -287,7 +280,20 @@ impl Judge {
             principal,
             on,
             entitlement,
+            joined_at,
+            membership_id,
         } = ends;
+        // The first of these that is known is what sets one grant apart from a later one of the same.
+        let known = [
+            ("joined_at", joined_at.map(|at| Value::from(at.to_string()))),
+            (
+                "membership_id",
+                membership_id.map(|id| Value::from(id.to_string())),
+            ),
+            ("entitlement", Some(entitlement.clone().into())),
+        ];
+        let first = known.into_iter().find(|(_, value)| value.is_some());
+        let facts = facts(action, first);
         self.changes.push(Change {
             action,
             object: Object::Grant,
@@ -298,6 +304,7 @@ impl Judge {
             on: Some(on),
             entitlement: Some(entitlement),
             fields,
+            facts,
         });
     }
 
@@ -316,6 +323,10 @@ impl Judge {
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
         };
         let kinds = vec![kind];
+        let facts = facts(
+            action,
+            [("display_name", Some(subject.name.clone().into()))],
+        );
         self.changes.push(Change {
             action,
             object,
@@ -326,6 +337,7 @@ impl Judge {
             on,
             entitlement: None,
             fields,
+            facts,
         });
     }
 
@@ -336,6 +348,45 @@ impl Judge {
         kinds: Vec<ChangeKind>,
         subject: Party,
         fields: Vec<FieldChange>,
+    ) {
+        let facts = facts(
+            action,
+            [("display_name", Some(subject.name.clone().into()))],
+        );
+        self.push_with(action, topic, kinds, subject, fields, facts);
+    }
+
+    /// A person who is new or gone; `resource` is the one that is there.
+    fn push_person(
+        &mut self,
+        action: Action,
+        topic: Topic,
+        kinds: Vec<ChangeKind>,
+        subject: Party,
+        resource: &Resource,
+    ) {
+        let facts = facts(
+            action,
+            [
+                (
+                    "joined_at",
+                    resource.created_at.map(|at| at.to_string().into()),
+                ),
+                ("listed_as_member", Some(subject.listed.into())),
+                ("seat", subject.seat.clone().map(Value::from)),
+            ],
+        );
+        self.push_with(action, topic, kinds, subject, Vec::new(), facts);
+    }
+
+    fn push_with(
+        &mut self,
+        action: Action,
+        topic: Topic,
+        kinds: Vec<ChangeKind>,
+        subject: Party,
+        fields: Vec<FieldChange>,
+        facts: Vec<FieldChange>,
     ) {
         let id = subject.id.clone();
         let object = Object::Resource;
@@ -349,18 +400,45 @@ impl Judge {
             on: None,
             entitlement: None,
             fields,
+            facts,
         });
     }
 
-    /// All changes, by topic, then by name and id.
+    /// All changes, by topic, risk, name and id.
     pub fn finish(mut self) -> Vec<Change> {
-        fn key(change: &Change) -> (Topic, &str, Option<&str>, &str) {
+        fn key(change: &Change) -> (Topic, Risk, &str, Option<&str>, &str) {
             let on = change.on.as_ref().map(|on| on.name.as_str());
-            (change.topic, &change.subject.name, on, &change.id)
+            let name = &change.subject.name;
+            (change.topic, change.risk(), name, on, &change.id)
         }
         self.changes.sort_by(|a, b| key(a).cmp(&key(b)));
         self.changes
     }
+}
+
+/// What is known of something that is new or gone, as fields that came or went; nothing of what changed.
+fn facts(
+    action: Action,
+    known: impl IntoIterator<Item = (&'static str, Option<Value>)>,
+) -> Vec<FieldChange> {
+    let known = known.into_iter().filter(|(_, value)| value.is_some());
+    let of = |(field, value): (&str, Option<Value>)| {
+        let field = field.to_owned();
+        match action {
+            Action::Added => Some(FieldChange {
+                field,
+                old: None,
+                new: value,
+            }),
+            Action::Removed => Some(FieldChange {
+                field,
+                old: value,
+                new: None,
+            }),
+            Action::Changed => None,
+        }
+    };
+    known.filter_map(of).collect()
 }
 
 fn action<T>(old: Option<T>, new: Option<T>) -> Action {
@@ -371,31 +449,54 @@ fn action<T>(old: Option<T>, new: Option<T>) -> Action {
     }
 }
 
-/// A seat's number, or what its word stands for.
-fn level(resource: &Resource) -> Option<i64> {
-    let person = Person::of(resource)?;
-    person.level().or(match person.seat()? {
-        "member" => Some(MEMBER),
-        "administrator" | "admin" => Some(ADMINISTRATOR),
-        "owner" => Some(OWNER),
-        _ => None,
-    })
+fn seat(resource: &Resource) -> Option<Seat> {
+    Person::of(resource)?.seat()
+}
+
+/// What it means that a person's seat is another; no kind where the seats are not known well enough to compare. A seat
+/// that was not known counts as member, so that no owner goes unnoticed; one that is no longer known is not lower.
+fn seat_change(before: Option<Seat>, after: Option<Seat>) -> (Topic, Vec<ChangeKind>) {
+    let Some(after) = after.filter(|after| before != Some(*after)) else {
+        return (Topic::OtherChanged, Vec::new());
+    };
+    let (topic, moved) = match before {
+        _ if after.is_above(before.unwrap_or(Seat::Member)) => {
+            (Topic::SeatRaised, Some(ChangeKind::SeatRaised))
+        }
+        Some(_) => (Topic::SeatLowered, Some(ChangeKind::SeatLowered)),
+        None => (Topic::OtherChanged, None),
+    };
+    (topic, moved.into_iter().chain(seat_kind(after)).collect())
 }
 
 /// What it means to have come to a seat.
-fn seat_kind(level: Option<i64>) -> Option<ChangeKind> {
-    match level {
-        Some(OWNER) => Some(ChangeKind::OwnerAdded),
-        Some(ADMINISTRATOR) => Some(ChangeKind::AdminAdded),
-        _ => None,
+fn seat_kind(seat: Seat) -> Option<ChangeKind> {
+    match seat {
+        Seat::Owner => Some(ChangeKind::OwnerAdded),
+        Seat::Administrator => Some(ChangeKind::AdminAdded),
+        Seat::Member | Seat::Unknown(_) => None,
     }
 }
 
-/// Takes the named fields out; `None` if there are none of them.
-fn take(fields: &mut Vec<FieldChange>, names: &[&str]) -> Option<Vec<FieldChange>> {
-    let (taken, rest) = std::mem::take(fields)
-        .into_iter()
-        .partition(|change| names.contains(&change.field.as_str()));
+/// Whether a field differs because a person entered or left the member list: a role membership says less about its
+/// holder than the member list does.
+fn follows_listing(change: &FieldChange) -> bool {
+    const FOLLOWING: [&str; 5] = [
+        "account_type",
+        "created_at",
+        LISTED_AS_MEMBER,
+        "profile.membership_id",
+        "status",
+    ];
+    change.old.is_none() || change.new.is_none() || FOLLOWING.contains(&change.field.as_str())
+}
+
+/// Takes the fields out that are `wanted`; `None` if there are none of them.
+fn take(
+    fields: &mut Vec<FieldChange>,
+    wanted: impl Fn(&FieldChange) -> bool,
+) -> Option<Vec<FieldChange>> {
+    let (taken, rest) = std::mem::take(fields).into_iter().partition(wanted);
     *fields = rest;
     let taken: Vec<FieldChange> = taken;
     (!taken.is_empty()).then_some(taken)

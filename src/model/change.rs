@@ -1,11 +1,12 @@
 //! What differs between two snapshots, in people's terms: what `diff` makes and the reports print.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::{Person, Resource, ResourceId};
+use super::{Person, Resource, ResourceId, Seat};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +53,31 @@ impl fmt::Display for Object {
     }
 }
 
-/// Where a change stands in a report, the most important first.
+/// The section of a report that a change is listed in, the most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    /// Somebody has a higher seat.
+    /// A higher seat.
     SeatRaised,
-    /// Somebody switched the second factor off.
+    /// A lower seat.
+    SeatLowered,
+    /// A second factor that was on and is off.
     TwoFactorDisabled,
-    /// Somebody is new.
+    /// A person in the member list who was not in it.
     MemberAdded,
-    /// Somebody who is new came with a grant; told with the person.
-    GrantOfNewMember,
-    /// Somebody who was there has a further grant.
+    /// A person who is new, and not in the member list.
+    UnlistedAdded,
+    /// A grant of a person who is new; shown with the person.
+    GrantOfNewPerson,
+    /// A further grant of a person who was there.
     GrantAdded,
-    /// Somebody who is still there has a grant less.
+    /// A grant that a person who is still there no longer has.
     GrantRevoked,
-    /// Somebody is gone.
+    /// A person who was in the member list and is not in it any more.
     MemberRemoved,
-    /// Somebody who is gone held a grant; told with the person.
-    GrantOfGoneMember,
+    /// A person who was not in the member list, and no longer appears at all.
+    UnlistedRemoved,
+    /// A grant of a person who no longer appears; shown with the person.
+    GrantOfGonePerson,
     /// A role is new.
     RoleAdded,
     /// A role is gone.
@@ -112,13 +119,13 @@ change_kinds! {
     SeatRaised = "seat-raised",
     /// A lower seat.
     SeatLowered = "seat-lowered",
-    /// Somebody is an owner now and was not.
+    /// An owner who was not one.
     OwnerAdded = "owner-added",
-    /// Somebody is an administrator now and was less.
+    /// An administrator who was not one.
     AdminAdded = "admin-added",
-    /// Somebody is new.
+    /// A person who is new, or new in the member list.
     MemberAdded = "member-added",
-    /// Somebody is gone.
+    /// A person who no longer appears, or is no longer in the member list.
     MemberRemoved = "member-removed",
     /// A grant is new.
     GrantAdded = "grant-added",
@@ -154,7 +161,7 @@ impl FromStr for ChangeKind {
             .iter()
             .copied()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("`{}` is no kind of change", text.escape_debug()))
+            .ok_or_else(|| format!("`{}` is not a kind of change", text.escape_debug()))
     }
 }
 
@@ -183,7 +190,9 @@ pub struct Party {
     pub email: Option<String>,
     /// Of a user: the seat's word.
     pub seat: Option<String>,
-    /// False for a role holder that the list of members does not name.
+    /// Of a user: whether a second factor is on.
+    pub two_factor: Option<bool>,
+    /// False for a role holder who is not in the member list.
     pub listed: bool,
 }
 
@@ -212,7 +221,7 @@ pub struct Change {
     pub object: Object,
     /// Its id in the file.
     pub id: String,
-    /// Where it stands in a report.
+    /// The section of a report that it is listed in.
     pub topic: Topic,
     /// What it means.
     pub kinds: Vec<ChangeKind>,
@@ -224,6 +233,78 @@ pub struct Change {
     pub entitlement: Option<String>,
     /// What became of the fields, by name; empty for what is new or gone.
     pub fields: Vec<FieldChange>,
+    /// Of what is new or gone: what tells it from the same object at another time, such as a seat or since when; empty
+    /// for what changed.
+    pub facts: Vec<FieldChange>,
+}
+
+/// How much a reader must see a change, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// An owner who is new, new in the member list, no longer in it, or without a second factor that was there.
+    Owner,
+    /// The same of an administrator.
+    Administrator,
+    /// A higher seat of another kind.
+    HigherSeat,
+    /// A person without a second factor who had one, or who is new or not listed.
+    NoSecondFactor,
+    /// Anything else.
+    Other,
+}
+
+impl Change {
+    /// What changed, from what, to what: the fields, or the facts of what is new or gone.
+    pub fn terms(&self) -> &[FieldChange] {
+        match self.action {
+            Action::Changed => &self.fields,
+            Action::Added | Action::Removed => &self.facts,
+        }
+    }
+
+    /// Whether each field is a change of its own, so that one may be agreed on without the others.
+    pub fn is_divisible(&self) -> bool {
+        self.action == Action::Changed && self.kinds == [ChangeKind::OtherChanged]
+    }
+
+    /// How much a reader must see it.
+    pub fn risk(&self) -> Risk {
+        let is = |kind| self.kinds.contains(&kind);
+        // What these people can do matters, not only what changed about it.
+        let is_here = matches!(
+            self.topic,
+            Topic::MemberAdded
+                | Topic::UnlistedAdded
+                | Topic::MemberRemoved
+                | Topic::TwoFactorDisabled
+        ) && self.action != Action::Removed;
+        let seat = self.subject.seat.as_deref().filter(|_| is_here);
+        let seat = seat.and_then(|word| word.parse().ok());
+        if is(ChangeKind::OwnerAdded) || seat == Some(Seat::Owner) {
+            Risk::Owner
+        } else if is(ChangeKind::AdminAdded) || seat == Some(Seat::Administrator) {
+            Risk::Administrator
+        } else if is(ChangeKind::SeatRaised) {
+            Risk::HigherSeat
+        } else if is(ChangeKind::TwoFactorDisabled)
+            || is_here && self.subject.two_factor == Some(false)
+        {
+            Risk::NoSecondFactor
+        } else {
+            Risk::Other
+        }
+    }
+}
+
+/// A change that was agreed on, or a part of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// What was agreed on.
+    pub change: Change,
+    /// Why, as the file of accepted changes has it.
+    pub reason: Option<String>,
+    /// The last day of the agreement, `YYYY-MM-DD`.
+    pub until: Option<String>,
 }
 
 /// One of the two inputs.
@@ -248,12 +329,16 @@ pub struct Comparison {
     pub old: Side,
     /// What is.
     pub new: Side,
+    /// The kinds that exit 1, where not all of them do.
+    pub fail_on: Option<BTreeSet<ChangeKind>>,
+    /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
+    pub not_compared: Vec<String>,
     /// What a reader should know before trusting it, in words.
     pub warnings: Vec<String>,
     /// By topic, then by name.
     pub changes: Vec<Change>,
-    /// Changes that were expected and are set apart, in the same order.
-    pub accepted: Vec<Change>,
+    /// Changes that were agreed on and are set apart, in the same order.
+    pub accepted: Vec<Accepted>,
 }
 
 impl Comparison {
@@ -292,7 +377,11 @@ impl Party {
             id: resource.id.to_string(),
             name: kept_text(name),
             email: person.as_ref().and_then(Person::email).map(kept_text),
-            seat: person.as_ref().and_then(Person::seat).map(kept_text),
+            seat: person
+                .as_ref()
+                .and_then(Person::seat_word)
+                .map(|word| kept_text(&word)),
+            two_factor: person.as_ref().and_then(Person::mfa_enabled),
             listed: person.is_none_or(|person| person.is_listed()),
         }
     }

@@ -35,11 +35,17 @@ pub struct Evidence {
     pub unlisted_principals: u64,
     /// What this crawl could not prove, in words; empty when there is nothing.
     pub unproved: Vec<String>,
+    /// What this crawl was asked not to read: `roles`, or nothing. Older documents lack it.
+    #[serde(default)]
+    pub not_read: Vec<String>,
     /// What a person should know about the crawl, in words; empty when there is nothing.
     pub warnings: Vec<String>,
     /// SHA-256 over the canonical form of the rows; the writer fills it in.
     pub content_digest: Option<String>,
 }
+
+/// The name of roles in [`Evidence::not_read`].
+pub const NOT_READ_ROLES: &str = "roles";
 
 impl Evidence {
     /// The form this program writes.
@@ -67,6 +73,7 @@ impl Evidence {
             lists: Vec::new(),
             unlisted_principals: 0,
             unproved: Vec::new(),
+            not_read: Vec::new(),
             warnings: Vec::new(),
             content_digest: None,
         }
@@ -75,6 +82,13 @@ impl Evidence {
     /// Whether this program wrote the file.
     pub fn is_own(&self) -> bool {
         self.tool.name == env!("CARGO_PKG_NAME")
+    }
+
+    /// Whether roles were left out, so that the snapshot says nothing about them, about who holds them, and about people
+    /// who are not in the member list. A document from before `not_read` shows it by its lists.
+    pub fn lacks_roles(&self) -> bool {
+        let is_listed = self.lists.iter().any(|list| list.path == "roles/");
+        self.is_own() && (!is_listed || self.not_read.iter().any(|name| name == NOT_READ_ROLES))
     }
 
     /// Whether a JSON document says of itself that it is one of these, in a form that this program understands.

@@ -14,18 +14,19 @@ mod inventory;
 mod person;
 mod profile;
 mod resource;
+mod seat;
 mod sync_run;
 mod time;
 
 /// Text that stands in the program: it takes no memory of its own.
 pub use arcstr::literal;
 pub use change::{
-    Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Side, Sort, Topic,
-    kept_text,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Risk, Side, Sort,
+    Topic, kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
-    CrawlKey, Evidence, KeyOwner, ListEvidence, OrganizationEvidence, ToolEvidence,
+    CrawlKey, Evidence, KeyOwner, ListEvidence, NOT_READ_ROLES, OrganizationEvidence, ToolEvidence,
 };
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
@@ -34,5 +35,6 @@ pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};
 pub use person::{Person, on_off, status_word};
 pub use profile::{Profile, Value};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
+pub use seat::{NotASeat, Seat};
 pub use sync_run::{SyncRun, SyncType};
 pub use time::{Timestamp, TimestampError, parse_duration};

@@ -1,7 +1,9 @@
 //! What the profile of a user says, in words: our own snapshots' keys first, what other connectors use as far as it
 //! means the same.
 
-use super::{Resource, Status, Timestamp, UserTrait, Value};
+use std::borrow::Cow;
+
+use super::{Resource, Seat, Status, Timestamp, UserTrait, Value};
 
 /// A user of a snapshot, as people ask about one.
 pub struct Person<'a> {
@@ -24,6 +26,13 @@ impl<'a> Person<'a> {
             .profile
             .text(key)
             .filter(|text| !text.is_empty())
+    }
+
+    fn switch(&self, key: &str) -> Option<bool> {
+        match self.resource.profile.get(key) {
+            Some(Value::Bool(on)) => Some(*on),
+            _ => None,
+        }
     }
 
     /// Name for people.
@@ -57,45 +66,49 @@ impl<'a> Person<'a> {
             .or_else(|| self.text("email"))
     }
 
-    /// Whether `wanted` is one of the person's addresses, whatever its case.
-    pub fn has_email(&self, wanted: &str) -> bool {
-        let wanted = wanted.to_lowercase();
+    /// Whether one of the person's addresses is the wanted one.
+    pub fn has_email(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
         let emails = self
             .user()
             .into_iter()
             .flat_map(|user| &user.emails)
             .map(|email| &*email.address);
         let login = self.user().map(|user| &*user.login);
-        emails
-            .chain(login)
-            .chain(self.text("email"))
-            .any(|address| address.to_lowercase() == wanted)
+        emails.chain(login).chain(self.text("email")).any(is_wanted)
     }
 
-    /// The seat: its word, or none.
-    pub fn seat(&self) -> Option<&'a str> {
-        self.text("organization_role")
-    }
-
-    /// The seat's number.
-    pub fn level(&self) -> Option<i64> {
-        match self.resource.profile.get("organization_level") {
-            Some(Value::Number(level)) => Some(*level as i64),
+    /// The seat, if the profile states one.
+    pub fn seat(&self) -> Option<Seat> {
+        let level = match self.resource.profile.get("organization_level") {
+            Some(Value::Number(level)) => Some(*level),
             _ => None,
+        };
+        Seat::stated(level, self.text("organization_role"))
+    }
+
+    /// The seat's word; what the profile calls it where that is not a seat of PostHog.
+    pub fn seat_word(&self) -> Option<Cow<'a, str>> {
+        match self.seat() {
+            Some(seat) => Some(seat.to_string().into()),
+            None => self.text("organization_role").map(Cow::Borrowed),
         }
     }
 
     /// Whether a second factor is on; `None` is unknown.
     pub fn mfa_enabled(&self) -> Option<bool> {
-        self.user().and_then(|user| user.mfa_enabled)
+        self.user()
+            .and_then(|user| user.mfa_enabled)
+            .or_else(|| self.switch("is_2fa_enabled"))
     }
 
     /// Whether a login is linked; `None` is unknown.
     pub fn sso_enabled(&self) -> Option<bool> {
-        self.user().and_then(|user| user.sso_enabled)
+        self.user()
+            .and_then(|user| user.sso_enabled)
+            .or_else(|| self.switch("has_social_auth"))
     }
 
-    /// Last login, if the source tells.
+    /// Last login, if the source says.
     pub fn last_login(&self) -> Option<Timestamp> {
         self.user().and_then(|user| user.last_login)
     }
@@ -105,7 +118,7 @@ impl<'a> Person<'a> {
         self.resource.created_at
     }
 
-    /// False for a role holder that the organization's list of members does not name.
+    /// False for a role holder who is not in the organization's member list.
     pub fn is_listed(&self) -> bool {
         self.resource.profile.get("listed_as_member") != Some(&Value::Bool(false))
     }

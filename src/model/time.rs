@@ -26,8 +26,11 @@ impl fmt::Display for TimestampError {
 
 impl std::error::Error for TimestampError {}
 
-/// 0001-01-01T00:00:00Z, the first moment that protobuf's JSON has a text for.
+/// 0001-01-01T00:00:00Z, the first moment that protobuf's JSON has a text for. The last one is the last that a civil time
+/// holds.
 const FIRST_SECOND: i64 = -62_135_596_800;
+/// Where seconds are counted from, in UTC.
+const EPOCH: jiff::civil::DateTime = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 impl Timestamp {
     /// The clock of this machine.
@@ -35,13 +38,18 @@ impl Timestamp {
     /// # Panics
     /// When that shows a year beyond 9999 or before 1.
     pub fn now() -> Self {
-        Self::checked(jiff::Timestamp::now()).expect("the clock shows a year that has four digits")
+        let moment = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now());
+        Self::checked(moment).expect("the clock shows a year that has four digits")
     }
 
     /// Reads RFC 3339, with any offset and up to nine digits of fraction.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let error = || TimestampError(text.chars().take(64).collect());
-        let moment: jiff::Timestamp = text.parse().map_err(|_| error())?;
+        let moment = match text.parse::<jiff::Timestamp>() {
+            Ok(moment) => jiff::tz::TimeZone::UTC.to_datetime(moment),
+            // The last hours of the year 9999 are beyond what it holds.
+            Err(_) => last_hours(text).ok_or_else(error)?,
+        };
         Self::checked(moment).ok_or_else(error)
     }
 
@@ -50,11 +58,7 @@ impl Timestamp {
     pub fn parse_sqlite(text: &str) -> Result<Self, TimestampError> {
         match text.parse::<jiff::civil::DateTime>() {
             Ok(civil) if !text.ends_with(['Z', 'z']) && !has_offset(text) => {
-                jiff::tz::TimeZone::UTC
-                    .to_timestamp(civil)
-                    .ok()
-                    .and_then(Self::checked)
-                    .ok_or_else(|| TimestampError(text.to_owned()))
+                Self::checked(civil).ok_or_else(|| TimestampError(text.to_owned()))
             }
             _ => Self::parse(text),
         }
@@ -65,17 +69,15 @@ impl Timestamp {
         if !(0..1_000_000_000).contains(&nanos) {
             return None;
         }
-        let whole = jiff::Timestamp::from_second(seconds).ok()?;
-        Self::checked(
-            whole
-                .checked_add(jiff::SignedDuration::from_nanos(nanos.into()))
-                .ok()?,
-        )
+        let since = jiff::SignedDuration::new(seconds, nanos);
+        Self::checked(EPOCH.checked_add(since).ok()?)
     }
 
-    fn checked(moment: jiff::Timestamp) -> Option<Self> {
-        let nanos = moment.subsec_nanosecond();
-        let seconds = moment.as_second() - i64::from(nanos < 0);
+    /// From a moment in UTC.
+    fn checked(moment: jiff::civil::DateTime) -> Option<Self> {
+        let since = moment.duration_since(EPOCH);
+        let nanos = since.subsec_nanos();
+        let seconds = since.as_secs() - i64::from(nanos < 0);
         let nanos = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;
         (seconds >= FIRST_SECOND).then_some(Self {
             seconds,
@@ -83,8 +85,9 @@ impl Timestamp {
         })
     }
 
-    fn moment(self) -> jiff::Timestamp {
-        jiff::Timestamp::new(self.seconds, self.subsec_nanos())
+    fn moment(self) -> jiff::civil::DateTime {
+        EPOCH
+            .checked_add(jiff::SignedDuration::new(self.seconds, self.subsec_nanos()))
             .expect("it was made from such a moment")
     }
 
@@ -127,6 +130,11 @@ impl Timestamp {
         self.moment().strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// The day in UTC: `2024-05-06`.
+    pub fn to_day(self) -> String {
+        self.moment().strftime("%Y-%m-%d").to_string()
+    }
+
     /// Milliseconds from `earlier` until this moment; 0 when it is not earlier.
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.moment().duration_since(earlier.moment()).as_millis()).unwrap_or(0)
@@ -155,7 +163,16 @@ fn days(text: &str) -> Option<jiff::SignedDuration> {
     ))
 }
 
-/// True with `+hh:mm` or `-hh:mm` behind the time of day.
+/// A moment of RFC 3339 in UTC, also one of the last 26 hours of the year 9999.
+fn last_hours(text: &str) -> Option<jiff::civil::DateTime> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let moment = jiff::civil::DateTime::from_parts(pieces.date(), pieces.time()?);
+    let offset = jiff::SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
+    let moment = moment.checked_sub(offset).ok()?;
+    (moment.year() == 9999).then_some(moment)
+}
+
+/// True with `+hh:mm` or `-hh:mm` after the time of day.
 fn has_offset(text: &str) -> bool {
     text.get(10..).is_some_and(|time| time.contains(['+', '-']))
 }
@@ -226,6 +243,55 @@ mod tests {
     }
 
     #[test]
+    fn the_first_and_the_last_moment_have_every_text() {
+        for (text, seconds, nanos) in [
+            ("0001-01-01T00:00:00Z", -62_135_596_800, 0),
+            (
+                "9999-12-30T22:00:00.999999999Z",
+                253_402_207_200,
+                999_999_999,
+            ),
+            ("9999-12-31T23:59:59Z", 253_402_300_799, 0),
+            (
+                "9999-12-31T23:59:59.999999999Z",
+                253_402_300_799,
+                999_999_999,
+            ),
+        ] {
+            let moment = Timestamp::parse(text).unwrap();
+            assert_eq!(
+                (moment.unix_seconds(), moment.subsec_nanos()),
+                (seconds, nanos)
+            );
+            assert_eq!(Timestamp::from_unix(seconds, nanos), Some(moment));
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(
+                Timestamp::parse_sqlite(&moment.to_sqlite()).unwrap(),
+                moment
+            );
+            assert_eq!(moment.to_day(), text[..10]);
+            assert_eq!(moment.to_seconds(), text[..19].replace('T', " "));
+        }
+        let last = Timestamp::parse("9999-12-31T23:59:59Z").unwrap();
+        assert_eq!(Timestamp::parse("9999-12-31T22:59:59-01:00").unwrap(), last);
+        assert_eq!(
+            Timestamp::parse_sqlite("9999-12-31 22:59:59-01:00").unwrap(),
+            last
+        );
+        for (seconds, nanos) in [
+            (253_402_300_800, 0),
+            (-62_135_596_801, 999_999_999),
+            (i64::MAX, 999_999_999),
+            (i64::MIN, 0),
+        ] {
+            assert_eq!(Timestamp::from_unix(seconds, nanos), None);
+        }
+        let first = Timestamp::parse("0001-01-01T00:00:00Z").unwrap();
+        assert_eq!(last.millis_since(first), 315_537_897_599_000);
+        assert!(last.is_future(first) && !first.is_future(last));
+    }
+
+    #[test]
     fn lengths_of_time_are_read_as_people_write_them() {
         let hours = |text| parse_duration(text).map(|length| length.as_secs() / 3600);
         assert_eq!(
@@ -261,6 +327,10 @@ mod tests {
             "yesterday",
             "0000-12-31T23:59:59Z",
             "-0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31",
+            "9999-12-31T23:59:59",
+            "+010000-01-01T00:00:00Z",
         ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
         }

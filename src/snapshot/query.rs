@@ -1,6 +1,6 @@
 //! Questions to a snapshot: rows of one kind in the order of their ids, rows by id, and counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
 
 use super::container::RowReader;
@@ -27,35 +27,6 @@ impl Snapshot {
         let mut rows = Rows::of_chunks(self, kind, sync, filter)?;
         rows.chunks = self.chunks(kind, sync)?.iter();
         Ok(rows)
-    }
-
-    /// The principals of the grants that fit `filter`, each once, ordered by the bytes of `<type>:<id>`.
-    ///
-    /// # Errors
-    /// When a grant cannot be read.
-    pub fn principals(&self, sync: &SyncId, filter: &Filter) -> Result<Vec<ResourceId>, Error> {
-        let mut principals = BTreeSet::new();
-        self.batches(
-            RowKind::Grant,
-            sync,
-            filter,
-            |_| {
-                Ok(Box::new(|rows| {
-                    let mut some = BTreeSet::new();
-                    while let Some(row) = rows.next_row(0) {
-                        if let Columns::Grant { principal, .. } = &row.columns {
-                            some.insert(principal.clone());
-                        }
-                    }
-                    Ok(some)
-                }))
-            },
-            |some| {
-                principals.extend(some);
-                Ok::<_, Error>(())
-            },
-        )?;
-        Ok(principals.into_iter().collect())
     }
 
     /// A way to find rows of one kind by their id.

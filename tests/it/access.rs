@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::diff::Organization;
 use crate::support::{Edited, Shelf, field};
 
 const SMALL: &str = "small.c1z";
@@ -73,10 +74,10 @@ fn whoever_holds_a_role_without_being_a_listed_member_is_told_apart() {
     assert!(
         facts(&text)
             .iter()
-            .any(|(label, note)| *label == "note" && note.contains("list of members")),
+            .any(|(label, note)| *label == "note" && note.contains("member list")),
         "{text}"
     );
-    assert!(facts(&text).contains(&("last login", "never, or not told")));
+    assert!(facts(&text).contains(&("last login", "never, or unknown")));
 }
 
 #[test]
@@ -125,6 +126,33 @@ fn an_email_that_two_people_have_is_refused_and_both_are_named() {
     // The way out that the hint names.
     let text = shelf.text(&["access", &format!("user:{ADA}"), "shared.c1z"]);
     assert!(facts(&text).contains(&("name", "Ada")), "{text}");
+}
+
+#[test]
+fn an_email_is_taken_as_it_is_written_before_its_case_is_ignored() {
+    let shelf = Shelf::new();
+    let mut organization = Organization::new();
+    organization.email("Ann", "Exact.Case@example.com");
+    organization.email("Bob", "exact.case@example.com");
+    organization.email("Cem", "Alone@Example.com");
+    organization.user("Dee").login = "EXACT.CASE@example.com".into();
+    organization.write(&shelf.path("x.c1z"));
+    for (asked, name) in [
+        ("Exact.Case@example.com", "Ann Archer"),
+        ("exact.case@example.com", "Bob Archer"),
+        ("EXACT.CASE@example.com", "Dee Archer"),
+        ("alone@example.com", "Cem Archer"),
+        ("Alone@Example.com", "Cem Archer"),
+    ] {
+        let text = shelf.text(&["access", asked, "x.c1z"]);
+        assert!(facts(&text).contains(&("name", name)), "{asked}: {text}");
+    }
+    let run = shelf.run(&["access", "Exact.case@example.com", "x.c1z"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("error: 3 people match `Exact.case@example.com`")
+    );
 }
 
 #[test]
@@ -183,6 +211,7 @@ fn the_json_document_is_versioned_and_says_unknown_as_null() {
             "has_social_auth": false,
             "joined_at": "2021-05-20T12:23:48.718938Z",
             "last_login": "2021-10-22T11:27:36.718938Z",
+            "not_read": [],
             "grants": [{
                 "id": format!("{role}:member:user:{ADA}"),
                 "entitlement_id": format!("{role}:member"),

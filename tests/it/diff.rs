@@ -6,6 +6,7 @@ mod ci_script;
 mod inputs;
 mod organization;
 mod others;
+mod people;
 mod properties;
 mod reports;
 

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use posthog_c1z::model::{EntitlementId, Grant, ResourceId, ResourceTypeId};
 use serde_json::Value;
 
+use crate::diff::Organization;
 use crate::support::{Edited, Shelf, field, golden};
 
 const SMALL: &str = "small.c1z";
@@ -256,6 +258,31 @@ fn tables_tell_seat_second_factor_and_since_when() {
         .map(|count| count.parse::<u32>().unwrap())
         .sum();
     assert_eq!(of_roles, 77);
+}
+
+#[test]
+fn members_of_a_role_are_people_each_counted_once() {
+    let shelf = Shelf::new();
+    let mut organization = Organization::new();
+    // A second entitlement of the role, which one member and one more person hold.
+    let mut second = organization.entitlement("eng").clone();
+    second.id = EntitlementId::new("role:eng:maintainer");
+    organization.entitlements.push(second);
+    let hold = |principal| Grant::new(EntitlementId::new("role:eng:maintainer"), principal);
+    let id = |of: &str, id: &str| ResourceId::new(&ResourceTypeId::new(of), id);
+    organization.add_other("group", "blue", "Blue team", "member");
+    for principal in [id("user", "ann"), id("user", "bob"), id("group", "blue")] {
+        organization.grants.push(hold(principal));
+    }
+    organization.add_role("ops", "Operations");
+    organization.write(&shelf.path("x.c1z"));
+    let text = exported(&shelf, &["csv", "--table", "roles"], "x.c1z");
+    let roles = records(&text);
+    assert_eq!(
+        column(&roles, "Role"),
+        ["Engineering", "Operations", "Support"]
+    );
+    assert_eq!(column(&roles, "Members"), ["3", "0", "1"]);
 }
 
 /// The ids that the lists show.

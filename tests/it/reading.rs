@@ -126,32 +126,146 @@ fn missing_snapshot_that_nobody_named_is_told_with_the_way_to_name_one() {
 }
 
 #[test]
-fn filters_take_rows_by_type_resource_and_entitlement() {
+fn every_filter_is_answered_or_refused_by_every_list() {
     let shelf = Shelf::new().with_golden(SMALL);
-    let entitlement = format!("role:{ROLE_1}:member");
-    let whole_id = format!("role:{ROLE_0}");
+    let user = |id: &str| format!("user:{id}");
+    let role = |id: &str| format!("role:{id}");
+    let [member_0, member_1] = [ROLE_0, ROLE_1].map(|id| format!("role:{id}:member"));
+    let of_0 = vec![grant(ROLE_0, LINUS), grant(ROLE_0, MARGARET)];
+    let of_1 = vec![grant(ROLE_1, ADA), grant(ROLE_1, MARGARET)];
+    let grants = [&of_0[..], &of_1].concat();
+    let ids = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+    let people = ids(&[LINUS, ADA, MARGARET]);
+    let members = ids(&[&member_0, &member_1]);
+    let nothing = || Some(Vec::new());
+    // What each of the lists shows; `None` is refused. In the order of `LISTS`.
+    for (option, value, expected) in [
+        (
+            "-t",
+            "user".to_owned(),
+            [
+                ids(&["user"]),
+                people.clone(),
+                nothing(),
+                nothing(),
+                people.clone(),
+            ],
+        ),
+        (
+            "-t",
+            "role".to_owned(),
+            [
+                ids(&["role"]),
+                ids(&[ROLE_0, ROLE_1]),
+                members,
+                Some(grants),
+                people.clone(),
+            ],
+        ),
+        ("-t", "planet".to_owned(), [(); 5].map(|()| nothing())),
+        (
+            "-r",
+            ADA.to_owned(),
+            [None, ids(&[ADA]), nothing(), nothing(), ids(&[ADA])],
+        ),
+        (
+            "-r",
+            user(ADA),
+            [None, ids(&[ADA]), nothing(), nothing(), ids(&[ADA])],
+        ),
+        (
+            "-r",
+            ROLE_0.to_owned(),
+            [
+                None,
+                ids(&[ROLE_0]),
+                ids(&[&member_0]),
+                Some(of_0.clone()),
+                ids(&[LINUS, MARGARET]),
+            ],
+        ),
+        (
+            "-r",
+            role(ROLE_0),
+            [
+                None,
+                ids(&[ROLE_0]),
+                ids(&[&member_0]),
+                Some(of_0),
+                ids(&[LINUS, MARGARET]),
+            ],
+        ),
+        (
+            "-r",
+            role(ADA),
+            [None, nothing(), nothing(), nothing(), nothing()],
+        ),
+        (
+            "-r",
+            "nobody".to_owned(),
+            [None, nothing(), nothing(), nothing(), nothing()],
+        ),
+        (
+            "-e",
+            member_1.clone(),
+            [
+                None,
+                None,
+                ids(&[&member_1]),
+                Some(of_1),
+                ids(&[ADA, MARGARET]),
+            ],
+        ),
+        (
+            "-e",
+            "nothing".to_owned(),
+            [None, None, nothing(), nothing(), nothing()],
+        ),
+    ] {
+        let (long, lists) = match option {
+            "-t" => ("--resource-type", ""),
+            "-r" => (
+                "--resource",
+                "it filters `resources`, `entitlements`, `grants` and `principals`",
+            ),
+            _ => (
+                "--entitlement",
+                "it filters `entitlements`, `grants` and `principals`",
+            ),
+        };
+        for (list, expected) in LISTS.into_iter().zip(expected) {
+            let asked = format!("{list} {option} {value}");
+            let Some(expected) = expected else {
+                for format in ["console", "json"] {
+                    let args = [list, option, &value, "-o", format, SMALL];
+                    let says = format!("`{long}` has no meaning for `{list}`");
+                    let run = shelf.run(&args).fails(2, &[&says]);
+                    assert_eq!(run.hint(), lists, "{asked}");
+                }
+                continue;
+            };
+            assert_eq!(
+                listed(&shelf, &[list, option, &value, SMALL]),
+                expected,
+                "{asked}"
+            );
+            let json = shelf.json(&[list, option, &value, "-o", "json", SMALL]);
+            let rows = json.as_object().unwrap().values().next().unwrap();
+            assert_eq!(rows.as_array().unwrap().len(), expected.len(), "{asked}");
+        }
+    }
+    // Together they narrow each other down.
     let list = |args: &[&str]| listed(&shelf, &[args, &[SMALL]].concat());
-
-    assert_eq!(list(&["resource-types", "-t", "user"]), ["user"]);
-    assert_eq!(list(&["resources", "-t", "role"]), [ROLE_0, ROLE_1]);
-    assert_eq!(list(&["resources", "--resource-type", "user"]).len(), 3);
-    assert_eq!(list(&["resources", "-r", ADA]), [ADA]);
-    assert_eq!(list(&["resources", "-r", &whole_id]), [ROLE_0]);
-    assert_eq!(list(&["resources", "-t", "user", "-r", ROLE_0]).len(), 0);
-    assert_eq!(list(&["entitlements", "-t", "role"]).len(), 2);
-    assert_eq!(list(&["entitlements", "-r", ROLE_1]), [&*entitlement]);
-    assert_eq!(list(&["entitlements", "-e", &entitlement]), [&*entitlement]);
-    let of_role_1 = [grant(ROLE_1, ADA), grant(ROLE_1, MARGARET)];
-    assert_eq!(list(&["grants", "-e", &entitlement]), of_role_1);
-    assert_eq!(list(&["grants", "--resource", ROLE_1]), of_role_1);
-    assert_eq!(list(&["grants", "-r", &whole_id]).len(), 2);
-    // Grants are asked for by what they are on, so none is on a user.
-    assert_eq!(list(&["grants", "-t", "user"]).len(), 0);
+    assert_eq!(list(&["resources", "-t", "user", "-r", ROLE_0]), [""; 0]);
     assert_eq!(
-        list(&["principals", "--entitlement", &entitlement]),
-        [ADA, MARGARET]
+        list(&["principals", "-t", "user", "-r", ROLE_0]),
+        [LINUS, MARGARET]
     );
-    assert_eq!(list(&["principals", "-r", ROLE_0]), [LINUS, MARGARET]);
+    assert_eq!(
+        list(&["principals", "-r", MARGARET, "-e", &member_1]),
+        [MARGARET]
+    );
+    assert_eq!(list(&["principals", "-r", LINUS, "-e", &member_1]), [""; 0]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::recount::{Comparison, Listed, Recount, Span};
 use super::{Crawl, Incomplete, api, map};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::json::{self, JsonStream};
-use crate::model::{KeyOwner, OrganizationEvidence, Text};
+use crate::model::{KeyOwner, OrganizationEvidence, Seat, Text};
 use crate::progress::{Event, Phase};
 
 /// Rows asked for in one page of members.
@@ -19,8 +19,6 @@ pub(super) const MEMBERS_PAGE: u64 = 1_000;
 const MEMBERS_ORDER: &str = "&order=joined_at";
 /// Times that a difference between the list and the organization's count is looked at again.
 const MAX_RECOUNTS: u32 = 3;
-/// PostHog's number for an administrator; from there on members see everybody.
-const ADMINISTRATOR: i64 = 8;
 
 type Member = api::Member<api::User>;
 type Organization = api::Organization;
@@ -133,7 +131,7 @@ impl Crawl<'_> {
             return Ok(());
         }
         let owner = match organization.membership_level {
-            Some(level) if level >= ADMINISTRATOR => return Ok(()),
+            Some(level) if !is_below_administrator(level) => return Ok(()),
             Some(_) => "is one",
             None => "is not known to be an administrator",
         };
@@ -159,10 +157,9 @@ impl Crawl<'_> {
             listed, counted, ..
         } = recount;
         let is_confirmed = comparison == Comparison::Confirmed;
-        let is_below_administrator = organization
+        let may_be_hidden = organization
             .membership_level
-            .is_some_and(|level| level < ADMINISTRATOR);
-        let may_be_hidden = is_below_administrator
+            .is_some_and(is_below_administrator)
             && organization.members_can_see_org_members != Some(true)
             && listed.most < counted.least;
         if is_confirmed && may_be_hidden {
@@ -252,4 +249,9 @@ impl Crawl<'_> {
             });
         }
     }
+}
+
+/// Whether members may be hidden from somebody with this level.
+fn is_below_administrator(level: i64) -> bool {
+    Seat::Administrator.is_above(Seat::from_level(level))
 }

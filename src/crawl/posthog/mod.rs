@@ -23,7 +23,8 @@ use super::json::{JsonError, JsonStream};
 use super::key::ApiKey;
 use super::pace::{binding_limit, least_duration};
 use crate::model::{
-    CrawlKey, Evidence, InventoryBuilder, ListEvidence, Resource, Timestamp, Value,
+    CrawlKey, Evidence, InventoryBuilder, ListEvidence, NOT_READ_ROLES, Person, Resource, Seat,
+    Timestamp,
 };
 use crate::progress::{Event, Phase, Reporter};
 
@@ -106,7 +107,9 @@ pub fn crawl(
     crawl.key()?;
     crawl.resolve_current_organization()?;
     crawl.members_and_organization()?;
-    if config.memberships != Memberships::WithoutRoles {
+    if config.memberships == Memberships::WithoutRoles {
+        crawl.evidence.not_read.push(NOT_READ_ROLES.to_owned());
+    } else {
         let roles = crawl.roles()?;
         crawl.role_memberships(roles)?;
     }
@@ -335,5 +338,6 @@ fn is_same_id(left: &str, right: &str) -> bool {
 }
 
 fn has_unknown_seat(user: &Resource) -> bool {
-    matches!(user.profile.get("organization_level"), Some(Value::Number(level)) if ![1.0, 8.0, 15.0].contains(level))
+    let seat = Person::of(user).and_then(|person| person.seat());
+    matches!(seat, Some(Seat::Unknown(_)))
 }

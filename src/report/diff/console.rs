@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, in_words, who};
+use super::{Detail, Story, agreement, in_words, who};
 use crate::model::{Action, Change, Side, Topic};
 use crate::report::{Page, printable};
 
@@ -18,6 +18,9 @@ pub(super) fn write(
     writeln!(out, "{bold}{}{reset}", story.headline())?;
     if comparison.is_empty() && comparison.warnings.is_empty() {
         return Ok(());
+    }
+    if let Some(verdict) = story.verdict() {
+        writeln!(out, "{verdict}")?;
     }
     writeln!(out)?;
     if !comparison.is_empty() {
@@ -43,8 +46,10 @@ pub(super) fn write(
     }
     if !comparison.accepted.is_empty() {
         writeln!(out, "\n{bold}Accepted{reset}")?;
-        for change in &comparison.accepted {
-            writeln!(out, "  {} {}", sign(change), in_words(change))?;
+        for accepted in &comparison.accepted {
+            let agreed = printable(&agreement(accepted)).into_owned();
+            let change = &accepted.change;
+            writeln!(out, "  {} {}{agreed}", sign(change), in_words(change))?;
         }
     }
     Ok(())
@@ -66,7 +71,7 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) ->
     let organization = side
         .organization
         .as_deref()
-        .unwrap_or("organization not told");
+        .unwrap_or("organization unknown");
     let captured_at = side
         .captured_at
         .get(..19)
@@ -113,6 +118,7 @@ fn sign(change: &Change) -> &'static str {
     match (change.topic, change.action) {
         (Topic::SeatRaised, _) => "↑",
         (Topic::TwoFactorDisabled, _) => "!",
+        (Topic::SeatLowered, _) => "↓",
         (Topic::MemberAdded, _) | (_, Action::Added) => "+",
         (Topic::MemberRemoved, _) | (_, Action::Removed) => "−",
         (_, Action::Changed) => "~",

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Detail, Story};
-use crate::model::{Change, ChangeKind, FieldChange, Party, Side};
+use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side};
 
 const SCHEMA: &str = "posthog-c1z.diff";
 const SCHEMA_VERSION: u32 = 1;
@@ -20,7 +20,11 @@ struct Document<'a> {
     headline: String,
     old: SideDocument<'a>,
     new: SideDocument<'a>,
+    /// What one of the crawls was asked not to read.
+    not_compared: &'a [String],
     warnings: &'a [String],
+    /// The kinds that `--fail-on` names and that occur; `null` without the option.
+    failed_on: Option<Vec<&'static str>>,
     /// How many changes of each kind, the accepted ones left out.
     summary: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +56,10 @@ struct Event<'a> {
     entitlement: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fields: Vec<FieldDocument<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,10 +116,14 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
         headline: story.headline(),
         old: side(&comparison.old),
         new: side(&comparison.new),
+        not_compared: &comparison.not_compared,
         warnings: &comparison.warnings,
+        failed_on: story
+            .failed_on()
+            .map(|counts| counts.keys().map(|kind| kind.as_str()).collect()),
         summary: summary(&comparison.changes),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
-        accepted: all.then(|| comparison.accepted.iter().map(event).collect()),
+        accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),
     }
 }
 
@@ -140,14 +152,18 @@ pub(super) fn write_events(
         serde_json::to_writer(&mut *out, &event)?;
         out.write_all(b"\n")?;
     }
-    let changes = comparison.changes.iter().map(|change| (change, false));
-    let accepted = comparison.accepted.iter().map(|change| (change, true));
-    for (change, accepted) in changes.chain(accepted) {
+    let changes = comparison
+        .changes
+        .iter()
+        .map(|change| (event(change), false));
+    let accepted = comparison.accepted.iter();
+    let accepted = accepted.map(|accepted| (accepted_event(accepted), true));
+    for (event, accepted) in changes.chain(accepted) {
         let event = Event {
             accepted: Some(accepted),
             captured_at: Some(captured_at),
             organization,
-            ..event(change)
+            ..event
         };
         serde_json::to_writer(&mut *out, &event)?;
         out.write_all(b"\n")?;
@@ -186,9 +202,19 @@ fn event(change: &Change) -> Event<'_> {
         on: change.on.as_ref().map(party),
         entitlement: change.entitlement.as_deref(),
         fields: change.fields.iter().map(field).collect(),
+        reason: None,
+        until: None,
         accepted: None,
         captured_at: None,
         organization: None,
+    }
+}
+
+fn accepted_event(accepted: &Accepted) -> Event<'_> {
+    Event {
+        reason: accepted.reason.as_deref(),
+        until: accepted.until.as_deref(),
+        ..event(&accepted.change)
     }
 }
 

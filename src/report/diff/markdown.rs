@@ -1,21 +1,25 @@
 //! A comparison for a pull-request comment or a step summary. Names are strangers' text: nobody is mentioned, nothing
 //! becomes a link, no table breaks, nothing is taken for HTML. What does not fit the size is counted, never dropped
-//! without a word.
+//! without a word: every section keeps its heading and count, and the riskiest changes are the last to be left out.
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, short};
-use crate::model::{Change, Side, Topic};
+use super::{Detail, Story, agreement, short};
+use crate::model::{Change, Risk, Side, Topic};
 use crate::report::printable;
 
-/// Entries under one heading that stand open; more are folded away.
+/// Entries under one heading that are not folded away.
 const OPEN_ROWS: usize = 20;
+/// Entries of each section that come before any further ones of another.
+const FIRST_ROWS: usize = 5;
 /// Bytes kept free for what says how much was left out.
-const RESERVE: usize = 256;
+const RESERVE: usize = 128;
 /// For text that is short enough as it is.
 const UNCUT: usize = usize::MAX;
-/// Longest name of an organization and of a file in the head, in bytes, so that the head fits the smallest size.
+/// Longest name of an organization and of a file in the head, in bytes.
 const HEAD_NAME_BYTES: usize = 200;
+/// The part of the whole that such a name may take, so that the head and all headings fit the smallest size.
+const HEAD_NAME_PART: usize = 20;
 
 pub(super) fn write(
     story: &Story<'_>,
@@ -23,16 +27,20 @@ pub(super) fn write(
     max_bytes: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let room = max_bytes.saturating_sub(RESERVE);
-    let mut text = head(story);
-    push_warnings(story, &mut text, room);
-    let sections = match detail.counts_only {
+    let mut sections = match detail.counts_only {
         true => counts(story).into_iter().collect(),
         false => sections(story, detail),
     };
-    let mut left_out = 0;
-    for section in sections {
-        left_out += section.push(&mut text, room);
+    let mut text = head(story, HEAD_NAME_BYTES.min(max_bytes / HEAD_NAME_PART));
+    let headings: usize = sections.iter().map(|section| section.heading().len()).sum();
+    let room = max_bytes.saturating_sub(RESERVE);
+    // Half of what is left, so that they do not take the place of the changes.
+    let for_warnings = room.saturating_sub(text.len() + headings) / 2;
+    let room_with_warnings = text.len() + for_warnings;
+    push_warnings(story, &mut text, room_with_warnings);
+    let left_out = fill(&mut sections, room.saturating_sub(text.len() + headings));
+    for section in &sections {
+        section.push(&mut text);
     }
     if left_out > 0 {
         let more = if left_out == 1 {
@@ -47,7 +55,8 @@ pub(super) fn write(
     out.write_all(text.as_bytes())
 }
 
-fn head(story: &Story<'_>) -> String {
+/// Names take at most `name_bytes`.
+fn head(story: &Story<'_>, name_bytes: usize) -> String {
     let comparison = story.comparison;
     let name = comparison
         .new
@@ -55,10 +64,13 @@ fn head(story: &Story<'_>) -> String {
         .as_deref()
         .or(comparison.old.organization.as_deref());
     let mut text = match name {
-        Some(name) => format!("## Access changes: {}\n\n", escape(name, HEAD_NAME_BYTES)),
+        Some(name) => format!("## Access changes: {}\n\n", escape(name, name_bytes)),
         None => "## Access changes\n\n".to_owned(),
     };
     text.push_str(&format!("**{}**\n", story.headline()));
+    if let Some(verdict) = story.verdict() {
+        text.push_str(&format!("\n{verdict}\n"));
+    }
     text.push_str("\n| | Snapshot | Captured (UTC) | Content digest |\n|---|---|---|---|\n");
     for (label, side) in [("old", &comparison.old), ("new", &comparison.new)] {
         let Side {
@@ -72,8 +84,8 @@ fn head(story: &Story<'_>) -> String {
             .unwrap_or(captured_at)
             .replace('T', " ");
         let digest = content_digest.get(..19).unwrap_or(content_digest);
-        let file = match file.len() > HEAD_NAME_BYTES {
-            true => escape(file, HEAD_NAME_BYTES),
+        let file = match file.len() > name_bytes {
+            true => escape(file, name_bytes),
             false => code(file),
         };
         text.push_str(&format!(
@@ -108,58 +120,178 @@ fn counts(story: &Story<'_>) -> Option<Section> {
         .collect();
     (!rows.is_empty()).then(|| Section {
         title: "Changes by kind".to_owned(),
-        head: "| Kind | Changes |\n|---|---:|\n".to_owned(),
-        rows,
-        folded: false,
+        head: "| Kind | Changes |\n|---|---:|\n",
+        open: rows.into_iter().map(Entry::new).collect(),
+        folded: Vec::new(),
     })
 }
 
-/// A heading with its table.
+/// A heading with a table, and one that is folded away.
 struct Section {
     title: String,
-    head: String,
-    rows: Vec<String>,
-    folded: bool,
+    head: &'static str,
+    open: Vec<Entry>,
+    folded: Vec<Entry>,
+}
+
+/// A row of a table.
+struct Entry {
+    row: String,
+    risk: Risk,
+    /// Whether it fits.
+    is_shown: bool,
+}
+
+impl Entry {
+    fn new(row: String) -> Self {
+        Self {
+            row,
+            risk: Risk::Other,
+            is_shown: false,
+        }
+    }
 }
 
 fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
-    let rows = |changes: &[&Change]| -> Vec<String> {
-        changes
-            .iter()
-            .map(|change| row(story, change, detail))
-            .collect()
-    };
     let groups = story
         .entries
         .chunk_by(|a, b| story.heading(a.topic) == story.heading(b.topic));
     let mut sections: Vec<Section> = groups
         .map(|group| {
+            let entries = group.iter().map(|change| Entry {
+                risk: change.risk(),
+                ..Entry::new(row(story, change, "", detail))
+            });
             let topic = group[0].topic;
-            let minor = topic >= Topic::OtherAdded;
-            section(story.heading(topic), rows(group), detail, minor)
+            let is_minor = topic >= Topic::OtherAdded;
+            section(story.heading(topic), entries.collect(), detail, is_minor)
         })
         .collect();
-    let accepted: Vec<&Change> = story.comparison.accepted.iter().collect();
+    let accepted = &story.comparison.accepted;
     if !accepted.is_empty() {
-        sections.push(section("Accepted", rows(&accepted), detail, true));
+        let rows = accepted
+            .iter()
+            .map(|accepted| row(story, &accepted.change, &agreement(accepted), detail));
+        let entries = rows.map(Entry::new).collect();
+        sections.push(section("Accepted", entries, detail, true));
     }
     sections
 }
 
-fn section(title: &str, rows: Vec<String>, detail: Detail, minor: bool) -> Section {
-    let head = match detail.ids {
-        true => "| Who or what | E-mail | What | ID |\n|---|---|---|---|\n",
-        false => "| Who or what | E-mail | What |\n|---|---|---|\n",
-    };
+/// A minor section is folded away, and so are the entries without risk of a long one.
+fn section(title: &str, entries: Vec<Entry>, detail: Detail, is_minor: bool) -> Section {
+    let title = format!("{title} ({})", entries.len());
+    let is_long = entries.len() > OPEN_ROWS;
+    let is_open = |entry: &Entry| !is_minor && (!is_long || entry.risk < Risk::Other);
+    let (open, folded) = entries.into_iter().partition(is_open);
     Section {
-        title: format!("{title} ({})", rows.len()),
-        head: head.to_owned(),
-        folded: minor || rows.len() > OPEN_ROWS,
-        rows,
+        title,
+        head: match detail.ids {
+            true => "| Who or what | E-mail | What | ID |\n|---|---|---|---|\n",
+            false => "| Who or what | E-mail | What |\n|---|---|---|\n",
+        },
+        open,
+        folded,
     }
 }
 
-fn row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
+/// Marks the entries that fit into `room`: those of higher risk first, whatever section they are in, then the first few of
+/// each section, then the others. How many do not fit.
+fn fill(sections: &mut [Section], mut room: usize) -> usize {
+    for risk in [
+        Risk::Owner,
+        Risk::Administrator,
+        Risk::HigherSeat,
+        Risk::NoSecondFactor,
+    ] {
+        for section in &mut *sections {
+            section.fill(&mut room, |_, entry| entry.risk == risk);
+        }
+    }
+    for section in &mut *sections {
+        section.fill(&mut room, |at, _| at < FIRST_ROWS);
+    }
+    for section in &mut *sections {
+        section.fill(&mut room, |_, _| true);
+    }
+    let entries = sections
+        .iter()
+        .flat_map(|section| section.open.iter().chain(&section.folded));
+    entries.filter(|entry| !entry.is_shown).count()
+}
+
+impl Section {
+    fn heading(&self) -> String {
+        format!("\n### {}\n", self.title)
+    }
+
+    /// What surrounds the folded entries, where the heading stays or is what can be unfolded.
+    fn fold(&self) -> (String, &'static str) {
+        let summary = match has_shown(&self.open) {
+            true => format!("{} more", self.folded.len()),
+            false => self.title.clone(),
+        };
+        (
+            format!("\n<details><summary>{summary}</summary>\n\n"),
+            "\n</details>\n",
+        )
+    }
+
+    /// Marks the wanted entries that fit, and takes what they need from `room`, in which the heading is not.
+    fn fill(&mut self, room: &mut usize, is_wanted: impl Fn(usize, &Entry) -> bool) {
+        for is_folded in [false, true] {
+            // The heading counts although a fold may take its place.
+            let frame = match is_folded {
+                true => self.head.len() + self.fold().0.len() + self.fold().1.len(),
+                false => 1 + self.head.len(),
+            };
+            let entries = match is_folded {
+                true => &mut self.folded,
+                false => &mut self.open,
+            };
+            let mut frame = if has_shown(entries) { 0 } else { frame };
+            for (at, entry) in entries.iter_mut().enumerate() {
+                let needed = frame + entry.row.len();
+                if !entry.is_shown && is_wanted(at, entry) && needed <= *room {
+                    entry.is_shown = true;
+                    *room -= needed;
+                    frame = 0;
+                }
+            }
+        }
+    }
+
+    /// Appends the heading, and the entries that are marked.
+    fn push(&self, text: &mut String) {
+        let has_open = has_shown(&self.open);
+        if has_open || !has_shown(&self.folded) {
+            text.push_str(&self.heading());
+        }
+        if has_open {
+            text.push('\n');
+            self.push_table(&self.open, text);
+        }
+        if has_shown(&self.folded) {
+            let (open, close) = self.fold();
+            text.push_str(&open);
+            self.push_table(&self.folded, text);
+            text.push_str(close);
+        }
+    }
+
+    fn push_table(&self, entries: &[Entry], text: &mut String) {
+        text.push_str(self.head);
+        let shown = entries.iter().filter(|entry| entry.is_shown);
+        shown.for_each(|entry| text.push_str(&entry.row));
+    }
+}
+
+fn has_shown(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| entry.is_shown)
+}
+
+/// `agreed` follows what happened.
+fn row(story: &Story<'_>, change: &Change, agreed: &str, detail: Detail) -> String {
     let email = change
         .subject
         .email
@@ -169,43 +301,13 @@ fn row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
     let mut row = format!(
         "| {} | {email} | {} |",
         escape(&short(&change.subject.name), UNCUT),
-        escape(&story.what(change), UNCUT)
+        escape(&(story.what(change) + agreed), UNCUT)
     );
     if detail.ids {
         row.push_str(&format!(" {} |", code(&change.id)));
     }
     row.push('\n');
     row
-}
-
-impl Section {
-    /// Appends what fits into `max_bytes`; how many rows did not.
-    fn push(&self, text: &mut String, max_bytes: usize) -> usize {
-        let (open, close) = match self.folded {
-            true => (
-                format!("\n<details><summary>{}</summary>\n\n", self.title),
-                "\n</details>\n",
-            ),
-            false => (format!("\n### {}\n\n", self.title), ""),
-        };
-        let frame = open.len() + self.head.len() + close.len();
-        let first = self.rows.first().map_or(0, String::len);
-        if text.len() + frame + first > max_bytes {
-            return self.rows.len();
-        }
-        text.push_str(&open);
-        text.push_str(&self.head);
-        let mut written = 0;
-        for row in &self.rows {
-            if text.len() + row.len() + close.len() > max_bytes {
-                break;
-            }
-            text.push_str(row);
-            written += 1;
-        }
-        text.push_str(close);
-        self.rows.len() - written
-    }
 }
 
 /// Text that Markdown shows as it is, on one line; cut where it would be longer than `max_bytes`.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Page, printable};
 use crate::model::{
-    Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Sort, Topic,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Sort, Topic,
 };
 
 /// The forms of a comparison.
@@ -31,10 +31,10 @@ pub enum DiffFormat {
     },
 }
 
-/// How much is told.
+/// How much is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Whether ids stand behind names.
+    /// Whether ids follow names.
     pub ids: bool,
     /// Whether the counts are enough.
     pub counts_only: bool,
@@ -60,34 +60,32 @@ pub fn write(
     }
 }
 
-/// A comparison as it is told: which changes are entries of their own, and what is told with them.
+/// A comparison as it is shown: which changes are entries of their own, and what is shown with them.
 struct Story<'c> {
     comparison: &'c Comparison,
-    /// Changes that are entries of their own. Grants of people who came or went are told with them, unless the person
-    /// is not told.
+    /// Changes that are entries of their own. Grants of people who are new or gone are shown with the person, unless
+    /// the person is not shown.
     entries: Vec<&'c Change>,
-    /// Names of what the people who came or went hold or held, by the person's id; expected grants too.
+    /// What people who are new or gone hold or held, by the person's id; accepted grants too.
     luggage: HashMap<&'c str, Vec<&'c Party>>,
-    /// How many grants came or went with a role that did, by the role's id.
+    /// How many grants are new or gone with their role, by the role's id.
     of_role: HashMap<&'c str, usize>,
 }
 
 impl<'c> Story<'c> {
     fn of(comparison: &'c Comparison) -> Self {
-        let all = || comparison.changes.iter().chain(&comparison.accepted);
-        let ids_of = |changes: &'c [Change], topics: [Topic; 2]| -> HashSet<&'c str> {
-            let of_topic = |change: &&Change| topics.contains(&change.topic);
-            let ids = changes.iter().filter(of_topic);
-            ids.map(|change| change.id.as_str()).collect()
-        };
-        let people = ids_of(
-            &comparison.changes,
-            [Topic::MemberAdded, Topic::MemberRemoved],
-        );
+        let accepted = || comparison.accepted.iter().map(|accepted| &accepted.change);
+        let all = || comparison.changes.iter().chain(accepted());
+        let people: HashSet<&str> = comparison
+            .changes
+            .iter()
+            .filter(|change| is_of_person(change.topic))
+            .map(|change| change.id.as_str())
+            .collect();
         let is_with_person = |change: &Change| {
             matches!(
                 change.topic,
-                Topic::GrantOfNewMember | Topic::GrantOfGoneMember
+                Topic::GrantOfNewPerson | Topic::GrantOfGonePerson
             )
         };
         let mut luggage: HashMap<_, Vec<_>> = HashMap::new();
@@ -122,12 +120,12 @@ impl<'c> Story<'c> {
         }
     }
 
-    /// PostHog's own snapshots know an organization and its members; of others it is only known that they have users.
+    /// Our own snapshots know an organization and its member list; of others it is only known that they have users.
     fn knows_members(&self) -> bool {
-        self.comparison.old.organization.is_some() || self.comparison.new.organization.is_some()
+        self.comparison.old.organization.is_some() && self.comparison.new.organization.is_some()
     }
 
-    /// The one line that says it all: "+2 members, −1 member, 1 seat raised", or "no differences".
+    /// The one line that says it all: "1 new owner, +2 members, −1 member, 1 seat raised", or "no differences".
     fn headline(&self) -> String {
         let mut parts = Vec::new();
         let mut part = |n: usize, before: &str, (one, many): (&str, &str), after: &str| {
@@ -140,29 +138,33 @@ impl<'c> Story<'c> {
             self.entries.iter().filter(|change| counts(change)).count()
         };
         let of = |topics: &[Topic]| count(&|change| topics.contains(&change.topic));
+        let has = |kind: ChangeKind| count(&|change| change.kinds.contains(&kind));
         let members = match self.knows_members() {
             true => ("member", "members"),
             false => ("user", "users"),
         };
-        let unlisted = ("unlisted role holder", "unlisted role holders");
-        for (topic, sign) in [(Topic::MemberAdded, "+"), (Topic::MemberRemoved, "−")] {
-            let is_member =
-                |change: &Change| change.subject.listed || change.action == Action::Changed;
-            let n = count(&|change| change.topic == topic && is_member(change));
-            part(n, sign, members, "");
-            part(of(&[topic]) - n, sign, unlisted, "");
-        }
+        let unlisted = (
+            "person not in the member list",
+            "people not in the member list",
+        );
+        let owners = ("new owner", "new owners");
+        let administrators = ("new administrator", "new administrators");
+        part(has(ChangeKind::OwnerAdded), "", owners, "");
+        part(has(ChangeKind::AdminAdded), "", administrators, "");
+        part(of(&[Topic::MemberAdded]), "+", members, "");
+        part(of(&[Topic::UnlistedAdded]), "+", unlisted, "");
+        part(of(&[Topic::MemberRemoved]), "−", members, "");
+        part(of(&[Topic::UnlistedRemoved]), "−", unlisted, "");
         part(of(&[Topic::SeatRaised]), "", ("seat", "seats"), " raised");
-        let lowered = count(&|change| change.kinds.contains(&ChangeKind::SeatLowered));
-        part(lowered, "", ("seat", "seats"), " lowered");
+        part(of(&[Topic::SeatLowered]), "", ("seat", "seats"), " lowered");
         part(
             of(&[Topic::TwoFactorDisabled]),
             "",
             ("second factor", "second factors"),
             " switched off",
         );
-        let added = [Topic::GrantAdded, Topic::GrantOfNewMember];
-        let revoked = [Topic::GrantRevoked, Topic::GrantOfGoneMember];
+        let added = [Topic::GrantAdded, Topic::GrantOfNewPerson];
+        let revoked = [Topic::GrantRevoked, Topic::GrantOfGonePerson];
         let is_grant =
             |change: &Change| added.contains(&change.topic) || revoked.contains(&change.topic);
         let is_on_role =
@@ -191,19 +193,49 @@ impl<'c> Story<'c> {
         part(went, "", ("resource", "resources"), " removed");
         let other = of(&[Topic::OtherAdded, Topic::OtherRemoved, Topic::OtherChanged]);
         part(
-            other - came - went - lowered,
+            other - came - went,
             "",
             ("other change", "other changes"),
             "",
         );
         let accepted = self.comparison.accepted.len();
         match (parts.is_empty(), accepted) {
+            (true, 0) if !self.comparison.not_compared.is_empty() => {
+                "no differences in what both snapshots read".to_owned()
+            }
             (true, 0) => "no differences".to_owned(),
             (true, 1) => "nothing but 1 accepted change".to_owned(),
             (true, n) => format!("nothing but {n} accepted changes"),
             (false, 0) => parts.join(", "),
             (false, n) => format!("{}, {n} accepted", parts.join(", ")),
         }
+    }
+
+    /// Why the exit code under `--fail-on` is what it is, in one line; `None` without the option.
+    fn verdict(&self) -> Option<String> {
+        /// More kinds than these are counted.
+        const KINDS: usize = 5;
+        let failed = self.failed_on()?;
+        if failed.is_empty() {
+            return Some("Passed: nothing that `--fail-on` names.".to_owned());
+        }
+        let mut kinds: Vec<_> = failed
+            .iter()
+            .take(KINDS)
+            .map(|(kind, n)| format!("{n} {kind}"))
+            .collect();
+        if failed.len() > KINDS {
+            kinds.push(format!("and {} more kinds", failed.len() - KINDS));
+        }
+        Some(format!("Failed under `--fail-on`: {}.", kinds.join(", ")))
+    }
+
+    /// How many changes there are of each kind that `--fail-on` names and that occurs; `None` without the option.
+    fn failed_on(&self) -> Option<BTreeMap<ChangeKind, usize>> {
+        let fail_on = self.comparison.fail_on.as_ref()?;
+        let mut counts = self.counts();
+        counts.retain(|kind, _| fail_on.contains(kind));
+        Some(counts)
     }
 
     /// How many changes there are of each kind that occurs, the expected ones left out.
@@ -223,22 +255,22 @@ impl<'c> Story<'c> {
     fn heading(&self, topic: Topic) -> &'static str {
         match topic {
             Topic::MemberAdded if !self.knows_members() => "New users",
-            Topic::MemberRemoved if !self.knows_members() => "Users gone",
+            Topic::MemberRemoved if !self.knows_members() => "Users that no longer appear",
             topic => heading(topic),
         }
     }
 
-    /// What happened, in words, with all that is told together with it.
+    /// What happened, in words, with all that is shown together with it.
     fn what(&self, change: &Change) -> String {
         let mut text = match change.topic {
             Topic::MemberAdded if !self.knows_members() && change.subject.seat.is_none() => {
                 "new user".to_owned()
             }
-            Topic::MemberRemoved if !self.knows_members() => "is gone".to_owned(),
+            Topic::MemberRemoved if !self.knows_members() => "no longer appears".to_owned(),
             _ => what(change),
         };
         match change.topic {
-            Topic::MemberAdded | Topic::MemberRemoved => text += &self.luggage_of(change),
+            topic if is_of_person(topic) => text += &self.luggage_of(change),
             Topic::RoleAdded | Topic::RoleRemoved => match self.of_role.get(change.id.as_str()) {
                 None => {}
                 Some(1) => text += ", with 1 grant",
@@ -249,9 +281,9 @@ impl<'c> Story<'c> {
         text
     }
 
-    /// What somebody came with or left behind, in words.
-    fn luggage_of(&self, member: &Change) -> String {
-        let things = self.luggage.get(member.id.as_str());
+    /// What a person came with or held, in words.
+    fn luggage_of(&self, person: &Change) -> String {
+        let things = self.luggage.get(person.id.as_str());
         let things = things.map(Vec::as_slice).unwrap_or_default();
         let mut names: Vec<_> = things
             .iter()
@@ -263,20 +295,32 @@ impl<'c> Story<'c> {
         }
         let names = names.join(", ");
         let all_roles = things.iter().all(|on| on.sort == Sort::Role);
-        match (member.topic, member.action, things.len()) {
-            (Topic::MemberRemoved, Action::Removed, 0) if self.knows_members() => {
+        let is_added = matches!(person.topic, Topic::MemberAdded | Topic::UnlistedAdded);
+        match things.len() {
+            0 if person.action == Action::Removed
+                && self.knows_members()
+                && self.comparison.not_compared.is_empty() =>
+            {
                 ", held no role".to_owned()
             }
-            (_, _, 0) => String::new(),
-            (Topic::MemberAdded, ..) => format!(", came with {names}"),
-            (_, _, 1) => format!(", held {names}"),
-            (_, _, n) if all_roles => format!(", held {n} roles: {names}"),
-            (_, _, n) => format!(", held {n} grants: {names}"),
+            0 => String::new(),
+            _ if is_added => format!(", came with {names}"),
+            1 => format!(", held {names}"),
+            n if all_roles => format!(", held {n} roles: {names}"),
+            n => format!(", held {n} grants: {names}"),
         }
     }
 }
 
-/// Names of roles that are told with one person; more are counted.
+/// Whether a change is that a person is new or gone, or entered or left the member list.
+fn is_of_person(topic: Topic) -> bool {
+    matches!(
+        topic,
+        Topic::MemberAdded | Topic::UnlistedAdded | Topic::MemberRemoved | Topic::UnlistedRemoved
+    )
+}
+
+/// Names of roles that are shown with one person; more are counted.
 const LUGGAGE_NAMES: usize = 20;
 /// Characters of one name or value that people are shown.
 const SHOWN_CHARS: usize = 300;
@@ -289,19 +333,38 @@ fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The heading of a topic; topics under one heading stand next to each other.
+/// The heading of a topic; topics under one heading are neighbours.
 fn heading(topic: Topic) -> &'static str {
     match topic {
         Topic::SeatRaised => "Seats raised",
+        Topic::SeatLowered => "Seats lowered",
         Topic::TwoFactorDisabled => "Second factor switched off",
-        Topic::MemberAdded => "New members",
-        Topic::GrantOfNewMember => "Grants of new members",
+        Topic::MemberAdded => "New in the member list",
+        Topic::UnlistedAdded => "New people who are not in the member list",
+        Topic::GrantOfNewPerson => "Grants of new people",
         Topic::GrantAdded => "Grants added",
         Topic::GrantRevoked => "Grants revoked",
-        Topic::MemberRemoved => "Members gone",
-        Topic::GrantOfGoneMember => "Grants of members gone",
+        Topic::MemberRemoved => "No longer in the member list",
+        Topic::UnlistedRemoved => "People not in the member list who no longer appear",
+        Topic::GrantOfGonePerson => "Grants of people who no longer appear",
         Topic::RoleAdded | Topic::RoleRemoved | Topic::RoleRenamed => "Roles",
         Topic::OtherAdded | Topic::OtherRemoved | Topic::OtherChanged => "Other changes",
+    }
+}
+
+/// What was agreed about a change, in words; empty if that is no more than what happened.
+fn agreement(accepted: &Accepted) -> String {
+    let what = in_words(&accepted.change);
+    let reason = accepted.reason.as_deref().filter(|reason| *reason != what);
+    let until = accepted.until.as_ref().map(|day| format!("until {day}"));
+    let parts: Vec<_> = reason
+        .map(|reason| short(reason).into_owned())
+        .into_iter()
+        .chain(until)
+        .collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", parts.join(", ")),
     }
 }
 
@@ -326,31 +389,33 @@ fn what(change: &Change) -> String {
     let slug = change.entitlement.as_deref().unwrap_or_default();
     let unlisted = match change.subject.listed {
         true => "",
-        false => " (not in the list of members)",
+        false => " (not in the member list)",
     };
     match (change.topic, change.object) {
-        (Topic::SeatRaised, _) => seat_change(&change.fields) + unlisted,
-        (Topic::TwoFactorDisabled, _) => format!("has no second factor any more{unlisted}"),
+        (Topic::SeatRaised | Topic::SeatLowered, _) => seat_change(&change.fields) + unlisted,
+        (Topic::TwoFactorDisabled, _) => format!("no longer has a second factor{unlisted}"),
         (Topic::MemberAdded, _) if change.action == Action::Changed => format!(
-            "{}, was not in the list of members before",
-            seat_in_words(&change.subject)
+            "{}, was not in the member list before",
+            person_in_words(&change.subject)
         ),
-        (Topic::MemberAdded, _) if !change.subject.listed => {
-            "holds a role without being in the list of members".to_owned()
+        (Topic::MemberAdded, _) => person_in_words(&change.subject),
+        (Topic::UnlistedAdded, _) => {
+            format!(
+                "{}, not in the member list",
+                person_in_words(&change.subject)
+            )
         }
-        (Topic::MemberAdded, _) => seat_in_words(&change.subject),
-        (Topic::MemberRemoved, _) if change.action == Action::Changed => {
-            "is no longer in the list of members, but still holds a role".to_owned()
+        (Topic::MemberRemoved, _) => {
+            "is no longer in the member list".to_owned() + &last_seat(change)
         }
-        (Topic::MemberRemoved, _) if !change.subject.listed => {
-            "is gone, was not in the list of members".to_owned()
+        (Topic::UnlistedRemoved, _) => {
+            "no longer appears, was not in the member list".to_owned() + &last_seat(change)
         }
-        (Topic::MemberRemoved, _) => "left the organization".to_owned(),
-        (Topic::GrantOfNewMember | Topic::GrantAdded, _) => match is_position(slug) {
+        (Topic::GrantOfNewPerson | Topic::GrantAdded, _) => match is_position(slug) {
             true => format!("is now {slug} of {on}"),
             false => format!("now has {slug} on {on}"),
         },
-        (Topic::GrantOfGoneMember | Topic::GrantRevoked, _) => match is_position(slug) {
+        (Topic::GrantOfGonePerson | Topic::GrantRevoked, _) => match is_position(slug) {
             true => format!("is no longer {slug} of {on}"),
             false => format!("no longer has {slug} on {on}"),
         },
@@ -406,10 +471,28 @@ fn object_in_words(change: &Change) -> String {
     }
 }
 
-fn seat_in_words(party: &Party) -> String {
-    match &party.seat {
+/// The seat of a person who is new here, and whether a second factor is known to be missing.
+fn person_in_words(party: &Party) -> String {
+    let seat = match &party.seat {
         Some(seat) => short(seat).into_owned(),
-        None => "new member".to_owned(),
+        None => "seat unknown".to_owned(),
+    };
+    match party.two_factor {
+        Some(false) => format!("{seat} without a second factor"),
+        _ => seat,
+    }
+}
+
+/// The seat of a person who is not in the member list any more: what it is, or else what it was.
+fn last_seat(change: &Change) -> String {
+    let old_seat = || {
+        let seat = change.fields.iter().find(|field| field.field == "seat")?;
+        seat.old.as_ref()?.as_str()
+    };
+    match (&change.subject.seat, change.action) {
+        (Some(seat), Action::Removed) => format!(" (was {})", short(seat)),
+        (Some(seat), _) => format!(" (is {})", short(seat)),
+        (None, _) => old_seat().map_or_else(String::new, |seat| format!(" (was {})", short(seat))),
     }
 }
 

@@ -43,12 +43,12 @@ fn raised_and_lowered_seat() {
     both_ways(
         |o| o.seat("Ann", 8),
         &[
-            "1 seat raised",
+            "1 new administrator, 1 seat raised",
             "↑ Ann Archer <ann@example.com>: member → administrator",
         ],
         &[
             "1 seat lowered",
-            "~ Ann Archer <ann@example.com>: seat: administrator → member",
+            "↓ Ann Archer <ann@example.com>: administrator → member",
         ],
     );
     assert_eq!(
@@ -59,7 +59,10 @@ fn raised_and_lowered_seat() {
         meanings(|o| o.seat("Bob", 15)),
         ["seat-raised+owner-added user:bob"]
     );
-    assert_eq!(meanings(|o| o.seat("Cem", 8)), ["seat-lowered user:cem"]);
+    assert_eq!(
+        meanings(|o| o.seat("Cem", 8)),
+        ["seat-lowered+admin-added user:cem"]
+    );
     assert_eq!(meanings(|o| o.seat("Bob", 10)), ["seat-raised user:bob"]);
 }
 
@@ -86,7 +89,7 @@ fn second_factor_off_and_on() {
         |o| o.second_factor("Ann", Some(false)),
         &[
             "1 second factor switched off",
-            "! Ann Archer <ann@example.com>: has no second factor any more",
+            "! Ann Archer <ann@example.com>: no longer has a second factor",
         ],
         &[
             "1 other change",
@@ -124,9 +127,9 @@ fn one_person_may_change_in_several_ways_that_matter() {
     assert_eq!(
         pair.told(&[]),
         [
-            "1 seat raised, 1 second factor switched off, 1 other change",
+            "1 new owner, 1 seat raised, 1 second factor switched off, 1 other change",
             "↑ Ann Archer <ann@example.org>: member → owner",
-            "! Ann Archer <ann@example.org>: has no second factor any more",
+            "! Ann Archer <ann@example.org>: no longer has a second factor",
             "~ Ann Archer <ann@example.org>: email: ann@example.com → ann@example.org",
         ]
     );
@@ -138,7 +141,7 @@ fn member_comes_and_goes_with_all_grants_in_one_entry() {
         |o| o.leave("Dee"),
         &[
             "−1 member",
-            "− Dee Archer <dee@example.com>: left the organization, held 2 roles: Engineering, Support",
+            "− Dee Archer <dee@example.com>: is no longer in the member list (was member), held 2 roles: Engineering, Support",
         ],
         &[
             "+1 member",
@@ -149,7 +152,7 @@ fn member_comes_and_goes_with_all_grants_in_one_entry() {
         |o| o.leave("Ann"),
         &[
             "−1 member",
-            "− Ann Archer <ann@example.com>: left the organization, held Engineering",
+            "− Ann Archer <ann@example.com>: is no longer in the member list (was member), held Engineering",
         ],
         &[
             "+1 member",
@@ -160,9 +163,12 @@ fn member_comes_and_goes_with_all_grants_in_one_entry() {
         |o| o.leave("Cem"),
         &[
             "−1 member",
-            "− Cem Archer <cem@example.com>: left the organization, held no role",
+            "− Cem Archer <cem@example.com>: is no longer in the member list (was owner), held no role",
         ],
-        &["+1 member", "+ Cem Archer <cem@example.com>: owner"],
+        &[
+            "1 new owner, +1 member",
+            "+ Cem Archer <cem@example.com>: owner",
+        ],
     );
     // Programs are told of every grant all the same.
     assert_eq!(
@@ -208,11 +214,11 @@ fn list_of_members_is_left_and_entered_by_somebody_who_holds_a_role() {
         |o| o.unlist("Ann"),
         &[
             "−1 member",
-            "− Ann Archer <ann@example.com>: is no longer in the list of members, but still holds a role",
+            "− Ann Archer <ann@example.com>: is no longer in the member list (is member)",
         ],
         &[
             "+1 member",
-            "+ Ann Archer <ann@example.com>: member, was not in the list of members before",
+            "+ Ann Archer <ann@example.com>: member, was not in the member list before",
         ],
     );
     let pair = Pair::after(|o| o.unlist("Ann"));
@@ -231,12 +237,12 @@ fn role_holder_outside_the_list_is_no_member() {
             o.give("sup", "Bot");
         },
         &[
-            "+1 unlisted role holder",
-            "+ Bot Archer <bot@example.com>: holds a role without being in the list of members, came with Support",
+            "+1 person not in the member list",
+            "+ Bot Archer <bot@example.com>: member, not in the member list, came with Support",
         ],
         &[
-            "−1 unlisted role holder",
-            "− Bot Archer <bot@example.com>: is gone, was not in the list of members, held Support",
+            "−1 person not in the member list",
+            "− Bot Archer <bot@example.com>: no longer appears, was not in the member list (was member), held Support",
         ],
     );
 }
@@ -250,8 +256,8 @@ fn raised_seat_of_somebody_outside_the_list() {
     assert_eq!(
         Pair::of(&old, &new).told(&[]),
         [
-            "1 seat raised",
-            "↑ Ann Archer <ann@example.com>: member → administrator (not in the list of members)",
+            "1 new administrator, 1 seat raised",
+            "↑ Ann Archer <ann@example.com>: member → administrator (not in the member list)",
         ]
     );
 }
@@ -540,7 +546,7 @@ fn groups_and_applications_of_other_connectors() {
             "+ Eve Archer <eve@example.com>: member",
             "+ Ann Archer <ann@example.com>: is now member of Blue team",
             "+ Ann Archer <ann@example.com>: now has access on Payroll",
-            "− Dee Archer <dee@example.com>: is gone, held 2 roles: Engineering, Support",
+            "− Dee Archer <dee@example.com>: no longer appears, held 2 roles: Engineering, Support",
             "+ Blue team: new resource of type group",
             "+ Payroll: new resource of type app",
             "+ app: new resource type",
@@ -593,7 +599,7 @@ fn ignored_fields_are_no_difference() {
         "~ Ann Archer <ann@example.org>: profile.team: (none) → blue"
     );
     let told = pair.told(&["--ignore", "email,team"]);
-    assert_eq!(told[0], "1 seat raised");
+    assert_eq!(told[0], "1 new owner, 1 seat raised");
     for seat in ["seat", "profile.organization_role"] {
         let told = pair.told(&["--ignore", "email,profile.team", "--ignore", seat]);
         let is_empty = told == ["no differences"];
@@ -693,17 +699,17 @@ fn most_important_comes_first() {
         [
             "Seats raised",
             "Second factor switched off",
-            "New members",
+            "New in the member list",
             "Grants added",
             "Grants revoked",
-            "Members gone",
+            "No longer in the member list",
             "Roles",
             "Other changes",
         ]
     );
     assert_eq!(
         text.lines().next().unwrap(),
-        "+1 member, −1 member, 1 seat raised, 1 second factor switched off, 1 role grant added, 1 revoked, \
+        "1 new owner, +1 member, −1 member, 1 seat raised, 1 second factor switched off, 1 role grant added, 1 revoked, \
          1 role added, 1 role renamed, 1 other change"
     );
 }
@@ -738,4 +744,50 @@ fn field_that_does_not_exist_is_refused() {
         let args = ["diff", "old.c1z", "new.c1z", "--ignore", name];
         assert_eq!(pair.shelf.run(&args).code, 1, "{name}");
     }
+}
+
+#[test]
+fn an_entitlement_has_one_name_in_lists_access_and_differences() {
+    let old = Organization::new();
+    let mut new = old.a_week_later();
+    for (id, slug, name) in [
+        ("a", "holder", "Holder of it"),
+        ("b", "", "Holder of it"),
+        ("c", "", ""),
+        ("d", "", ""),
+    ] {
+        new.add_role(id, "Operations");
+        let entitlement = new.entitlement(id);
+        entitlement.slug = slug.into();
+        entitlement.display_name = name.into();
+        new.give(id, "Bob");
+    }
+    let pair = Pair::of(&old, &new);
+    // One that is missing altogether.
+    Edited::of(&pair.shelf.path("new.c1z"))
+        .sql("delete from v1_entitlements where external_id = 'role:d:member'")
+        .pack(&pair.shelf.path("new.c1z"));
+    let expected = ["holder", "Holder of it", "role:c:member", "(missing)"];
+    let json = pair.json(&[]);
+    let changes = json["changes"].as_array().unwrap().iter();
+    let grants = changes.filter(|change| change["kind"] == "grant");
+    let names: Vec<_> = grants.map(|change| &change["entitlement"]).collect();
+    assert_eq!(names, expected);
+    let document = pair
+        .shelf
+        .json(&["access", "user:bob", "new.c1z", "-o", "json"]);
+    let held = document["grants"].as_array().unwrap().iter();
+    let names: Vec<_> = held.map(|grant| &grant["slug"]).collect();
+    assert_eq!(names, expected);
+    let list = pair.shelf.text(&["grants", "new.c1z"]);
+    let rows: Vec<_> = list.lines().filter(|row| row.contains("bob@")).collect();
+    for (row, name) in rows.iter().zip(expected) {
+        let cells: Vec<_> = row
+            .split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        assert_eq!(cells[3], name, "{row}");
+    }
+    assert_eq!(rows.len(), 4);
 }

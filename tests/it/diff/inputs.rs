@@ -71,7 +71,7 @@ fn copy_of_an_organization_on_another_server_is_refused() {
         old.evidence.as_mut().unwrap().base_url = at("app.posthog.com");
         new.evidence.as_mut().unwrap().base_url = at("us.posthog.com");
     });
-    assert_eq!(same.told(&[])[0], "1 seat raised");
+    assert_eq!(same.told(&[])[0], "1 new administrator, 1 seat raised");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn renamed_organization_is_the_same() {
     let pair = pair_with(|_, new| {
         new.evidence.as_mut().unwrap().organization.name = Some("Acme".to_owned());
     });
-    assert_eq!(pair.told(&[])[0], "1 seat raised");
+    assert_eq!(pair.told(&[])[0], "1 new administrator, 1 seat raised");
 }
 
 #[test]

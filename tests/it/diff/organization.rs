@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use posthog_c1z::model::{
-    AccountType, Email, Entitlement, EntitlementId, Evidence, Grant, InventoryBuilder, Profile,
-    Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, SyncId, SyncRun, Text,
-    Timestamp, Trait, UserTrait, Value,
+    AccountType, Email, Entitlement, EntitlementId, Evidence, Grant, InventoryBuilder,
+    ListEvidence, Profile, Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status,
+    SyncId, SyncRun, Text, Timestamp, Trait, UserTrait, Value,
 };
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{self, Contents, Target};
@@ -42,6 +42,7 @@ impl Organization {
             ORGANIZATION_ID.to_owned(),
         );
         evidence.organization.name = Some("Acme & Sons".to_owned());
+        evidence.lists = ["members/", "roles/"].map(list_of).into();
         let mut organization = Self {
             resource_types: vec![
                 resource_type("role", "Role", Trait::Role),
@@ -382,6 +383,14 @@ pub fn with(profile: &Profile, key: &str, value: Option<Value>) -> Profile {
     let mut entries: Vec<_> = others.map(|(k, v)| (k.clone(), v.clone())).collect();
     entries.extend(value.map(|value| (Text::from(key), value)));
     entries.into_iter().collect()
+}
+
+/// A list that was read whole.
+fn list_of(path: &str) -> ListEvidence {
+    ListEvidence {
+        pages: 1,
+        ..ListEvidence::new(path.to_owned())
+    }
 }
 
 pub fn time(text: &str) -> Option<Timestamp> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Organization, Pair};
 use crate::support::Shelf;
@@ -94,7 +94,8 @@ fn demo_and_demo_later_in_every_output() {
         .take(9)
         .map(|line| format!("{line}\n"))
         .collect();
-    let accept = format!("{expected}role-removed role:nobody # not this week\n");
+    let accept =
+        format!("{expected}role-removed role:nobody display_name Nobody → none # not this week\n");
     fs::write(demo.shelf.path("accept.txt"), accept).unwrap();
     for (name, format) in [
         ("diff-accepted.txt", "console"),
@@ -357,10 +358,253 @@ fn head_fits_the_smallest_size_whatever_is_in_it() {
         let text = String::from_utf8(run.stdout).unwrap();
         assert_eq!(run.code, 1);
         assert!(text.len() <= 2_048, "{}", text.len());
-        assert!(text.contains("**1 seat raised**"), "{text}");
         assert!(
-            text.contains("> **Warning:** 99 more, left out to fit."),
+            text.contains("**1 new administrator, 1 seat raised**"),
+            "{text}"
+        );
+        assert!(text.contains(" more, left out to fit.\n"), "{text}");
+        // The warnings do not take the place of what changed.
+        assert!(stat || text.contains("member → administrator"), "{text}");
+    }
+}
+
+/// Three thousand people join, two of them as owners, and something happens under every heading.
+fn crowded() -> Pair {
+    let mut old = Organization::new();
+    old.join("Raised", 1);
+    old.join("Lowered", 15);
+    old.join("Careless", 1);
+    old.join("Gone", 1);
+    old.give("eng", "Gone");
+    old.join("Unlisted", 1);
+    old.unlist("Unlisted");
+    old.join("Hidden", 1);
+    old.unlist("Hidden");
+    for n in 0..400 {
+        old.join(&format!("Former{n:04}"), 1);
+    }
+    let mut new = old.a_week_later();
+    for n in 0..3_000 {
+        new.join(&format!("New{n:04}"), 1);
+    }
+    for name in ["New1234", "New2345"] {
+        new.seat(name, 15);
+    }
+    new.seat("New0815", 8);
+    new.second_factor("New0007", Some(false));
+    new.seat("Raised", 15);
+    new.seat("Lowered", 8);
+    new.second_factor("Careless", Some(false));
+    new.leave("Gone");
+    new.leave("Unlisted");
+    for n in 0..400 {
+        new.leave(&format!("Former{n:04}"));
+    }
+    new.join("Bot", 15);
+    new.unlist("Bot");
+    new.second_factor("Bot", Some(false));
+    new.seat("Hidden", 15);
+    new.give("sup", "Ann");
+    new.revoke("eng", "Ann");
+    new.add_role("ops", "Operations");
+    new.set("Cem", "team", Some("blue".into()));
+    Pair::of(&old, &new)
+}
+
+#[test]
+fn what_matters_most_is_the_last_to_be_left_out_of_markdown() {
+    let pair = crowded();
+    let risky = [
+        // Owners.
+        "Raised Archer",
+        "Hidden Archer",
+        "New1234 Archer",
+        "New2345 Archer",
+        "Bot Archer",
+        // Administrators.
+        "Lowered Archer",
+        "New0815 Archer",
+        // Without a second factor.
+        "Careless Archer",
+        "New0007 Archer",
+    ];
+    let headings = [
+        "Seats raised (2)",
+        "Seats lowered (1)",
+        "Second factor switched off (1)",
+        "New in the member list (3000)",
+        "New people who are not in the member list (1)",
+        "Grants added (1)",
+        "Grants revoked (1)",
+        "No longer in the member list (401)",
+        "People not in the member list who no longer appear (1)",
+        "Roles (1)",
+        "Other changes (1)",
+    ];
+    let mut shown_before = 0;
+    for max_bytes in [2_048, 3_000, 4_096, 65_536, 1_000_000] {
+        let size = max_bytes.to_string();
+        let args = [
+            "-o",
+            "markdown",
+            "--max-bytes",
+            &size,
+            "--fail-on",
+            "owner-added,role-removed,2fa-disabled",
+        ];
+        let text = pair.text(1, &args);
+        assert!(text.len() <= max_bytes, "{} > {max_bytes}", text.len());
+        assert!(
+            text.contains(
+                "**5 new owners, 2 new administrators, +3000 members, +1 person not in the member list, −401 members, "
+            ),
+            "{text}"
+        );
+        let verdict = "\nFailed under `--fail-on`: 5 owner-added, 1 2fa-disabled.\n";
+        assert!(text.contains(verdict), "{text}");
+        for heading in headings {
+            let is_there = text.contains(&format!("\n### {heading}\n"))
+                || text.contains(&format!("<summary>{heading}</summary>"));
+            assert!(is_there, "{max_bytes}: no {heading}: {text}");
+        }
+        // As many of the risky ones as fit, in their order.
+        let shown: Vec<_> = risky
+            .iter()
+            .map(|name| text.contains(&format!("| {name} |")))
+            .collect();
+        let count = shown.iter().filter(|is_shown| **is_shown).count();
+        assert!(
+            shown[..count].iter().all(|is_shown| *is_shown),
+            "{max_bytes}: {shown:?}"
+        );
+        assert!(count >= shown_before, "{max_bytes}");
+        shown_before = count;
+        if max_bytes >= 4_096 {
+            assert_eq!(count, risky.len(), "{max_bytes}: {text}");
+        }
+        // Not folded away.
+        let open = text.split("<details>").next().unwrap();
+        assert!(
+            max_bytes < 4_096 || open.contains("| New1234 Archer |"),
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_job_says_in_one_line_why_it_failed_or_not() {
+    let pair = Pair::after(|o| {
+        o.seat("Ann", 15);
+        o.give("sup", "Bob");
+    });
+    for (fail_on, code, verdict, failed_on) in [
+        (
+            "grant-revoked",
+            0,
+            Some("Passed: nothing that `--fail-on` names."),
+            json!([]),
+        ),
+        (
+            "owner-added,grant-added",
+            1,
+            Some("Failed under `--fail-on`: 1 owner-added, 1 grant-added."),
+            json!(["owner-added", "grant-added"]),
+        ),
+        ("any", 1, None, Value::Null),
+    ] {
+        let args = ["--fail-on", fail_on];
+        for format in ["console", "markdown"] {
+            let text = pair.text(code, &[&args[..], &["-o", format]].concat());
+            let found = text
+                .lines()
+                .find(|line| line.starts_with("Passed") || line.starts_with("Failed"));
+            assert_eq!(found, verdict, "{fail_on}");
+        }
+        assert_eq!(pair.json(&args)["failed_on"], failed_on);
+    }
+    // What was agreed on does not fail.
+    let lines = pair.text(1, &["--print-accept"]);
+    fs::write(pair.shelf.path("accept.txt"), lines).unwrap();
+    let args = ["--fail-on", "owner-added", "--accept", "accept.txt"];
+    assert!(pair.text(0, &args).contains("\nPassed: "));
+}
+
+#[test]
+fn the_head_and_every_heading_fit_the_smallest_size() {
+    let mut old = Organization::new();
+    old.evidence.as_mut().unwrap().organization.name = Some("@|<".repeat(2_000));
+    for n in 0..110 {
+        let name = |of: &str| format!("{of}{n}");
+        for of in [
+            "Raised", "Lowered", "Careless", "Gone", "Unlisted", "Changed",
+        ] {
+            old.join(&name(of), 8);
+        }
+        old.give("eng", &name("Gone"));
+        old.unlist(&name("Unlisted"));
+        old.add_role(&name("gone"), "x");
+        old.add_role(&name("renamed"), "x");
+        old.add_other("group", &name("gone"), "x", "member");
+        old.give("sup", &name("Changed"));
+    }
+    let mut new = old.a_week_later();
+    for n in 0..110 {
+        let name = |of: &str| format!("{of}{n}");
+        new.join(&name("New"), 15);
+        new.give("eng", &name("New"));
+        new.join(&name("Bot"), 8);
+        new.unlist(&name("Bot"));
+        new.seat(&name("Raised"), 15);
+        new.seat(&name("Lowered"), 1);
+        new.second_factor(&name("Careless"), Some(false));
+        new.rename_role(&name("renamed"), "y");
+        new.add_role(&name("new"), "x");
+        new.add_other("group", &name("new"), "x", "member");
+        new.give("eng", &name("Changed"));
+    }
+    new.resources.retain(|row| {
+        let id = row.id.to_string();
+        !(id.starts_with("user:gone") || id.starts_with("user:unlisted") || id.contains(":gone"))
+    });
+    new.entitlements
+        .retain(|row| !row.id.as_str().contains(":gone"));
+    new.grants.retain(|row| {
+        let id = row.id().into_owned();
+        !(id.contains("user:gone") || id.starts_with("role:sup:member:user:changed"))
+    });
+    let pair = Pair::of(&old, &new);
+    let name = format!("{}.c1z", "|@".repeat(100));
+    fs::copy(pair.shelf.path("new.c1z"), pair.shelf.path(&name)).unwrap();
+    // All but one of those who came or went are accepted, so that their grants have headings of their own.
+    let lines = pair.text(1, &["--print-accept"]);
+    let is_accepted = |line: &&str| {
+        let is_of_list = line.contains("member-") && line.contains("listed_as_member");
+        let is_left = ["user:new0 ", "user:gone0 ", "none → false", "false → none"];
+        is_of_list && !is_left.iter().any(|left| line.contains(left))
+    };
+    let people: String = lines
+        .lines()
+        .filter(is_accepted)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(pair.shelf.path("accept.txt"), people).unwrap();
+    let kinds = "seat-raised,seat-lowered,owner-added,admin-added,member-added,member-removed,grant-added,2fa-disabled";
+    let run = pair.shelf.run(&[
+        "diff",
+        "old.c1z",
+        &name,
+        "-o",
+        "markdown",
+        "--max-bytes",
+        "2048",
+        "--accept",
+        "accept.txt",
+        "--fail-on",
+        kinds,
+    ]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(text.len() <= 2_048, "{}: {text}", text.len());
+    assert_eq!(text.matches("\n### ").count(), 14, "{text}");
+    assert!(text.contains(", and 3 more kinds.\n"), "{text}");
 }

@@ -345,6 +345,9 @@ fn times_are_kept_with_and_without_fraction() {
         "2024-05-06T07:08:09.120000Z",
         "1969-12-31T23:59:59.999999Z",
         "2000-02-29T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59.999999Z",
     ] {
         let row = json!({"joined_at": text, "updated_at": text, "last_login": text});
         let posthog = Organization::new()

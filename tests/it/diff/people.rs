@@ -1,0 +1,407 @@
+//! Every way in which one person can change: in the member list or not, with any seat, with a second factor or not, and
+//! all of them turned into each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use posthog_c1z::model::Value;
+
+use super::{Organization, Pair};
+use crate::support::{Run, Shelf};
+
+/// What a snapshot says of a person.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct State {
+    listed: bool,
+    /// A place in [`LEVELS`].
+    seat: usize,
+    said_by: SaidBy,
+    second_factor: Option<bool>,
+}
+
+/// What states the seat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum SaidBy {
+    LevelAndWord,
+    Level,
+    Word,
+}
+
+/// The seats in their order, the unknown one first. Nobody is above an owner, whatever the number.
+const LEVELS: [Option<u32>; 6] = [None, Some(1), Some(3), Some(8), Some(99), Some(15)];
+
+/// What becomes of a seat, from the row to the column: raised, lowered, changed otherwise, or the same.
+const MOVES: [[char; 6]; 6] = [
+    ['=', '~', '^', '^', '^', '^'],
+    ['~', '=', '^', '^', '^', '^'],
+    ['~', 'v', '=', '^', '^', '^'],
+    ['~', 'v', 'v', '=', '^', '^'],
+    ['~', 'v', 'v', 'v', '=', '^'],
+    ['~', 'v', 'v', 'v', 'v', '='],
+];
+
+fn states() -> Vec<Option<State>> {
+    let mut states = vec![None];
+    for listed in [true, false] {
+        for (seat, level) in LEVELS.iter().enumerate() {
+            let said = match level {
+                None => &[SaidBy::LevelAndWord][..],
+                Some(_) => &[SaidBy::LevelAndWord, SaidBy::Level, SaidBy::Word],
+            };
+            for said_by in said {
+                for second_factor in [Some(true), Some(false), None] {
+                    states.push(Some(State {
+                        listed,
+                        seat,
+                        said_by: *said_by,
+                        second_factor,
+                    }));
+                }
+            }
+        }
+    }
+    states
+}
+
+impl State {
+    fn join(self, organization: &mut Organization, name: &str) {
+        organization.join(name, LEVELS[self.seat].unwrap_or(1));
+        let (level, word) = match (LEVELS[self.seat], self.said_by) {
+            (None, _) => (false, false),
+            (_, SaidBy::LevelAndWord) => (true, true),
+            (_, SaidBy::Level) => (true, false),
+            (_, SaidBy::Word) => (false, true),
+        };
+        for (key, is_kept) in [("organization_level", level), ("organization_role", word)] {
+            if !is_kept {
+                organization.set(name, key, None);
+            }
+        }
+        organization.second_factor(name, self.second_factor);
+        if !self.listed {
+            organization.unlist(name);
+        }
+    }
+}
+
+/// What the table of kinds in the README calls the change.
+fn expected(old: Option<State>, new: Option<State>) -> BTreeSet<&'static str> {
+    let is = |state: State, level| LEVELS[state.seat] == Some(level);
+    let mut kinds = BTreeSet::new();
+    match (old, new) {
+        (None, None) => {}
+        (Some(_), None) => {
+            kinds.insert("member-removed");
+        }
+        (None, Some(new)) => {
+            kinds.insert("member-added");
+            kinds.extend(is(new, 15).then_some("owner-added"));
+            kinds.extend(is(new, 8).then_some("admin-added"));
+        }
+        (Some(old), Some(new)) => {
+            kinds.extend((!old.listed && new.listed).then_some("member-added"));
+            kinds.extend((old.listed && !new.listed).then_some("member-removed"));
+            kinds.extend((is(new, 15) && !is(old, 15)).then_some("owner-added"));
+            kinds.extend((is(new, 8) && !is(old, 8)).then_some("admin-added"));
+            let seat = MOVES[old.seat][new.seat];
+            kinds.extend((seat == '^').then_some("seat-raised"));
+            kinds.extend((seat == 'v').then_some("seat-lowered"));
+            let factors = (old.second_factor, new.second_factor);
+            let is_off = factors == (Some(true), Some(false));
+            kinds.extend(is_off.then_some("2fa-disabled"));
+            // What became known or unknown with a place in the list belongs to that.
+            let is_other = match old.listed == new.listed {
+                true => {
+                    seat == '~'
+                        || seat == '=' && old.said_by != new.said_by
+                        || factors.0 != factors.1 && !is_off
+                }
+                false => factors == (Some(false), Some(true)),
+            };
+            kinds.extend(is_other.then_some("other-changed"));
+        }
+    }
+    kinds
+}
+
+#[test]
+fn every_state_of_a_person_turned_into_every_other_means_what_the_table_says() {
+    let states = states();
+    let mut old = Organization::new();
+    let mut new = old.a_week_later();
+    let mut pairs = BTreeMap::new();
+    for (from, before) in states.iter().enumerate() {
+        for (to, after) in states.iter().enumerate() {
+            let name = format!("P{from}x{to}");
+            if let Some(before) = before {
+                before.join(&mut old, &name);
+            }
+            if let Some(after) = after {
+                after.join(&mut new, &name);
+            }
+            pairs.insert(format!("user:{}", name.to_lowercase()), (*before, *after));
+        }
+    }
+    let document = Pair::of(&old, &new).json(&[]);
+    let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for change in document["changes"].as_array().unwrap() {
+        let kinds = found.entry(change["id"].as_str().unwrap()).or_default();
+        for kind in change["means"].as_array().unwrap() {
+            let kind = kind.as_str().unwrap();
+            // Each meaning belongs to one change of the person.
+            assert!(kinds.insert(kind), "{change}");
+        }
+    }
+    assert_eq!(pairs.len(), 97 * 97);
+    for (id, (before, after)) in &pairs {
+        let found = found.remove(id.as_str()).unwrap_or_default();
+        assert_eq!(found, expected(*before, *after), "{before:?} to {after:?}");
+    }
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[track_caller]
+fn diff_of_samples(old: &str, new: &str, args: &[&str]) -> Run {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/people");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    Shelf::new().run(&[&["diff", &path(old), &path(new)], args].concat())
+}
+
+#[test]
+fn a_job_fails_on_each_meaning_of_a_change_and_on_no_other() {
+    const KINDS: [&str; 9] = [
+        "seat-raised",
+        "seat-lowered",
+        "owner-added",
+        "admin-added",
+        "member-added",
+        "member-removed",
+        "2fa-disabled",
+        "other-changed",
+        "grant-revoked",
+    ];
+    for (old, new, kinds) in [
+        (
+            "member.c1z",
+            "unlisted-owner-2fa-off.c1z",
+            &[
+                "member-removed",
+                "seat-raised",
+                "owner-added",
+                "2fa-disabled",
+            ][..],
+        ),
+        (
+            "unlisted-owner-2fa-off.c1z",
+            "member.c1z",
+            &["member-added", "seat-lowered", "other-changed"],
+        ),
+        (
+            "member.c1z",
+            "level-15-without-word.c1z",
+            &["seat-raised", "owner-added"],
+        ),
+        ("owner.c1z", "level-15-without-word.c1z", &["other-changed"]),
+        (
+            "owner.c1z",
+            "administrator.c1z",
+            &["seat-lowered", "admin-added"],
+        ),
+        (
+            "administrator.c1z",
+            "owner.c1z",
+            &["seat-raised", "owner-added"],
+        ),
+        ("owner.c1z", "member.c1z", &["seat-lowered"]),
+        ("owner.c1z", "owner.c1z", &[]),
+    ] {
+        for kind in KINDS {
+            let run = diff_of_samples(old, new, &["--fail-on", kind, "-q"]);
+            let expected = i32::from(kinds.contains(&kind));
+            assert_eq!(run.code, expected, "{old} {new} {kind}: {}", run.stderr);
+        }
+    }
+}
+
+/// What is said of a person, without name and address.
+#[track_caller]
+fn said(old: Option<State>, new: Option<State>) -> Vec<String> {
+    let (mut before, mut after) = (Organization::new(), Organization::new().a_week_later());
+    for (state, organization) in [(old, &mut before), (new, &mut after)] {
+        if let Some(state) = state {
+            state.join(organization, "Eve");
+        }
+    }
+    let lines = Pair::of(&before, &after).told(&[]);
+    let who = "Eve Archer <eve@example.com>: ";
+    let said = lines[1..].iter().map(|line| line.replace(who, ""));
+    [lines[0].clone()].into_iter().chain(said).collect()
+}
+
+#[test]
+fn what_is_said_of_a_person_is_what_is_known() {
+    let state = |listed, level, second_factor| {
+        let seat = LEVELS.iter().position(|known| *known == level).unwrap();
+        let said_by = SaidBy::LevelAndWord;
+        Some(State {
+            listed,
+            seat,
+            said_by,
+            second_factor,
+        })
+    };
+    let on = Some(true);
+    let off = Some(false);
+    for (old, new, expected) in [
+        // A person who appears.
+        (
+            None,
+            state(true, Some(15), on),
+            &["1 new owner, +1 member", "+ owner"][..],
+        ),
+        (
+            None,
+            state(true, Some(1), off),
+            &["+1 member", "+ member without a second factor"],
+        ),
+        (
+            None,
+            state(true, None, None),
+            &["+1 member", "+ seat unknown"],
+        ),
+        (
+            None,
+            state(false, Some(15), off),
+            &[
+                "1 new owner, +1 person not in the member list",
+                "+ owner without a second factor, not in the member list",
+            ],
+        ),
+        (
+            None,
+            state(false, None, None),
+            &[
+                "+1 person not in the member list",
+                "+ seat unknown, not in the member list",
+            ],
+        ),
+        // A person who no longer appears.
+        (
+            state(true, Some(15), on),
+            None,
+            &[
+                "−1 member",
+                "− is no longer in the member list (was owner), held no role",
+            ],
+        ),
+        (
+            state(true, None, on),
+            None,
+            &[
+                "−1 member",
+                "− is no longer in the member list, held no role",
+            ],
+        ),
+        (
+            state(false, Some(8), on),
+            None,
+            &[
+                "−1 person not in the member list",
+                "− no longer appears, was not in the member list (was administrator), held no role",
+            ],
+        ),
+        // A person who enters or leaves the member list.
+        (
+            state(true, Some(15), on),
+            state(false, Some(15), on),
+            &["−1 member", "− is no longer in the member list (is owner)"],
+        ),
+        (
+            state(true, Some(15), on),
+            state(false, None, None),
+            &["−1 member", "− is no longer in the member list (was owner)"],
+        ),
+        (
+            state(true, Some(1), on),
+            state(false, Some(15), off),
+            &[
+                "1 new owner, −1 member, 1 seat raised, 1 second factor switched off",
+                "↑ member → owner (not in the member list)",
+                "! no longer has a second factor (not in the member list)",
+                "− is no longer in the member list (is owner)",
+            ],
+        ),
+        (
+            state(false, Some(15), off),
+            state(true, Some(15), off),
+            &[
+                "+1 member",
+                "+ owner without a second factor, was not in the member list before",
+            ],
+        ),
+        (
+            state(false, None, None),
+            state(true, Some(8), on),
+            &[
+                "1 new administrator, +1 member, 1 seat raised",
+                "↑ (none) → administrator",
+                "+ administrator, was not in the member list before",
+            ],
+        ),
+        // A seat that is another.
+        (
+            state(true, Some(15), on),
+            state(true, Some(8), on),
+            &[
+                "1 new administrator, 1 seat lowered",
+                "↓ owner → administrator",
+            ],
+        ),
+        (
+            state(true, Some(99), on),
+            state(true, Some(15), on),
+            &["1 new owner, 1 seat raised", "↑ unknown (99) → owner"],
+        ),
+        (
+            state(true, Some(15), on),
+            state(true, None, on),
+            &["1 other change", "~ seat: owner → (none)"],
+        ),
+        (
+            state(false, Some(15), on),
+            state(false, Some(1), on),
+            &[
+                "1 seat lowered",
+                "↓ owner → member (not in the member list)",
+            ],
+        ),
+    ] {
+        assert_eq!(said(old, new), expected, "{old:?} to {new:?}");
+    }
+}
+
+#[test]
+fn a_name_that_changed_with_the_place_in_the_list_is_a_change_of_its_own() {
+    let old = Organization::new();
+    let mut new = old.a_week_later();
+    new.unlist("Ann");
+    new.email("Ann", "ann@example.org");
+    new.set("Ann", "email_verified", None);
+    assert_eq!(
+        Pair::of(&old, &new).meanings(),
+        ["member-removed user:ann", "other-changed user:ann"]
+    );
+    let ignored = Pair::of(&old, &new).told(&["--ignore", "listed_as_member,status"]);
+    assert_eq!(ignored[0], "1 other change");
+}
+
+#[test]
+fn a_level_that_is_not_a_whole_number_is_not_a_seat() {
+    for level in [15.5, f64::NAN, 1e300] {
+        let pair = Pair::after(|o| {
+            o.set("Ann", "organization_level", Some(Value::Number(level)));
+            o.set("Ann", "organization_role", None);
+        });
+        assert_eq!(pair.meanings(), ["other-changed user:ann"], "{level}");
+    }
+}

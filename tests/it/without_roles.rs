@@ -1,0 +1,219 @@
+//! A snapshot that was made with `--without-roles`: what was not read is unknown, to every command.
+
+use serde_json::{Value, json};
+
+use crate::support::{Edited, Organization, Run, Sandbox, Shelf, member, membership, role};
+
+/// `full.c1z` with roles, `bare.c1z` without, and both a week later.
+fn shelf() -> Shelf {
+    let shelf = Shelf::new();
+    for (file, week, roles) in [
+        ("full.c1z", "--demo", None),
+        ("bare.c1z", "--demo", Some("--without-roles")),
+        ("later.c1z", "--demo=later", None),
+        ("later-bare.c1z", "--demo=later", Some("--without-roles")),
+    ] {
+        let mut args = vec!["sync", week, "-f", file];
+        args.extend(roles);
+        shelf.run(&args).succeeds();
+    }
+    shelf
+}
+
+#[track_caller]
+fn json(run: &Run) -> Value {
+    serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr))
+}
+
+fn text(run: &Run) -> String {
+    String::from_utf8(run.stdout.clone()).unwrap()
+}
+
+/// The same snapshot with the evidence of an older version, which did not have the field.
+fn with_older_evidence(shelf: &Shelf, from: &str, to: &str) {
+    let removed =
+        "update v1_assets set data = cast(json_remove(cast(data as text), '$.not_read') as blob)";
+    Edited::of(&shelf.path(from))
+        .sql(removed)
+        .pack(&shelf.path(to));
+}
+
+#[test]
+fn what_was_not_read_is_recorded_in_the_evidence() {
+    let shelf = shelf();
+    for (file, expected) in [("full.c1z", json!([])), ("bare.c1z", json!(["roles"]))] {
+        let evidence = json(&shelf.run(&["stats", file, "--evidence"]));
+        assert_eq!(evidence["not_read"], expected);
+        assert_eq!(evidence["schema_version"], 1);
+        assert_eq!(evidence["unproved"], json!([]));
+        let stats = shelf.run(&["stats", file]);
+        let is_said = text(&stats).contains(
+            "not read  roles, who holds them, and people who are not in the member list\n",
+        );
+        assert_eq!(is_said, file == "bare.c1z");
+        let stats = json(&shelf.run(&["stats", file, "-o", "json"]));
+        assert_eq!(stats["evidence"]["not_read"], expected);
+        let export = json(&shelf.run(&["export", "json", file]));
+        assert_eq!(export["evidence"]["not_read"], expected);
+        shelf.run(&["verify", file]).succeeds();
+    }
+}
+
+#[test]
+fn what_was_not_read_is_not_lost_and_not_gained() {
+    let shelf = shelf();
+    with_older_evidence(&shelf, "bare.c1z", "older-bare.c1z");
+    with_older_evidence(&shelf, "full.c1z", "older-full.c1z");
+    let members = "1 new administrator, +2 members, −1 member, 1 seat raised, 1 second factor switched off, 1 other change";
+    let nothing = "no differences in what both snapshots read";
+    for (old, new, code, headline) in [
+        ("full.c1z", "bare.c1z", 0, nothing),
+        ("bare.c1z", "full.c1z", 0, nothing),
+        ("bare.c1z", "bare.c1z", 0, nothing),
+        ("full.c1z", "older-bare.c1z", 0, nothing),
+        ("older-bare.c1z", "full.c1z", 0, nothing),
+        ("older-full.c1z", "older-bare.c1z", 0, nothing),
+        ("full.c1z", "later-bare.c1z", 1, members),
+        ("bare.c1z", "later.c1z", 1, members),
+        ("bare.c1z", "later-bare.c1z", 1, members),
+        ("older-bare.c1z", "later.c1z", 1, members),
+    ] {
+        let run = shelf.run(&["diff", old, new]);
+        let said = text(&run);
+        assert_eq!(run.code, code, "{old} {new}: {said}");
+        assert_eq!(said.lines().next().unwrap(), headline, "{old} {new}");
+        assert!(said.contains("\nwarning: "), "{old} {new}: {said}");
+        assert!(
+            said.contains(
+                " made without reading roles: roles, who holds them, and people who are not in the member list are not \
+                 compared\n"
+            ),
+            "{old} {new}: {said}"
+        );
+        assert!(!said.contains("held no role"), "{old} {new}: {said}");
+        let markdown = text(&shelf.run(&["diff", old, new, "-o", "markdown"]));
+        assert!(
+            markdown.contains("made without reading roles"),
+            "{markdown}"
+        );
+        let document = json(&shelf.run(&["diff", old, new, "-o", "json"]));
+        assert_eq!(document["not_compared"], json!(["roles"]));
+        for kind in ["grant-revoked", "grant-added", "role-removed", "role-added"] {
+            assert_eq!(document["summary"][kind], 0, "{old} {new}");
+            let run = shelf.run(&["diff", old, new, "--fail-on", kind, "-q"]);
+            assert_eq!(run.code, 0, "{old} {new} {kind}");
+        }
+    }
+    for (old, new) in [("full.c1z", "older-full.c1z"), ("full.c1z", "later.c1z")] {
+        let document = json(&shelf.run(&["diff", old, new, "-o", "json"]));
+        assert_eq!(document["not_compared"], json!([]), "{old} {new}");
+    }
+}
+
+#[test]
+fn an_answer_does_not_pass_what_was_not_read_off_as_nothing() {
+    let shelf = shelf();
+    let note = "note: `bare.c1z` was made without reading roles: roles, who holds them, and people who are not in the \
+                member list are unknown\n";
+    for (args, is_said) in [
+        (&["resource-types"][..], false),
+        (&["resources"], true),
+        (&["resources", "-t", "role"], true),
+        (&["resources", "-t", "user", "-o", "json"], true),
+        (&["entitlements"], true),
+        (&["grants"], true),
+        (&["grants", "-o", "json"], true),
+        (&["principals"], true),
+        (&["export", "csv", "--table", "roles"], true),
+        (&["export", "csv", "--table", "grants"], true),
+        (&["export", "csv"], true),
+        (&["access", "amara.okafor@example.com"], true),
+        (&["access", "amara.okafor@example.com", "-o", "json"], true),
+    ] {
+        let run = shelf.run(&[args, &["-f", "bare.c1z"]].concat());
+        assert_eq!(run.code, 0, "{args:?}");
+        assert_eq!(run.stderr, if is_said { note } else { "" }, "{args:?}");
+        let run = shelf.run(&[args, &["-f", "full.c1z"]].concat());
+        assert_eq!((run.code, &*run.stderr), (0, ""), "{args:?}");
+    }
+    let access = ["access", "amara.okafor@example.com", "-f", "bare.c1z"];
+    let said = text(&shelf.run(&access));
+    assert!(said.ends_with("\nroles were not read\n"), "{said}");
+    let document = json(&shelf.run(&[&access[..], &["-o", "json"]].concat()));
+    assert_eq!(document["grants"], Value::Null);
+    assert_eq!(document["not_read"], json!(["roles"]));
+}
+
+#[test]
+fn the_summary_of_a_run_without_roles_does_not_count_them() {
+    let sandbox = Sandbox::new();
+    let (code, said) = sandbox
+        .program(&["sync", "--demo", "--without-roles"])
+        .run_on_terminal();
+    assert_eq!(code, 0);
+    assert!(
+        said.contains("roles, and who holds them, were not read\n"),
+        "{said}"
+    );
+    assert!(!said.contains("0 roles"), "{said}");
+}
+
+#[test]
+fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
+    let shelf = Shelf::new();
+    let run = |more: &[&str]| {
+        shelf.run(
+            &[
+                &["sync", "--demo", "-f", "x.c1z", "--log-level", "warn"],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    run(&[]).succeeds();
+    let bare = run(&["--without-roles"]).succeeds();
+    assert!(
+        bare.stderr.contains(
+            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`"
+        ),
+        "{}",
+        bare.stderr
+    );
+    let again = run(&["--without-roles"]).succeeds();
+    assert!(
+        !again.stderr.contains("roles were not read"),
+        "{}",
+        again.stderr
+    );
+    run(&[]).succeeds();
+}
+
+#[test]
+fn members_that_are_gone_are_noticed_whether_or_not_roles_are_read() {
+    // Who holds a role without being a member is no measure where one of the two did not read roles.
+    let served = |members: u16, unlisted: u16| {
+        let holders = (1_000..1_000 + unlisted).map(|n| membership(1, &member(n)));
+        Organization::new()
+            .members((1..=members).map(member))
+            .role(role(1), holders)
+            .serve()
+    };
+    const WITHOUT: &[&str] = &["--without-roles"];
+    for (before, now, refused) in [
+        (((40, 30), &[][..]), ((40, 30), WITHOUT), None),
+        (((40, 30), &[]), ((20, 30), WITHOUT), Some("40 to 20")),
+        (((40, 0), WITHOUT), ((20, 60), &[]), Some("40 to 20")),
+        (((40, 0), WITHOUT), ((20, 0), WITHOUT), Some("40 to 20")),
+        (((40, 30), WITHOUT), ((40, 0), &[]), None),
+    ] {
+        let sandbox = Sandbox::new();
+        let crawl = |((members, unlisted), args): ((u16, u16), &[&str])| {
+            sandbox.crawl(&served(members, unlisted), args).run()
+        };
+        crawl(before).succeeds();
+        match refused {
+            None => crawl(now).succeeds(),
+            Some(fell) => crawl(now).fails(9, &[&format!("members fell from {fell} since")]),
+        };
+    }
+}

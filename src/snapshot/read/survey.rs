@@ -7,12 +7,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::container::declaration::{Column, TableDeclaration, Unusual};
-use super::container::{Fault, Pages, RowReader, StoredRow, Value, Walker, read_schema};
-use super::error::{Damage, shortened};
-use super::limits::{MAX_ASSET, MAX_ROW, MAX_SHORT_TEXT, MAX_SYNC_RUNS, MAX_TEXT, MAX_TYPE_BYTES};
 use super::order::{Entry, Position, Positions, Sorter};
-use super::schema;
+use crate::snapshot::container::declaration::{Column, TableDeclaration, Unusual};
+use crate::snapshot::container::{Fault, Pages, RowReader, StoredRow, Value, Walker, read_schema};
+use crate::snapshot::error::{Damage, shortened};
+use crate::snapshot::limits::{
+    MAX_ASSET, MAX_ROW, MAX_SHORT_TEXT, MAX_SYNC_RUNS, MAX_TEXT, MAX_TYPE_BYTES,
+};
+use crate::snapshot::table::schema;
 
 /// The table of sync runs.
 pub(super) const SYNC_RUNS: &str = "v1_sync_runs";
@@ -25,7 +27,7 @@ const CHUNK_BYTES: u64 = 256 << 10;
 const CHUNK_ROWS: u32 = 512;
 
 /// All tables of a c1z that a database has.
-pub(super) struct Survey {
+pub(in crate::snapshot) struct Survey {
     tables: Vec<StoredTable>,
     /// Tables of a c1z that are there but are not plain tables.
     unusual: Vec<(&'static str, Unusual)>,
@@ -43,7 +45,7 @@ struct Found {
 }
 
 /// A table as the file has it.
-pub(super) struct StoredTable {
+pub(in crate::snapshot) struct StoredTable {
     pub name: &'static str,
     /// In the order in which rows hold their values.
     pub columns: Vec<Column>,
@@ -72,7 +74,7 @@ struct RunRows {
 
 /// Some rows that follow each other in the order of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
+pub(in crate::snapshot) struct Chunk {
     start: Start,
     rows: u32,
 }
@@ -464,7 +466,7 @@ fn text<'r>(row: &StoredRow<'r>, place: Option<usize>) -> Option<&'r [u8]> {
 }
 
 /// Walks over the rows of a chunk.
-pub(super) struct ChunkPositions {
+pub(in crate::snapshot) struct ChunkPositions {
     at: Start,
     left: u32,
     /// Number of rows on the page of `at`; 0 while it is not known.

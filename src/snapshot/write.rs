@@ -1,16 +1,102 @@
-//! The model into the rows of a SQLite database, in one transaction, in the order of the ids.
+//! An inventory into a file: the rows into a SQLite database, in one transaction, in the order of the ids; the database
+//! into a c1z that takes its place in one step.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 use rusqlite::{Connection, OpenFlags, Statement, params};
 use serde::Serialize;
+use svix_ksuid::Ksuid;
 
-use super::digest::{ContentDigest, Digester, RowKind};
-use super::{Contents, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE, encode, schema};
-use crate::model::{EntitlementId, Inventory, ResourceId, ResourceType, Timestamp};
+use super::container::{self, Written};
+use super::error::{BUILDING, Error};
+use super::message::encode;
+use super::table::schema::{self, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE};
+use super::table::{ContentDigest, Digester, RowKind};
+use crate::files::{self, Temporary};
+use crate::model::{
+    EntitlementId, Evidence, Inventory, ResourceId, ResourceType, SyncId, SyncRun, Timestamp,
+};
 use crate::progress::{Event, Phase, Reporter};
+
+/// Seconds from 1970 to the KSUID epoch.
+const KSUID_EPOCH: i64 = 1_400_000_000;
+
+/// A new id for a sync run that starts at `at`: a KSUID, so its first characters sort by time.
+pub fn new_sync_id(at: Timestamp) -> SyncId {
+    let seconds = (at.unix_seconds() - KSUID_EPOCH).clamp(0, i64::from(u32::MAX));
+    SyncId::new(Ksuid::new_raw(u32::try_from(seconds).unwrap_or(u32::MAX), None).to_string())
+}
+
+/// What goes into one snapshot.
+#[derive(Clone, Copy)]
+pub struct Contents<'a> {
+    /// The one sync run of the file.
+    pub sync_run: &'a SyncRun,
+    /// Its rows.
+    pub inventory: &'a Inventory,
+    /// What the crawl can prove; the writer adds the content digest.
+    pub evidence: Option<&'a Evidence>,
+}
+
+/// Where a snapshot goes.
+pub enum Target<'a> {
+    /// A file, replaced in one step, with this Unix mode.
+    File {
+        /// Where.
+        path: &'a Path,
+        /// Permission bits, such as `0o600`.
+        mode: u32,
+    },
+    /// A stream.
+    Stream(&'a mut dyn Write),
+}
+
+/// Writes one finished snapshot, or leaves everything as it was. The database is built in `temp_dir` (else beside the
+/// target, else in the system's folder) in a file that has no name, so nothing stays behind however the run ends.
+///
+/// # Errors
+/// What the disk or SQLite refuses.
+pub fn write(
+    target: Target<'_>,
+    contents: &Contents<'_>,
+    temp_dir: Option<&Path>,
+    reporter: &dyn Reporter,
+) -> Result<(Written, ContentDigest), Error> {
+    let system = std::env::temp_dir();
+    let dir = match (&target, temp_dir) {
+        (_, Some(dir)) => dir,
+        (Target::File { path, .. }, None) => files::folder(path),
+        (Target::Stream(_), None) => &system,
+    };
+    let database = Temporary::create_in(dir).map_err(Error::io(BUILDING, dir))?;
+    let building = Error::building(dir);
+    let connection = open(database.path(), dir).map_err(&building)?;
+    let mut database = database.into_unnamed();
+    let digest = write_database(connection, contents, reporter).map_err(&building)?;
+    let written = match target {
+        Target::File { path, mode } => files::replace(path, mode, |file| {
+            container::compress(&mut database, file, reporter).map_err(Error::io("writing", path))
+        }),
+        Target::Stream(out) => container::compress(&mut database, out, reporter)
+            .map_err(Error::io("writing", Path::new("standard output"))),
+    }?;
+    Ok((written, digest))
+}
+
+/// Copies a finished snapshot to `to`, replacing what is there in one step.
+///
+/// # Errors
+/// What the disk refuses.
+pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
+    let mut source = std::fs::File::open(from).map_err(Error::io("reading", from))?;
+    files::replace(to, mode, |file| {
+        std::io::copy(&mut source, file).map_err(Error::io("writing", to))?;
+        Ok(())
+    })
+}
 
 /// What the SDK's sync engine takes for "all four steps done"; an empty token would mean "start over".
 const COMPLETED_SYNC_TOKEN: &str = r#"{"completed_actions_count":4,"version":1}"#;
@@ -24,7 +110,7 @@ const BATCHES_AHEAD: usize = 4;
 
 /// Opens the empty file at `path` for writing; what SQLite sorts goes to `temp_dir`. Once this returns, the name is no longer needed: there is no journal,
 /// since a database that is not complete is thrown away.
-pub(super) fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
+fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -52,7 +138,7 @@ pub(super) fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection>
 }
 
 /// Writes all rows, the evidence and the indexes, and closes the database.
-pub(super) fn write(
+fn write_database(
     mut connection: Connection,
     contents: &Contents<'_>,
     reporter: &dyn Reporter,
@@ -306,7 +392,7 @@ fn json(value: &impl Serialize) -> String {
 /// The `stats` column: zero-valued members are left out, except in `resources_by_resource_type`, which names every
 /// type of the sync run.
 #[derive(Serialize)]
-pub(super) struct Stats<'a> {
+struct Stats<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     resource_types: u64,
     #[serde(skip_serializing_if = "is_zero")]

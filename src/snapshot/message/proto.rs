@@ -1,16 +1,15 @@
 //! The messages inside the blobs that we write and look into: prost structs, numbers as in FORMAT.md.
 //!
-//! Messages that are only shown or compared (other traits, other annotations) are in `messages.rs` as tables.
+//! Messages that are only shown or compared (other traits, other annotations) are in `descriptors.rs` as tables.
 
 use std::collections::BTreeMap;
 
 use prost::Message;
 
-/// What every annotation's type URL begins with.
-pub(super) const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
+use super::descriptors::TYPE_URL_PREFIX;
 
 /// A message that can stand in an Any.
-pub(super) trait Annotation: Message + Default {
+pub(in crate::snapshot) trait Annotation: Message + Default {
     /// Its full name.
     const NAME: &'static str;
 
@@ -33,7 +32,7 @@ pub(super) trait Annotation: Message + Default {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Any {
+pub(in crate::snapshot) struct Any {
     #[prost(string, tag = "1")]
     pub type_url: String,
     #[prost(bytes = "vec", tag = "2")]
@@ -41,7 +40,7 @@ pub(super) struct Any {
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Timestamp {
+pub(in crate::snapshot) struct Timestamp {
     #[prost(int64, tag = "1")]
     pub seconds: i64,
     #[prost(int32, tag = "2")]
@@ -50,43 +49,41 @@ pub(super) struct Timestamp {
 
 /// A B-tree keeps the keys sorted, so equal profiles have equal bytes.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Struct {
+pub(in crate::snapshot) struct Struct {
     #[prost(btree_map = "string, message", tag = "1")]
     pub fields: BTreeMap<String, Value>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Value {
-    #[prost(oneof = "value::Kind", tags = "1, 2, 3, 4, 5, 6")]
-    pub kind: Option<value::Kind>,
+pub(in crate::snapshot) struct Value {
+    #[prost(oneof = "ValueKind", tags = "1, 2, 3, 4, 5, 6")]
+    pub kind: Option<ValueKind>,
 }
 
-pub(super) mod value {
-    #[derive(Clone, PartialEq, prost::Oneof)]
-    pub(in crate::snapshot) enum Kind {
-        #[prost(int32, tag = "1")]
-        Null(i32),
-        #[prost(double, tag = "2")]
-        Number(f64),
-        #[prost(string, tag = "3")]
-        Text(String),
-        #[prost(bool, tag = "4")]
-        Bool(bool),
-        #[prost(message, tag = "5")]
-        Object(super::Struct),
-        #[prost(message, tag = "6")]
-        List(super::ListValue),
-    }
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(in crate::snapshot) enum ValueKind {
+    #[prost(int32, tag = "1")]
+    Null(i32),
+    #[prost(double, tag = "2")]
+    Number(f64),
+    #[prost(string, tag = "3")]
+    Text(String),
+    #[prost(bool, tag = "4")]
+    Bool(bool),
+    #[prost(message, tag = "5")]
+    Object(Struct),
+    #[prost(message, tag = "6")]
+    List(ListValue),
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ListValue {
+pub(in crate::snapshot) struct ListValue {
     #[prost(message, repeated, tag = "1")]
     pub values: Vec<Value>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ResourceId {
+pub(in crate::snapshot) struct ResourceId {
     #[prost(string, tag = "1")]
     pub resource_type: String,
     #[prost(string, tag = "2")]
@@ -94,7 +91,7 @@ pub(super) struct ResourceId {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ResourceType {
+pub(in crate::snapshot) struct ResourceType {
     #[prost(string, tag = "1")]
     pub id: String,
     #[prost(string, tag = "2")]
@@ -106,20 +103,20 @@ pub(super) struct ResourceType {
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct SkipEntitlementsAndGrants {}
+pub(in crate::snapshot) struct SkipEntitlementsAndGrants {}
 
 impl Annotation for SkipEntitlementsAndGrants {
     const NAME: &'static str = "c1.connector.v2.SkipEntitlementsAndGrants";
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Status {
+pub(in crate::snapshot) struct Status {
     #[prost(int32, tag = "1")]
     pub status: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Resource {
+pub(in crate::snapshot) struct Resource {
     #[prost(message, optional, tag = "1")]
     pub id: Option<ResourceId>,
     #[prost(message, optional, tag = "2")]
@@ -139,7 +136,7 @@ pub(super) struct Resource {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Email {
+pub(in crate::snapshot) struct Email {
     #[prost(string, tag = "1")]
     pub address: String,
     #[prost(bool, tag = "2")]
@@ -147,19 +144,19 @@ pub(super) struct Email {
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct MfaStatus {
+pub(in crate::snapshot) struct MfaStatus {
     #[prost(bool, tag = "1")]
     pub mfa_enabled: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct SsoStatus {
+pub(in crate::snapshot) struct SsoStatus {
     #[prost(bool, tag = "1")]
     pub sso_enabled: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct StructuredName {
+pub(in crate::snapshot) struct StructuredName {
     #[prost(string, tag = "1")]
     pub given_name: String,
     #[prost(string, tag = "2")]
@@ -167,7 +164,7 @@ pub(super) struct StructuredName {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct UserTrait {
+pub(in crate::snapshot) struct UserTrait {
     #[prost(message, repeated, tag = "1")]
     pub emails: Vec<Email>,
     #[prost(message, optional, tag = "2")]
@@ -197,7 +194,7 @@ impl Annotation for UserTrait {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct RoleTrait {
+pub(in crate::snapshot) struct RoleTrait {
     #[prost(message, optional, tag = "1")]
     pub profile: Option<Struct>,
 }
@@ -207,7 +204,7 @@ impl Annotation for RoleTrait {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct GroupTrait {
+pub(in crate::snapshot) struct GroupTrait {
     #[prost(message, optional, tag = "2")]
     pub profile: Option<Struct>,
 }
@@ -217,7 +214,7 @@ impl Annotation for GroupTrait {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct AppTrait {
+pub(in crate::snapshot) struct AppTrait {
     #[prost(message, optional, tag = "4")]
     pub profile: Option<Struct>,
 }
@@ -227,7 +224,7 @@ impl Annotation for AppTrait {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SecretTrait {
+pub(in crate::snapshot) struct SecretTrait {
     #[prost(message, optional, tag = "1")]
     pub profile: Option<Struct>,
 }
@@ -237,7 +234,7 @@ impl Annotation for SecretTrait {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Entitlement {
+pub(in crate::snapshot) struct Entitlement {
     #[prost(message, optional, tag = "1")]
     pub resource: Option<Resource>,
     #[prost(string, tag = "2")]
@@ -257,7 +254,7 @@ pub(super) struct Entitlement {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Grant {
+pub(in crate::snapshot) struct Grant {
     #[prost(message, optional, tag = "1")]
     pub entitlement: Option<Entitlement>,
     #[prost(message, optional, tag = "2")]
@@ -269,7 +266,7 @@ pub(super) struct Grant {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct GrantMetadata {
+pub(in crate::snapshot) struct GrantMetadata {
     #[prost(message, optional, tag = "1")]
     pub metadata: Option<Struct>,
 }

@@ -1,10 +1,10 @@
 //! What a blob repeats of its row's columns. Readers believe the columns, and so does the content digest; a blob that says
 //! something else is damage, since other readers believe the blob.
 
-use super::error::shortened;
-use super::rows::{Columns, Row};
-use super::wire::{Malformed, Payload, walk};
 use crate::model::ResourceId;
+use crate::snapshot::error::shortened;
+use crate::snapshot::message::{Malformed, Payload, walk};
+use crate::snapshot::table::{Columns, Row};
 
 /// Something that a blob and the columns of its row say differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ fn merge_resource<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), 
 }
 
 /// What the columns of a row say and its blob leaves out, although every writer repeats it.
-pub(super) fn omissions(row: &Row<'_>) -> Vec<&'static str> {
+pub(in crate::snapshot) fn omissions(row: &Row<'_>) -> Vec<&'static str> {
     let mut found = Vec::new();
     let Ok(blob) = References::of(row) else {
         return found;

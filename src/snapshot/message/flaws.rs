@@ -1,17 +1,18 @@
 //! Whether a blob is a message of its table's kind: the one judgement that every reader shares. A row whose blob is not
 //! one is damage, whatever was asked for.
 
-use super::limits::MAX_VALUES;
-use super::messages::{self, Descriptor, Form, Kind, Label};
+use super::descriptors::{self, Descriptor, Form, Kind, Label};
+use super::known::timestamp_parts;
 use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, packed_varints, walk};
 use crate::model::Timestamp;
+use crate::snapshot::limits::MAX_VALUES;
 
 /// Longest JSON that a blob may stand for, about, in bytes. Control characters take six bytes each in it.
 const MAX_JSON: usize = 8 << 20;
 
 /// Why a blob is not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(in crate::snapshot) enum Flaw {
     /// Not a protobuf message of its type.
     Malformed,
     /// A string that is not UTF-8: one fails a whole listing of the official readers.
@@ -39,7 +40,7 @@ impl From<Malformed> for Flaw {
 
 /// What a message may hold that JSON has no form for. Readers show it in a form of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Oddity {
+pub(in crate::snapshot) enum Oddity {
     /// A number that is not finite.
     Number,
     /// A time outside the years 1 to 9999, or with nanoseconds outside a second.
@@ -50,7 +51,7 @@ pub(super) enum Oddity {
 ///
 /// # Errors
 /// The first flaw.
-pub(super) fn validate(
+pub(in crate::snapshot) fn validate(
     descriptor: &'static Descriptor,
     message: &[u8],
 ) -> Result<Option<Oddity>, Flaw> {
@@ -139,7 +140,7 @@ impl Check {
         }
         self.text(type_url)?;
         let type_url = std::str::from_utf8(type_url).map_err(|_| Flaw::Utf8)?;
-        match messages::by_type_url(type_url) {
+        match descriptors::by_type_url(type_url) {
             Some(inner) => self.message(inner, contents, depth + 1),
             None => self.add_json(contents.len()),
         }
@@ -198,18 +199,4 @@ fn bytes<'a>(raw: &RawField<'a>) -> Result<&'a [u8], Flaw> {
         Payload::Bytes(bytes) => Ok(bytes),
         _ => Err(Flaw::Malformed),
     }
-}
-
-/// Seconds and nanoseconds of a `google.protobuf.Timestamp`.
-pub(super) fn timestamp_parts(message: &[u8]) -> Result<(i64, i32), Malformed> {
-    let (mut seconds, mut nanos) = (0, 0);
-    for raw in walk(message) {
-        let raw = raw?;
-        match (raw.number, raw.payload) {
-            (1, Payload::Varint(value)) => seconds = value as i64,
-            (2, Payload::Varint(value)) => nanos = value as i32,
-            _ => {}
-        }
-    }
-    Ok((seconds, nanos))
 }

@@ -5,28 +5,28 @@ use smallvec::SmallVec;
 
 /// Bytes that are no protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::snapshot) struct Malformed;
 
 /// Deepest nesting that is followed; protobuf's own decoders stop at 100 too.
-pub(super) const MAX_DEPTH: u32 = 100;
+pub(in crate::snapshot) const MAX_DEPTH: u32 = 100;
 
 /// What follows a key, as the key says.
-pub(super) const VARINT: u32 = 0;
+pub(in crate::snapshot) const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 /// A length, and so many bytes.
-pub(super) const DELIMITED: u32 = 2;
+pub(in crate::snapshot) const DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
 /// One field as it came: its number, what it holds, and its whole encoding with the key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RawField<'a> {
+pub(in crate::snapshot) struct RawField<'a> {
     pub number: u32,
     pub payload: Payload<'a>,
     pub encoded: &'a [u8],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Payload<'a> {
+pub(in crate::snapshot) enum Payload<'a> {
     Varint(u64),
     Fixed64([u8; 8]),
     Fixed32([u8; 4]),
@@ -35,10 +35,10 @@ pub(super) enum Payload<'a> {
 
 /// Fields of one message. Most messages have a handful, and a million rows have ten messages each: they stand on the
 /// stack.
-pub(super) type Fields<'a> = SmallVec<[RawField<'a>; 8]>;
+pub(in crate::snapshot) type Fields<'a> = SmallVec<[RawField<'a>; 8]>;
 
 /// The fields of `message`, sorted by number; those of one number in the order they came.
-pub(super) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
+pub(in crate::snapshot) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
     let mut fields = Fields::new();
     let mut sorted = true;
     for field in walk(message) {
@@ -55,14 +55,19 @@ pub(super) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
 }
 
 /// Those fields of `message` that are under one number, in the order they came.
-pub(super) fn fields_under(number: u32, message: &[u8]) -> Result<Fields<'_>, Malformed> {
+pub(in crate::snapshot) fn fields_under(
+    number: u32,
+    message: &[u8],
+) -> Result<Fields<'_>, Malformed> {
     walk(message)
         .filter(|field| field.as_ref().map_or(true, |field| field.number == number))
         .collect()
 }
 
 /// The fields of `message` in the order they came, up to the first that is none.
-pub(super) fn walk(message: &[u8]) -> impl Iterator<Item = Result<RawField<'_>, Malformed>> {
+pub(in crate::snapshot) fn walk(
+    message: &[u8],
+) -> impl Iterator<Item = Result<RawField<'_>, Malformed>> {
     let mut rest = message;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -117,12 +122,12 @@ fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
 }
 
 /// Appends the key of a field.
-pub(super) fn push_key(number: u32, wire_type: u32, out: &mut Vec<u8>) {
+pub(in crate::snapshot) fn push_key(number: u32, wire_type: u32, out: &mut Vec<u8>) {
     push_varint(u64::from(number << 3 | wire_type), out);
 }
 
 /// Appends a varint as short as it can be.
-pub(super) fn push_varint(value: u64, out: &mut Vec<u8>) {
+pub(in crate::snapshot) fn push_varint(value: u64, out: &mut Vec<u8>) {
     match u8::try_from(value) {
         Ok(byte @ ..0x80) => out.push(byte),
         _ => encode_varint(value, out),
@@ -136,7 +141,7 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
 }
 
 /// All varints of a packed field.
-pub(super) fn packed_varints(mut bytes: &[u8]) -> Result<Vec<u64>, Malformed> {
+pub(in crate::snapshot) fn packed_varints(mut bytes: &[u8]) -> Result<Vec<u64>, Malformed> {
     let mut values = Vec::new();
     while !bytes.is_empty() {
         values.push(take_varint(&mut bytes)?);

@@ -7,19 +7,22 @@
 use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 use smallvec::SmallVec;
 
-use super::messages::{self, Descriptor, Form, Kind, Label};
+use super::descriptors::{self, Descriptor, Form, Kind, Label};
+use super::known::{
+    bytes, keep_last_member, last, map_entries, merged, repeated_varints, two_parts,
+};
 use super::wire::{
-    DELIMITED, Fields, MAX_DEPTH, Malformed, Payload, RawField, VARINT, fields, fields_under,
-    push_key, push_varint, walk,
+    DELIMITED, MAX_DEPTH, Malformed, Payload, RawField, VARINT, fields, fields_under, push_key,
+    push_varint, walk,
 };
 
 /// Profile keys that change from day to day without anybody's access changing.
-pub(super) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
+pub(in crate::snapshot) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
 /// `UserTrait.last_login`, for the same reason.
 const NOISE_USER_FIELD: u32 = 9;
 
 /// Appends the canonical form of `message` without the fields in `skip`.
-pub(super) fn canonical(
+pub(in crate::snapshot) fn canonical(
     descriptor: &'static Descriptor,
     message: &[u8],
     skip: &[u32],
@@ -124,7 +127,7 @@ impl Canonical<'_> {
     ) -> Result<(), Malformed> {
         let number = same[0].number;
         let is_noise =
-            number == NOISE_USER_FIELD && std::ptr::eq(descriptor, &messages::USER_TRAIT);
+            number == NOISE_USER_FIELD && std::ptr::eq(descriptor, &descriptors::USER_TRAIT);
         match skip.contains(&number) || is_noise {
             true => Ok(()),
             false => self.field(descriptor, number, same, keys),
@@ -302,7 +305,7 @@ impl Canonical<'_> {
         self.bytes(1, type_url);
         match std::str::from_utf8(type_url)
             .ok()
-            .and_then(messages::by_type_url)
+            .and_then(descriptors::by_type_url)
         {
             Some(inner) => self.nested(2, inner, value, Keys::All),
             None => {
@@ -313,147 +316,12 @@ impl Canonical<'_> {
     }
 }
 
-/// Of a oneof's members only the one that came last counts, whatever its number.
-pub(super) fn keep_last_member(descriptor: &'static Descriptor, fields: &mut Fields<'_>) {
-    let is_member = |raw: &RawField<'_>| descriptor.field(raw.number).is_some();
-    // All are slices of one message, so the later one has the higher address.
-    let last = fields
-        .iter()
-        .filter(|raw| is_member(raw))
-        .map(|raw| raw.encoded.as_ptr())
-        .max();
-    fields.retain(|raw| !is_member(raw) || Some(raw.encoded.as_ptr()) == last);
-}
-
-/// The bytes under 1 and under 2: type URL and contents of an Any, key and value of a map's entry.
-pub(super) fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
-    let (mut first, mut second): (&[u8], &[u8]) = (b"", b"");
-    for raw in walk(message) {
-        let raw = raw?;
-        match raw.number {
-            1 => first = bytes(&raw)?,
-            2 => second = bytes(&raw)?,
-            _ => {}
-        }
-    }
-    Ok((first, second))
-}
-
-/// A key and its encoded value.
-type MapEntry<'a> = (&'a [u8], &'a [u8]);
-
-/// The entries of a map, by key; of a key that comes twice the last counts.
-pub(super) fn map_entries<'a>(
-    same: &[RawField<'a>],
-) -> Result<SmallVec<[MapEntry<'a>; 8]>, Malformed> {
-    let mut entries: SmallVec<[MapEntry<'a>; 8]> = SmallVec::with_capacity(same.len());
-    for raw in same {
-        entries.push(two_parts(bytes(raw)?)?);
-    }
-    if entries.is_sorted_by(|a, b| a.0 < b.0) {
-        return Ok(entries);
-    }
-    entries.sort_by_key(|(key, _)| *key);
-    entries.dedup_by(|later, kept| {
-        let repeat = later.0 == kept.0;
-        if repeat {
-            *kept = *later;
-        }
-        repeat
-    });
-    Ok(entries)
-}
-
-/// The numbers of a repeated field, packed or not.
-pub(super) fn repeated_varints(same: &[RawField<'_>]) -> Result<Vec<u64>, Malformed> {
-    let mut values = Vec::new();
-    for raw in same {
-        match raw.payload {
-            Payload::Varint(value) => values.push(value),
-            Payload::Bytes(packed) => values.extend(super::wire::packed_varints(packed)?),
-            Payload::Fixed64(_) | Payload::Fixed32(_) => return Err(Malformed),
-        }
-    }
-    Ok(values)
-}
-
-/// A message that came in several parts is the parts one after the other.
-pub(super) fn merged<'a>(same: &[RawField<'a>]) -> Result<std::borrow::Cow<'a, [u8]>, Malformed> {
-    match same {
-        [only] => Ok(bytes(only)?.into()),
-        parts => {
-            let mut whole = Vec::new();
-            for part in parts {
-                whole.extend(bytes(part)?);
-            }
-            Ok(whole.into())
-        }
-    }
-}
-
-pub(super) fn bytes<'a>(raw: &RawField<'a>) -> Result<&'a [u8], Malformed> {
-    match raw.payload {
-        Payload::Bytes(bytes) => Ok(bytes),
-        _ => Err(Malformed),
-    }
-}
-
-/// Of a single field that comes several times, the last counts.
-pub(super) fn last<'s, 'a>(same: &'s [RawField<'a>]) -> &'s RawField<'a> {
-    &same[same.len() - 1]
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::Path;
-
     use proptest::prelude::*;
 
-    use super::super::query::Filter;
-    use super::super::{ReadOptions, RowKind, Snapshot};
     use super::*;
-
-    /// The same message with its fields, and the entries of its maps, the other way round on every level.
-    fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        if descriptor.form == Form::Any {
-            let (type_url, value) = two_parts(message).unwrap();
-            let known = messages::by_type_url(std::str::from_utf8(type_url).unwrap());
-            let value = known.map_or_else(|| value.to_vec(), |inner| reversed(inner, value));
-            push_bytes(2, &value, &mut out);
-            push_bytes(1, type_url, &mut out);
-            return out;
-        }
-        let all = fields(message).unwrap();
-        for same in all.chunk_by(|a, b| a.number == b.number).rev() {
-            let number = same[0].number;
-            match descriptor.field(number).map(|field| field.kind) {
-                Some(Kind::Message(inner) | Kind::Embedded(inner, _)) => {
-                    for raw in same {
-                        push_bytes(number, &reversed(inner, bytes(raw).unwrap()), &mut out);
-                    }
-                }
-                Some(Kind::Map(inner)) => {
-                    for raw in same.iter().rev() {
-                        let (key, value) = two_parts(bytes(raw).unwrap()).unwrap();
-                        let mut entry = Vec::new();
-                        push_bytes(2, &reversed(inner, value), &mut entry);
-                        push_bytes(1, key, &mut entry);
-                        push_bytes(number, &entry, &mut out);
-                    }
-                }
-                _ => out.extend(same.iter().flat_map(|raw| raw.encoded)),
-            }
-        }
-        out
-    }
-
-    fn push_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
-        push_key(number, DELIMITED, out);
-        push_varint(bytes.len() as u64, out);
-        out.extend_from_slice(bytes);
-    }
 
     /// What follows a key: its wire type, and what comes after a length if there is one.
     type Content = (u32, Vec<u8>);
@@ -501,8 +369,8 @@ mod tests {
         fn a_pass_over_fields_in_order_writes_what_one_over_sorted_fields_does(
             message in any_message(),
             descriptor in prop::sample::select(vec![
-                &messages::RESOURCE, &messages::ENTITLEMENT, &messages::GRANT, &messages::USER_TRAIT,
-                &messages::STRUCT, &messages::VALUE, &messages::GRANT_METADATA,
+                &descriptors::RESOURCE, &descriptors::ENTITLEMENT, &descriptors::GRANT, &descriptors::USER_TRAIT,
+                &descriptors::STRUCT, &descriptors::VALUE, &descriptors::GRANT_METADATA,
             ]),
         ) {
             let of = |order| {
@@ -511,26 +379,6 @@ mod tests {
             };
             if let Ok(given) = of(Order::Given) {
                 prop_assert_eq!(Ok(given), of(Order::Made));
-            }
-        }
-    }
-
-    #[test]
-    fn order_of_fields_and_map_entries_does_not_count() {
-        let path = Path::new("testdata/snapshots/small.c1z");
-        let snapshot = Snapshot::open(path, &ReadOptions::default()).unwrap();
-        let sync = snapshot.sync_run(None).unwrap().id;
-        for kind in RowKind::ALL {
-            for row in snapshot.rows(kind, &sync, Filter::EVERYTHING).unwrap() {
-                let row = row.unwrap();
-                let other = reversed(kind.descriptor(), &row.data);
-                assert_ne!(*row.data, *other, "{}", row.id);
-                let of = |message: &[u8]| {
-                    let mut out = Vec::new();
-                    canonical(kind.descriptor(), message, &[], &mut out).unwrap();
-                    out
-                };
-                assert_eq!(of(&row.data), of(&other), "{}", row.id);
             }
         }
     }

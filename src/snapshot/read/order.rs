@@ -6,8 +6,8 @@ use std::collections::BinaryHeap;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::container::{Spool, SpoolWriter};
 use crate::files;
+use crate::snapshot::container::{Spool, SpoolWriter};
 
 /// Bytes of keys that are sorted in memory at a time.
 const PART_BYTES: usize = 16 << 20;
@@ -28,7 +28,7 @@ pub(super) struct Entry {
 
 /// Where a row is: its page, and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
+pub(in crate::snapshot) struct Position {
     pub page: u32,
     pub cell: u16,
 }

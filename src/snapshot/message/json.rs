@@ -8,16 +8,16 @@ use std::io::Write;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use super::canonical::{
-    bytes, keep_last_member, last, map_entries, merged, repeated_varints, two_parts,
+use super::descriptors::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
+use super::known::{
+    bytes, keep_last_member, last, map_entries, merged, repeated_varints, timestamp_parts,
+    two_parts,
 };
-use super::messages::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
-use super::validate::timestamp_parts;
 use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, fields, fields_under};
 use crate::model::Timestamp;
 
 /// Appends `message` as one JSON value.
-pub(super) fn write_json(
+pub(in crate::snapshot) fn write_json(
     descriptor: &'static Descriptor,
     message: &[u8],
     out: &mut Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) fn write_json(
 }
 
 /// Appends `text` as a JSON string.
-pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
+pub(in crate::snapshot) fn push_string(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("a string has a JSON form, and a Vec takes all bytes");
 }
 
@@ -197,7 +197,7 @@ impl Json<'_> {
         let type_url = String::from_utf8_lossy(type_url);
         self.out.extend_from_slice(b"{\"@type\":");
         push_string(&type_url, self.out);
-        match messages::by_type_url(&type_url) {
+        match descriptors::by_type_url(&type_url) {
             Some(inner) if inner.form == Form::Plain => self.members(inner, value, false)?,
             _ => {
                 self.out.extend_from_slice(b",\"value\":");

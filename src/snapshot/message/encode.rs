@@ -9,11 +9,11 @@ use crate::model::{
 };
 
 /// Keys of a grant's metadata.
-pub(super) const JOINED_AT: &str = "joined_at";
-pub(super) const MEMBERSHIP_ID: &str = "membership_id";
+pub(in crate::snapshot) const JOINED_AT: &str = "joined_at";
+pub(in crate::snapshot) const MEMBERSHIP_ID: &str = "membership_id";
 
 /// A resource type's blob.
-pub(super) fn resource_type(from: &ResourceType) -> Vec<u8> {
+pub(in crate::snapshot) fn resource_type(from: &ResourceType) -> Vec<u8> {
     let annotations = match from.skips_entitlements_and_grants {
         true => vec![proto::SkipEntitlementsAndGrants {}.to_any()],
         false => Vec::new(),
@@ -29,7 +29,7 @@ pub(super) fn resource_type(from: &ResourceType) -> Vec<u8> {
 
 /// A resource's blob. Profile, status and creation stand in the trait and in the resource: older readers know only
 /// the first place, newer ones prefer the second.
-pub(super) fn resource(from: &Resource, of_type: &ResourceType) -> Vec<u8> {
+pub(in crate::snapshot) fn resource(from: &Resource, of_type: &ResourceType) -> Vec<u8> {
     let profile = (!from.profile.is_empty()).then(|| profile(&from.profile));
     let status = from.status.map(|status| proto::Status {
         status: status_number(status),
@@ -104,7 +104,7 @@ fn user_trait(
 }
 
 /// An entitlement's blob, which refers to its resource and to the types that may hold it by their ids.
-pub(super) fn entitlement(from: &Entitlement) -> Vec<u8> {
+pub(in crate::snapshot) fn entitlement(from: &Entitlement) -> Vec<u8> {
     let grantable_to = from
         .grantable_to
         .iter()
@@ -132,7 +132,11 @@ pub(super) fn entitlement(from: &Entitlement) -> Vec<u8> {
 }
 
 /// A grant's blob under its `id`, which refers to entitlement and principal by their ids.
-pub(super) fn grant(from: &Grant, id: &str, entitlement_resource: &ResourceId) -> Vec<u8> {
+pub(in crate::snapshot) fn grant(
+    from: &Grant,
+    id: &str,
+    entitlement_resource: &ResourceId,
+) -> Vec<u8> {
     let metadata: Profile = [
         from.joined_at
             .map(|at| (JOINED_AT.into(), Value::Text(at.to_string().into()))),
@@ -165,7 +169,7 @@ pub(super) fn grant(from: &Grant, id: &str, entitlement_resource: &ResourceId) -
 }
 
 /// The beginning of a grant's message: those references that are given.
-pub(super) fn grant_references(
+pub(in crate::snapshot) fn grant_references(
     entitlement: Option<(&EntitlementId, &ResourceId)>,
     principal: Option<&ResourceId>,
     id: Option<&str>,
@@ -218,7 +222,7 @@ fn profile(from: &Profile) -> proto::Struct {
 }
 
 fn value(from: &Value) -> proto::Value {
-    use proto::value::Kind;
+    use proto::ValueKind as Kind;
     let kind = match from {
         Value::Null => Kind::Null(0),
         Value::Bool(value) => Kind::Bool(*value),

@@ -15,7 +15,7 @@ use crate::model::{
 type Result<T> = std::result::Result<T, prost::DecodeError>;
 
 /// A resource type from its id and blob.
-pub(super) fn resource_type(id: ResourceTypeId, data: &[u8]) -> Result<ResourceType> {
+pub(in crate::snapshot) fn resource_type(id: ResourceTypeId, data: &[u8]) -> Result<ResourceType> {
     let message = proto::ResourceType::decode(data)?;
     Ok(ResourceType {
         id,
@@ -29,7 +29,7 @@ pub(super) fn resource_type(id: ResourceTypeId, data: &[u8]) -> Result<ResourceT
 }
 
 /// A resource from its columns and blob.
-pub(super) fn resource(
+pub(in crate::snapshot) fn resource(
     id: ResourceId,
     parent: Option<ResourceId>,
     data: &[u8],
@@ -102,7 +102,7 @@ fn user_trait(from: proto::UserTrait) -> UserTrait {
 }
 
 /// An entitlement from its columns and blob.
-pub(super) fn entitlement(
+pub(in crate::snapshot) fn entitlement(
     id: EntitlementId,
     resource: ResourceId,
     data: &[u8],
@@ -129,7 +129,7 @@ pub(super) fn entitlement(
 }
 
 /// A grant from its columns and blob.
-pub(super) fn grant(
+pub(in crate::snapshot) fn grant(
     id: &str,
     entitlement: EntitlementId,
     principal: ResourceId,
@@ -160,7 +160,7 @@ fn profile(from: proto::Struct) -> Profile {
 }
 
 fn value(from: proto::Value) -> Value {
-    use proto::value::Kind;
+    use proto::ValueKind as Kind;
     match from.kind {
         None | Some(Kind::Null(_)) => Value::Null,
         Some(Kind::Bool(value)) => Value::Bool(value),

@@ -1,7 +1,7 @@
 //! Every table and index of a c1z, under the names the SDK gives them.
 
 /// Tables and their columns: name and declaration. `datetime` is a declared type that the official readers look at.
-pub(super) const TABLES: [Table; 7] = [
+pub(in crate::snapshot) const TABLES: [Table; 7] = [
     Table {
         name: "v1_resource_types",
         columns: &[
@@ -97,7 +97,7 @@ pub(super) const TABLES: [Table; 7] = [
 
 /// All sixteen indexes. The two on `v1_resources` named `…_external_sync_…` and `…_parent_resource_id_…` have each
 /// other's columns in the SDK itself. They must stay so: the SDK creates by name, and appends through the unique one.
-pub(super) const INDEXES: [Index; 16] = [
+pub(in crate::snapshot) const INDEXES: [Index; 16] = [
     unique(
         "idx_resource_types_external_sync_v1",
         "v1_resource_types",
@@ -182,20 +182,20 @@ pub(super) const INDEXES: [Index; 16] = [
 ];
 
 /// The table of this name; SQLite's names have no case.
-pub(super) fn table(name: &str) -> Option<&'static Table> {
+pub(in crate::snapshot) fn table(name: &str) -> Option<&'static Table> {
     TABLES
         .iter()
         .find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
 /// The index of this name.
-pub(super) fn index(name: &str) -> Option<&'static Index> {
+pub(in crate::snapshot) fn index(name: &str) -> Option<&'static Index> {
     INDEXES
         .iter()
         .find(|index| index.name.eq_ignore_ascii_case(name))
 }
 
-pub(super) struct Table {
+pub(in crate::snapshot) struct Table {
     pub name: &'static str,
     pub columns: &'static [Column],
 }
@@ -214,12 +214,12 @@ impl Table {
 
 /// Whether a file of SDK v0.7.27 has it already. Readers add what came later, so its absence is no defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
+pub(in crate::snapshot) enum Since {
     Always,
     Later,
 }
 
-pub(super) struct Column {
+pub(in crate::snapshot) struct Column {
     pub name: &'static str,
     pub declaration: &'static str,
     pub since: Since,
@@ -248,7 +248,7 @@ const fn later(name: &'static str, declaration: &'static str) -> Column {
     }
 }
 
-pub(super) struct Index {
+pub(in crate::snapshot) struct Index {
     pub name: &'static str,
     pub table: &'static str,
     pub columns: &'static str,
@@ -311,3 +311,7 @@ const fn partial(
         since: Since::Always,
     }
 }
+
+/// The id of our evidence among the assets.
+pub(in crate::snapshot) const EVIDENCE_ASSET: &str = "posthog-c1z:evidence";
+pub(in crate::snapshot) const EVIDENCE_CONTENT_TYPE: &str = "application/json";

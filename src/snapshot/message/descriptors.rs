@@ -6,9 +6,12 @@
 //! The tables are part of the content digest: a field that is learned later is compared by meaning from then on, and
 //! by its bytes before. So a change here may change the digest of files that hold it, and needs a line in CHANGELOG.md.
 
+/// What every annotation's type URL begins with.
+pub(in crate::snapshot) const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
+
 /// A message type.
 #[derive(Debug)]
-pub(super) struct Descriptor {
+pub(in crate::snapshot) struct Descriptor {
     /// Full name, as behind the slash of a type URL.
     pub name: &'static str,
     /// How JSON shows it.
@@ -19,7 +22,7 @@ pub(super) struct Descriptor {
 
 /// Forms that protobuf's JSON mapping treats on their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::snapshot) enum Form {
     Plain,
     Any,
     Timestamp,
@@ -29,7 +32,7 @@ pub(super) enum Form {
 }
 
 #[derive(Debug)]
-pub(super) struct Field {
+pub(in crate::snapshot) struct Field {
     pub number: u32,
     pub json: &'static str,
     pub kind: Kind,
@@ -37,7 +40,7 @@ pub(super) struct Field {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Label {
+pub(in crate::snapshot) enum Label {
     /// A zero value is the same as none.
     Single,
     /// A member of a oneof: present even when zero.
@@ -46,10 +49,10 @@ pub(super) enum Label {
 }
 
 /// Names of an enum's numbers, in order from zero.
-pub(super) type EnumNames = &'static [&'static str];
+pub(in crate::snapshot) type EnumNames = &'static [&'static str];
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(in crate::snapshot) enum Kind {
     String,
     Bool,
     Int32,
@@ -73,8 +76,8 @@ impl Descriptor {
 }
 
 /// The message behind a type URL, if we know it.
-pub(super) fn by_type_url(type_url: &str) -> Option<&'static Descriptor> {
-    let name = type_url.strip_prefix(super::proto::TYPE_URL_PREFIX)?;
+pub(in crate::snapshot) fn by_type_url(type_url: &str) -> Option<&'static Descriptor> {
+    let name = type_url.strip_prefix(TYPE_URL_PREFIX)?;
     IN_ANY
         .iter()
         .copied()
@@ -84,7 +87,7 @@ pub(super) fn by_type_url(type_url: &str) -> Option<&'static Descriptor> {
 macro_rules! messages {
     ($($constant:ident = $form:ident $name:literal { $($number:literal $json:literal $label:ident $kind:expr;)* })*) => {
         $(
-            pub(super) static $constant: Descriptor = Descriptor {
+            pub(in crate::snapshot) static $constant: Descriptor = Descriptor {
                 name: $name,
                 form: Form::$form,
                 fields: &[$(Field { number: $number, json: $json, kind: $kind, label: Label::$label }),*],

@@ -1,26 +1,20 @@
 //! All rows of one kind, read by several threads: each takes chunks of rows, and what it makes of them comes back in the
 //! order of the ids. What waits to be taken is bounded by weight, whatever the rows hold.
 
-use std::io;
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::thread::{Builder, ScopedJoinHandle};
 
-use std::collections::VecDeque;
-
-use super::Error;
-use super::digest::{ContentDigest, Digester, RowKind};
+use super::open::Snapshot;
 use super::query::{Filter, Rows};
-use super::reader::Snapshot;
-use super::rows::Row;
 use super::survey::Chunk;
 use crate::model::SyncId;
+use crate::snapshot::error::Error;
+use crate::snapshot::table::{Row, RowKind};
 
 /// A batch ends once this many bytes were made of it.
 const BATCH_BYTES: usize = 1 << 20;
-/// Batches of rows that may wait in [`BackgroundRows`].
-const BATCHES_AHEAD: usize = 4;
-
 /// Makes something of each batch of rows that one thread reads.
 pub type Maker<'m, T, E> = Box<dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E> + 'm>;
 
@@ -104,31 +98,6 @@ impl Snapshot {
         }
         Ok(())
     }
-
-    /// Reads all rows of a sync run on a thread of its own, in the order of kinds and ids, and makes their digest.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn read_in_background<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        sync: &'scope SyncId,
-    ) -> io::Result<BackgroundRows<'scope>> {
-        let (sender, batches) = sync_channel(BATCHES_AHEAD);
-        let reader = Builder::new().spawn_scoped(scope, move || {
-            let mut digester = Digester::new();
-            let read = send_all(self, sync, &mut digester, &sender);
-            if let Err(error) = read {
-                let _ = sender.send(Err(error));
-            }
-            digester.finish()
-        })?;
-        Ok(BackgroundRows {
-            batches,
-            rows: Vec::new().into_iter(),
-            reader,
-        })
-    }
 }
 
 /// Threads that read one snapshot. Beyond four, they only wait for the thread that takes what they make.
@@ -210,78 +179,8 @@ fn work<'s, T, E: From<Error>>(
     }
 }
 
-/// Sends all rows of a sync run, until they are no longer wanted.
-fn send_all(
-    snapshot: &Snapshot,
-    sync: &SyncId,
-    digester: &mut Digester,
-    sender: &SyncSender<Result<Vec<Row<'static>>, Error>>,
-) -> Result<(), Error> {
-    let mut records = Vec::new();
-    let mut wanted = true;
-    for kind in RowKind::ALL {
-        let mut make = |batch: &mut Batch<'_, '_>| {
-            let mut rows = Vec::new();
-            let mut bytes = 0;
-            records.clear();
-            while let Some(row) = batch.next_row(bytes) {
-                row.record(&mut records);
-                bytes += row.bytes();
-                rows.push(row.into_owned());
-            }
-            digester.record(&records);
-            Ok(rows)
-        };
-        let mut rows = Rows::of_chunks(snapshot, kind, sync, Filter::EVERYTHING)?;
-        for chunk in snapshot.chunks(kind, sync)? {
-            by_batch(&mut rows, *chunk, &mut make, |rows| {
-                wanted = sender.send(Ok(rows)).is_ok();
-                Ok::<_, Error>(wanted)
-            })?;
-            if !wanted {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Rows that another thread reads, one at a time.
-pub struct BackgroundRows<'scope> {
-    batches: Receiver<Result<Vec<Row<'static>>, Error>>,
-    rows: std::vec::IntoIter<Row<'static>>,
-    reader: ScopedJoinHandle<'scope, ContentDigest>,
-}
-
-impl BackgroundRows<'_> {
-    /// The content digest of all rows, once they are read to the end.
-    pub fn digest(self) -> ContentDigest {
-        drop(self.batches);
-        match self.reader.join() {
-            Ok(digest) => digest,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
-}
-
-impl Iterator for BackgroundRows<'_> {
-    type Item = Result<Row<'static>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                return Some(Ok(row));
-            }
-            match self.batches.recv().ok()? {
-                Ok(rows) => self.rows = rows.into_iter(),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-}
-
 /// Makes something of every batch of rows of a chunk, until `take` wants no more. What came before an error comes first.
-fn by_batch<T, E: From<Error>>(
+pub(super) fn by_batch<T, E: From<Error>>(
     rows: &mut Rows<'_>,
     chunk: Chunk,
     make: &mut dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E>,
@@ -326,7 +225,10 @@ impl Batch<'_, '_> {
     }
 
     /// The next row as it is, for `verify`: see [`Rows::next_unchecked`].
-    pub(super) fn next_unchecked(&mut self, made: usize) -> Option<Result<Row<'_>, Error>> {
+    pub(in crate::snapshot) fn next_unchecked(
+        &mut self,
+        made: usize,
+    ) -> Option<Result<Row<'_>, Error>> {
         match self.is_over(made) {
             true => None,
             false => Self::count(self.rows.next_unchecked(), &mut self.count, &mut self.end),

@@ -274,3 +274,150 @@ pub(in crate::snapshot) struct GrantMetadata {
 impl Annotation for GrantMetadata {
     const NAME: &'static str = "c1.connector.v2.GrantMetadata";
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::snapshot::message::descriptors::{self as known, Descriptor, Kind, Label};
+    use crate::snapshot::message::wire::{Payload, walk};
+
+    /// `display_name` as `displayName`.
+    fn camel_case(name: &str) -> String {
+        let mut words = name.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |camel, word| {
+            let (head, tail) = word.split_at(1);
+            camel + &head.to_uppercase() + tail
+        })
+    }
+
+    /// Compares the one field that `message` holds with what the table has under its number.
+    fn compare(descriptor: &Descriptor, json: &str, message: &[u8], wrong: &mut Vec<String>) {
+        let fields: Vec<_> = walk(message).map(Result::unwrap).collect();
+        let number = fields[0].number;
+        let is_repeated = fields.len() > 1 || is_packed(descriptor, number);
+        let field = descriptor.field(number);
+        let fits = field.is_some_and(|field| {
+            let wire_type_fits = match field.kind {
+                Kind::String | Kind::Message(_) | Kind::Embedded(..) | Kind::Map(_) => {
+                    matches!(fields[0].payload, Payload::Bytes(_))
+                }
+                Kind::Double => matches!(fields[0].payload, Payload::Fixed64(_)),
+                _ if is_repeated => matches!(fields[0].payload, Payload::Bytes(_)),
+                _ => matches!(fields[0].payload, Payload::Varint(_)),
+            };
+            field.json == json && wire_type_fits && (field.label == Label::Repeated) == is_repeated
+        });
+        if !fits {
+            wrong.push(format!(
+                "{}: {number} {json}, but {field:?}",
+                descriptor.name
+            ));
+        }
+    }
+
+    fn is_packed(descriptor: &Descriptor, number: u32) -> bool {
+        let field = descriptor.field(number);
+        field.is_some_and(|field| {
+            matches!(field.kind, Kind::Enum(_)) && field.label == Label::Repeated
+        })
+    }
+
+    /// Compares every field of structs with the tables of their messages. A field that is not named here does not
+    /// compile; one that may come several times is given twice.
+    macro_rules! compare_all {
+        ($wrong:ident, $($descriptor:ident = $message:ident { $($field:ident: $value:expr),* })*) => {
+            $(
+                let $message { $($field: _),* } = $message::default();
+                $(
+                    let message = $message { $field: $value, ..$message::default() };
+                    let name = camel_case(stringify!($field));
+                    compare(&known::$descriptor, &name, &message.encode_to_vec(), &mut $wrong);
+                )*
+            )*
+        };
+    }
+
+    #[test]
+    #[allow(clippy::needless_update, reason = "some messages have one field")]
+    fn every_field_of_a_struct_is_in_the_table_of_its_message() {
+        let text = || "x".to_owned();
+        let mut wrong = Vec::new();
+        compare_all! { wrong,
+            ANY = Any { type_url: text(), value: vec![1] }
+            TIMESTAMP = Timestamp { seconds: 1, nanos: 1 }
+            LIST_VALUE = ListValue { values: vec![Value::default(); 2] }
+            RESOURCE_ID = ResourceId { resource_type: text(), resource: text() }
+            RESOURCE_TYPE = ResourceType {
+                id: text(), display_name: text(), traits: vec![1, 2], annotations: vec![Any::default(); 2]
+            }
+            RESOURCE_STATUS_MESSAGE = Status { status: 1 }
+            USER_STATUS_MESSAGE = Status { status: 1 }
+            RESOURCE = Resource {
+                id: Some(ResourceId::default()), parent_resource_id: Some(ResourceId::default()),
+                display_name: text(), annotations: vec![Any::default(); 2], description: text(),
+                profile: Some(Struct::default()), status: Some(Status::default()),
+                created_at: Some(Timestamp::default())
+            }
+            EMAIL = Email { address: text(), is_primary: true }
+            MFA_STATUS = MfaStatus { mfa_enabled: true }
+            SSO_STATUS = SsoStatus { sso_enabled: true }
+            STRUCTURED_NAME = StructuredName { given_name: text(), family_name: text() }
+            USER_TRAIT = UserTrait {
+                emails: vec![Email::default(); 2], status: Some(Status::default()),
+                profile: Some(Struct::default()), account_type: 1, login: text(),
+                login_aliases: vec![text(), text()], created_at: Some(Timestamp::default()),
+                last_login: Some(Timestamp::default()), mfa_status: Some(MfaStatus::default()),
+                sso_status: Some(SsoStatus::default()), structured_name: Some(StructuredName::default())
+            }
+            ROLE_TRAIT = RoleTrait { profile: Some(Struct::default()) }
+            GROUP_TRAIT = GroupTrait { profile: Some(Struct::default()) }
+            APP_TRAIT = AppTrait { profile: Some(Struct::default()) }
+            SECRET_TRAIT = SecretTrait { profile: Some(Struct::default()) }
+            ENTITLEMENT = Entitlement {
+                resource: Some(Resource::default()), id: text(), display_name: text(), description: text(),
+                grantable_to: vec![ResourceType::default(); 2], annotations: vec![Any::default(); 2],
+                purpose: 1, slug: text()
+            }
+            GRANT = Grant {
+                entitlement: Some(Entitlement::default()), principal: Some(Resource::default()), id: text(),
+                annotations: vec![Any::default(); 2]
+            }
+            GRANT_METADATA = GrantMetadata { metadata: Some(Struct::default()) }
+        }
+        let entries = ["a", "b"].map(|key| (key.to_owned(), Value::default()));
+        compare_all! { wrong, STRUCT = Struct { fields: entries.clone().into() } }
+        for (json, kind) in [
+            ("nullValue", ValueKind::Null(0)),
+            ("numberValue", ValueKind::Number(0.0)),
+            ("stringValue", ValueKind::Text(String::new())),
+            ("boolValue", ValueKind::Bool(false)),
+            ("structValue", ValueKind::Object(Struct::default())),
+            ("listValue", ValueKind::List(ListValue::default())),
+        ] {
+            let value = Value { kind: Some(kind) };
+            compare(&known::VALUE, json, &value.encode_to_vec(), &mut wrong);
+        }
+        assert_eq!(wrong, [""; 0]);
+    }
+
+    #[test]
+    fn every_annotation_has_the_name_of_its_table() {
+        fn check<T: Annotation>(descriptor: &'static Descriptor) {
+            let found = known::by_type_url(&T::default().to_any().type_url);
+            assert!(
+                found.is_some_and(|found| std::ptr::eq(found, descriptor)),
+                "{}",
+                T::NAME
+            );
+        }
+        check::<SkipEntitlementsAndGrants>(&known::SKIP_ENTITLEMENTS_AND_GRANTS);
+        check::<UserTrait>(&known::USER_TRAIT);
+        check::<RoleTrait>(&known::ROLE_TRAIT);
+        check::<GroupTrait>(&known::GROUP_TRAIT);
+        check::<AppTrait>(&known::APP_TRAIT);
+        check::<SecretTrait>(&known::SECRET_TRAIT);
+        check::<GrantMetadata>(&known::GRANT_METADATA);
+    }
+}

@@ -26,7 +26,7 @@ fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
     for same in all.chunk_by_mut(|a, b| a.number == b.number) {
         let number = same[0].number;
         let kind = descriptor.field(number).map(|field| field.kind);
-        if matches!(kind, Some(Kind::Map(_))) {
+        if matches!(kind, Some(Kind::Map(..))) {
             same.reverse();
         }
         for raw in same {
@@ -36,29 +36,12 @@ fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
             };
             let inner = match kind {
                 Some(Kind::Message(inner) | Kind::Embedded(inner, _)) => reversed(inner, bytes),
-                Some(Kind::Map(value)) => reversed_entry(value, bytes),
                 _ if number == 2 && descriptor.form == Form::Any => {
                     contents.map_or_else(|| bytes.to_vec(), |inner| reversed(inner, bytes))
                 }
                 _ => bytes.to_vec(),
             };
             push_bytes(number, &inner, &mut out);
-        }
-    }
-    out
-}
-
-/// An entry of a map, its value before its key.
-fn reversed_entry(value: &'static Descriptor, entry: &[u8]) -> Vec<u8> {
-    let mut all: Vec<_> = walk(entry).map(Result::unwrap).collect();
-    all.sort_by_key(|raw| Reverse(raw.number));
-    let mut out = Vec::new();
-    for raw in all {
-        match raw.payload {
-            Payload::Bytes(bytes) if raw.number == 2 => {
-                push_bytes(2, &reversed(value, bytes), &mut out);
-            }
-            _ => out.extend_from_slice(raw.encoded),
         }
     }
     out

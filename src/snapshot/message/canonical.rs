@@ -5,19 +5,13 @@
 //! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
 
 use prost::encoding::{encode_varint, encoded_len_varint, key_len};
-use smallvec::SmallVec;
 
-use super::descriptors::{self, Descriptor, Form, Kind, Label};
-use super::known::{
-    bytes, keep_last_member, last, map_entries, merged, repeated_varints, two_parts,
-};
-use super::wire::{
-    DELIMITED, MAX_DEPTH, Malformed, Payload, RawField, VARINT, fields, fields_under, push_key,
-    push_varint, walk,
-};
+use super::descriptors::{self, Descriptor, Form};
+use super::known::{Item, Known, Map, Message, Shape};
+use super::wire::{DELIMITED, Malformed, Payload, VARINT, push_key, push_varint};
 
 /// Profile keys that change from day to day without anybody's access changing.
-pub(in crate::snapshot) const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
+const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
 /// `UserTrait.last_login`, for the same reason.
 const NOISE_USER_FIELD: u32 = 9;
 
@@ -28,32 +22,8 @@ pub(in crate::snapshot) fn canonical(
     skip: &[u32],
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
-    let start = out.len();
-    pass(Order::Given, descriptor, message, skip, out).or_else(|Malformed| {
-        out.truncate(start);
-        pass(Order::Made, descriptor, message, skip, out)
-    })
-}
-
-fn pass(
-    order: Order,
-    descriptor: &'static Descriptor,
-    message: &[u8],
-    skip: &[u32],
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
-    let depth = 0;
-    Canonical { out, order, depth }.message(descriptor, message, skip, Keys::All)
-}
-
-/// How fields are put in their order.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// They must come in it, as every writer of a c1z has them: then they need not be listed and sorted. What comes
-    /// otherwise ends the pass, for one in which they are.
-    Given,
-    /// By listing and sorting them.
-    Made,
+    let message = Message::new(descriptor, message);
+    Canonical { out }.message(&message, skip, Keys::All)
 }
 
 /// Which keys of a Struct count.
@@ -66,149 +36,89 @@ enum Keys {
 
 struct Canonical<'o> {
     out: &'o mut Vec<u8>,
-    order: Order,
-    depth: u32,
 }
 
 impl Canonical<'_> {
     fn message(
         &mut self,
-        descriptor: &'static Descriptor,
-        message: &[u8],
+        message: &Message<'_>,
         skip: &[u32],
         keys: Keys,
     ) -> Result<(), Malformed> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(Malformed);
+        if message.descriptor.form == Form::Any {
+            return self.any(message);
         }
-        if descriptor.form == Form::Any {
-            self.any(message)?;
-        } else if self.order == Order::Given {
-            let mut same = SmallVec::<[RawField<'_>; 4]>::new();
-            for raw in walk(message) {
-                let raw = raw?;
-                match same.last() {
-                    // Of a oneof's members only one counts.
-                    Some(last) if raw.number < last.number || descriptor.form == Form::Value => {
-                        return Err(Malformed);
+        let is_user_trait = std::ptr::eq(message.descriptor, &descriptors::USER_TRAIT);
+        let ordered = message.in_order()?;
+        for item in ordered.fields() {
+            let field = match item? {
+                Item::Known(field) => field,
+                Item::Unknown(unknown) => {
+                    if message.identity.is_none() {
+                        self.out.extend_from_slice(unknown);
                     }
-                    Some(last) if last.number < raw.number => {
-                        self.counted(descriptor, &same, skip, keys)?;
-                        same.clear();
-                    }
-                    _ => {}
+                    continue;
                 }
-                same.push(raw);
-            }
-            if !same.is_empty() {
-                self.counted(descriptor, &same, skip, keys)?;
-            }
-        } else {
-            let mut all = fields(message)?;
-            if descriptor.form == Form::Value {
-                keep_last_member(descriptor, &mut all);
-            }
-            for same in all.chunk_by(|a, b| a.number == b.number) {
-                self.counted(descriptor, same, skip, keys)?;
+            };
+            let number = field.schema.number;
+            let is_noise = is_user_trait && number == NOISE_USER_FIELD;
+            // Of a copy of another object, only what identifies it.
+            let is_of_other = message.identity.is_some_and(|identity| identity != number);
+            if !is_noise && !is_of_other && !skip.contains(&number) {
+                self.field(message.descriptor, &field, keys)?;
             }
         }
-        self.depth -= 1;
         Ok(())
-    }
-
-    /// All that came under one number, if it counts.
-    fn counted(
-        &mut self,
-        descriptor: &'static Descriptor,
-        same: &[RawField<'_>],
-        skip: &[u32],
-        keys: Keys,
-    ) -> Result<(), Malformed> {
-        let number = same[0].number;
-        let is_noise =
-            number == NOISE_USER_FIELD && std::ptr::eq(descriptor, &descriptors::USER_TRAIT);
-        match skip.contains(&number) || is_noise {
-            true => Ok(()),
-            false => self.field(descriptor, number, same, keys),
-        }
     }
 
     fn field(
         &mut self,
-        descriptor: &'static Descriptor,
-        number: u32,
-        same: &[RawField<'_>],
+        owner: &'static Descriptor,
+        field: &Known<'_>,
         keys: Keys,
     ) -> Result<(), Malformed> {
-        let Some(field) = descriptor.field(number) else {
-            self.out.extend(same.iter().flat_map(|raw| raw.encoded));
-            return Ok(());
-        };
-        // The keys of a profile are those of the Struct that a message holds; one inside a Value is a value.
-        let keys = match field.kind {
-            Kind::Message(inner)
-                if inner.form == Form::Struct && descriptor.form == Form::Plain =>
-            {
-                Keys::Lasting
+        let number = field.schema.number;
+        match field.shape()? {
+            None => {}
+            Some(Shape::Text(text)) => self.bytes(number, text),
+            Some(Shape::Texts(texts)) => {
+                for text in texts.iter() {
+                    self.bytes(number, text?);
+                }
             }
-            Kind::Map(_) => keys,
-            _ => Keys::All,
-        };
-        match (field.kind, field.label) {
-            (Kind::Map(value), _) => self.map(number, value, same, keys),
-            (Kind::Message(inner), Label::Repeated) => same
-                .iter()
-                .try_for_each(|raw| self.nested(number, inner, bytes(raw)?, keys)),
-            (Kind::Embedded(inner, identity), Label::Repeated) => same
-                .iter()
-                .try_for_each(|raw| self.identity(number, inner, identity, bytes(raw)?)),
-            (Kind::Message(inner), _) => {
+            // Spelled anew, for a varint may be longer than it need be.
+            Some(Shape::Number(value)) => match value.payload {
+                Payload::Varint(varint) => {
+                    push_key(number, VARINT, self.out);
+                    push_varint(varint, self.out);
+                }
+                _ => self.out.extend_from_slice(value.encoded()),
+            },
+            Some(Shape::Numbers(values)) => self.delimited(number, |this| {
+                for value in values.iter() {
+                    push_varint(value?, this.out);
+                }
+                Ok(())
+            })?,
+            Some(Shape::Message(inner)) => {
+                let keys = keys_of(owner, &inner);
                 let start = self.out.len();
-                self.nested(number, inner, &merged(same)?, keys)?;
+                self.nested(number, &inner, keys)?;
                 // A profile of which nothing lasts says as much as none.
                 let is_empty = self.out.len() - start == key_len(number) + 1;
                 if keys == Keys::Lasting && is_empty {
                     self.out.truncate(start);
                 }
-                Ok(())
             }
-            (Kind::Embedded(inner, identity), _) => {
-                self.identity(number, inner, identity, &merged(same)?)
-            }
-            (Kind::String, Label::Repeated) => same.iter().try_for_each(|raw| {
-                self.bytes(number, bytes(raw)?);
-                Ok(())
-            }),
-            (_, Label::Repeated) => self.packed(number, same),
-            (Kind::String, label) => {
-                let text = bytes(last(same))?;
-                if label == Label::Oneof || !text.is_empty() {
-                    self.bytes(number, text);
+            Some(Shape::Messages(list)) => {
+                for inner in list.iter() {
+                    let inner = inner?;
+                    self.nested(number, &inner, keys_of(owner, &inner))?;
                 }
-                Ok(())
             }
-            (_, label) => {
-                let raw = last(same);
-                let is_zero = match raw.payload {
-                    Payload::Varint(value) => value == 0,
-                    Payload::Fixed64(value) => value == [0; 8],
-                    Payload::Fixed32(value) => value == [0; 4],
-                    Payload::Bytes(_) => return Err(Malformed),
-                };
-                if label == Label::Oneof || !is_zero {
-                    match raw.payload {
-                        // Spelled anew, for a varint may be longer than it need be.
-                        Payload::Varint(value) => {
-                            push_key(number, VARINT, self.out);
-                            push_varint(value, self.out);
-                        }
-                        _ => self.out.extend(raw.encoded),
-                    }
-                }
-                Ok(())
-            }
+            Some(Shape::Map(map)) => self.map(number, &map, keys)?,
         }
+        Ok(())
     }
 
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
@@ -240,79 +150,42 @@ impl Canonical<'_> {
         Ok(())
     }
 
-    fn nested(
-        &mut self,
-        number: u32,
-        inner: &'static Descriptor,
-        message: &[u8],
-        keys: Keys,
-    ) -> Result<(), Malformed> {
-        self.delimited(number, |this| this.message(inner, message, &[], keys))
+    fn nested(&mut self, number: u32, inner: &Message<'_>, keys: Keys) -> Result<(), Malformed> {
+        self.delimited(number, |this| this.message(inner, &[], keys))
     }
 
-    /// Only what identifies the object that is copied here.
-    fn identity(
-        &mut self,
-        number: u32,
-        inner: &'static Descriptor,
-        identity: u32,
-        message: &[u8],
-    ) -> Result<(), Malformed> {
-        let same = fields_under(identity, message)?;
-        self.delimited(number, |this| match same.is_empty() {
-            true => Ok(()),
-            false => this.field(inner, identity, &same, Keys::All),
-        })
-    }
-
-    fn map(
-        &mut self,
-        number: u32,
-        value: &'static Descriptor,
-        same: &[RawField<'_>],
-        keys: Keys,
-    ) -> Result<(), Malformed> {
-        // An entry is a message of its own, and counts as a level.
-        self.depth += 1;
-        for (key, entry) in map_entries(same)? {
+    fn map(&mut self, number: u32, map: &Map<'_>, keys: Keys) -> Result<(), Malformed> {
+        for entry in map.entries()? {
+            let (key, value) = entry?;
             if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
                 continue;
             }
             self.delimited(number, |this| {
                 this.bytes(1, key);
-                this.nested(2, value, entry, Keys::All)
+                this.nested(2, &value, Keys::All)
             })?;
         }
-        self.depth -= 1;
         Ok(())
     }
 
-    fn packed(&mut self, number: u32, same: &[RawField<'_>]) -> Result<(), Malformed> {
-        let values = repeated_varints(same)?;
-        if values.is_empty() {
-            return Ok(());
-        }
-        self.delimited(number, |this| {
-            values
-                .iter()
-                .for_each(|value| push_varint(*value, this.out));
-            Ok(())
-        })
-    }
-
-    fn any(&mut self, message: &[u8]) -> Result<(), Malformed> {
-        let (type_url, value) = two_parts(message)?;
-        self.bytes(1, type_url);
-        match std::str::from_utf8(type_url)
-            .ok()
-            .and_then(descriptors::by_type_url)
-        {
-            Some(inner) => self.nested(2, inner, value, Keys::All),
+    fn any(&mut self, message: &Message<'_>) -> Result<(), Malformed> {
+        let any = message.any()?;
+        self.bytes(1, any.type_url);
+        match &any.known {
+            Some(contents) => self.nested(2, contents, Keys::All),
             None => {
-                self.bytes(2, value);
+                self.bytes(2, any.contents);
                 Ok(())
             }
         }
+    }
+}
+
+/// The keys of a profile are those of the Struct that a message holds; one inside a Value is a value.
+fn keys_of(owner: &'static Descriptor, inner: &Message<'_>) -> Keys {
+    match owner.form == Form::Plain && inner.descriptor.form == Form::Struct {
+        true => Keys::Lasting,
+        false => Keys::All,
     }
 }
 
@@ -321,6 +194,7 @@ impl Canonical<'_> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::wire::walk;
     use super::*;
 
     /// What follows a key: its wire type, and what comes after a length if there is one.
@@ -366,19 +240,23 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
         #[test]
-        fn a_pass_over_fields_in_order_writes_what_one_over_sorted_fields_does(
+        fn fields_out_of_order_are_taken_as_if_they_came_in_order(
             message in any_message(),
+            // Not a Value: of its members the last counts.
             descriptor in prop::sample::select(vec![
-                &descriptors::RESOURCE, &descriptors::ENTITLEMENT, &descriptors::GRANT, &descriptors::USER_TRAIT,
-                &descriptors::STRUCT, &descriptors::VALUE, &descriptors::GRANT_METADATA,
+                &descriptors::RESOURCE, &descriptors::ENTITLEMENT, &descriptors::GRANT,
+                &descriptors::USER_TRAIT, &descriptors::STRUCT, &descriptors::GRANT_METADATA,
             ]),
         ) {
-            let of = |order| {
+            let mut fields: Vec<_> = walk(&message).collect::<Result<_, _>>().unwrap_or_default();
+            fields.sort_by_key(|field| field.number);
+            let sorted: Vec<u8> = fields.iter().flat_map(|field| field.encoded).copied().collect();
+            let of = |message: &[u8]| {
                 let mut out = Vec::new();
-                pass(order, descriptor, &message, &[], &mut out).map(|()| out)
+                canonical(descriptor, message, &[], &mut out).map(|()| out)
             };
-            if let Ok(given) = of(Order::Given) {
-                prop_assert_eq!(Ok(given), of(Order::Made));
+            if walk(&message).all(|field| field.is_ok()) {
+                prop_assert_eq!(of(&message), of(&sorted));
             }
         }
     }

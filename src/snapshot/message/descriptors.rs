@@ -12,7 +12,7 @@ pub(in crate::snapshot) const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
 /// A message type.
 #[derive(Debug)]
 pub(in crate::snapshot) struct Descriptor {
-    /// Full name, as behind the slash of a type URL.
+    /// Full name, as after the slash of a type URL.
     pub name: &'static str,
     /// How JSON shows it.
     pub form: Form,
@@ -64,18 +64,22 @@ pub(in crate::snapshot) enum Kind {
     /// A copy of an object that has a row of its own. Only the field of this number identifies it; the rest is
     /// shown, but says nothing about the holder.
     Embedded(&'static Descriptor, u32),
-    /// `map<string, message>`.
-    Map(&'static Descriptor),
+    /// `map<string, message>`: the message that an entry is, and the one that its value is.
+    Map(&'static Descriptor, &'static Descriptor),
 }
 
 impl Descriptor {
     /// The field under `number`.
     pub fn field(&self, number: u32) -> Option<&'static Field> {
-        self.fields.iter().find(|field| field.number == number)
+        // Most tables have their fields under 1, 2, 3 and so on.
+        let likely = self.fields.get((number as usize).wrapping_sub(1));
+        likely
+            .filter(|field| field.number == number)
+            .or_else(|| self.fields.iter().find(|field| field.number == number))
     }
 }
 
-/// The message behind a type URL, if we know it.
+/// The message of a type URL, if we know it.
 pub(in crate::snapshot) fn by_type_url(type_url: &str) -> Option<&'static Descriptor> {
     let name = type_url.strip_prefix(TYPE_URL_PREFIX)?;
     IN_ANY
@@ -158,7 +162,11 @@ messages! {
         2 "nanos" Single Int32;
     }
     STRUCT = Struct "google.protobuf.Struct" {
-        1 "fields" Repeated Map(&VALUE);
+        1 "fields" Repeated Map(&STRUCT_ENTRY, &VALUE);
+    }
+    STRUCT_ENTRY = Plain "google.protobuf.Struct.FieldsEntry" {
+        1 "key" Single String;
+        2 "value" Single Message(&VALUE);
     }
     VALUE = Value "google.protobuf.Value" {
         1 "nullValue" Oneof Enum(&["NULL_VALUE"]);
@@ -224,8 +232,12 @@ messages! {
     GRANT_SOURCE = Plain "c1.connector.v2.GrantSources.GrantSource" {
         1 "isDirect" Single Bool;
     }
+    GRANT_SOURCES_ENTRY = Plain "c1.connector.v2.GrantSources.SourcesEntry" {
+        1 "key" Single String;
+        2 "value" Single Message(&GRANT_SOURCE);
+    }
     GRANT_SOURCES = Plain "c1.connector.v2.GrantSources" {
-        1 "sources" Repeated Map(&GRANT_SOURCE);
+        1 "sources" Repeated Map(&GRANT_SOURCES_ENTRY, &GRANT_SOURCE);
     }
     GRANT = Plain "c1.connector.v2.Grant" {
         1 "entitlement" Single Embedded(&ENTITLEMENT, 2);
@@ -372,7 +384,7 @@ messages! {
     }
 }
 
-/// What can stand in an Any.
+/// What can be in an Any.
 static IN_ANY: &[&Descriptor] = &[
     &USER_TRAIT,
     &ROLE_TRAIT,

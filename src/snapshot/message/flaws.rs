@@ -1,9 +1,9 @@
 //! Whether a blob is a message of its table's kind: the one judgement that every reader shares. A row whose blob is not
 //! one is damage, whatever was asked for.
 
-use super::descriptors::{self, Descriptor, Form, Kind, Label};
-use super::known::timestamp_parts;
-use super::wire::{MAX_DEPTH, Malformed, Payload, RawField, packed_varints, walk};
+use super::descriptors::{Descriptor, Form};
+use super::known::{Item, Message, Scalar, Shape};
+use super::wire::Malformed;
 use crate::model::Timestamp;
 use crate::snapshot::limits::MAX_VALUES;
 
@@ -60,7 +60,7 @@ pub(in crate::snapshot) fn validate(
         weighs_text: message.len() > MAX_JSON / 8,
         ..Check::default()
     };
-    check.message(descriptor, message, 1)?;
+    check.message(&Message::new(descriptor, message))?;
     Ok(check.oddity)
 }
 
@@ -74,98 +74,57 @@ struct Check {
 }
 
 impl Check {
-    fn message(
-        &mut self,
-        descriptor: &'static Descriptor,
-        message: &[u8],
-        depth: u32,
-    ) -> Result<(), Flaw> {
-        if depth > MAX_DEPTH {
-            return Err(Flaw::Malformed);
-        }
-        if descriptor.form == Form::Any {
-            return self.any(message, depth);
-        }
-        for raw in walk(message) {
-            let raw = raw?;
+    /// Looks at every occurrence of every field: of one that comes again, each must be sound.
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Flaw> {
+        for item in message.occurrences() {
+            let item = item?;
             self.count(1)?;
-            let Some(field) = descriptor.field(raw.number) else {
+            let Item::Known(field) = item else {
                 continue;
             };
-            match field.kind {
-                Kind::Message(inner) | Kind::Embedded(inner, _) => {
-                    self.message(inner, bytes(&raw)?, depth + 1)?;
+            match field.whole_shape()? {
+                // Those of an Any are looked at below.
+                Shape::Text(_) if message.descriptor.form == Form::Any => {}
+                Shape::Text(text) => self.text(text)?,
+                Shape::Texts(texts) => texts.iter().try_for_each(|text| self.text(text?))?,
+                Shape::Number(number) => self.number(number.scalar()?),
+                Shape::Numbers(numbers) => {
+                    self.count(u32::try_from(numbers.packed_bytes()).unwrap_or(u32::MAX))?;
+                    numbers.iter().try_for_each(|number| number.map(drop))?;
                 }
-                Kind::Map(value) => self.map_entry(value, bytes(&raw)?, depth + 1)?,
-                Kind::String => self.text(bytes(&raw)?)?,
-                Kind::Double => match raw.payload {
-                    Payload::Fixed64(value) if f64::from_le_bytes(value).is_finite() => {}
-                    Payload::Fixed64(_) => {
-                        self.oddity.get_or_insert(Oddity::Number);
-                    }
-                    _ => return Err(Flaw::Malformed),
-                },
-                Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Enum(_) => {
-                    match (raw.payload, field.label) {
-                        (Payload::Varint(_), _) => {}
-                        (Payload::Bytes(packed), Label::Repeated) => {
-                            self.count(u32::try_from(packed.len()).unwrap_or(u32::MAX))?;
-                            packed_varints(packed)?;
-                        }
-                        _ => return Err(Flaw::Malformed),
-                    }
+                Shape::Message(inner) => self.message(&inner)?,
+                Shape::Messages(list) => list.iter().try_for_each(|inner| self.message(&inner?))?,
+                Shape::Map(map) => map.messages().try_for_each(|entry| self.message(&entry?))?,
+            }
+        }
+        match message.descriptor.form {
+            Form::Any => self.any(message),
+            Form::Timestamp => {
+                let (seconds, nanos) = message.timestamp()?;
+                if Timestamp::from_unix(seconds, nanos).is_none() {
+                    self.oddity.get_or_insert(Oddity::Time);
                 }
+                Ok(())
             }
-        }
-        if descriptor.form == Form::Timestamp {
-            let (seconds, nanos) = timestamp_parts(message)?;
-            if Timestamp::from_unix(seconds, nanos).is_none() {
-                self.oddity.get_or_insert(Oddity::Time);
-            }
-        }
-        Ok(())
-    }
-
-    fn any(&mut self, message: &[u8], depth: u32) -> Result<(), Flaw> {
-        // Each occurrence must be whole; the last one counts.
-        let (mut type_url, mut contents): (&[u8], &[u8]) = (b"", b"");
-        for raw in walk(message) {
-            let raw = raw?;
-            self.count(1)?;
-            match raw.number {
-                1 => type_url = bytes(&raw)?,
-                2 => contents = bytes(&raw)?,
-                _ => {}
-            }
-        }
-        self.text(type_url)?;
-        let type_url = std::str::from_utf8(type_url).map_err(|_| Flaw::Utf8)?;
-        match descriptors::by_type_url(type_url) {
-            Some(inner) => self.message(inner, contents, depth + 1),
-            None => self.add_json(contents.len()),
+            _ => Ok(()),
         }
     }
 
-    /// An entry of a map is a message of its own: the key and the value.
-    fn map_entry(
-        &mut self,
-        value: &'static Descriptor,
-        entry: &[u8],
-        depth: u32,
-    ) -> Result<(), Flaw> {
-        if depth > MAX_DEPTH {
-            return Err(Flaw::Malformed);
+    fn any(&mut self, message: &Message<'_>) -> Result<(), Flaw> {
+        let any = message.any()?;
+        self.text(any.type_url)?;
+        match &any.known {
+            Some(contents) => self.message(contents),
+            None => self.add_json(any.contents.len()),
         }
-        for raw in walk(entry) {
-            let raw = raw?;
-            self.count(1)?;
-            match raw.number {
-                1 => self.text(bytes(&raw)?)?,
-                2 => self.message(value, bytes(&raw)?, depth + 1)?,
-                _ => {}
-            }
+    }
+
+    fn number(&mut self, number: Scalar) {
+        if let Scalar::Double(value) = number
+            && !value.is_finite()
+        {
+            self.oddity.get_or_insert(Oddity::Number);
         }
-        Ok(())
     }
 
     fn text(&mut self, text: &[u8]) -> Result<(), Flaw> {
@@ -191,12 +150,5 @@ impl Check {
             true => Err(Flaw::TooLarge),
             false => Ok(()),
         }
-    }
-}
-
-fn bytes<'a>(raw: &RawField<'a>) -> Result<&'a [u8], Flaw> {
-    match raw.payload {
-        Payload::Bytes(bytes) => Ok(bytes),
-        _ => Err(Flaw::Malformed),
     }
 }

@@ -5,7 +5,7 @@
 //! | `wire.rs` | a message's bytes as fields, one level at a time |
 //! | `descriptors.rs` | the schema: every message that is known |
 //! | `proto.rs` | the messages that the model is made of, as structs; `encode.rs` and `decode.rs` turn one into the other |
-//! | `known.rs` | what the fields of a known message mean |
+//! | `known.rs` | the one walk over a message: its fields, typed by the schema |
 //! | `canonical.rs` | the canonical form, for the digest |
 //! | `json.rs` | JSON, as the `baton` CLI prints it |
 //! | `flaws.rs` | whether bytes are a message of their type |

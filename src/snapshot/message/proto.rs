@@ -300,7 +300,7 @@ mod tests {
         let field = descriptor.field(number);
         let fits = field.is_some_and(|field| {
             let wire_type_fits = match field.kind {
-                Kind::String | Kind::Message(_) | Kind::Embedded(..) | Kind::Map(_) => {
+                Kind::String | Kind::Message(_) | Kind::Embedded(..) | Kind::Map(..) => {
                     matches!(fields[0].payload, Payload::Bytes(_))
                 }
                 Kind::Double => matches!(fields[0].payload, Payload::Fixed64(_)),

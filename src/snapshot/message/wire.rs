@@ -1,7 +1,6 @@
 //! Protobuf's wire form, one level at a time: a message's bytes into its fields, borrowed, and back.
 
 use prost::encoding::{decode_varint, encode_varint};
-use smallvec::SmallVec;
 
 /// Bytes that are no protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,56 +32,34 @@ pub(in crate::snapshot) enum Payload<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Fields of one message. Most messages have a handful, and a million rows have ten messages each: they stand on the
-/// stack.
-pub(in crate::snapshot) type Fields<'a> = SmallVec<[RawField<'a>; 8]>;
-
-/// The fields of `message`, sorted by number; those of one number in the order they came.
-pub(in crate::snapshot) fn fields(message: &[u8]) -> Result<Fields<'_>, Malformed> {
-    let mut fields = Fields::new();
-    let mut sorted = true;
-    for field in walk(message) {
-        let field = field?;
-        sorted &= fields
-            .last()
-            .is_none_or(|last: &RawField<'_>| last.number <= field.number);
-        fields.push(field);
-    }
-    if !sorted {
-        fields.sort_by_key(|field| field.number);
-    }
-    Ok(fields)
+/// The fields of `message` in the order they came, up to the first that is not one.
+pub(in crate::snapshot) fn walk(message: &[u8]) -> Walk<'_> {
+    Walk(message)
 }
 
-/// Those fields of `message` that are under one number, in the order they came.
-pub(in crate::snapshot) fn fields_under(
-    number: u32,
-    message: &[u8],
-) -> Result<Fields<'_>, Malformed> {
-    walk(message)
-        .filter(|field| field.as_ref().map_or(true, |field| field.number == number))
-        .collect()
-}
+/// The rest of a message.
+#[derive(Clone)]
+pub(in crate::snapshot) struct Walk<'a>(&'a [u8]);
 
-/// The fields of `message` in the order they came, up to the first that is none.
-pub(in crate::snapshot) fn walk(
-    message: &[u8],
-) -> impl Iterator<Item = Result<RawField<'_>, Malformed>> {
-    let mut rest = message;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<RawField<'a>, Malformed>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
             return None;
         }
-        let field = take_field(&mut rest);
+        let field = take_field(&mut self.0);
         if field.is_err() {
-            rest = &[];
+            self.0 = &[];
         }
         Some(field)
-    })
+    }
 }
 
-#[inline]
-fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
+/// Takes the first field off `rest`.
+#[inline(always)]
+pub(super) fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
     let before = *rest;
     let key = u32::try_from(take_varint(rest)?).map_err(|_| Malformed)?;
     let number = key >> 3;
@@ -109,16 +86,28 @@ fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malformed> {
     })
 }
 
-/// Nearly all keys and lengths are of one byte.
+/// The number of the first field of `rest`, if it has one.
 #[inline]
+pub(super) fn next_number(mut rest: &[u8]) -> Option<u32> {
+    let key = take_varint(&mut rest).ok()?;
+    Some(u32::try_from(key).ok()? >> 3)
+}
+
+/// Nearly all keys and lengths are of one byte.
+#[inline(always)]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
     match **rest {
         [byte @ ..0x80, ref after @ ..] => {
             *rest = after;
             Ok(byte.into())
         }
-        _ => decode_varint(rest).map_err(|_| Malformed),
+        _ => take_long_varint(rest),
     }
+}
+
+#[cold]
+fn take_long_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
+    decode_varint(rest).map_err(|_| Malformed)
 }
 
 /// Appends the key of a field.
@@ -140,11 +129,18 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
     Ok(*bytes)
 }
 
-/// All varints of a packed field.
-pub(in crate::snapshot) fn packed_varints(mut bytes: &[u8]) -> Result<Vec<u64>, Malformed> {
-    let mut values = Vec::new();
-    while !bytes.is_empty() {
-        values.push(take_varint(&mut bytes)?);
-    }
-    Ok(values)
+/// All varints of a packed field, up to the first that is not one.
+pub(super) fn packed_varints(
+    mut packed: &[u8],
+) -> impl Iterator<Item = Result<u64, Malformed>> + '_ {
+    std::iter::from_fn(move || {
+        if packed.is_empty() {
+            return None;
+        }
+        let value = take_varint(&mut packed);
+        if value.is_err() {
+            packed = &[];
+        }
+        Some(value)
+    })
 }

@@ -6,6 +6,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::Value;
 
 use super::descriptors::{Descriptor, Form};
 use super::known::{Any, Item, Message, Scalar, Shape};
@@ -23,6 +24,20 @@ pub(in crate::snapshot) fn write_json(
 ) -> Result<(), Malformed> {
     let message = Message::new(descriptor, message);
     serde_json::to_writer(out, &message).map_err(|_| Malformed)
+}
+
+impl Message<'_> {
+    /// Its JSON as a value.
+    pub fn to_value(&self) -> Result<Value, Malformed> {
+        serde_json::to_value(self).map_err(|_| Malformed)
+    }
+}
+
+impl Shape<'_> {
+    /// Its JSON as a value.
+    pub fn to_value(&self) -> Result<Value, Malformed> {
+        serde_json::to_value(self).map_err(|_| Malformed)
+    }
 }
 
 impl Any<'_> {

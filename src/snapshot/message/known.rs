@@ -1,5 +1,5 @@
 //! The one walk over a message whose type is known: its fields by number, each with all that came under it and typed by
-//! the schema. The canonical form, JSON and the checks are a `match` over it.
+//! the schema. The canonical form, JSON, the checks and the facts are a `match` over it.
 //!
 //! Protobuf's rules for several occurrences of a field are applied here: fields are sorted where they come out of order,
 //! a message in parts is put together, of a text or number the last occurrence counts, of a Value's members the last one,

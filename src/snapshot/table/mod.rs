@@ -5,10 +5,12 @@
 //! | `schema.rs` | every table and index, as the SDK declares them |
 //! | `kind.rs` | the four kinds of rows |
 //! | `row.rs` | one row: its columns and its blob |
+//! | `facts.rs` | what a row says, by the names that people know |
 //! | `record.rs` | what stands for a row in the content digest |
 //! | `digest.rs` | the content digest of all rows |
 
 mod digest;
+mod facts;
 mod kind;
 mod record;
 mod row;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod facts;
+
 use std::cmp::Reverse;
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 //! seed, and fast, so that it is the client that is measured.
 //!
 //! ```text
-//! cargo run --release --example synthetic_posthog -- --people 1000 --roles 100 --grants 10000 --seed 1
+//! cargo run --release -p posthog-c1z-bench --bin synthetic_posthog -- --people 1000 --roles 100 --grants 10000 --seed 1
 //!     [--changed] [--port-file PATH] [--delay-ms 20]
 //! ```
 //!
@@ -11,15 +11,6 @@
 //!
 //! Beside PostHog's endpoints there are `/__stats` (requests and bytes of the answers so far), `/__paths` (what was
 //! asked for, line by line) and `/__reset`; these three do not count themselves.
-
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "an example speaks on its streams"
-)]
-#![allow(missing_docs, reason = "not part of the library")]
-
-mod support;
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -31,8 +22,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use support::organization::{Organization, Person};
-use support::shape::Shape;
+use posthog_c1z_bench::organization::{Organization, Person};
+use posthog_c1z_bench::shape::Shape;
 
 /// Rows of a page when no number is asked for. PostHog knows no maximum.
 const DEFAULT_LIMIT: usize = 100;

@@ -1,20 +1,11 @@
 //! Crawling alone: a synthetic organization from its server into an inventory in memory, through the library.
 //!
 //! ```text
-//! cargo run --release --example crawl_alone -- URL endpoint|embedded WORKERS
+//! cargo run --release -p posthog-c1z-bench --bin crawl_alone -- URL endpoint|embedded WORKERS
 //! ```
 //!
 //! Prints one line of `name=value` pairs: the time from the first request to the sorted and checked inventory, and the
 //! peak memory of the process.
-
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "an example speaks on its streams"
-)]
-#![allow(missing_docs, reason = "not part of the library")]
-
-mod support;
 
 use std::env;
 use std::error::Error;
@@ -25,7 +16,7 @@ use posthog_c1z::crawl::posthog::{self, Config, Incomplete, Memberships};
 use posthog_c1z::crawl::{ApiKey, BaseUrl, HttpSettings, PaceSettings, PlainHttp};
 use posthog_c1z::model::Timestamp;
 use posthog_c1z::progress::Silent;
-use support::process;
+use posthog_c1z_bench::process;
 
 fn main() -> ExitCode {
     match run() {

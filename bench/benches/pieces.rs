@@ -2,7 +2,7 @@
 //! rows, rows into a file, and the rows of a file into what commands make of them.
 //!
 //! ```text
-//! cargo bench
+//! cargo bench -p posthog-c1z-bench
 //! ```
 
 #![allow(
@@ -23,18 +23,16 @@ use posthog_c1z::snapshot::{
 use serde::Deserialize;
 use serde_json::json;
 
-use support::inventory::inventory;
-use support::organization::Organization;
-use support::shape::Shape;
+use posthog_c1z_bench::inventory::inventory;
+use posthog_c1z_bench::organization::Organization;
+use posthog_c1z_bench::shape::Shape;
 
-#[path = "../src/crawl/json.rs"]
+#[path = "../../src/crawl/json.rs"]
 #[allow(
     dead_code,
     reason = "a part of the program that the library does not show"
 )]
 mod json_stream;
-#[path = "../examples/support/mod.rs"]
-mod support;
 
 use json_stream::{JsonStream, Load};
 

@@ -1,20 +1,11 @@
 //! Writing alone: a synthetic inventory in memory into a finished, synced file, through the library.
 //!
 //! ```text
-//! cargo run --release --example write_alone -- FILE --people 1000 --roles 100 --grants 10000 --seed 1 [--changed]
+//! cargo run --release -p posthog-c1z-bench --bin write_alone -- FILE --people 1000 --roles 100 --grants 10000 --seed 1 [--changed]
 //! ```
 //!
 //! Prints one line of `name=value` pairs: the time of `snapshot::write` alone, what was resident before it (the whole
 //! inventory, and nothing of the organization it was made from), and the peak while it ran.
-
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "an example speaks on its streams"
-)]
-#![allow(missing_docs, reason = "not part of the library")]
-
-mod support;
 
 use std::env;
 use std::error::Error;
@@ -25,10 +16,10 @@ use std::time::Instant;
 use posthog_c1z::model::{SyncRun, Timestamp};
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{self, Contents, Target};
-use support::inventory::inventory;
-use support::organization::Organization;
-use support::process;
-use support::shape::Shape;
+use posthog_c1z_bench::inventory::inventory;
+use posthog_c1z_bench::organization::Organization;
+use posthog_c1z_bench::process;
+use posthog_c1z_bench::shape::Shape;
 
 fn main() -> ExitCode {
     match run() {

@@ -11,15 +11,6 @@
 //! floors zstd DATABASE NEW WORKERS   bare zstd, level 3, into a file, synced
 //! ```
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "an example speaks on its streams"
-)]
-#![allow(missing_docs, reason = "not part of the library")]
-
-mod support;
-
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -29,9 +20,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{env, thread};
 
+use posthog_c1z_bench::process;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
-use support::process;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -57,7 +48,7 @@ fn main() -> ExitCode {
             .parse()
             .map_err(Into::into)
             .and_then(|n| zstd(database, new, n)),
-        _ => Err("how to call it stands at the top of examples/floors.rs".into()),
+        _ => Err("how to call it stands at the top of bench/src/bin/floors.rs".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use posthog_c1z::model::{
     UserTrait, Value,
 };
 
-use super::organization::{Organization, Person, Role};
+use crate::organization::{Organization, Person, Role};
 
 /// The organization as the crawl would find it: the same rows with the same keys, texts and ids.
 pub fn inventory(organization: Organization) -> Result<Inventory, Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! What the benchmark's programs share: the synthetic organization, and what the system knows of the process.
-
-#![allow(dead_code, reason = "each program uses its own part of this")]
+//!
+//! The programs are in `src/bin/`, the micro-benchmarks in `benches/`; BENCHMARKS.md describes them, and
+//! `scripts/bench.sh` runs them.
 
 pub mod inventory;
 pub mod organization;

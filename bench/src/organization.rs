@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::shape::Shape;
+use crate::shape::Shape;
 
 /// A member with the account behind it.
 #[derive(Clone)]
@@ -279,9 +279,9 @@ impl Person {
             number,
             distinct_id: format!(
                 "{:016x}{:016x}{:011x}",
-                random.next(),
-                random.next(),
-                random.next() >> 20
+                random.number(),
+                random.number(),
+                random.number() >> 20
             ),
             first_name,
             last_name,
@@ -362,7 +362,7 @@ fn sizes(shape: &Shape) -> Vec<usize> {
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -372,12 +372,12 @@ impl Random {
 
     /// At least 0, less than `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.number()) * u128::from(bound)) >> 64) as u64
     }
 
     /// PostHog's form: 48 bits of milliseconds, 16 bits of a series, 64 at random, and no version bits.
     fn uuid(&mut self, micros: u64) -> [u8; 36] {
-        let low = self.next();
+        let low = self.number();
         let number = (u128::from(micros / 1_000) << 80) | u128::from(low);
         let mut text = [b'-'; 36];
         let mut digits = (0..32).rev().map(|at| (number >> (at * 4)) as usize & 15);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What must pass before anything lands: the README's own test command, the format, the linter (the benchmarks of bench/
-# included), the fuzz targets, and the limits of time and memory on hostile files, at three times the figures that are promised so that a
-# busy machine does not fail them.
+# included), the fuzz targets, and the limits of time and memory on hostile files, at three times the figures that are
+# promised so that a busy machine does not fail them.
 set -eu
 cd "$(dirname "$0")/.."
 cargo test

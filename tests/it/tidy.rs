@@ -52,7 +52,7 @@ const DOORS: [(&str, &[&str]); 29] = [
     ("indicatif", &["terminal.rs"]),
     ("jiff", &["model/time.rs"]),
     ("memchr", &["crawl/"]),
-    ("prost", &["snapshot/message/", "snapshot/tests.rs"]),
+    ("prost", &["snapshot/message/", "snapshot/tests/"]),
     ("rusqlite", &["snapshot/write.rs", "snapshot/error.rs"]),
     ("rustix", &["files/", "snapshot/container/"]),
     ("serde", &[""]),

@@ -194,8 +194,8 @@ fn keys_of(owner: &'static Descriptor, inner: &Message<'_>) -> Keys {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::wire::walk;
     use super::*;
+    use crate::snapshot::message::wire::walk;
 
     /// What follows a key: its wire type, and what comes after a length if there is one.
     type Content = (u32, Vec<u8>);

@@ -80,12 +80,12 @@ impl Descriptor {
 }
 
 /// The message of a type URL, if we know it.
-pub(in crate::snapshot) fn by_type_url(type_url: &str) -> Option<&'static Descriptor> {
-    let name = type_url.strip_prefix(TYPE_URL_PREFIX)?;
+pub(in crate::snapshot) fn by_type_url(type_url: &[u8]) -> Option<&'static Descriptor> {
+    let name = type_url.strip_prefix(TYPE_URL_PREFIX.as_bytes())?;
     IN_ANY
         .iter()
         .copied()
-        .find(|descriptor| descriptor.name == name)
+        .find(|descriptor| descriptor.name.as_bytes() == name)
 }
 
 macro_rules! messages {

@@ -102,9 +102,7 @@ impl<'a> Message<'a> {
     /// Type and contents of an Any.
     pub fn any(&self) -> Result<Any<'_>, Malformed> {
         let (type_url, contents) = two_parts(&self.bytes)?;
-        let known = std::str::from_utf8(type_url)
-            .ok()
-            .and_then(descriptors::by_type_url)
+        let known = descriptors::by_type_url(type_url)
             .map(|descriptor| Message::at(self.depth + 1, descriptor, contents.into(), None));
         Ok(Any {
             type_url,

@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn every_annotation_has_the_name_of_its_table() {
         fn check<T: Annotation>(descriptor: &'static Descriptor) {
-            let found = known::by_type_url(&T::default().to_any().type_url);
+            let found = known::by_type_url(T::default().to_any().type_url.as_bytes());
             assert!(
                 found.is_some_and(|found| std::ptr::eq(found, descriptor)),
                 "{}",

@@ -93,13 +93,17 @@ pub(super) fn next_number(mut rest: &[u8]) -> Option<u32> {
     Some(u32::try_from(key).ok()? >> 3)
 }
 
-/// Nearly all keys and lengths are of one byte.
+/// Nearly all keys and lengths are of one byte, and most others of two.
 #[inline(always)]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
     match **rest {
         [byte @ ..0x80, ref after @ ..] => {
             *rest = after;
             Ok(byte.into())
+        }
+        [low, byte @ ..0x80, ref after @ ..] => {
+            *rest = after;
+            Ok(u64::from(low & 0x7f) | u64::from(byte) << 7)
         }
         _ => take_long_varint(rest),
     }

@@ -119,7 +119,7 @@ impl Random {
             let type_url = Self::TYPES[self.below(Self::TYPES.len())];
             push_bytes(1, type_url.as_bytes(), out);
             let mut contents = Vec::new();
-            if let Some(inner) = descriptors::by_type_url(type_url) {
+            if let Some(inner) = descriptors::by_type_url(type_url.as_bytes()) {
                 self.message(inner, depth + 1, &mut contents);
             }
             return push_bytes(2, &contents, out);

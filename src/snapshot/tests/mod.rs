@@ -19,9 +19,7 @@ fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
     let mut all: Vec<_> = walk(message).map(Result::unwrap).collect();
     all.sort_by_key(|raw| Reverse(raw.number));
     let contents = all.iter().find_map(|raw| match raw.payload {
-        Payload::Bytes(url) if raw.number == 1 => {
-            descriptors::by_type_url(std::str::from_utf8(url).ok()?)
-        }
+        Payload::Bytes(url) if raw.number == 1 => descriptors::by_type_url(url),
         _ => None,
     });
     let mut out = Vec::new();

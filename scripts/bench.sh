@@ -23,10 +23,9 @@ sizes=${sizes:-small medium large}
 gnu_time=${GNU_TIME:-/usr/bin/time}
 "$gnu_time" -f '%e %U %S %M' true 2>/dev/null || { echo "GNU time is not at $gnu_time; set GNU_TIME" >&2; exit 2; }
 
-cargo build --release --quiet --bin posthog-c1z --examples
+cargo build --release --quiet --package posthog-c1z --package posthog-c1z-bench --bins
 target=${CARGO_TARGET_DIR:-target}/release
 program=$target/posthog-c1z
-examples=$target/examples
 
 # Nothing of the caller's own settings shall take part.
 for name in $(env | sed -n 's/^\(BATON_[A-Z_]*\|POSTHOG_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
@@ -53,7 +52,7 @@ exec 9<>"$work/alive"
 serve() {
     address_file=$1
     shift
-    "$examples/synthetic_posthog" --seed "$seed" --port-file "$address_file" "$@" <"$work/alive" 9>&- >/dev/null &
+    "$target/synthetic_posthog" --seed "$seed" --port-file "$address_file" "$@" <"$work/alive" 9>&- >/dev/null &
     servers="$servers $!"
     tries=0
     until [ -s "$address_file" ]; do
@@ -180,9 +179,9 @@ for name in $sizes; do
             # shellcheck disable=SC2086
             measure "$program" sync --base-url "$url" --api-token phx_benchmark -f "$old" $options
             must sync
-            served=$("$examples/floors" served "$url" "$work/paths")
-            bare=$("$examples/floors" replay "$url" "$work/paths" "$connections")
-            "$examples/floors" served "$url" "$work/paths.again" >/dev/null
+            served=$("$target/floors" served "$url" "$work/paths")
+            bare=$("$target/floors" replay "$url" "$work/paths" "$connections")
+            "$target/floors" served "$url" "$work/paths.again" >/dev/null
             received=$(calculate "$(value bytes "$served") / 1000000")
             what=sync
             [ "$mode" = default ] || what="$what, $mode"
@@ -190,8 +189,8 @@ for name in $sizes; do
             row "$what" "$(value requests "$served")" "$received" "$(megabytes "$old")" "$(value wall "$bare")" "$(value cpu "$bare")" "$rows"
             # The crawl without the writing.
             if [ "$mode" != default ]; then
-                alone=$("$examples/crawl_alone" "$url" "$mode" "$connections")
-                "$examples/floors" served "$url" "$work/paths.again" >/dev/null
+                alone=$("$target/crawl_alone" "$url" "$mode" "$connections")
+                "$target/floors" served "$url" "$work/paths.again" >/dev/null
                 wall=$(value wall "$alone")
                 cpu=$(value cpu "$alone")
                 peak=$(calculate "$(value peak_kib "$alone") * 1.024 / 1000")
@@ -211,11 +210,11 @@ for name in $sizes; do
     stop_servers
 
     # Floors of writing and reading.
-    decoded=$("$examples/floors" decode "$old" "$database")
-    scanned=$("$examples/floors" scan "$database")
-    inserted=$("$examples/floors" sqlite "$database" "$work/inserted")
-    single=$("$examples/floors" zstd "$database" "$work/compressed" 0)
-    several=$("$examples/floors" zstd "$database" "$work/compressed" "$(getconf _NPROCESSORS_ONLN)")
+    decoded=$("$target/floors" decode "$old" "$database")
+    scanned=$("$target/floors" scan "$database")
+    inserted=$("$target/floors" sqlite "$database" "$work/inserted")
+    single=$("$target/floors" zstd "$database" "$work/compressed" 0)
+    several=$("$target/floors" zstd "$database" "$work/compressed" "$(getconf _NPROCESSORS_ONLN)")
     compressed=$(megabytes "$work/compressed")
     rm -f "$work/inserted" "$work/compressed" "$database"
     write_floor=$(total wall "$inserted" "$several")
@@ -224,7 +223,7 @@ for name in $sizes; do
     read_floor_cpu=$(total cpu "$decoded" "$scanned")
 
     # shellcheck disable=SC2086
-    alone=$("$examples/write_alone" "$work/alone.c1z" --seed "$seed" $shape)
+    alone=$("$target/write_alone" "$work/alone.c1z" --seed "$seed" $shape)
     wall=$(value wall "$alone")
     cpu=$(value cpu "$alone")
     peak=$(calculate "$(value grown_kib "$alone") * 1.024 / 1000")

@@ -11,12 +11,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 crawls=${1:-20}
-cargo build --release --quiet --bin posthog-c1z --example busy_crawl
+cargo build --release --quiet --bin posthog-c1z
+cargo build --release --quiet -p posthog-c1z-bench --bin busy_crawl
 
 echo "| page | changes | traffic | mode | snapshots | in time | other exit codes | at rest | longest | requests (at rest) | shifted | read twice |"
 echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
 row() {
-    target/release/examples/busy_crawl --crawls "$crawls" --page-ms "$1" --changes-per-second "$2" \
+    target/release/busy_crawl --crawls "$crawls" --page-ms "$1" --changes-per-second "$2" \
         --traffic "$3" --memberships "$4"
 }
 for mode in endpoint embedded; do

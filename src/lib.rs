@@ -1,17 +1,22 @@
 //! Crawls a PostHog organization into a ConductorOne `.c1z` snapshot, and reads such snapshots.
 //!
-//! One value stands in the middle, the [`Inventory`](model::Inventory). Everything before it makes it, everything
-//! after it reads it:
+//! Two values are at the centre:
+//!
+//! - [`Inventory`](model::Inventory): everything that one crawl learned. It is whole, holds each row once, and every
+//!   reference in it is checked. It is what gets written.
+//! - [`Row`](snapshot::Row): one row of any connector's file, with its blob kept as it is. Rows are read one at a time, so
+//!   memory does not grow with their number, and what a row refers to may be missing. It is what gets read.
 //!
 //! ```text
-//! HTTP page ─► wire type ─► model rows ─► Inventory ─► .c1z file
-//!  crawl/       api.rs       map.rs        model/       snapshot/
+//! crawl/  HTTP page ─► wire type ─► model rows ─► Inventory ─► snapshot/write.rs
+//!                                         snapshot/read/ ─► Row ─► lists, exports, verify, diff, stats
 //! ```
 //!
-//! Imports go one way, and neighbours do not know each other:
+//! Imports go one way, and neighbours do not know each other (`tests/it/tidy.rs` checks both, here and inside
+//! [`snapshot`]):
 //!
 //! ```text
-//! main, cli, terminal ─► commands ─► crawl | demo | snapshot | diff | report ─► model, progress, files
+//! main ─► terminal ─► cli ─► commands ─► crawl | demo | snapshot | diff | report ─► model | progress | files
 //! ```
 
 pub mod cli;

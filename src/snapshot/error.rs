@@ -196,9 +196,7 @@ impl Error {
             damage,
         }
     }
-}
 
-impl Error {
     /// Whether the machine is at fault and not what it was to read: no space, no permission, no memory.
     pub fn is_of_machine(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Building { .. })
@@ -223,6 +221,31 @@ impl Error {
             Self::Building { source, .. } => source.sqlite_error_code().is_some(),
             Self::Io { action, .. } => [UNPACKING, BUILDING, READING_UNPACKED].contains(action),
             _ => false,
+        }
+    }
+
+    /// The code of a file that cannot be read; these texts never change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } | Self::Building { .. } => "unreadable",
+            Self::NotC1z { .. } => "not-c1z",
+            Self::Version3 { .. } => "format-v3",
+            Self::TooLarge { .. } => "too-large",
+            Self::NoFinishedSync { .. } | Self::NoSuchSync { .. } => "no-finished-sync",
+            Self::Damaged { damage, .. } => match damage {
+                Damage::Empty => "empty",
+                Damage::Truncated => "truncated",
+                Damage::Checksum => "checksum",
+                Damage::NotZstd => "not-zstd",
+                Damage::TrailingBytes => "trailing-bytes",
+                Damage::Window => "window",
+                Damage::Zstd(_) => "zstd",
+                Damage::Bomb | Damage::Limit(_) => "too-large",
+                Damage::Database(_) => "sqlite",
+                Damage::Schema(_) => "schema",
+                Damage::Time { .. } => "time-text",
+                Damage::Row { .. } => "row",
+            },
         }
     }
 

@@ -1,7 +1,7 @@
-//! What a machine can check of how the source is laid out: who imports whom, and which crate is used where. The picture
-//! is in `src/lib.rs`; this keeps it true.
+//! What a machine can check of how the source is laid out: who imports whom, and which crate is used where. The pictures
+//! are in `src/lib.rs` and `src/snapshot/mod.rs`; this keeps them true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,11 +17,32 @@ const LAYERS: [&[&str]; 6] = [
     &["model", "progress", "files"],
 ];
 
+/// The rooms of `src/snapshot/`, and which of them each may import. All may import [`BASE`].
+const ROOMS: [(&str, &[&str]); 11] = [
+    (
+        "tests",
+        &["verify", "write", "read", "table", "message", "container"],
+    ),
+    ("verify", &["read", "table", "message", "container"]),
+    ("write", &["table", "message", "container"]),
+    ("read", &["table", "message", "container"]),
+    ("table", &["message"]),
+    ("message", &[]),
+    ("container", &[]),
+    ("format", &[]),
+    ("limits", &[]),
+    ("error", &[]),
+    ("hex", &[]),
+];
+
+/// What every room of `src/snapshot/` may import; of these, each may import those before it.
+const BASE: [&str; 3] = ["hex", "error", "limits"];
+
 /// Where each crate that we depend on may be used: the beginnings of paths below `src/`.
 const DOORS: [(&str, &[&str]); 29] = [
     ("anyhow", &["commands/", "main.rs", "cli.rs"]),
     ("arcstr", &["model/"]),
-    ("base64", &["snapshot/"]),
+    ("base64", &["snapshot/message/"]),
     ("clap", &["cli.rs"]),
     ("clap_complete", &["cli.rs"]),
     ("clap_mangen", &["cli.rs"]),
@@ -31,23 +52,26 @@ const DOORS: [(&str, &[&str]); 29] = [
     ("indicatif", &["terminal.rs"]),
     ("jiff", &["model/time.rs"]),
     ("memchr", &["crawl/"]),
-    ("prost", &["snapshot/"]),
-    ("rusqlite", &["snapshot/"]),
+    ("prost", &["snapshot/message/", "snapshot/tests/"]),
+    ("rusqlite", &["snapshot/write.rs", "snapshot/error.rs"]),
     ("rustix", &["files/", "snapshot/container/"]),
     ("serde", &[""]),
     ("serde_json", &[""]),
     ("serde_path_to_error", &["crawl/"]),
-    ("sha2", &["snapshot/"]),
+    ("sha2", &["snapshot/container/", "snapshot/table/"]),
     ("signal-hook", &["main.rs"]),
-    ("smallvec", &["snapshot/"]),
-    ("svix-ksuid", &["snapshot/"]),
-    ("tempfile", &["files/", "snapshot/"]),
+    ("smallvec", &["snapshot/message/"]),
+    ("svix-ksuid", &["snapshot/verify/", "snapshot/write.rs"]),
+    (
+        "tempfile",
+        &["files/", "snapshot/container/", "snapshot/read/"],
+    ),
     ("terminal_size", &["terminal.rs"]),
     ("tracing", &["terminal.rs"]),
     ("tracing-subscriber", &["terminal.rs"]),
     ("unicode-width", &["report/"]),
     ("ureq", &["crawl/"]),
-    ("zstd", &["snapshot/"]),
+    ("zstd", &["snapshot/container/", "snapshot/error.rs"]),
 ];
 
 /// A source file.
@@ -75,17 +99,17 @@ impl Source {
             .map(|line| line.split("//").next().unwrap_or_default())
     }
 
-    /// Every module that it names by way of `crate::` or `super::`, as the first part of its path in the crate.
-    fn uses(&self) -> BTreeSet<String> {
+    /// Every path that it names by way of `crate::` or `super::`, from the root of the crate.
+    fn uses(&self) -> BTreeSet<Vec<String>> {
         let code: String = self.code().collect::<Vec<_>>().join("\n");
         let mut found = BTreeSet::new();
         for (at, _) in code.match_indices("crate::") {
             if is_word_start(&code, at) {
-                found.extend(first_names(&code[at + "crate::".len()..]));
+                found.extend(paths(&code[at + "crate::".len()..]));
             }
         }
         for (at, _) in code.match_indices("super::") {
-            // Of several in a row the first one tells them all.
+            // Of several in a row, the first one covers the others.
             if !is_word_start(&code, at) || code[..at].ends_with("super::") {
                 continue;
             }
@@ -95,12 +119,19 @@ impl Source {
                 module.pop();
                 rest = after;
             }
-            match module.first() {
-                Some(first) => found.extend([(*first).to_owned()]),
-                None => found.extend(first_names(rest)),
-            }
+            let absolute = |path: Vec<String>| {
+                let parents = module.iter().map(|name| (*name).to_owned());
+                parents.chain(path).collect()
+            };
+            found.extend(paths(rest).into_iter().map(absolute));
         }
         found
+    }
+
+    /// The modules that it names, each as the first part of its path in the crate.
+    fn modules(&self) -> BTreeSet<String> {
+        let paths = self.uses().into_iter();
+        paths.filter_map(|path| path.into_iter().next()).collect()
     }
 }
 
@@ -109,35 +140,51 @@ fn is_word_start(code: &str, at: usize) -> bool {
     !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
 }
 
-/// The name that a path begins with, or each one that a list in braces begins its paths with.
-fn first_names(path: &str) -> Vec<String> {
-    let name = |text: &str| -> String {
-        let text = text.trim_start();
-        text.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
+/// The path that `text` begins with, or each of those that a list in braces makes of it.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let text = text.trim_start();
+    if let Some(list) = text.strip_prefix('{') {
+        return items(list).into_iter().flat_map(paths).collect();
+    }
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    if name.is_empty() {
+        return Vec::new();
+    }
+    let Some(rest) = rest.strip_prefix("::") else {
+        return vec![vec![name.to_owned()]];
     };
-    let Some(list) = path.trim_start().strip_prefix('{') else {
-        return vec![name(path)];
-    };
-    let (mut names, mut depth, mut start) = (Vec::new(), 0, 0);
+    let mut tails = paths(rest);
+    if tails.is_empty() {
+        tails.push(Vec::new());
+    }
+    tails
+        .into_iter()
+        .map(|tail| std::iter::once(name.to_owned()).chain(tail).collect())
+        .collect()
+}
+
+/// The items of a list, whose opening brace comes before `list`.
+fn items(list: &str) -> Vec<&str> {
+    let (mut found, mut depth, mut start) = (Vec::new(), 0, 0);
     for (at, c) in list.char_indices() {
         match c {
             '{' => depth += 1,
             '}' if depth == 0 => {
-                names.push(name(&list[start..at]));
+                found.push(&list[start..at]);
                 break;
             }
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                names.push(name(&list[start..at]));
+                found.push(&list[start..at]);
                 start = at + 1;
             }
             _ => {}
         }
     }
-    names.retain(|name| !name.is_empty());
-    names
+    found
 }
 
 fn root() -> &'static Path {
@@ -192,7 +239,7 @@ fn imports_go_one_way_and_neighbours_do_not_know_each_other() {
                 "`{own}` has no place in LAYERS: give it one, and tell it in the docs of src/lib.rs"
             );
         };
-        for used in source.uses() {
+        for used in source.modules() {
             // A name that is no module is one of the crate's own, which there are none of, or of a `use super::*`.
             if used != own && layer(&used).is_some_and(|to| to <= from) {
                 wrong.push(format!("src/{} uses `{used}`", source.path));
@@ -203,13 +250,90 @@ fn imports_go_one_way_and_neighbours_do_not_know_each_other() {
 }
 
 #[test]
+fn rooms_of_the_snapshot_import_only_what_the_map_says() {
+    let mut wrong = Vec::new();
+    let mut known = BTreeSet::new();
+    for source in sources() {
+        let ["snapshot", own, ..] = source.module()[..] else {
+            continue;
+        };
+        let Some((own, may_import)) = ROOMS.iter().find(|(room, _)| *room == own) else {
+            panic!(
+                "`{own}` has no place in ROOMS: give it one, and the docs of snapshot/mod.rs too"
+            );
+        };
+        known.insert(*own);
+        let base = match BASE.iter().position(|room| room == own) {
+            Some(at) => &BASE[..at],
+            None => &BASE[..],
+        };
+        for path in source.uses() {
+            // What is imported from the door itself would make a circle: it comes from its room.
+            if let ["snapshot", used, ..] = path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+                && used != *own
+                && !may_import.contains(&used)
+                && !base.contains(&used)
+            {
+                wrong.push(format!("src/{} uses `snapshot::{used}`", source.path));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(known, ROOMS.iter().map(|(room, _)| *room).collect());
+}
+
+#[test]
+fn files_of_a_room_of_the_snapshot_form_no_circle() {
+    for (room, _) in ROOMS {
+        let sources = sources();
+        // Each file of the room, and which others it uses.
+        let mut left: BTreeMap<&str, BTreeSet<String>> = sources
+            .iter()
+            .filter_map(|source| match source.module()[..] {
+                ["snapshot", own, file] if own == room => Some((file, source)),
+                _ => None,
+            })
+            .map(|(file, source)| {
+                let used = source
+                    .uses()
+                    .into_iter()
+                    .filter_map(|path| match &path[..] {
+                        [snapshot, own, used, ..] if snapshot == "snapshot" && own == room => {
+                            Some(used.clone())
+                        }
+                        _ => None,
+                    });
+                (file, used.filter(|used| used != file).collect())
+            })
+            .collect();
+        for (file, used) in &left {
+            for used in used {
+                // The room's own `mod.rs` imports its files.
+                assert!(
+                    left.contains_key(used.as_str()),
+                    "src/snapshot/{room}/{file}.rs uses `{used}` of the room's mod.rs"
+                );
+            }
+        }
+        while let Some(file) = left
+            .iter()
+            .find(|(_, used)| used.iter().all(|used| !left.contains_key(used.as_str())))
+            .map(|(file, _)| *file)
+        {
+            left.remove(file);
+        }
+        assert!(left.is_empty(), "a circle in src/snapshot/{room}: {left:?}");
+    }
+}
+
+#[test]
 fn what_is_looked_for_is_found_where_it_is_known_to_be() {
     let uses = |path: &str, text: &str| {
         let source = Source {
             path: path.to_owned(),
             text: text.to_owned(),
         };
-        source.uses().into_iter().collect::<Vec<_>>().join(" ")
+        source.modules().into_iter().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(uses("a/b.rs", "use crate::model::{X, y::Z};"), "model");
     assert_eq!(
@@ -223,13 +347,20 @@ fn what_is_looked_for_is_found_where_it_is_known_to_be() {
         ),
         "report"
     );
+    assert_eq!(
+        paths("a::{b::C, d, e::{f::*, G}};")
+            .iter()
+            .map(|path| path.join("::"))
+            .collect::<Vec<_>>(),
+        ["a::b::C", "a::d", "a::e::f", "a::e::G"]
+    );
     assert_eq!(uses("a/b/c.rs", "use super::super::d::X;"), "a");
     assert_eq!(uses("a/b/c.rs", "use super::super::super::d::X;"), "d");
     assert_eq!(
         uses("a/mod.rs", "use super::d::X; use my_crate::e::F;"),
         "d"
     );
-    let all: Vec<_> = sources().iter().map(Source::uses).collect();
+    let all: Vec<_> = sources().iter().map(Source::modules).collect();
     for module in [
         "commands", "crawl", "demo", "snapshot", "report", "model", "progress",
     ] {
@@ -284,8 +415,7 @@ fn every_file_begins_by_saying_what_it_is_for() {
     for source in sources() {
         let first = source.text.lines().next().unwrap_or_default();
         let is_told = first.starts_with("//! ") && first.len() > 20;
-        let is_told_elsewhere =
-            source.path.ends_with("mod.rs") && first.starts_with("#![doc = include_str!(");
+        let is_told_elsewhere = first.starts_with("#![doc = include_str!(");
         assert!(
             is_told || is_told_elsewhere,
             "src/{} begins with: {first}",

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-use super::CHUNK;
+/// Bytes moved at a time: few enough that they are still near the processor when they are moved on.
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// What the head of a frame says that it decodes to, in bytes.
 pub(super) fn declared_size(frame: &[u8]) -> Option<u64> {

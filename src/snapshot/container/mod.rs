@@ -21,10 +21,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::digest::hex;
-use super::error::{UNPACKING, is_out_of_memory};
-use super::{Damage, Error, Limits, Written};
-use frames::{Frames, declared_size};
+use crate::snapshot::error::{Damage, Error, UNPACKING, is_out_of_memory};
+use crate::snapshot::hex::hex;
+use crate::snapshot::limits::Limits;
+use frames::{CHUNK, Frames, declared_size};
 use unpack::Unpacker;
 
 pub(super) use btree::Walker;
@@ -42,12 +42,21 @@ const MAGIC: [u8; 5] = *b"C1ZF\0";
 const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
 /// What zstd itself calls its default: the official writer's level.
 const LEVEL: i32 = 3;
-/// Bytes moved at a time: few enough that they are still near the processor when they are moved on.
-const CHUNK: usize = 256 << 10;
 /// Largest database that is held in memory while it is read, in bytes.
 const IN_MEMORY: usize = 16 << 20;
 /// Bytes that are unpacked between two looks at the free space.
 const SPACE_INTERVAL: u64 = 64 << 20;
+
+/// A compressed file, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the whole file, in hexadecimal.
+    pub sha256: String,
+    /// The size of the database inside, in bytes.
+    pub decoded_bytes: u64,
+}
 
 /// Compresses `database` to `out`: magic, then one frame with its content size and a checksum, and nothing after it.
 pub(super) fn compress(

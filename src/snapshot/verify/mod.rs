@@ -4,71 +4,26 @@
 //! Whether a file can be read at all is decided by [`Snapshot::open`]; what is found here is what a reader would show
 //! wrongly, refuse, or stumble over later.
 
+mod finding;
 mod row;
 mod schema;
 mod storage;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::path::Path;
 use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
-use super::container::Keep;
-use super::digest::{Digester, RowKind};
-use super::error::shortened;
-use super::query::{Counts, Filter};
-use super::reader::Snapshot;
-use super::rows::Columns;
-use super::{Damage, Error, ReadOptions};
 use crate::model::SyncRun;
-use row::{Checked, IdForm, Known, RowCheck};
+use crate::snapshot::container::Keep;
+use crate::snapshot::error::{Damage, Error, shortened};
+use crate::snapshot::read::{Counts, Filter, ReadOptions, Snapshot};
+use crate::snapshot::table::{Columns, Digester, RowKind};
+use row::{Checked, IdForm, Known, RowCheck, fact};
 
-/// One defect of a readable file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What kind of defect; these texts never change.
-    pub code: &'static str,
-    /// What is wrong where, in words.
-    pub message: String,
-}
-
-impl Finding {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
-    }
-}
-
-impl Error {
-    /// The code of a file that cannot be read; these texts never change.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Io { .. } | Self::Building { .. } => "unreadable",
-            Self::NotC1z { .. } => "not-c1z",
-            Self::Version3 { .. } => "format-v3",
-            Self::TooLarge { .. } => "too-large",
-            Self::NoFinishedSync { .. } | Self::NoSuchSync { .. } => "no-finished-sync",
-            Self::Damaged { damage, .. } => match damage {
-                Damage::Empty => "empty",
-                Damage::Truncated => "truncated",
-                Damage::Checksum => "checksum",
-                Damage::NotZstd => "not-zstd",
-                Damage::TrailingBytes => "trailing-bytes",
-                Damage::Window => "window",
-                Damage::Zstd(_) => "zstd",
-                Damage::Bomb | Damage::Limit(_) => "too-large",
-                Damage::Database(_) => "sqlite",
-                Damage::Schema(_) => "schema",
-                Damage::Time { .. } => "time-text",
-                Damage::Row { .. } => "row",
-            },
-        }
-    }
-}
+pub use finding::Finding;
 
 /// Calls `found` with every defect of the c1z at `path`. Holds in memory the ids of resources and entitlements of one sync
 /// run, and eight bytes for each of its grants.
@@ -303,17 +258,5 @@ impl Verifier<'_> {
             );
         }
         Ok(())
-    }
-}
-
-/// A hash of who holds what by a grant; 0 for other rows.
-fn fact(hasher: &RandomState, columns: &Columns<'_>) -> u64 {
-    match columns {
-        Columns::Grant {
-            entitlement,
-            principal,
-            ..
-        } => hasher.hash_one((entitlement, principal)),
-        _ => 0,
     }
 }

@@ -1,20 +1,15 @@
 //! What is wrong with a row: in its blob, between blob and columns, and in what it refers to.
 
 use std::collections::HashSet;
-use std::hash::RandomState;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use super::super::digest::RowKind;
-use super::super::error::shortened;
-use super::super::parallel::Batch;
-use super::super::query::Counts;
-use super::super::reader::Snapshot;
-use super::super::references::omissions;
-use super::super::rows::{Columns, Row};
-use super::super::validate::{Flaw, Oddity};
-use super::super::{Damage, Error};
-use super::{Finding, fact};
+use super::finding::Finding;
 use crate::model::{EntitlementId, ResourceId, SyncId};
+use crate::snapshot::error::{Damage, Error, shortened};
+use crate::snapshot::message::{Flaw, Oddity};
+use crate::snapshot::read::{Batch, Counts, Snapshot, judge, omissions};
+use crate::snapshot::table::{Columns, Row, RowKind};
 
 /// Ids that references may name.
 #[derive(Clone, Default)]
@@ -133,7 +128,7 @@ impl RowCheck<'_> {
             let id = shortened(row.id.as_bytes());
             format!("`{}` in `{}`", id.escape_debug(), row.table)
         };
-        let judged = row.judge(|entitlement| self.resource_of(entitlement))?;
+        let judged = judge(row, |entitlement| self.resource_of(entitlement))?;
         match judged.blob {
             Ok(None) => {}
             Ok(Some(Oddity::Number)) => report(
@@ -243,5 +238,17 @@ fn own_id(row: &Row<'_>, report: &mut dyn FnMut(&'static str, String)) {
             promised.escape_debug()
         );
         report("id-form", message);
+    }
+}
+
+/// A hash of who holds what by a grant; 0 for other rows.
+pub(super) fn fact(hasher: &RandomState, columns: &Columns<'_>) -> u64 {
+    match columns {
+        Columns::Grant {
+            entitlement,
+            principal,
+            ..
+        } => hasher.hash_one((entitlement, principal)),
+        _ => 0,
     }
 }

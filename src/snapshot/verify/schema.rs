@@ -1,13 +1,12 @@
 //! What the schema of a file declares, against what a c1z has: tables, columns and indexes by their names, and whatever
 //! would be run if SQLite opened the file.
 
-use super::super::container::declaration::{IndexDeclaration, Unusual};
-use super::super::container::{SchemaObject, Walker, read_schema};
-use super::super::error::shortened;
-use super::super::reader::Snapshot;
-use super::super::survey::StoredTable;
-use super::super::{Error, schema};
-use super::Finding;
+use super::finding::Finding;
+use crate::snapshot::container::declaration::{IndexDeclaration, Unusual};
+use crate::snapshot::container::{SchemaObject, Walker, read_schema};
+use crate::snapshot::error::{Error, shortened};
+use crate::snapshot::read::{Snapshot, StoredTable};
+use crate::snapshot::table::schema;
 
 /// Something in the schema that is not ours, and would be run.
 pub(super) const FOREIGN_OBJECT: &str = "foreign-object";

@@ -5,14 +5,15 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use super::super::container::declaration::{IndexDeclaration, Unusual};
-use super::super::container::{Fault, Layout, PayloadKind, StoredRow, Value, Walker, read_schema};
-use super::super::error::shortened;
-use super::super::limits::MAX_ROW;
-use super::super::reader::Snapshot;
-use super::super::survey::StoredTable;
-use super::super::{Error, schema};
-use super::Finding;
+use super::finding::Finding;
+use crate::snapshot::container::declaration::{IndexDeclaration, Unusual};
+use crate::snapshot::container::{
+    Fault, Layout, PayloadKind, StoredRow, Value, Walker, read_schema,
+};
+use crate::snapshot::error::{Error, shortened};
+use crate::snapshot::limits::MAX_ROW;
+use crate::snapshot::read::{Snapshot, StoredTable};
+use crate::snapshot::table::schema;
 
 const CODE: &str = "sqlite-integrity";
 /// Findings under this code, at most.

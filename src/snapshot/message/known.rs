@@ -1,0 +1,514 @@
+//! The one walk over a message whose type is known: its fields by number, each with all that came under it and typed by
+//! the schema. The canonical form, JSON, the checks and the facts are a `match` over it.
+//!
+//! Protobuf's rules for several occurrences of a field are applied here: fields are sorted where they come out of order,
+//! a message in parts is put together, of a text or number the last occurrence counts, of a Value's members the last one,
+//! of a map's entries under one key the last one. What says as much as nothing, such as an empty text, is left out.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::descriptors::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
+use super::wire::{
+    MAX_DEPTH, Malformed, Payload, RawField, next_number, packed_varints, take_field, walk,
+};
+
+/// A message whose type is known.
+#[derive(Clone, Debug)]
+pub(in crate::snapshot) struct Message<'a> {
+    pub descriptor: &'static Descriptor,
+    bytes: Cow<'a, [u8]>,
+    depth: u32,
+    /// If it is a copy of an object that has a row of its own: the number of the field that identifies the object.
+    pub identity: Option<u32>,
+}
+
+impl<'a> Message<'a> {
+    /// A whole blob.
+    pub fn new(descriptor: &'static Descriptor, bytes: &'a [u8]) -> Self {
+        Self {
+            descriptor,
+            bytes: bytes.into(),
+            depth: 1,
+            identity: None,
+        }
+    }
+
+    /// One further in.
+    #[inline(always)]
+    fn at(
+        depth: u32,
+        descriptor: &'static Descriptor,
+        bytes: Cow<'a, [u8]>,
+        identity: Option<u32>,
+    ) -> Result<Self, Malformed> {
+        match depth > MAX_DEPTH {
+            true => Err(Malformed),
+            false => Ok(Self {
+                descriptor,
+                bytes,
+                depth,
+                identity,
+            }),
+        }
+    }
+
+    /// The message with its fields in the order of their numbers; those of one number in the order they came.
+    pub fn in_order(&self) -> Result<InOrder<'_>, Malformed> {
+        let is_value = self.descriptor.form == Form::Value;
+        let mut last = 0;
+        let mut is_in_order = true;
+        for (at, raw) in walk(&self.bytes).enumerate() {
+            let number = raw?.number;
+            // Of a Value's members, only one counts.
+            is_in_order &= last <= number && !(is_value && at > 0);
+            last = number;
+        }
+        Ok(InOrder {
+            descriptor: self.descriptor,
+            depth: self.depth,
+            bytes: match is_in_order {
+                true => Cow::Borrowed(&self.bytes),
+                false => Cow::Owned(self.sorted()?),
+            },
+        })
+    }
+
+    fn sorted(&self) -> Result<Vec<u8>, Malformed> {
+        let mut all = walk(&self.bytes).collect::<Result<Vec<_>, _>>()?;
+        if self.descriptor.form == Form::Value {
+            // The member that came last.
+            let is_member = |raw: &RawField<'_>| self.descriptor.field(raw.number).is_some();
+            if let Some(last) = all.iter().copied().rfind(is_member) {
+                all.retain(|raw| !is_member(raw));
+                all.push(last);
+            }
+        }
+        all.sort_by_key(|raw| raw.number);
+        Ok(all.iter().flat_map(|raw| raw.encoded).copied().collect())
+    }
+
+    /// Every occurrence of every field, in the order they came.
+    pub fn occurrences(&self) -> Fields<'_> {
+        Fields {
+            descriptor: self.descriptor,
+            depth: self.depth,
+            rest: &self.bytes,
+            is_grouped: false,
+        }
+    }
+
+    /// Type and contents of an Any.
+    pub fn any(&self) -> Result<Any<'_>, Malformed> {
+        let (type_url, contents) = two_parts(&self.bytes)?;
+        let known = descriptors::by_type_url(type_url)
+            .map(|descriptor| Message::at(self.depth + 1, descriptor, contents.into(), None));
+        Ok(Any {
+            type_url,
+            contents,
+            known: known.transpose()?,
+        })
+    }
+
+    /// Seconds and nanoseconds of a `google.protobuf.Timestamp`.
+    pub fn timestamp(&self) -> Result<(i64, i32), Malformed> {
+        let (mut seconds, mut nanos) = (0, 0);
+        for raw in walk(&self.bytes) {
+            let raw = raw?;
+            match (raw.number, raw.payload) {
+                (1, Payload::Varint(value)) => seconds = value as i64,
+                (2, Payload::Varint(value)) => nanos = value as i32,
+                _ => {}
+            }
+        }
+        Ok((seconds, nanos))
+    }
+}
+
+/// A `google.protobuf.Any`.
+pub(in crate::snapshot) struct Any<'a> {
+    pub type_url: &'a [u8],
+    pub contents: &'a [u8],
+    /// The contents, if their type is known.
+    pub known: Option<Message<'a>>,
+}
+
+/// A message whose fields come in the order of their numbers.
+pub(in crate::snapshot) struct InOrder<'a> {
+    descriptor: &'static Descriptor,
+    depth: u32,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl InOrder<'_> {
+    /// Its fields by number, each with all its occurrences.
+    pub fn fields(&self) -> Fields<'_> {
+        Fields {
+            descriptor: self.descriptor,
+            depth: self.depth,
+            rest: &self.bytes,
+            is_grouped: true,
+        }
+    }
+}
+
+/// A walk over the fields of a message.
+pub(in crate::snapshot) struct Fields<'a> {
+    descriptor: &'static Descriptor,
+    depth: u32,
+    rest: &'a [u8],
+    /// Whether all occurrences of a field come together.
+    is_grouped: bool,
+}
+
+impl<'a> Fields<'a> {
+    #[inline(always)]
+    fn take(&mut self) -> Result<Item<'a>, Malformed> {
+        let before = self.rest;
+        let first = take_field(&mut self.rest)?;
+        let mut same = Occurrences {
+            all: first.encoded,
+            last: first.payload,
+            is_one: true,
+        };
+        if self.is_grouped && next_number(self.rest) == Some(first.number) {
+            same.last = self.take_repeats(first.number)?;
+            same.all = &before[..before.len() - self.rest.len()];
+            same.is_one = false;
+        }
+        Ok(match self.descriptor.field(first.number) {
+            Some(schema) => Item::Known(Known {
+                schema,
+                same,
+                depth: self.depth,
+            }),
+            None => Item::Unknown(same.all),
+        })
+    }
+
+    /// Takes all that follows under `number`, and returns the last.
+    #[inline(never)]
+    fn take_repeats(&mut self, number: u32) -> Result<Payload<'a>, Malformed> {
+        loop {
+            let raw = take_field(&mut self.rest)?;
+            if next_number(self.rest) != Some(number) {
+                return Ok(raw.payload);
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Item<'a>, Malformed>;
+
+    // The values that this and the next two return are large, and are matched on at once.
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let item = self.take();
+        if item.is_err() {
+            self.rest = &[];
+        }
+        Some(item)
+    }
+}
+
+/// All that came under one number of a message.
+#[derive(Clone, Copy)]
+struct Occurrences<'s> {
+    /// Their bytes, keys included.
+    all: &'s [u8],
+    last: Payload<'s>,
+    is_one: bool,
+}
+
+/// The contents of all of some occurrences, which must be delimited.
+fn contents(occurrences: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
+    walk(occurrences).map(|raw| bytes(raw?.payload))
+}
+
+/// All that came under one number of a message; in a walk over occurrences, one of them.
+pub(in crate::snapshot) enum Item<'s> {
+    Known(Known<'s>),
+    /// A field that the schema does not have: the bytes of its occurrences, keys included.
+    Unknown(&'s [u8]),
+}
+
+/// A field that the schema has.
+pub(in crate::snapshot) struct Known<'s> {
+    pub schema: &'static Field,
+    same: Occurrences<'s>,
+    /// Of the message that it is in.
+    depth: u32,
+}
+
+impl<'s> Known<'s> {
+    /// What it says; `None` if that is the same as nothing.
+    #[inline(always)]
+    pub fn shape(&self) -> Result<Option<Shape<'s>>, Malformed> {
+        let shape = self.whole_shape()?;
+        let is_single = self.schema.label == Label::Single;
+        let is_absent = match &shape {
+            Shape::Text(text) => is_single && text.is_empty(),
+            Shape::Number(number) => is_single && number.is_zero(),
+            Shape::Numbers(numbers) => numbers.is_empty(),
+            _ => false,
+        };
+        Ok((!is_absent).then_some(shape))
+    }
+
+    /// What it says, even if that is the same as nothing.
+    #[inline(always)]
+    pub fn whole_shape(&self) -> Result<Shape<'s>, Malformed> {
+        let Self { schema, same, .. } = self;
+        let list = |descriptor, identity| List {
+            occurrences: same.all,
+            descriptor,
+            identity,
+            depth: self.depth + 1,
+        };
+        Ok(match (schema.kind, schema.label) {
+            (Kind::Map(entry, value), _) => Shape::Map(Map {
+                entries: list(entry, None),
+                value,
+            }),
+            (Kind::Message(inner), Label::Repeated) => Shape::Messages(list(inner, None)),
+            (Kind::Embedded(inner, identity), Label::Repeated) => {
+                Shape::Messages(list(inner, Some(identity)))
+            }
+            (Kind::Message(inner), _) => Shape::Message(list(inner, None).merged(same)?),
+            (Kind::Embedded(inner, identity), _) => {
+                Shape::Message(list(inner, Some(identity)).merged(same)?)
+            }
+            (Kind::String, Label::Repeated) => Shape::Texts(Texts(same.all)),
+            (Kind::String, _) => Shape::Text(bytes(same.last)?),
+            (kind, Label::Repeated) => Shape::Numbers(Numbers {
+                kind,
+                occurrences: same.all,
+            }),
+            (kind, _) => Shape::Number(match same.last {
+                Payload::Bytes(_) => return Err(Malformed),
+                payload => Number {
+                    kind,
+                    payload,
+                    occurrences: same.all,
+                },
+            }),
+        })
+    }
+}
+
+/// What a field says.
+pub(in crate::snapshot) enum Shape<'s> {
+    /// Bytes that should be UTF-8.
+    Text(&'s [u8]),
+    Texts(Texts<'s>),
+    Number(Number<'s>),
+    Numbers(Numbers<'s>),
+    Message(Message<'s>),
+    Messages(List<'s>),
+    Map(Map<'s>),
+}
+
+/// A repeated text.
+pub(in crate::snapshot) struct Texts<'s>(&'s [u8]);
+
+impl<'s> Texts<'s> {
+    pub fn iter(&self) -> impl Iterator<Item = Result<&'s [u8], Malformed>> {
+        contents(self.0)
+    }
+}
+
+/// A number as it is on the wire: not delimited.
+#[derive(Clone, Copy)]
+pub(in crate::snapshot) struct Number<'s> {
+    kind: Kind,
+    pub payload: Payload<'s>,
+    occurrences: &'s [u8],
+}
+
+impl<'s> Number<'s> {
+    /// Its bytes, key included.
+    pub fn encoded(&self) -> &'s [u8] {
+        let last = walk(self.occurrences).last();
+        last.and_then(Result::ok).map_or(&[], |raw| raw.encoded)
+    }
+
+    /// What it means.
+    pub fn scalar(&self) -> Result<Scalar, Malformed> {
+        Scalar::of(self.kind, self.payload)
+    }
+
+    fn is_zero(&self) -> bool {
+        match self.payload {
+            Payload::Varint(value) => value == 0,
+            Payload::Fixed64(value) => value == [0; 8],
+            Payload::Fixed32(value) => value == [0; 4],
+            Payload::Bytes(_) => false,
+        }
+    }
+}
+
+/// A number by what it means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::snapshot) enum Scalar {
+    Bool(bool),
+    Int32(i32),
+    Int64(i64),
+    Uint32(u32),
+    Double(f64),
+    Enum(EnumNames, i32),
+}
+
+impl Scalar {
+    fn of(kind: Kind, payload: Payload<'_>) -> Result<Self, Malformed> {
+        Ok(match (kind, payload) {
+            (Kind::Bool, Payload::Varint(value)) => Self::Bool(value != 0),
+            // Protobuf's own truncations and sign: an int32 travels as 64 bits.
+            (Kind::Int32, Payload::Varint(value)) => Self::Int32(value as i32),
+            (Kind::Uint32, Payload::Varint(value)) => Self::Uint32(value as u32),
+            (Kind::Int64, Payload::Varint(value)) => Self::Int64(value as i64),
+            (Kind::Double, Payload::Fixed64(value)) => Self::Double(f64::from_le_bytes(value)),
+            (Kind::Enum(names), Payload::Varint(value)) => Self::Enum(names, value as i32),
+            _ => return Err(Malformed),
+        })
+    }
+}
+
+/// A repeated number, packed or not.
+pub(in crate::snapshot) struct Numbers<'s> {
+    kind: Kind,
+    occurrences: &'s [u8],
+}
+
+impl<'s> Numbers<'s> {
+    fn is_empty(&self) -> bool {
+        walk(self.occurrences).all(|raw| raw.is_ok_and(|raw| raw.payload == Payload::Bytes(&[])))
+    }
+
+    /// Bytes of those that are packed: at least as many as numbers.
+    pub fn packed_bytes(&self) -> usize {
+        contents(self.occurrences)
+            .map(|packed| packed.map_or(0, <[u8]>::len))
+            .sum()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Result<u64, Malformed>> + 's {
+        walk(self.occurrences).flat_map(|raw| {
+            let (one, packed) = match raw.map(|raw| raw.payload) {
+                Ok(Payload::Varint(value)) => (Some(Ok(value)), &[][..]),
+                Ok(Payload::Bytes(packed)) => (None, packed),
+                Ok(Payload::Fixed64(_) | Payload::Fixed32(_)) | Err(Malformed) => {
+                    (Some(Err(Malformed)), &[][..])
+                }
+            };
+            one.into_iter().chain(packed_varints(packed))
+        })
+    }
+
+    /// What they mean.
+    pub fn scalars(&self) -> impl Iterator<Item = Result<Scalar, Malformed>> + 's {
+        let kind = self.kind;
+        self.iter()
+            .map(move |value| Scalar::of(kind, Payload::Varint(value?)))
+    }
+}
+
+/// A repeated message, or a message in parts.
+pub(in crate::snapshot) struct List<'s> {
+    occurrences: &'s [u8],
+    descriptor: &'static Descriptor,
+    identity: Option<u32>,
+    depth: u32,
+}
+
+impl<'s> List<'s> {
+    pub fn iter(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
+        contents(self.occurrences).map(|bytes| self.message(bytes?.into()))
+    }
+
+    /// A message that came in several parts is the parts one after the other.
+    #[inline(always)]
+    fn merged(&self, same: &Occurrences<'s>) -> Result<Message<'s>, Malformed> {
+        match same.is_one {
+            true => self.message(bytes(same.last)?.into()),
+            false => self.of_parts(),
+        }
+    }
+
+    fn of_parts(&self) -> Result<Message<'s>, Malformed> {
+        let parts = contents(self.occurrences).collect::<Result<Vec<_>, _>>()?;
+        self.message(parts.concat().into())
+    }
+
+    #[inline(always)]
+    fn message(&self, bytes: Cow<'s, [u8]>) -> Result<Message<'s>, Malformed> {
+        Message::at(self.depth, self.descriptor, bytes, self.identity)
+    }
+}
+
+/// A map from texts to messages. An entry is a message itself, and counts as a level.
+pub(in crate::snapshot) struct Map<'s> {
+    entries: List<'s>,
+    value: &'static Descriptor,
+}
+
+impl<'s> Map<'s> {
+    /// Every entry, as the message that it is.
+    pub fn messages(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
+        self.entries.iter()
+    }
+
+    /// Keys and values, by key; of a key that comes twice the last counts.
+    pub fn entries(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(&'s [u8], Message<'s>), Malformed>>, Malformed> {
+        let List {
+            occurrences, depth, ..
+        } = self.entries;
+        let mut entries: SmallVec<[(&[u8], &[u8]); 8]> = SmallVec::new();
+        for entry in contents(occurrences) {
+            entries.push(two_parts(entry?)?);
+        }
+        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
+            entries.sort_by_key(|(key, _)| *key);
+            entries.dedup_by(|later, kept| {
+                let is_repeat = later.0 == kept.0;
+                if is_repeat {
+                    *kept = *later;
+                }
+                is_repeat
+            });
+        }
+        let value = self.value;
+        Ok(entries.into_iter().map(move |(key, bytes)| {
+            let value = Message::at(depth + 1, value, bytes.into(), None)?;
+            Ok((key, value))
+        }))
+    }
+}
+
+/// The bytes under 1 and under 2: type URL and contents of an Any, key and value of a map's entry.
+fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let (mut first, mut second): (&[u8], &[u8]) = (b"", b"");
+    for raw in walk(message) {
+        let raw = raw?;
+        match raw.number {
+            1 => first = bytes(raw.payload)?,
+            2 => second = bytes(raw.payload)?,
+            _ => {}
+        }
+    }
+    Ok((first, second))
+}
+
+#[inline]
+fn bytes(payload: Payload<'_>) -> Result<&[u8], Malformed> {
+    match payload {
+        Payload::Bytes(bytes) => Ok(bytes),
+        _ => Err(Malformed),
+    }
+}

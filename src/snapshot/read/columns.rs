@@ -1,0 +1,233 @@
+//! The columns of a row as the file has them, checked for their type as they are taken.
+
+use std::path::Path;
+
+use super::survey::StoredTable;
+use crate::model::{EntitlementId, ResourceId, ResourceTypeId, Text, Timestamp};
+use crate::snapshot::container::{StoredRow, Value};
+use crate::snapshot::error::{Damage, Error, shortened};
+use crate::snapshot::limits::{MAX_BLOB, MAX_SHORT_TEXT, MAX_TEXT};
+use crate::snapshot::table::{Columns, Row, RowKind};
+
+/// The columns of one row, checked for their type as they are taken. They are numbered as in [`columns`].
+pub(super) struct RowColumns<'r> {
+    pub path: &'r Path,
+    pub table: &'static str,
+    pub places: &'r Places,
+    pub row: StoredRow<'r>,
+}
+
+/// The columns that readers need of a table of content, in the order in which [`RowColumns`] numbers them. Id and blob
+/// come first.
+fn columns(kind: RowKind) -> &'static [&'static str] {
+    match kind {
+        RowKind::ResourceType => &["external_id", "data"],
+        RowKind::Resource => &[
+            "external_id",
+            "data",
+            "resource_type_id",
+            "parent_resource_type_id",
+            "parent_resource_id",
+        ],
+        RowKind::Entitlement => &["external_id", "data", "resource_type_id", "resource_id"],
+        RowKind::Grant => &[
+            "external_id",
+            "data",
+            "resource_type_id",
+            "resource_id",
+            "entitlement_id",
+            "principal_resource_type_id",
+            "principal_resource_id",
+            "expansion",
+        ],
+    }
+}
+
+/// Where rows hold the values that readers need.
+pub(super) struct Places(Vec<(&'static str, Option<usize>)>);
+
+impl Places {
+    /// Those of a table of content.
+    ///
+    /// # Errors
+    /// When the table lacks a column that readers need.
+    pub fn of(table: &StoredTable, kind: RowKind) -> Result<Self, Damage> {
+        Self::named(table, columns(kind), &["expansion"])
+    }
+
+    /// Those of the columns of these names. The `optional` ones are NULL where a table lacks them.
+    ///
+    /// # Errors
+    /// When the table lacks another.
+    pub fn named(
+        table: &StoredTable,
+        names: &[&'static str],
+        optional: &[&str],
+    ) -> Result<Self, Damage> {
+        let place = |name: &&'static str| match table.place(name) {
+            None if !optional.contains(name) => Err(Damage::Schema(format!(
+                "table `{}` has no column `{name}`",
+                table.name
+            ))),
+            place => Ok((*name, place)),
+        };
+        names.iter().map(place).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Texts of the row before, by column. Most rows share all but a few with it, so a text is only made anew where it
+/// differs.
+#[derive(Default)]
+pub(super) struct TextCache([Text; 8]);
+
+impl TextCache {
+    fn text(&mut self, at: usize, text: &str) -> Text {
+        let known = &mut self.0[at];
+        if **known != *text {
+            *known = text.into();
+        }
+        known.clone()
+    }
+}
+
+impl<'r> RowColumns<'r> {
+    pub fn row(&self, kind: RowKind, recent: &mut TextCache) -> Result<Row<'r>, Error> {
+        let id = self.text(0)?;
+        let mut resource_id = |resource_type: (usize, &str), resource: (usize, &str)| {
+            ResourceId::new(
+                &ResourceTypeId::new(recent.text(resource_type.0, resource_type.1)),
+                recent.text(resource.0, resource.1),
+            )
+        };
+        let columns = match kind {
+            RowKind::ResourceType => Columns::ResourceType,
+            RowKind::Resource => {
+                let resource_type = self.short_text(2)?;
+                let bare = id
+                    .strip_prefix(resource_type)
+                    .and_then(|rest| rest.strip_prefix(':'))
+                    .unwrap_or(id);
+                let parent = match (self.optional_short_text(3)?, self.optional_text(4)?) {
+                    (Some(parent_type), Some(parent)) => {
+                        Some(resource_id((3, parent_type), (4, parent)))
+                    }
+                    _ => None,
+                };
+                Columns::Resource {
+                    id: resource_id((2, resource_type), (0, bare)),
+                    parent,
+                }
+            }
+            RowKind::Entitlement => Columns::Entitlement {
+                resource: resource_id((2, self.short_text(2)?), (3, self.text(3)?)),
+            },
+            RowKind::Grant => Columns::Grant {
+                resource: resource_id((2, self.short_text(2)?), (3, self.text(3)?)),
+                principal: resource_id((5, self.short_text(5)?), (6, self.text(6)?)),
+                entitlement: EntitlementId::new(recent.text(4, self.text(4)?)),
+                expansion: match self.value(7) {
+                    Value::Null => None,
+                    _ => Some(self.blob(7)?.into()),
+                },
+            },
+        };
+        Ok(Row {
+            table: self.table,
+            kind,
+            id: id.into(),
+            columns,
+            data: self.blob(1)?.into(),
+        })
+    }
+
+    /// A value; NULL in a row that was written before its column was added.
+    pub fn value(&self, at: usize) -> Value<'r> {
+        self.places.0[at]
+            .1
+            .and_then(|place| self.row.value(place))
+            .unwrap_or(Value::Null)
+    }
+
+    pub fn text(&self, at: usize) -> Result<&'r str, Error> {
+        self.text_up_to(MAX_TEXT, at)
+    }
+
+    /// A text that is held for long: the id of a resource type or a sync run.
+    pub fn short_text(&self, at: usize) -> Result<&'r str, Error> {
+        self.text_up_to(MAX_SHORT_TEXT, at)
+    }
+
+    fn text_up_to(&self, longest: usize, at: usize) -> Result<&'r str, Error> {
+        match self.value(at) {
+            Value::Text(text) if text.len() > longest => {
+                Err(self.wrong(at, &format!("holds a text longer than {longest} bytes")))
+            }
+            Value::Text(text) => std::str::from_utf8(text)
+                .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
+            _ => Err(self.wrong(at, "does not hold text")),
+        }
+    }
+
+    pub fn optional_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
+        match self.value(at) {
+            Value::Null => Ok(None),
+            _ => self.text(at).map(Some),
+        }
+    }
+
+    pub fn optional_short_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
+        match self.value(at) {
+            Value::Null => Ok(None),
+            _ => self.short_text(at).map(Some),
+        }
+    }
+
+    /// A blob of a row of content.
+    pub fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
+        match self.value(at) {
+            Value::Blob(bytes) if bytes.len() > MAX_BLOB => {
+                Err(self.wrong(at, &format!("holds a blob longer than {MAX_BLOB} bytes")))
+            }
+            Value::Blob(bytes) => Ok(bytes),
+            _ => Err(self.wrong(at, "does not hold a blob")),
+        }
+    }
+
+    pub fn time(&self, at: usize) -> Result<Timestamp, Error> {
+        let text = match self.value(at) {
+            Value::Text(text) => String::from_utf8_lossy(&text[..text.len().min(80)]),
+            Value::Integer(number) => number.to_string().into(),
+            Value::Real(number) => number.to_string().into(),
+            Value::Blob(_) | Value::Null => "".into(),
+        };
+        let column = self.places.0[at].0;
+        Timestamp::parse_sqlite(&text)
+            .map_err(|source| Error::damaged(self.path, Damage::Time { column, source }))
+    }
+
+    pub fn wrong(&self, at: usize, what: &str) -> Error {
+        let (column, _) = self.places.0[at];
+        let id = match self.value(0) {
+            Value::Text(id) => shortened(id),
+            _ => String::new(),
+        };
+        row_damage(
+            self.path,
+            self.table,
+            &id,
+            format!("column `{column}` {what}"),
+        )
+    }
+}
+
+/// Damage to one row.
+pub(super) fn row_damage(path: &Path, table: &'static str, id: &str, problem: String) -> Error {
+    Error::damaged(
+        path,
+        Damage::Row {
+            table,
+            id: shortened(id.as_bytes()),
+            problem,
+        },
+    )
+}

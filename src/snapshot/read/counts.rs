@@ -1,0 +1,184 @@
+//! The rows of a sync run, counted by type, and their content digest: one pass over all of them.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use super::open::Snapshot;
+use super::parallel::Batch;
+use super::query::Filter;
+use crate::model::{ResourceId, SyncId};
+use crate::snapshot::error::{Damage, Error};
+use crate::snapshot::limits::MAX_TYPES;
+use crate::snapshot::table::{Columns, ContentDigest, Digester, Row, RowKind};
+
+impl Snapshot {
+    /// The content digest of a sync run, from its rows.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
+        Ok(self.counts_and_digest(sync)?.1)
+    }
+
+    /// How many rows of which type a sync run has, in one pass over all of them.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
+        self.count_rows(
+            sync,
+            |rows, counts| {
+                while let Some(row) = rows.next_row(0) {
+                    counts.add(&row);
+                }
+            },
+            |()| {},
+        )
+    }
+
+    /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
+        let mut digester = Digester::new();
+        let counts = self.count_rows(
+            sync,
+            |rows, counts| {
+                let mut records = Vec::new();
+                while let Some(row) = rows.next_row(records.len()) {
+                    counts.add(&row);
+                    row.record(&mut records);
+                }
+                records
+            },
+            |records| digester.record(&records),
+        )?;
+        Ok((counts, digester.finish()))
+    }
+
+    /// Counts all rows of a sync run. `make` counts a batch and may make something of it, which `take` gets in the order of
+    /// kinds and ids.
+    fn count_rows<T: Send>(
+        &self,
+        sync: &SyncId,
+        make: impl Fn(&mut Batch<'_, '_>, &mut Counts) -> T + Sync,
+        mut take: impl FnMut(T),
+    ) -> Result<Counts, Error> {
+        let mut counts = Counts::default();
+        let make = &make;
+        for kind in RowKind::ALL {
+            self.batches(
+                kind,
+                sync,
+                Filter::EVERYTHING,
+                |_| {
+                    Ok(Box::new(|rows| {
+                        let mut counts = Counts::default();
+                        let made = make(rows, &mut counts);
+                        Ok((counts, made))
+                    }))
+                },
+                |(some, made)| {
+                    counts += some;
+                    take(made);
+                    counts.check().map_err(|damage| self.damaged(damage))
+                },
+            )?;
+        }
+        Ok(counts)
+    }
+}
+
+/// Rows of a sync run, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Resource types.
+    pub resource_types: u64,
+    /// Resources, by type.
+    pub resources: BTreeMap<String, u64>,
+    /// Entitlements, by the type of their resource.
+    pub entitlements: BTreeMap<String, u64>,
+    /// Grants, by the type of their entitlement's resource.
+    pub grants: BTreeMap<String, u64>,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.resource_types += more.resource_types;
+        for (counts, more) in [
+            (&mut self.resources, more.resources),
+            (&mut self.entitlements, more.entitlements),
+            (&mut self.grants, more.grants),
+        ] {
+            for (resource_type, count) in more {
+                *counts.entry(resource_type).or_default() += count;
+            }
+        }
+    }
+}
+
+impl Counts {
+    /// Counts one row.
+    pub(in crate::snapshot) fn add(&mut self, row: &Row<'_>) {
+        let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
+            .get_mut(of.resource_type.as_str())
+        {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(of.resource_type.to_string(), 1);
+            }
+        };
+        match &row.columns {
+            Columns::ResourceType => self.resource_types += 1,
+            Columns::Resource { id, .. } => one(&mut self.resources, id),
+            Columns::Entitlement { resource } => one(&mut self.entitlements, resource),
+            Columns::Grant { resource, .. } => one(&mut self.grants, resource),
+        }
+    }
+
+    /// Whether the rows are of a number of types that is read.
+    ///
+    /// # Errors
+    /// When they are of more.
+    pub(in crate::snapshot) fn check(&self) -> Result<(), Damage> {
+        let types = [&self.resources, &self.entitlements, &self.grants];
+        match types.iter().any(|counts| counts.len() > MAX_TYPES) {
+            true => Err(Damage::Limit(format!(
+                "its rows are of more than {MAX_TYPES} resource types"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// What a `stats` column says that the rows do not, in words.
+    pub fn differs_from(&self, stats: &str) -> Option<String> {
+        let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
+            return Some("it is not JSON".to_owned());
+        };
+        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+        let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
+            let stated = stated.as_u64().unwrap_or_default();
+            (stated != counted).then(|| format!("`{name}` is {stated}, but there are {counted}"))
+        };
+        let mut found = Vec::new();
+        for (name, total, by_type) in [
+            ("resources", sum(&self.resources), &self.resources),
+            ("entitlements", sum(&self.entitlements), &self.entitlements),
+            ("grants", sum(&self.grants), &self.grants),
+        ] {
+            found.extend(compare(name, &stats[name], total));
+            let stated = &stats[format!("{name}_by_resource_type")];
+            for (resource_type, counted) in by_type {
+                let name = format!("{name} of type {resource_type}");
+                found.extend(compare(&name, &stated[resource_type], *counted));
+            }
+        }
+        found.extend(compare(
+            "resource_types",
+            &stats["resource_types"],
+            self.resource_types,
+        ));
+        (!found.is_empty()).then(|| found.join("; "))
+    }
+}

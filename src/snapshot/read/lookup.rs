@@ -1,0 +1,65 @@
+//! Rows by their id.
+
+use std::collections::HashMap;
+
+use super::open::Snapshot;
+use super::order::Position;
+use super::query::{Filter, Rows};
+use crate::model::SyncId;
+use crate::snapshot::error::Error;
+use crate::snapshot::table::{Row, RowKind};
+
+impl Snapshot {
+    /// A way to find rows of one kind by their id.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn lookup(&self, kind: RowKind, sync: &SyncId) -> Result<Lookup<'_>, Error> {
+        Lookup::new(self, kind, sync)
+    }
+}
+
+/// Finds rows by their id. Keeps the ids in memory, with a few bytes for each row.
+pub struct Lookup<'s> {
+    rows: Rows<'s>,
+    found: HashMap<String, Found>,
+}
+
+/// A row to look up.
+struct Found {
+    position: Position,
+    /// Whether it was looked up before and is sound.
+    is_checked: bool,
+}
+
+impl<'s> Lookup<'s> {
+    fn new(snapshot: &'s Snapshot, kind: RowKind, sync: &SyncId) -> Result<Self, Error> {
+        let mut rows = snapshot.rows(kind, sync, Filter::EVERYTHING)?;
+        let mut found = HashMap::new();
+        while let Some(position) = rows.next_position()? {
+            let id = rows.cursor.columns_at(position)?.text(0)?.to_owned();
+            let unchecked = Found {
+                position,
+                is_checked: false,
+            };
+            found.insert(id, unchecked);
+        }
+        Ok(Self { rows, found })
+    }
+
+    /// The row under `id`.
+    ///
+    /// # Errors
+    /// When it is there but is damaged.
+    pub fn get(&mut self, id: &str) -> Result<Option<Row<'static>>, Error> {
+        let Some(found) = self.found.get_mut(id) else {
+            return Ok(None);
+        };
+        let row = match found.is_checked {
+            true => self.rows.unchecked_row_at(found.position),
+            false => self.rows.row_at(found.position),
+        }?;
+        found.is_checked = true;
+        Ok(Some(row.into_owned()))
+    }
+}

@@ -1,0 +1,136 @@
+//! An open snapshot: any v1 file, whichever connector wrote it.
+//!
+//! The file is not trusted. It is unpacked within limits, its pages are surveyed once, and rows are read from them;
+//! nothing in it is run. Columns and fields that are not known are passed over; what an older writer left out is taken as
+//! absent.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::columns::{Places, RowColumns, row_damage};
+use super::order::Position;
+use super::survey::{Chunk, StoredTable, Survey, TOO_LONG};
+use crate::model::{EntitlementId, ResourceId, SyncId};
+use crate::snapshot::container::{self, Fault, Keep, Pages, RowReader, Unpacked};
+use crate::snapshot::error::{Damage, Error, READING_UNPACKED};
+use crate::snapshot::limits::Limits;
+use crate::snapshot::table::RowKind;
+
+/// Where a decoded database goes while it is read, unless it is small, and how large it may be.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Bounds on what is decoded.
+    pub limits: Limits,
+    /// The folder for the decoded database; the system's if none is named.
+    pub temp_dir: Option<PathBuf>,
+}
+
+/// The resource that each entitlement of a sync run is on, by the entitlement's id.
+pub(super) type EntitlementResources = HashMap<EntitlementId, ResourceId>;
+
+/// An open snapshot file. Nothing is ever written to it. Any number of threads can read it at once.
+pub struct Snapshot {
+    pub(in crate::snapshot) pages: Pages,
+    pub(in crate::snapshot) survey: Survey,
+    /// Of the sync runs that were asked about last; read when a grant needs them.
+    pub(super) entitlement_resources: Mutex<Vec<(SyncId, Result<EntitlementResources, Damage>)>>,
+    pub(super) path: PathBuf,
+    /// Size of the file, in bytes.
+    pub bytes: u64,
+    /// Size of the database inside, in bytes.
+    pub decoded_bytes: u64,
+}
+
+impl Snapshot {
+    /// Unpacks and opens the c1z at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not a c1z of format v1, exceeds the limits, or is damaged.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, Error> {
+        Self::open_with(path, options, Keep::Tables)
+    }
+
+    /// The same, with or without the pages that only `verify` looks at.
+    pub(in crate::snapshot) fn open_with(
+        path: &Path,
+        options: &ReadOptions,
+        keep: Keep,
+    ) -> Result<Self, Error> {
+        let system = std::env::temp_dir();
+        let dir = options.temp_dir.as_deref().unwrap_or(&system);
+        let Unpacked {
+            database,
+            bytes,
+            decoded_bytes,
+        } = container::decompress(path, dir, &options.limits, keep)?;
+        let fault = |fault| of_fault(path, fault);
+        let pages = Pages::open(database, decoded_bytes).map_err(fault)?;
+        let survey = Survey::of(&pages, dir).map_err(fault)?;
+        Ok(Self {
+            pages,
+            survey,
+            entitlement_resources: Mutex::default(),
+            path: path.to_owned(),
+            bytes,
+            decoded_bytes,
+        })
+    }
+
+    /// The columns of the row at `position`.
+    pub(super) fn columns_at<'r>(
+        &'r self,
+        position: Position,
+        table: &StoredTable,
+        places: &'r Places,
+        reader: &'r mut RowReader<'_>,
+    ) -> Result<RowColumns<'r>, Error> {
+        let row = reader
+            .row(position.page, position.cell.into())
+            .map_err(|fault| self.fault(fault))?
+            .ok_or_else(|| row_damage(&self.path, table.name, "", TOO_LONG.to_owned()))?;
+        Ok(RowColumns {
+            path: &self.path,
+            table: table.name,
+            places,
+            row,
+        })
+    }
+
+    /// A table of the c1z; `None` if the file does not have it.
+    ///
+    /// # Errors
+    /// When it is not a plain table, or none of its rows can be relied on.
+    pub(super) fn find_table(&self, name: &'static str) -> Result<Option<&StoredTable>, Error> {
+        self.survey
+            .table(name)
+            .map_err(|damage| self.damaged(damage))
+    }
+
+    /// A table of the c1z that readers need.
+    pub(super) fn table(&self, name: &'static str) -> Result<&StoredTable, Error> {
+        self.find_table(name)?
+            .ok_or_else(|| self.damaged(Damage::Schema(format!("it has no plain table `{name}`"))))
+    }
+
+    /// Where the rows of one kind are.
+    pub(super) fn chunks(&self, kind: RowKind, sync: &SyncId) -> Result<&[Chunk], Error> {
+        let table = self.table(kind.table())?;
+        Ok(table.chunks(self.survey.run(sync.as_str())))
+    }
+
+    pub(in crate::snapshot) fn damaged(&self, damage: Damage) -> Error {
+        Error::damaged(&self.path, damage)
+    }
+
+    pub(in crate::snapshot) fn fault(&self, fault: Fault) -> Error {
+        of_fault(&self.path, fault)
+    }
+}
+
+fn of_fault(path: &Path, fault: Fault) -> Error {
+    match fault {
+        Fault::Io(source) => Error::io(READING_UNPACKED, path)(source),
+        Fault::Damage(problem) => Error::damaged(path, Damage::Database(problem)),
+    }
+}

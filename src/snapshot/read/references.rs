@@ -1,0 +1,232 @@
+//! What a blob repeats of its row's columns. Readers believe the columns, and so does the content digest; a blob that says
+//! something else is damage, since other readers believe the blob.
+
+use crate::model::ResourceId;
+use crate::snapshot::error::shortened;
+use crate::snapshot::message::{Malformed, Payload, walk};
+use crate::snapshot::table::{Columns, Row};
+
+/// Something that a blob and the columns of its row say differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mismatch {
+    /// What it is, such as "its principal".
+    what: &'static str,
+    in_blob: String,
+    in_columns: String,
+}
+
+impl Mismatch {
+    /// A sentence about it, without the row.
+    pub fn sentence(&self) -> String {
+        let Self {
+            what,
+            in_blob,
+            in_columns,
+        } = self;
+        format!(
+            "{what} is `{}` in the blob and `{}` in the columns",
+            shortened(in_blob.as_bytes()).escape_debug(),
+            shortened(in_columns.as_bytes()).escape_debug()
+        )
+    }
+}
+
+/// Type and bare id of a resource, as a blob has them.
+#[derive(Clone, Copy, Default)]
+struct Id<'a> {
+    resource_type: &'a [u8],
+    resource: &'a [u8],
+}
+
+impl Id<'_> {
+    fn is(&self, id: &ResourceId) -> bool {
+        self.resource_type == id.resource_type.as_str().as_bytes()
+            && self.resource == id.resource.as_bytes()
+    }
+
+    fn text(&self) -> String {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        format!("{}:{}", text(self.resource_type), text(self.resource))
+    }
+}
+
+/// What a blob says of the row; what it leaves out is `None`.
+#[derive(Default)]
+struct References<'a> {
+    /// The row's own id; of a resource in `resource`.
+    id: Option<&'a [u8]>,
+    /// A resource's own id; the resource of an entitlement, or of a grant's entitlement.
+    resource: Option<Id<'a>>,
+    parent: Option<Id<'a>>,
+    entitlement: Option<&'a [u8]>,
+    principal: Option<Id<'a>>,
+}
+
+impl<'a> References<'a> {
+    fn of(row: &'a Row<'_>) -> Result<Self, Malformed> {
+        let mut found = Self::default();
+        let data = &*row.data;
+        match &row.columns {
+            Columns::ResourceType => each(data, |number, bytes| {
+                if number == 1 {
+                    found.id = Some(bytes);
+                }
+                Ok(())
+            }),
+            Columns::Resource { .. } => each(data, |number, bytes| match number {
+                1 => merge_id(&mut found.resource, bytes),
+                2 => merge_id(&mut found.parent, bytes),
+                _ => Ok(()),
+            }),
+            Columns::Entitlement { .. } => each(data, |number, bytes| match number {
+                1 => merge_resource(&mut found.resource, bytes),
+                2 => {
+                    found.id = Some(bytes);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }),
+            Columns::Grant { .. } => each(data, |number, bytes| match number {
+                1 => {
+                    found.entitlement.get_or_insert_default();
+                    each(bytes, |number, bytes| match number {
+                        1 => merge_resource(&mut found.resource, bytes),
+                        2 => {
+                            found.entitlement = Some(bytes);
+                            Ok(())
+                        }
+                        _ => Ok(()),
+                    })
+                }
+                2 => merge_resource(&mut found.principal, bytes),
+                3 => {
+                    found.id = Some(bytes);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }),
+        }?;
+        Ok(found)
+    }
+}
+
+/// Calls `visit` with number and bytes of every length-delimited field.
+fn each<'a>(
+    message: &'a [u8],
+    mut visit: impl FnMut(u32, &'a [u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    for raw in walk(message) {
+        let raw = raw?;
+        if let Payload::Bytes(bytes) = raw.payload {
+            visit(raw.number, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes one occurrence of a ResourceId; of a field that comes again the last counts.
+fn merge_id<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), Malformed> {
+    let id = id.get_or_insert_default();
+    each(message, |number, bytes| {
+        match number {
+            1 => id.resource_type = bytes,
+            2 => id.resource = bytes,
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+/// Takes the id of one occurrence of a Resource.
+fn merge_resource<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), Malformed> {
+    each(message, |number, bytes| match number {
+        1 => merge_id(id, bytes),
+        _ => Ok(()),
+    })
+}
+
+/// What the columns of a row say and its blob leaves out, although every writer repeats it.
+pub(in crate::snapshot) fn omissions(row: &Row<'_>) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let Ok(blob) = References::of(row) else {
+        return found;
+    };
+    let has_id = match &row.columns {
+        Columns::Resource { .. } => blob.resource.is_some(),
+        _ => blob.id.is_some(),
+    };
+    if !has_id {
+        found.push("its id");
+    }
+    if let Columns::Resource {
+        parent: Some(_), ..
+    } = &row.columns
+        && blob.parent.is_none()
+    {
+        found.push("its parent");
+    }
+    found
+}
+
+/// How a row's blob compares with its columns.
+#[derive(Default)]
+pub(super) struct Comparison {
+    /// Everything that the two say differently.
+    pub mismatches: Vec<Mismatch>,
+    /// Whether a grant's blob leaves out which resource its entitlement is on, so that nothing in the row confirms that
+    /// column.
+    pub omits_resource: bool,
+}
+
+/// Compares a row's blob with its columns. What a blob leaves out, or a malformed one, differs in nothing.
+pub(super) fn compare(row: &Row<'_>) -> Comparison {
+    let Ok(blob) = References::of(row) else {
+        return Comparison::default();
+    };
+    let mut found = Vec::new();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut push = |what, in_blob: String, in_columns: String| {
+        found.push(Mismatch {
+            what,
+            in_blob,
+            in_columns,
+        });
+    };
+    if let Some(id) = blob.id.filter(|id| *id != row.id.as_bytes()) {
+        push("its id", text(id), row.id.to_string());
+    }
+    let mut compare = |what, in_blob: Option<Id<'_>>, in_columns: &ResourceId| {
+        if let Some(id) = in_blob.filter(|id| !id.is(in_columns)) {
+            push(what, id.text(), in_columns.to_string());
+        }
+    };
+    match &row.columns {
+        Columns::ResourceType => {}
+        Columns::Resource { id, parent } => {
+            compare("its id", blob.resource, id);
+            match (blob.parent, parent) {
+                (Some(_), Some(parent)) => compare("its parent", blob.parent, parent),
+                (Some(in_blob), None) => push("its parent", in_blob.text(), String::new()),
+                (None, _) => {}
+            }
+        }
+        Columns::Entitlement { resource } => compare("its resource", blob.resource, resource),
+        Columns::Grant {
+            resource,
+            entitlement,
+            principal,
+            ..
+        } => {
+            compare("its entitlement's resource", blob.resource, resource);
+            compare("its principal", blob.principal, principal);
+            let in_columns = entitlement.as_str();
+            if let Some(id) = blob.entitlement.filter(|id| *id != in_columns.as_bytes()) {
+                push("its entitlement", text(id), in_columns.to_owned());
+            }
+        }
+    }
+    Comparison {
+        mismatches: found,
+        omits_resource: matches!(row.columns, Columns::Grant { .. }) && blob.resource.is_none(),
+    }
+}

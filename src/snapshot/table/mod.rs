@@ -1,0 +1,21 @@
+//! What the tables of a c1z hold.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `schema.rs` | every table and index, as the SDK declares them |
+//! | `kind.rs` | the four kinds of rows |
+//! | `row.rs` | one row: its columns and its blob |
+//! | `facts.rs` | what a row says, by the names that people know |
+//! | `record.rs` | what stands for a row in the content digest |
+//! | `digest.rs` | the content digest of all rows |
+
+mod digest;
+mod facts;
+mod kind;
+mod record;
+mod row;
+pub(super) mod schema;
+
+pub use digest::{ContentDigest, Digester};
+pub use kind::RowKind;
+pub use row::{BadBlob, Columns, Decoded, Row};

@@ -1,0 +1,75 @@
+//! What stands for a row in the content digest. FORMAT.md, "content digest", describes it for others to recompute.
+
+use super::kind::RowKind;
+use super::row::{Columns, Row};
+use crate::snapshot::message::canonical;
+
+impl Row<'_> {
+    /// Appends what stands for the row in the content digest. Two rows are the same, but for noise, when their
+    /// records are.
+    pub fn record(&self, out: &mut Vec<u8>) {
+        let id = self.id.as_bytes();
+        match &self.columns {
+            Columns::ResourceType => push_record(self.kind, &[id], &self.data, out),
+            Columns::Resource { parent, .. } => {
+                let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
+                push_record(self.kind, &[id, parent.as_bytes()], &self.data, out);
+            }
+            Columns::Entitlement { resource } => {
+                push_record(
+                    self.kind,
+                    &[id, resource.to_string().as_bytes()],
+                    &self.data,
+                    out,
+                );
+            }
+            Columns::Grant {
+                entitlement,
+                principal,
+                expansion,
+                ..
+            } => {
+                let principal = principal.to_string();
+                let expansion = expansion.as_deref().unwrap_or_default();
+                let parts = [
+                    id,
+                    entitlement.as_str().as_bytes(),
+                    principal.as_bytes(),
+                    expansion,
+                ];
+                push_record(self.kind, &parts, &self.data, out);
+            }
+        }
+    }
+}
+
+/// Appends the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
+/// message. Rows with equal records are the same but for noise.
+pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
+    out.push(kind.tag());
+    for part in parts {
+        push_length(out, part.len());
+        out.extend_from_slice(part);
+    }
+    let at = out.len();
+    push_length(out, 0);
+    push_canonical(kind, data, out);
+    let length = out.len() - at - LENGTH_BYTES;
+    out[at..at + LENGTH_BYTES].copy_from_slice(&(length as u64).to_be_bytes());
+}
+
+const LENGTH_BYTES: usize = 8;
+
+fn push_length(record: &mut Vec<u8>, length: usize) {
+    record.extend_from_slice(&(length as u64).to_be_bytes());
+}
+
+/// The canonical form of a row's message without what its columns say. A blob that is no message stands as it is, so
+/// that a damaged row still counts.
+fn push_canonical(kind: RowKind, data: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    if canonical(kind.descriptor(), data, kind.column_fields(), out).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(data);
+    }
+}

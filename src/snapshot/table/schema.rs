@@ -1,0 +1,317 @@
+//! Every table and index of a c1z, under the names the SDK gives them.
+
+/// Tables and their columns: name and declaration. `datetime` is a declared type that the official readers look at.
+pub(in crate::snapshot) const TABLES: [Table; 7] = [
+    Table {
+        name: "v1_resource_types",
+        columns: &[
+            column("id", "integer primary key"),
+            column("external_id", "text not null"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
+        ],
+    },
+    Table {
+        name: "v1_resources",
+        columns: &[
+            column("id", "integer primary key"),
+            column("resource_type_id", "text not null"),
+            column("external_id", "text not null"),
+            column("parent_resource_type_id", "text"),
+            column("parent_resource_id", "text"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
+        ],
+    },
+    Table {
+        name: "v1_entitlements",
+        columns: &[
+            column("id", "integer primary key"),
+            column("resource_type_id", "text not null"),
+            column("resource_id", "text not null"),
+            column("external_id", "text not null"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
+        ],
+    },
+    Table {
+        name: "v1_sync_runs",
+        columns: &[
+            column("id", "integer primary key"),
+            column("sync_id", "text not null"),
+            column("started_at", "datetime not null"),
+            column("ended_at", "datetime"),
+            column("sync_token", "text not null"),
+            column("sync_type", "text not null default 'full'"),
+            column("parent_sync_id", "text not null default ''"),
+            column("linked_sync_id", "text not null default ''"),
+            column("supports_diff", "integer not null default 0"),
+            later("grants_backfilled", "integer not null default 0"),
+            later("stats", "text"),
+            later("ingest_invariant_generation", "text not null default ''"),
+            later("ingest_invariant_coverage", "text not null default ''"),
+            later("ingest_invariant_mode", "text not null default ''"),
+        ],
+    },
+    Table {
+        name: "v1_grants",
+        columns: &[
+            column("id", "integer primary key"),
+            column("resource_type_id", "text not null"),
+            column("resource_id", "text not null"),
+            column("entitlement_id", "text not null"),
+            column("principal_resource_type_id", "text not null"),
+            column("principal_resource_id", "text not null"),
+            column("external_id", "text not null"),
+            column("expansion", "blob"),
+            column("needs_expansion", "integer not null default 0"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
+        ],
+    },
+    Table {
+        name: "v1_assets",
+        columns: &[
+            column("id", "integer primary key"),
+            column("external_id", "text not null"),
+            column("content_type", "text not null"),
+            column("data", "blob not null"),
+            column("sync_id", "text not null"),
+            column("discovered_at", "datetime not null"),
+        ],
+    },
+    Table {
+        name: "v1_connector_sessions",
+        columns: &[
+            column("id", "integer primary key"),
+            column("sync_id", "text not null"),
+            column("key", "text not null"),
+            column("value", "blob not null"),
+        ],
+    },
+];
+
+/// All sixteen indexes. The two on `v1_resources` named `…_external_sync_…` and `…_parent_resource_id_…` have each
+/// other's columns in the SDK itself. They must stay so: the SDK creates by name, and appends through the unique one.
+pub(in crate::snapshot) const INDEXES: [Index; 16] = [
+    unique(
+        "idx_resource_types_external_sync_v1",
+        "v1_resource_types",
+        "external_id, sync_id",
+    ),
+    plain(
+        "idx_resources_resource_type_id_v1",
+        "v1_resources",
+        "resource_type_id",
+    ),
+    plain(
+        "idx_resources_external_sync_v1",
+        "v1_resources",
+        "parent_resource_type_id, parent_resource_id",
+    ),
+    unique(
+        "idx_resources_parent_resource_id_v1",
+        "v1_resources",
+        "external_id, sync_id",
+    ),
+    plain(
+        "idx_entitlements_resource_id_v1",
+        "v1_entitlements",
+        "resource_type_id, resource_id",
+    ),
+    unique(
+        "idx_entitlements_external_sync_v1",
+        "v1_entitlements",
+        "external_id, sync_id",
+    ),
+    unique("idx_sync_runs_sync_id_v1", "v1_sync_runs", "sync_id"),
+    plain(
+        "idx_grants_resource_type_id_resource_id_v1",
+        "v1_grants",
+        "resource_type_id, resource_id",
+    ),
+    plain(
+        "idx_grants_principal_id_v1",
+        "v1_grants",
+        "principal_resource_type_id, principal_resource_id",
+    ),
+    plain(
+        "idx_grants_entitlement_id_principal_id_v1",
+        "v1_grants",
+        "entitlement_id, principal_resource_type_id, principal_resource_id",
+    ),
+    unique(
+        "idx_grants_external_sync_v1",
+        "v1_grants",
+        "external_id, sync_id",
+    ),
+    Index {
+        since: Since::Later,
+        ..plain(
+            "idx_grants_entitlement_sync_grant_v1",
+            "v1_grants",
+            "entitlement_id, sync_id, id",
+        )
+    },
+    partial(
+        "idx_grants_sync_expansion_v1",
+        "v1_grants",
+        "sync_id",
+        "expansion is not null",
+    ),
+    partial(
+        "idx_grants_sync_needs_expansion_v1",
+        "v1_grants",
+        "sync_id",
+        "needs_expansion = 1",
+    ),
+    unique(
+        "idx_assets_external_sync_v1",
+        "v1_assets",
+        "external_id, sync_id",
+    ),
+    unique(
+        "idx_session_store_sync_key_v1",
+        "v1_connector_sessions",
+        "sync_id, key",
+    ),
+];
+
+/// The table of this name; SQLite's names have no case.
+pub(in crate::snapshot) fn table(name: &str) -> Option<&'static Table> {
+    TABLES
+        .iter()
+        .find(|table| table.name.eq_ignore_ascii_case(name))
+}
+
+/// The index of this name.
+pub(in crate::snapshot) fn index(name: &str) -> Option<&'static Index> {
+    INDEXES
+        .iter()
+        .find(|index| index.name.eq_ignore_ascii_case(name))
+}
+
+pub(in crate::snapshot) struct Table {
+    pub name: &'static str,
+    pub columns: &'static [Column],
+}
+
+impl Table {
+    /// The statement that makes it.
+    pub fn create(&self) -> String {
+        let columns: Vec<_> = self
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", column.name, column.declaration))
+            .collect();
+        format!("create table {} ({})", self.name, columns.join(", "))
+    }
+}
+
+/// Whether a file of SDK v0.7.27 has it already. Readers add what came later, so its absence is no defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) enum Since {
+    Always,
+    Later,
+}
+
+pub(in crate::snapshot) struct Column {
+    pub name: &'static str,
+    pub declaration: &'static str,
+    pub since: Since,
+}
+
+impl Column {
+    /// The first word of the declaration.
+    pub fn declared_type(&self) -> &'static str {
+        self.declaration.split(' ').next().unwrap_or_default()
+    }
+}
+
+const fn column(name: &'static str, declaration: &'static str) -> Column {
+    Column {
+        name,
+        declaration,
+        since: Since::Always,
+    }
+}
+
+const fn later(name: &'static str, declaration: &'static str) -> Column {
+    Column {
+        name,
+        declaration,
+        since: Since::Later,
+    }
+}
+
+pub(in crate::snapshot) struct Index {
+    pub name: &'static str,
+    pub table: &'static str,
+    pub columns: &'static str,
+    pub unique: bool,
+    pub condition: Option<&'static str>,
+    pub since: Since,
+}
+
+impl Index {
+    /// The statement that makes it.
+    pub fn create(&self) -> String {
+        let Self {
+            name,
+            table,
+            columns,
+            ..
+        } = self;
+        let unique = if self.unique { "unique " } else { "" };
+        let condition = self
+            .condition
+            .map_or(String::new(), |condition| format!(" where {condition}"));
+        format!("create {unique}index {name} on {table} ({columns}){condition}")
+    }
+}
+
+const fn plain(name: &'static str, table: &'static str, columns: &'static str) -> Index {
+    Index {
+        name,
+        table,
+        columns,
+        unique: false,
+        condition: None,
+        since: Since::Always,
+    }
+}
+
+const fn unique(name: &'static str, table: &'static str, columns: &'static str) -> Index {
+    Index {
+        name,
+        table,
+        columns,
+        unique: true,
+        condition: None,
+        since: Since::Always,
+    }
+}
+
+const fn partial(
+    name: &'static str,
+    table: &'static str,
+    columns: &'static str,
+    condition: &'static str,
+) -> Index {
+    Index {
+        name,
+        table,
+        columns,
+        unique: false,
+        condition: Some(condition),
+        since: Since::Always,
+    }
+}
+
+/// The id of our evidence among the assets.
+pub(in crate::snapshot) const EVIDENCE_ASSET: &str = "posthog-c1z:evidence";
+pub(in crate::snapshot) const EVIDENCE_CONTENT_TYPE: &str = "application/json";

@@ -1,0 +1,460 @@
+//! An inventory into a file: the rows into a SQLite database, in one transaction, in the order of the ids; the database
+//! into a c1z that takes its place in one step.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+
+use rusqlite::{Connection, OpenFlags, Statement, params};
+use serde::Serialize;
+use svix_ksuid::Ksuid;
+
+use super::container::{self, Written};
+use super::error::{BUILDING, Error};
+use super::message::encode;
+use super::table::schema::{self, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE};
+use super::table::{ContentDigest, Digester, RowKind};
+use crate::files::{self, Temporary};
+use crate::model::{
+    EntitlementId, Evidence, Inventory, ResourceId, ResourceType, SyncId, SyncRun, Timestamp,
+};
+use crate::progress::{Event, Phase, Reporter};
+
+/// Seconds from 1970 to the KSUID epoch.
+const KSUID_EPOCH: i64 = 1_400_000_000;
+
+/// A new id for a sync run that starts at `at`: a KSUID, so its first characters sort by time.
+pub fn new_sync_id(at: Timestamp) -> SyncId {
+    let seconds = (at.unix_seconds() - KSUID_EPOCH).clamp(0, i64::from(u32::MAX));
+    SyncId::new(Ksuid::new_raw(u32::try_from(seconds).unwrap_or(u32::MAX), None).to_string())
+}
+
+/// What goes into one snapshot.
+#[derive(Clone, Copy)]
+pub struct Contents<'a> {
+    /// The one sync run of the file.
+    pub sync_run: &'a SyncRun,
+    /// Its rows.
+    pub inventory: &'a Inventory,
+    /// What the crawl can prove; the writer adds the content digest.
+    pub evidence: Option<&'a Evidence>,
+}
+
+/// Where a snapshot goes.
+pub enum Target<'a> {
+    /// A file, replaced in one step, with this Unix mode.
+    File {
+        /// Where.
+        path: &'a Path,
+        /// Permission bits, such as `0o600`.
+        mode: u32,
+    },
+    /// A stream.
+    Stream(&'a mut dyn Write),
+}
+
+/// Writes one finished snapshot, or leaves everything as it was. The database is built in `temp_dir` (else beside the
+/// target, else in the system's folder) in a file that has no name, so nothing stays behind however the run ends.
+///
+/// # Errors
+/// What the disk or SQLite refuses.
+pub fn write(
+    target: Target<'_>,
+    contents: &Contents<'_>,
+    temp_dir: Option<&Path>,
+    reporter: &dyn Reporter,
+) -> Result<(Written, ContentDigest), Error> {
+    let system = std::env::temp_dir();
+    let dir = match (&target, temp_dir) {
+        (_, Some(dir)) => dir,
+        (Target::File { path, .. }, None) => files::folder(path),
+        (Target::Stream(_), None) => &system,
+    };
+    let database = Temporary::create_in(dir).map_err(Error::io(BUILDING, dir))?;
+    let building = Error::building(dir);
+    let connection = open(database.path(), dir).map_err(&building)?;
+    let mut database = database.into_unnamed();
+    let digest = write_database(connection, contents, reporter).map_err(&building)?;
+    let written = match target {
+        Target::File { path, mode } => files::replace(path, mode, |file| {
+            container::compress(&mut database, file, reporter).map_err(Error::io("writing", path))
+        }),
+        Target::Stream(out) => container::compress(&mut database, out, reporter)
+            .map_err(Error::io("writing", Path::new("standard output"))),
+    }?;
+    Ok((written, digest))
+}
+
+/// Copies a finished snapshot to `to`, replacing what is there in one step.
+///
+/// # Errors
+/// What the disk refuses.
+pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
+    let mut source = std::fs::File::open(from).map_err(Error::io("reading", from))?;
+    files::replace(to, mode, |file| {
+        std::io::copy(&mut source, file).map_err(Error::io("writing", to))?;
+        Ok(())
+    })
+}
+
+/// What the SDK's sync engine takes for "all four steps done"; an empty token would mean "start over".
+const COMPLETED_SYNC_TOKEN: &str = r#"{"completed_actions_count":4,"version":1}"#;
+
+/// Memory that SQLite may use for pages and for sorting index entries, in KiB.
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// Rows that go from the encoding thread to the writing one at a time, and how many times that they may wait.
+const BATCH: usize = 512;
+const BATCHES_AHEAD: usize = 4;
+
+/// Opens the empty file at `path` for writing; what SQLite sorts goes to `temp_dir`. Once this returns, the name is no longer needed: there is no journal,
+/// since a database that is not complete is thrown away.
+fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.pragma_update(None, "page_size", 4096)?;
+    connection.pragma_update(None, "locking_mode", "exclusive")?;
+    connection.pragma_update(None, "journal_mode", "off")?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // SQLite takes a name in UTF-8; under any other, it chooses a folder of the system's.
+    if let Some(dir) = temp_dir.to_str() {
+        connection.pragma_update(None, "temp_store_directory", dir)?;
+    }
+    for table in &schema::TABLES {
+        connection.execute_batch(&table.create())?;
+    }
+    // No row of ours is in them, so they cost nothing now, and a pass over the whole table later.
+    for index in schema::INDEXES
+        .iter()
+        .filter(|index| index.condition.is_some())
+    {
+        connection.execute_batch(&index.create())?;
+    }
+    Ok(connection)
+}
+
+/// Writes all rows, the evidence and the indexes, and closes the database.
+fn write_database(
+    mut connection: Connection,
+    contents: &Contents<'_>,
+    reporter: &dyn Reporter,
+) -> rusqlite::Result<ContentDigest> {
+    let inventory = contents.inventory;
+    let rows =
+        inventory.resources().len() + inventory.entitlements().len() + inventory.grants().len();
+    reporter.report(Event::Started {
+        phase: Phase::Rows,
+        of: Some(rows as u64),
+    });
+
+    let transaction = connection.transaction()?;
+    let mut writer = Writer {
+        connection: &transaction,
+        sync_id: contents.sync_run.id.as_str(),
+        discovered_at: contents.sync_run.started_at.to_sqlite(),
+        digester: Digester::new(),
+        reporter,
+    };
+    writer.resource_types(inventory)?;
+    writer.resources(inventory)?;
+    writer.entitlements(inventory)?;
+    writer.grants(inventory)?;
+    let digest = std::mem::take(&mut writer.digester).finish();
+    writer.evidence(contents, &digest)?;
+    writer.sync_run(contents)?;
+    // After the rows: an index built from sorted runs is smaller and faster than one that grows row by row.
+    for index in schema::INDEXES
+        .iter()
+        .filter(|index| index.condition.is_none())
+    {
+        transaction.execute_batch(&index.create())?;
+    }
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error)?;
+    reporter.report(Event::Finished { phase: Phase::Rows });
+    Ok(digest)
+}
+
+struct Writer<'a> {
+    connection: &'a Connection,
+    sync_id: &'a str,
+    discovered_at: String,
+    digester: Digester,
+    reporter: &'a dyn Reporter,
+}
+
+impl Writer<'_> {
+    fn resource_types(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        self.rows(
+            "insert into v1_resource_types (external_id, data, sync_id, discovered_at) values (?3, ?4, ?1, ?2)",
+            inventory.resource_types(),
+            |row, digester| {
+                let data = encode::resource_type(row);
+                digester.row(RowKind::ResourceType, &[row.id.as_str().as_bytes()], &data);
+                (String::new(), data)
+            },
+            |insert, row, _, data| {
+                insert.raw_bind_parameter(3, row.id.as_str())?;
+                insert.raw_bind_parameter(4, data)
+            },
+        )
+    }
+
+    fn resources(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        let types: BTreeMap<_, &ResourceType> = inventory
+            .resource_types()
+            .iter()
+            .map(|t| (&t.id, t))
+            .collect();
+        self.rows(
+            "insert into v1_resources (resource_type_id, external_id, parent_resource_type_id, parent_resource_id, \
+             data, sync_id, discovered_at) values (?3, ?4, ?5, ?6, ?7, ?1, ?2)",
+            inventory.resources(),
+            |row, digester| {
+                let data = encode::resource(row, types[&row.id.resource_type]);
+                let id = row.id.to_string();
+                let parent = row.parent.as_ref().map(ToString::to_string).unwrap_or_default();
+                digester.row(RowKind::Resource, &[id.as_bytes(), parent.as_bytes()], &data);
+                (id, data)
+            },
+            |insert, row, id, data| {
+                insert.raw_bind_parameter(3, row.id.resource_type.as_str())?;
+                insert.raw_bind_parameter(4, id)?;
+                insert.raw_bind_parameter(5, row.parent.as_ref().map(|parent| parent.resource_type.as_str()))?;
+                insert.raw_bind_parameter(6, row.parent.as_ref().map(|parent| &*parent.resource))?;
+                insert.raw_bind_parameter(7, data)
+            },
+        )
+    }
+
+    fn entitlements(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        self.rows(
+            "insert into v1_entitlements (resource_type_id, resource_id, external_id, data, sync_id, discovered_at) \
+             values (?3, ?4, ?5, ?6, ?1, ?2)",
+            inventory.entitlements(),
+            |row, digester| {
+                let data = encode::entitlement(row);
+                let resource = row.resource.to_string();
+                let parts = [row.id.as_str().as_bytes(), resource.as_bytes()];
+                digester.row(RowKind::Entitlement, &parts, &data);
+                (String::new(), data)
+            },
+            |insert, row, _, data| {
+                insert.raw_bind_parameter(3, row.resource.resource_type.as_str())?;
+                insert.raw_bind_parameter(4, &*row.resource.resource)?;
+                insert.raw_bind_parameter(5, row.id.as_str())?;
+                insert.raw_bind_parameter(6, data)
+            },
+        )
+    }
+
+    fn grants(&mut self, inventory: &Inventory) -> rusqlite::Result<()> {
+        // An inventory has every entitlement its grants name.
+        let resources: HashMap<&EntitlementId, &ResourceId> = inventory
+            .entitlements()
+            .iter()
+            .map(|e| (&e.id, &e.resource))
+            .collect();
+        self.rows(
+            "insert into v1_grants (resource_type_id, resource_id, entitlement_id, principal_resource_type_id, \
+             principal_resource_id, external_id, data, sync_id, discovered_at) \
+             values (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1, ?2)",
+            inventory.grants(),
+            |row, digester| {
+                let id = row.id().into_owned();
+                let data = encode::grant(row, &id, resources[&row.entitlement]);
+                let principal = row.principal.to_string();
+                let parts = [id.as_bytes(), row.entitlement.as_str().as_bytes(), principal.as_bytes(), b""];
+                digester.row(RowKind::Grant, &parts, &data);
+                (id, data)
+            },
+            |insert, row, id, data| {
+                let resource = resources[&row.entitlement];
+                insert.raw_bind_parameter(3, resource.resource_type.as_str())?;
+                insert.raw_bind_parameter(4, &*resource.resource)?;
+                insert.raw_bind_parameter(5, row.entitlement.as_str())?;
+                insert.raw_bind_parameter(6, row.principal.resource_type.as_str())?;
+                insert.raw_bind_parameter(7, &*row.principal.resource)?;
+                insert.raw_bind_parameter(8, id)?;
+                insert.raw_bind_parameter(9, data)
+            },
+        )
+    }
+
+    /// Inserts all `rows`. Another thread makes id and blob of each and takes it into the digest, batch by batch, while
+    /// this one feeds SQLite. `?1` is the sync run's id, `?2` the time.
+    fn rows<T: Sync>(
+        &mut self,
+        sql: &str,
+        rows: &[T],
+        encode: impl Fn(&T, &mut Digester) -> (String, Vec<u8>) + Sync,
+        bind: impl Fn(&mut Statement<'_>, &T, &str, &[u8]) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let Self {
+            connection,
+            sync_id,
+            discovered_at,
+            digester,
+            reporter,
+        } = self;
+        let mut insert = connection.prepare(sql)?;
+        insert.raw_bind_parameter(1, *sync_id)?;
+        insert.raw_bind_parameter(2, discovered_at.as_str())?;
+        let mut write = |batch: &[T], encoded: &[(String, Vec<u8>)]| {
+            for (row, (id, data)) in batch.iter().zip(encoded) {
+                bind(&mut insert, row, id, data)?;
+                insert.raw_execute()?;
+            }
+            reporter.report(Event::Advanced {
+                phase: Phase::Rows,
+                steps: batch.len() as u64,
+                of: None,
+            });
+            rusqlite::Result::Ok(())
+        };
+        let mut encode_batch =
+            |batch: &[T]| -> Vec<_> { batch.iter().map(|row| encode(row, digester)).collect() };
+        let written = std::thread::scope(|scope| {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            let encode_batch = &mut encode_batch;
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || {
+                    for batch in rows.chunks(BATCH) {
+                        // Nobody listens any more once an insertion has failed.
+                        if sender.send((batch, encode_batch(batch))).is_err() {
+                            return;
+                        }
+                    }
+                })
+                .ok()?;
+            let mut batches = batches.into_iter();
+            Some(batches.try_for_each(|(batch, encoded)| write(batch, &encoded)))
+        });
+        // Where the system starts no further thread, this one does both.
+        written.unwrap_or_else(|| {
+            let mut batches = rows.chunks(BATCH);
+            batches.try_for_each(|batch| write(batch, &encode_batch(batch)))
+        })
+    }
+
+    fn evidence(
+        &mut self,
+        contents: &Contents<'_>,
+        digest: &ContentDigest,
+    ) -> rusqlite::Result<()> {
+        let Some(evidence) = contents.evidence else {
+            return Ok(());
+        };
+        let mut evidence = evidence.clone();
+        evidence.content_digest = Some(digest.to_string());
+        self.connection.execute(
+            "insert into v1_assets (external_id, content_type, data, sync_id, discovered_at) \
+             values (?1, ?2, ?3, ?4, ?5)",
+            params![
+                EVIDENCE_ASSET,
+                EVIDENCE_CONTENT_TYPE,
+                json(&evidence).into_bytes(),
+                self.sync_id,
+                self.discovered_at,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn sync_run(&mut self, contents: &Contents<'_>) -> rusqlite::Result<()> {
+        let run = contents.sync_run;
+        self.connection.execute(
+            "insert into v1_sync_runs (sync_id, started_at, ended_at, sync_token, sync_type, parent_sync_id, \
+             supports_diff, grants_backfilled, stats) values (?1, ?2, ?3, ?4, ?5, ?6, 1, 1, ?7)",
+            params![
+                self.sync_id,
+                run.started_at.to_sqlite(),
+                run.ended_at.map(Timestamp::to_sqlite),
+                COMPLETED_SYNC_TOKEN,
+                run.sync_type.to_string(),
+                run.parent_id,
+                json(&Stats::of(contents)),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value)
+        .expect("structs of text, numbers and text-keyed maps have a JSON form")
+}
+
+/// The `stats` column: zero-valued members are left out, except in `resources_by_resource_type`, which names every
+/// type of the sync run.
+#[derive(Serialize)]
+struct Stats<'a> {
+    #[serde(skip_serializing_if = "is_zero")]
+    resource_types: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    resources: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    entitlements: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    grants: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    assets: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    resources_by_resource_type: BTreeMap<&'a str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    entitlements_by_resource_type: BTreeMap<&'a str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    grants_by_resource_type: BTreeMap<&'a str, u64>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl<'a> Stats<'a> {
+    fn of(contents: &Contents<'a>) -> Self {
+        let inventory = contents.inventory;
+        let mut resources_by_resource_type: BTreeMap<_, _> = inventory
+            .resource_types()
+            .iter()
+            .map(|t| (t.id.as_str(), 0))
+            .collect();
+        for resource in inventory.resources() {
+            *resources_by_resource_type
+                .entry(resource.id.resource_type.as_str())
+                .or_default() += 1;
+        }
+        let mut type_of = BTreeMap::new();
+        let mut entitlements_by_resource_type = BTreeMap::new();
+        for entitlement in inventory.entitlements() {
+            let resource_type = entitlement.resource.resource_type.as_str();
+            type_of.insert(&entitlement.id, resource_type);
+            *entitlements_by_resource_type
+                .entry(resource_type)
+                .or_default() += 1;
+        }
+        let mut grants_by_resource_type = BTreeMap::new();
+        for run in inventory
+            .grants()
+            .chunk_by(|a, b| a.entitlement == b.entitlement)
+        {
+            *grants_by_resource_type
+                .entry(type_of[&run[0].entitlement])
+                .or_default() += run.len() as u64;
+        }
+        Self {
+            resource_types: inventory.resource_types().len() as u64,
+            resources: inventory.resources().len() as u64,
+            entitlements: inventory.entitlements().len() as u64,
+            grants: inventory.grants().len() as u64,
+            assets: u64::from(contents.evidence.is_some()),
+            resources_by_resource_type,
+            entitlements_by_resource_type,
+            grants_by_resource_type,
+        }
+    }
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::sync::{FileOutput, Output, SyncArgs, prepare, with_config};
-use super::{Failure, Outcome, World, guard};
+use super::sync::{FileOutput, Output, SyncArgs, find_baseline, prepare, with_config};
+use super::{Failure, Outcome, World};
 use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::report::{Format, duration, printable};
@@ -197,7 +197,7 @@ fn check_baseline(
 ) -> Result<()> {
     let now = (world.now)();
     let path = file.template.path(now, organization)?;
-    let message = match guard::find_baseline(file, &path, organization, now)? {
+    let message = match find_baseline(file, &path, organization, now)? {
         Some((baseline, _)) => format!(
             "`{}` is a snapshot of the same organization",
             baseline.display()

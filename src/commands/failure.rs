@@ -13,11 +13,8 @@ use super::DEFAULT_FILE;
 use super::access::{NobodyFound, SeveralFound};
 use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
-use super::guard::Refusal;
 use super::list::MeaninglessFilter;
-use super::lock::Locked;
-use super::sync::NotWhole;
-use super::target::TemplateError;
+use super::sync::{Locked, NotWhole, Refusal, TemplateError};
 
 /// What the process ends with. Their table is in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,19 +2,15 @@
 
 mod access;
 mod answer;
-mod archive;
 mod check;
 mod diff;
 mod expected;
 mod export;
 mod failure;
-mod guard;
 mod input;
 mod list;
-mod lock;
 mod stats;
 mod sync;
-mod target;
 mod verify;
 
 use std::io::{self, Write};
@@ -34,12 +30,13 @@ pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable};
 pub use failure::{ExitCode, Failure};
-pub use guard::{GuardSettings, Replace};
 pub use input::Input;
 pub use list::{ListArgs, Listing};
 pub use stats::{StatsArgs, StatsScope};
-pub use sync::{CrawlSettings, FileOutput, Output, Pruning, Rejected, Source, SyncArgs};
-pub use target::{Template, TemplateError};
+pub use sync::{
+    CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source, SyncArgs,
+    Template, TemplateError,
+};
 pub use verify::VerifyArgs;
 
 /// Where a snapshot is if nothing else is said.

@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// A lock that is held; it and its file go when this is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::commands) struct Lock {
     path: PathBuf,
     /// Holds the lock as long as it is open.
     file: File,

@@ -55,7 +55,7 @@ pub enum TemplateError {
 }
 
 impl TemplateError {
-    pub(super) fn hint(&self) -> &'static str {
+    pub(in crate::commands) fn hint(&self) -> &'static str {
         match self {
             Self::NothingToPrune => "--keep-last goes with a name like `posthog-{date}-{time}.c1z`",
             Self::TimeWithoutDate => "name the day too, as in `posthog-{date}-{time}.c1z`",

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::FileOutput;
 use super::archive;
-use super::sync::FileOutput;
 use crate::model::{Evidence, Inventory, Timestamp};
 use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
 
@@ -77,7 +77,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn hint(&self) -> String {
+    pub(in crate::commands) fn hint(&self) -> String {
         let fix = match &self.reason {
             Reason::Unreadable(_) | Reason::OtherOrganization(_) | Reason::UnknownOrganization => {
                 "move that file away, name another with -f, or replace it with --force"
@@ -167,7 +167,7 @@ pub enum Replace {
 ///
 /// # Errors
 /// [`Refusal`] if something else is at `path`, or nothing can be relied on; what keeps a file from being read.
-pub(super) fn find_baseline(
+pub(in crate::commands) fn find_baseline(
     file: &FileOutput,
     path: &Path,
     organization: &str,
@@ -301,7 +301,7 @@ fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
 
 /// What the snapshot before says of itself.
 #[derive(Debug)]
-pub(super) struct Before {
+pub(in crate::commands) struct Before {
     /// When its crawl ended.
     pub captured_at: Timestamp,
     counts: Counts,

@@ -1,5 +1,10 @@
 //! Crawl one organization and leave one finished snapshot, or leave everything as it was.
 
+mod archive;
+mod guard;
+mod lock;
+mod target;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -7,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::guard::{self, GuardSettings, Kept, Refusal};
-use super::lock::{self, Lock, Locked};
-use super::target::{self, Template};
-use super::{Outcome, World, archive};
+use guard::Kept;
+use lock::Lock;
+
+use super::{Outcome, World};
 use crate::crawl::posthog::{self, Completeness, Config, Incomplete, Memberships};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings, PlainHttp};
 use crate::demo::{self, Demo, Week};
@@ -19,6 +24,11 @@ use crate::model::{Defect, Evidence, SyncRun, Timestamp};
 use crate::progress::{Event, SyncSummary};
 use crate::report::printable;
 use crate::snapshot::{self, ContentDigest, Contents, ReadOptions, Target, Written};
+
+pub use guard::{GuardSettings, Replace};
+pub(super) use guard::{Refusal, find_baseline};
+pub(super) use lock::Locked;
+pub use target::{Template, TemplateError};
 
 /// What to crawl, and where to put it.
 pub struct SyncArgs {

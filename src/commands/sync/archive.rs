@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::guard::Before;
+use super::before::Before;
 use super::target::Template;
 use crate::model::Timestamp;
 use crate::snapshot::{Error, ReadOptions};
 
 /// A file that was shown to be a finished snapshot that this program took of the organization in question.
 pub(super) struct Own {
-    pub path: PathBuf,
-    pub before: Before,
+    pub(super) path: PathBuf,
+    pub(super) before: Before,
     /// What was at the path when it was opened.
     found: Metadata,
 }
@@ -54,7 +54,7 @@ impl Own {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub fn remove(&self) -> Result<()> {
+    pub(super) fn remove(&self) -> Result<()> {
         let removing = || format!("removing the old snapshot `{}`", self.path.display());
         match fs::symlink_metadata(&self.path) {
             Ok(now) if (now.dev(), now.ino()) == (self.found.dev(), self.found.ino()) => {
@@ -65,18 +65,25 @@ impl Own {
     }
 }
 
-/// The newest snapshot of `organization` that `template` made, by what the files say, and whether there are any that the
-/// clock has not reached yet; those are passed over.
+/// The newest snapshots that a template made, by what the files say.
+pub(super) struct Newest {
+    /// The newest of those that the clock has reached.
+    pub(super) reached: Option<Own>,
+    /// The newest of those that it has not reached yet.
+    pub(super) ahead: Option<Own>,
+}
+
+/// Finds the newest snapshots of `organization` that `template` made.
 pub(super) fn newest(
     template: &Template,
     organization: &str,
     now: Timestamp,
     options: &ReadOptions,
-) -> Result<(Option<Own>, Option<Own>)> {
-    let (mut newest, mut ahead): (Option<Own>, Option<Own>) = (None, None);
+) -> Result<Newest> {
+    let (mut reached, mut ahead): (Option<Own>, Option<Own>) = (None, None);
     for (name, path) in template.candidates(organization)? {
         // No later name claims to be newer than what was found, so there is no need to open more.
-        let found = newest
+        let found = reached
             .as_ref()
             .map(|own| own.before.captured_at.to_seconds());
         if found.is_some_and(|found| found >= name) {
@@ -85,9 +92,10 @@ pub(super) fn newest(
         let Some(own) = Own::open(&path, organization, options)? else {
             continue;
         };
-        let place = match own.before.captured_at.is_future(now) {
-            true => &mut ahead,
-            false => &mut newest,
+        let place = if own.before.captured_at.is_future(now) {
+            &mut ahead
+        } else {
+            &mut reached
         };
         if place
             .as_ref()
@@ -96,7 +104,7 @@ pub(super) fn newest(
             *place = Some(own);
         }
     }
-    Ok((newest, ahead))
+    Ok(Newest { reached, ahead })
 }
 
 /// The snapshots of `organization` that `template` made and that are to go once there is one at `new`, so that `keep`

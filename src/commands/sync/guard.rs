@@ -1,16 +1,13 @@
 //! Whether a new snapshot may take the place of the one before.
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
-use super::FileOutput;
 use super::archive;
+use super::before::Before;
+use super::settings::{FileOutput, GuardSettings, Replace};
 use crate::model::{Evidence, Inventory, Timestamp};
-use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
+use crate::snapshot::{self, ReadOptions};
 
 /// Rows that may always go, however large a part that is.
 const ALWAYS_ALLOWED: u64 = 10;
@@ -144,35 +141,49 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// What a guard goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GuardSettings {
-    /// How many percent of users, roles or grants may go.
-    pub max_shrink: u8,
-    /// Whether a target is replaced that is no readable snapshot of the same organization.
-    pub replace: Replace,
+/// Why a snapshot may not be written: the guard refuses it, or could not look at what is there.
+pub(in crate::commands) enum Objection {
+    Refusal(Refusal),
+    Failure(anyhow::Error),
 }
 
-/// What may be replaced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Replace {
-    /// A snapshot of the same organization.
-    #[default]
-    SameOrganization,
-    /// Anything: the user said so.
-    Anything,
+impl From<Refusal> for Objection {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<snapshot::Error> for Objection {
+    fn from(error: snapshot::Error) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Objection {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failure(error)
+    }
+}
+
+impl From<Objection> for anyhow::Error {
+    fn from(objection: Objection) -> Self {
+        match objection {
+            Objection::Refusal(refusal) => refusal.into(),
+            Objection::Failure(error) => error,
+        }
+    }
 }
 
 /// Sees to it that what is at `path` may go, and finds what a new snapshot of `organization` is to be compared with.
 ///
 /// # Errors
-/// [`Refusal`] if something else is at `path`, or nothing can be relied on; what keeps a file from being read.
+/// [`Objection::Refusal`] if something else is at `path`, or nothing can be relied on; what keeps a file from being read.
 pub(in crate::commands) fn find_baseline(
     file: &FileOutput,
     path: &Path,
     organization: &str,
     now: Timestamp,
-) -> Result<Option<(PathBuf, Before)>> {
+) -> Result<Option<(PathBuf, Before)>, Objection> {
     if !file.template.is_plain() {
         check_unlinked(path)?;
     }
@@ -180,43 +191,41 @@ pub(in crate::commands) fn find_baseline(
     baseline(file, path, target, organization, now)
 }
 
-/// Compares a new snapshot with the one before, if there is one. Returns what a person should know about that, in words.
+/// Compares a new snapshot with the one before, which is at `path`.
 ///
 /// # Errors
 /// [`Refusal`] if too much is gone.
 pub(super) fn check_shrink(
-    baseline: Option<(PathBuf, Before)>,
+    path: &Path,
+    before: &Before,
     inventory: &Inventory,
     evidence: &Evidence,
-    settings: GuardSettings,
-) -> Result<Option<String>> {
-    let Some((path, before)) = baseline else {
-        return Ok(None);
-    };
-    before.check_shrink(&path, inventory, evidence, settings.max_shrink)?;
-    let left_out = before.roles_left_out(evidence);
-    Ok(left_out.map(|what| {
-        format!(
-            "roles were not read: the new snapshot does not have the {what} of `{}`",
-            path.display()
-        )
-    }))
+    max_percent: u8,
+) -> Result<(), Refusal> {
+    let compared = before.compared_with(inventory, evidence);
+    let shrunk = compared
+        .into_iter()
+        .find(|(_, before, now)| is_shrunk(*before, *now, max_percent));
+    match shrunk {
+        Some((what, before, now)) => Err(Refusal::of(path, Reason::Shrunk { what, before, now })),
+        None => Ok(()),
+    }
 }
 
 /// What a snapshot of `organization` must be like that is taken `now`: the one at `latest`, else the newest that a name
-/// which varies made, else `target`, the one at `path`. Those that the clock has not reached yet are passed over. `None` if there is
-/// nothing to compare with, or only what the caller gave up.
+/// which varies made, else `target`, the one at `path`. Those that the clock has not reached yet are passed over. `None`
+/// if there is nothing to compare with, or only what the caller gave up.
 ///
 /// # Errors
-/// [`Refusal`] if what is there is not a snapshot of the organization, or the clock has reached none of them; what keeps a
-/// file from being read.
+/// [`Objection::Refusal`] if what is there is not a snapshot of the organization, or the clock has reached none of them;
+/// what keeps a file from being read.
 fn baseline(
     file: &FileOutput,
     path: &Path,
     target: Option<Before>,
     organization: &str,
     now: Timestamp,
-) -> Result<Option<(PathBuf, Before)>> {
+) -> Result<Option<(PathBuf, Before)>, Objection> {
     let options = &file.read;
     let mut ahead: Option<(PathBuf, Timestamp)> = None;
     let mut is_reached = |path: &Path, before: &Before| {
@@ -233,11 +242,11 @@ fn baseline(
         return Ok(Some((latest.clone(), before)));
     }
     if file.template.varies() {
-        let (newest, passed_over) = archive::newest(&file.template, organization, now, options)?;
-        if let Some(own) = newest {
+        let newest = archive::newest(&file.template, organization, now, options)?;
+        if let Some(own) = newest.reached {
             return Ok(Some((own.path, own.before)));
         }
-        if let Some(own) = passed_over {
+        if let Some(own) = newest.ahead {
             is_reached(&own.path, &own.before);
         }
     } else if let Some(before) = target
@@ -256,16 +265,16 @@ fn baseline(
 /// The snapshot of `organization` that is at `path`. `None` if nothing is, or what the caller gave up.
 ///
 /// # Errors
-/// [`Refusal`] if something else is there; what keeps it from being read.
+/// [`Objection::Refusal`] if something else is there; what keeps it from being read.
 pub(super) fn identify(
     path: &Path,
     organization: &str,
     settings: GuardSettings,
     options: &ReadOptions,
-) -> Result<Option<Before>> {
+) -> Result<Option<Before>, Objection> {
     let reason = match Before::read(path, options) {
         Ok(None) => return Ok(None),
-        Ok(Some(before)) => match before.evidence.as_ref().map(|old| &old.organization) {
+        Ok(Some(before)) => match before.organization() {
             None => Reason::UnknownOrganization,
             Some(old) if old.id != organization => {
                 Reason::OtherOrganization(old.name.clone().unwrap_or_else(|| old.id.clone()))
@@ -286,10 +295,10 @@ pub(super) fn identify(
 /// # Errors
 /// [`Refusal`] if there is one.
 pub(super) fn check_unlinked(path: &Path) -> Result<(), Refusal> {
-    match path.is_symlink() {
-        true => Err(Refusal::of(path, Reason::Link)),
-        false => Ok(()),
+    if path.is_symlink() {
+        return Err(Refusal::of(path, Reason::Link));
     }
+    Ok(())
 }
 
 /// Whether too much is gone: more than so many percent and more than a handful, or all there was.
@@ -297,100 +306,6 @@ fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
     let gone = before.saturating_sub(now);
     let percent_is_over = u128::from(gone) * 100 > u128::from(before) * u128::from(max_percent);
     (percent_is_over && gone > ALWAYS_ALLOWED) || (before > 0 && now == 0 && max_percent < 100)
-}
-
-/// What the snapshot before says of itself.
-#[derive(Debug)]
-pub(in crate::commands) struct Before {
-    /// When its crawl ended.
-    pub captured_at: Timestamp,
-    counts: Counts,
-    evidence: Option<Evidence>,
-}
-
-impl Before {
-    /// Reads the snapshot at `path`, if anything is there.
-    ///
-    /// # Errors
-    /// When it is not a snapshot, or cannot be read.
-    pub fn read(path: &Path, options: &ReadOptions) -> Result<Option<Self>, Error> {
-        // What is not a file, such as a pipe, could make its reader wait for ever.
-        match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Ok(found) if !found.is_file() => {
-                let kind = io::ErrorKind::InvalidInput;
-                return Err(Error::Io {
-                    action: "replacing",
-                    path: path.to_owned(),
-                    source: io::Error::new(kind, "it is not a regular file"),
-                });
-            }
-            _ => {}
-        }
-        let snapshot = Snapshot::open(path, options)?;
-        let run = snapshot.sync_run(None)?;
-        Ok(Some(Self {
-            captured_at: run.ended_at.unwrap_or(run.started_at),
-            counts: snapshot.counts(&run.id)?,
-            evidence: snapshot.evidence(&run.id)?,
-        }))
-    }
-
-    /// Whether this program took it, of `organization`.
-    pub fn is_own(&self, organization: &str) -> bool {
-        self.evidence
-            .as_ref()
-            .is_some_and(|evidence| evidence.is_own() && evidence.organization.id == organization)
-    }
-
-    fn count(&self, resource_type: &str) -> u64 {
-        let count = self.counts.resources.get(resource_type);
-        count.copied().unwrap_or_default()
-    }
-
-    fn grants(&self) -> u64 {
-        self.counts.grants.values().sum()
-    }
-
-    /// Roles and grants that the new snapshot does not have because they were not read, in words.
-    fn roles_left_out(&self, evidence: &Evidence) -> Option<String> {
-        let roles = self.count("role");
-        (evidence.lacks_roles() && roles > 0)
-            .then(|| format!("{roles} roles and {} grants", self.grants()))
-    }
-
-    /// Whether nothing fell by too much since. What either crawl was asked not to read cannot be compared: then it is the
-    /// listed members alone that count.
-    fn check_shrink(
-        &self,
-        path: &Path,
-        inventory: &Inventory,
-        evidence: &Evidence,
-        max_percent: u8,
-    ) -> Result<(), Refusal> {
-        let now = |name: &str| inventory.count_of_type(name) as u64;
-        let own = self.evidence.as_ref();
-        let lacks_roles = own.is_some_and(Evidence::lacks_roles) || evidence.lacks_roles();
-        let unlisted = own.map_or(0, |own| own.unlisted_principals);
-        let compared = match lacks_roles {
-            true => vec![(
-                "members",
-                self.count("user").saturating_sub(unlisted),
-                now("user").saturating_sub(evidence.unlisted_principals),
-            )],
-            false => vec![
-                ("users", self.count("user"), now("user")),
-                ("roles", self.count("role"), now("role")),
-                ("grants", self.grants(), inventory.grants().len() as u64),
-            ],
-        };
-        for (what, before, now) in compared {
-            if is_shrunk(before, now, max_percent) {
-                return Err(Refusal::of(path, Reason::Shrunk { what, before, now }));
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::files::{Pending, open_unlinked};
+use crate::model::Timestamp;
 
 /// How often a lock that is held is tried again.
 const POLL: Duration = Duration::from_millis(200);
@@ -70,12 +71,13 @@ impl Lock {
     ///
     /// # Errors
     /// [`Locked`] if it stays held; what the file system refuses; a file at `path` that is not a lock of this program.
-    pub fn take(path: &Path, wait: Duration, holder: &str) -> Result<Self> {
+    pub(super) fn take(path: &Path, wait: Duration, now: Timestamp) -> Result<Self> {
+        let holder = holder(now);
         // A time that the clock cannot show never comes.
         let until = Instant::now().checked_add(wait);
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         loop {
-            match Pending::register(path, || lock(path, holder)) {
+            match Pending::register(path, || lock(path, &holder)) {
                 Ok((file, pending)) => {
                     return Ok(Self {
                         path: path.to_owned(),
@@ -153,9 +155,13 @@ fn stranger(problem: &str) -> NotTaken {
     NotTaken::Io(io::Error::new(io::ErrorKind::InvalidInput, problem))
 }
 
-/// What a holder of the lock writes about itself, at a time in UTC.
-pub(super) fn holder(since: &str) -> String {
-    format!("process {}, since {since} UTC", std::process::id())
+/// Returns what a holder of the lock writes about itself.
+fn holder(since: Timestamp) -> String {
+    format!(
+        "process {}, since {} UTC",
+        std::process::id(),
+        since.to_seconds()
+    )
 }
 
 /// Whether the content of a file at the lock's name is what this program leaves there: a holder, or nothing if a run was
@@ -187,12 +193,13 @@ fn is_at(file: &File, path: &Path) -> bool {
 impl Drop for Lock {
     fn drop(&mut self) {
         // While it is still held: no other run can have taken it in between.
-        let _ = self
-            .pending
-            .release(|| match is_at(&self.file, &self.path) {
-                true => fs::remove_file(&self.path),
-                false => Ok(()),
-            });
+        let _ = self.pending.release(|| {
+            if is_at(&self.file, &self.path) {
+                fs::remove_file(&self.path)
+            } else {
+                Ok(())
+            }
+        });
         let _ = self.file.unlock();
     }
 }
@@ -203,7 +210,7 @@ mod tests {
 
     #[test]
     fn only_what_a_holder_writes_is_ours() {
-        assert!(is_ours(&holder("2026-11-23 04:05:06")));
+        assert!(is_ours(&holder(Timestamp::now())));
         for (content, expected) in [
             ("", true),
             ("process 1, since 2026-11-23 04:05:06 UTC", true),

@@ -1,0 +1,80 @@
+//! What one crawl brought, ready to be written.
+
+use std::fmt;
+
+use anyhow::Result;
+
+use crate::commands::World;
+use crate::crawl::posthog::{self, Completeness, Config};
+use crate::model::{Defect, Evidence, Inventory, SyncRun};
+use crate::progress::Event;
+use crate::snapshot::Contents;
+
+/// What one crawl brought.
+pub(super) struct Crawled {
+    pub(super) sync_run: SyncRun,
+    pub(super) inventory: Inventory,
+    pub(super) evidence: Evidence,
+    pub(super) completeness: Completeness,
+}
+
+impl Crawled {
+    /// Crawls an organization.
+    ///
+    /// # Errors
+    /// What kept it from being read; [`NotWhole`].
+    pub(super) fn crawl(config: &Config, world: &World<'_>) -> Result<Self> {
+        let started_at = (world.now)();
+        let posthog::Crawled {
+            found,
+            evidence,
+            completeness,
+        } = posthog::crawl(config, world.now, world.reporter)?;
+        let inventory = found.finish().map_err(NotWhole)?;
+        let sync_run = SyncRun::full((world.new_sync_id)(started_at), started_at, (world.now)());
+        for message in &evidence.warnings {
+            world.reporter.report(Event::Warned {
+                message: message.clone(),
+            });
+        }
+        Ok(Self {
+            sync_run,
+            inventory,
+            evidence,
+            completeness,
+        })
+    }
+
+    /// Returns the id of the organization.
+    pub(super) fn organization(&self) -> &str {
+        &self.evidence.organization.id
+    }
+
+    /// Returns what a snapshot of it holds.
+    pub(super) fn contents(&self) -> Contents<'_> {
+        Contents {
+            sync_run: &self.sync_run,
+            inventory: &self.inventory,
+            evidence: Some(&self.evidence),
+        }
+    }
+}
+
+/// What was crawled does not hold together. The crawl sees to it that this cannot be; it is checked all the same.
+#[derive(Debug)]
+pub struct NotWhole(Vec<Defect>);
+
+impl fmt::Display for NotWhole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "what was read does not hold together")?;
+        if let Some(first) = self.0.first() {
+            write!(f, ": {first}")?;
+        }
+        match self.0.len() {
+            0 | 1 => Ok(()),
+            more => write!(f, " (and {} more)", more - 1),
+        }
+    }
+}
+
+impl std::error::Error for NotWhole {}

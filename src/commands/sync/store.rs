@@ -1,0 +1,183 @@
+//! Puts a new snapshot where it belongs, if it may take the place of the one before.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::archive;
+use super::crawled::Crawled;
+use super::guard::{self, Kept, Objection, Refusal};
+use super::lock::Lock;
+use super::settings::{FileOutput, Rejected};
+use super::target::{self, Template};
+use crate::commands::World;
+use crate::crawl::posthog::Completeness;
+use crate::files;
+use crate::model::Timestamp;
+use crate::progress::Event;
+use crate::snapshot::{self, ContentDigest, Target, Written};
+
+/// How long to wait for another run that copies its snapshot to the same `--latest`.
+const LATEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A snapshot on its way to its file.
+pub(super) struct Store<'a, 'w> {
+    file: &'a FileOutput,
+    /// The folder for the database while it is built.
+    temp_dir: Option<&'a Path>,
+    crawled: &'a Crawled,
+    world: &'a World<'w>,
+    /// The file, with everything in its name filled in.
+    path: PathBuf,
+}
+
+impl<'a, 'w> Store<'a, 'w> {
+    /// Fills in the name of the file.
+    ///
+    /// # Errors
+    /// When the organization's id cannot be part of it.
+    pub(super) fn new(
+        file: &'a FileOutput,
+        temp_dir: Option<&'a Path>,
+        crawled: &'a Crawled,
+        world: &'a World<'w>,
+    ) -> Result<Self> {
+        let path = file
+            .template
+            .path(crawled.sync_run.started_at, crawled.organization())?;
+        Ok(Self {
+            file,
+            temp_dir,
+            crawled,
+            world,
+            path,
+        })
+    }
+
+    /// Writes the snapshot, copies it to `--latest`, and removes those that are superfluous then.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it may not take the place of the one before; what cannot be read or written.
+    pub(super) fn run(self) -> Result<(PathBuf, Written, ContentDigest)> {
+        self.check()?;
+        let (written, digest) = self.write(&self.path)?;
+        if let Some(latest) = &self.file.latest {
+            self.update_latest(latest)?;
+        }
+        self.prune()?;
+        Ok((self.path, written, digest))
+    }
+
+    /// Refuses a snapshot that may not be whole, or lacks too much; if the user asked for that, it is kept under a mark.
+    fn check(&self) -> Result<()> {
+        if let Completeness::Doubtful(doubt) = &self.crawled.completeness {
+            let kept = self.keep(target::INCOMPLETE)?;
+            return Err(Refusal::incomplete(&self.path, doubt.clone(), kept).into());
+        }
+        match self.compare_with_baseline() {
+            Err(Objection::Refusal(mut refusal)) if self.file.rejected == Rejected::Kept => {
+                refusal.kept = self.keep(target::REJECTED)?;
+                Err(refusal.into())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn compare_with_baseline(&self) -> Result<(), Objection> {
+        let Crawled {
+            inventory,
+            evidence,
+            ..
+        } = self.crawled;
+        let organization = self.crawled.organization();
+        let Some((path, before)) =
+            guard::find_baseline(self.file, &self.path, organization, self.now())?
+        else {
+            return Ok(());
+        };
+        let max_shrink = self.file.guard.max_shrink;
+        guard::check_shrink(&path, &before, inventory, evidence, max_shrink)?;
+        if let Some(what) = before.roles_left_out(evidence) {
+            self.warn(format!(
+                "roles were not read: the new snapshot does not have the {what} of `{}`",
+                path.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path) -> Result<(Written, ContentDigest), snapshot::Error> {
+        let target = Target::File {
+            path,
+            mode: self.file.mode,
+        };
+        let contents = self.crawled.contents();
+        snapshot::write(target, &contents, self.temp_dir, self.world.reporter)
+    }
+
+    /// Writes a snapshot that was refused beside its target, under a mark, if what is there may go.
+    fn keep(&self, mark: &str) -> Result<Kept> {
+        let path = Template::marked(&self.path, mark);
+        let FileOutput { guard, read, .. } = self.file;
+        let found = guard::check_unlinked(&path)
+            .map_err(Objection::from)
+            .and_then(|()| guard::identify(&path, self.crawled.organization(), *guard, read));
+        match found {
+            Ok(_) => {
+                self.write(&path)?;
+                Ok(Kept::At(path))
+            }
+            Err(Objection::Refusal(refusal)) => Ok(Kept::InTheWay(Box::new(refusal))),
+            Err(Objection::Failure(error)) => Err(error),
+        }
+    }
+
+    /// Copies the snapshot to `latest`, unless that is newer: another run may share it.
+    fn update_latest(&self, latest: &Path) -> Result<()> {
+        if files::is_same_file(latest, &self.path) {
+            return Ok(());
+        }
+        let FileOutput { guard, read, .. } = self.file;
+        let wait = LATEST_WAIT.max(self.file.wait);
+        let _lock = Lock::take(&target::lock_path(latest)?, wait, self.now())?;
+        let before = guard::identify(latest, self.crawled.organization(), *guard, read)?;
+        if let Some(before) = before
+            && Some(before.captured_at) > self.crawled.sync_run.ended_at
+        {
+            let latest = latest.display();
+            if !before.captured_at.is_future(self.now()) {
+                self.warn(format!(
+                    "`{latest}` is newer than this snapshot and stays as it is"
+                ));
+                return Ok(());
+            }
+            self.warn(format!("`{latest}` is dated in the future; it is replaced"));
+        }
+        Ok(snapshot::copy(&self.path, latest, self.file.mode)?)
+    }
+
+    /// Removes the oldest snapshots of the template, but never the one just written.
+    fn prune(&self) -> Result<()> {
+        let Some(keep) = self.file.keep_last else {
+            return Ok(());
+        };
+        let superfluous = archive::superfluous(
+            &self.file.template,
+            self.crawled.organization(),
+            keep,
+            &self.path,
+            self.now(),
+            &self.file.read,
+        )?;
+        superfluous.iter().try_for_each(archive::Own::remove)
+    }
+
+    fn warn(&self, message: String) {
+        self.world.reporter.report(Event::Warned { message });
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.world.now)()
+    }
+}

@@ -14,7 +14,7 @@ use tracing::Level;
 use crate::cli::{self, ColorChoice, LogFormat, LogLevel, Speech};
 use crate::commands::{ExitCode, Failure};
 use crate::progress::{Event, Phase, Reporter, SyncSummary};
-use crate::report::{Medium, Outlet, Page, duration, escaped_json, printable, size};
+use crate::report::{Medium, Outlet, Page, duration, escaped_json, printable, size, style};
 
 /// Whoever watches: a person at a terminal, or a log.
 pub struct Terminal {
@@ -85,15 +85,13 @@ pub fn fail(speech: Speech, failure: &Failure) {
         return;
     }
     let styled = styles(speech.color, io::stderr().is_terminal());
-    let (red, bold, reset) = match styled {
-        true => ("\x1b[1;31m", "\x1b[1m", "\x1b[0m"),
-        false => ("", "", ""),
-    };
-    let mut text = format!("{red}error:{reset} {}\n", printable(message));
+    let error = style::wanted(style::ERROR, styled);
+    let mut text = format!("{error}error:{error:#} {}\n", printable(message));
     if let Some(hint) = hint {
         // A hint may have several lines. Indented, none of them passes for a message of its own.
         let lines: Vec<_> = hint.lines().map(|line| printable(line.trim())).collect();
-        text.push_str(&format!("{bold}hint:{reset} {}\n", lines.join("\n      ")));
+        let hint = style::wanted(style::HINT, styled);
+        text.push_str(&format!("{hint}hint:{hint:#} {}\n", lines.join("\n      ")));
     }
     say(&text, styled);
 }
@@ -126,13 +124,17 @@ pub fn print(message: &cli::Message) -> ExitCode {
     }
 }
 
+/// Whether to use colour. A variable that forbids it is stronger than one that asks for it, and an option than both.
 fn styles(color: ColorChoice, is_terminal: bool) -> bool {
     match color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
+        ColorChoice::Auto if anstyle_query::no_color() => false,
+        ColorChoice::Auto if anstyle_query::clicolor_force() => true,
         ColorChoice::Auto => {
-            let variable = |name| std::env::var_os(name).unwrap_or_default();
-            is_terminal && variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
+            is_terminal
+                && anstyle_query::clicolor() != Some(false)
+                && anstyle_query::term_supports_color()
         }
     }
 }
@@ -275,17 +277,17 @@ fn set_length(bar: &ProgressBar, phase: Phase, of: Option<u64>) {
     {
         bar.set_length(of);
         bar.set_style(match phase {
-            Phase::Compression => style("{msg:18} {wide_bar} {bytes}/{total_bytes}"),
-            _ => style("{msg:18} {wide_bar} {human_pos}/{human_len}"),
+            Phase::Compression => bar_style("{msg:18} {wide_bar} {bytes}/{total_bytes}"),
+            _ => bar_style("{msg:18} {wide_bar} {human_pos}/{human_len}"),
         });
     }
 }
 
 fn spinner() -> ProgressStyle {
-    style("{msg:18} {spinner} {human_pos}")
+    bar_style("{msg:18} {spinner} {human_pos}")
 }
 
-fn style(template: &str) -> ProgressStyle {
+fn bar_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

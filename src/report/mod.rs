@@ -5,6 +5,7 @@ mod json_list;
 mod outlet;
 mod printable;
 pub mod sheet;
+pub mod style;
 mod table;
 mod words;
 

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Page, printable};
+use super::{Page, printable, style};
 
 /// Rows that settle the widths.
 const SAMPLE: usize = 500;
@@ -144,13 +144,10 @@ impl<'w> Table<'w> {
             .iter()
             .map(|column| column.head.to_owned())
             .collect();
-        if self.page.styled {
-            self.out.write_all(b"\x1b[1m")?;
-        }
+        let heading = style::wanted(style::HEADING, self.page.styled);
+        write!(self.out, "{heading}")?;
         write_row(self.out, self.page, &widths, &heads)?;
-        if self.page.styled {
-            self.out.write_all(b"\x1b[0m")?;
-        }
+        write!(self.out, "{heading:#}")?;
         for row in std::mem::take(&mut self.sample) {
             write_row(self.out, self.page, &widths, &row)?;
         }

@@ -186,25 +186,48 @@ fn warnings_reach_a_terminal_that_draws_no_bars() {
 }
 
 #[test]
-fn a_terminal_without_colours_is_sent_none() {
+fn colours_go_where_they_are_shown_or_asked_for() {
     let sandbox = Sandbox::new();
     for args in [
         &["stats", "missing.c1z"][..],
         &["--no-such-option"],
         &["--help"],
     ] {
-        for (name, value, coloured) in [
-            ("TERM", "xterm", true),
-            ("TERM", "dumb", false),
-            ("NO_COLOR", "1", false),
+        let program = |variables: &[(&str, &str)]| {
+            let program = sandbox.program(args);
+            variables
+                .iter()
+                .fold(program, |program, (name, value)| program.env(name, value))
+        };
+        for (variables, on_terminal, in_pipe) in [
+            (&[("TERM", "xterm")][..], true, false),
+            (&[("TERM", "dumb")], false, false),
+            (&[("TERM", "dumb"), ("CI", "true")], false, false),
+            (&[("NO_COLOR", "1")], false, false),
+            (&[("NO_COLOR", "")], true, false),
+            (&[("CLICOLOR", "0")], false, false),
+            (&[("CLICOLOR", "1")], true, false),
+            (&[("CLICOLOR_FORCE", "1")], true, true),
+            (&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], true, true),
+            (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false, false),
         ] {
-            let (_, sent) = sandbox.program(args).env(name, value).run_on_terminal();
-            assert_eq!(
-                sent.contains('\x1b'),
-                coloured,
-                "{name}={value} {args:?}: {sent}"
-            );
+            let (_, sent) = program(variables).run_on_terminal();
+            let coloured = sent.contains('\x1b');
+            assert_eq!(coloured, on_terminal, "{variables:?} {args:?}: {sent}");
+            let run = program(variables).run();
+            let coloured = run.stdout.contains(&b'\x1b') || run.stderr.contains('\x1b');
+            assert_eq!(coloured, in_pipe, "{variables:?} {args:?}: {run:?}");
         }
+    }
+    for (option, variable, coloured) in [
+        ("always", "NO_COLOR", true),
+        ("never", "CLICOLOR_FORCE", false),
+    ] {
+        let run = sandbox
+            .program(&["stats", "missing.c1z", "--color", option])
+            .env(variable, "1")
+            .run();
+        assert_eq!(run.stderr.contains('\x1b'), coloured, "{option}");
     }
 }
 

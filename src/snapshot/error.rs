@@ -1,4 +1,4 @@
-//! What can go wrong with a snapshot, as types; the words of the way out are chosen in `commands/failure.rs`.
+//! What can go wrong with a snapshot, as types; `commands/failure.rs` says how to fix it.
 
 use std::fmt;
 use std::io;

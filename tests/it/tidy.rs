@@ -39,7 +39,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 const BASE: [&str; 3] = ["hex", "error", "limits"];
 
 /// Where each crate that we depend on may be used: the beginnings of paths below `src/`.
-const DOORS: [(&str, &[&str]); 29] = [
+const DOORS: [(&str, &[&str]); 31] = [
     ("anyhow", &["commands/", "main.rs", "cli.rs"]),
     ("arcstr", &["model/"]),
     ("base64", &["snapshot/message/"]),
@@ -67,10 +67,12 @@ const DOORS: [(&str, &[&str]); 29] = [
         &["files/", "snapshot/container/", "snapshot/read/"],
     ),
     ("terminal_size", &["terminal.rs"]),
+    ("thiserror", &[""]),
     ("tracing", &["terminal.rs"]),
     ("tracing-subscriber", &["terminal.rs"]),
     ("unicode-width", &["report/"]),
     ("ureq", &["crawl/"]),
+    ("uuid", &["model/"]),
     ("zstd", &["snapshot/container/", "snapshot/error.rs"]),
 ];
 

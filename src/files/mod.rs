@@ -14,7 +14,6 @@ mod preflight;
 mod replace;
 mod temporary;
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -29,7 +28,8 @@ pub use replace::{replace, resolve};
 pub use temporary::Temporary;
 
 /// What the file system refused.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{action} `{}`", path.display())]
 pub struct Error {
     /// What was being done, such as "writing".
     pub action: &'static str,
@@ -47,18 +47,6 @@ impl Error {
             path: path.clone(),
             source: bare(source),
         }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.action, self.path.display())
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
     }
 }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+use uuid::Uuid;
+
 use super::ids::cmp_joined;
 use super::{EntitlementId, ResourceId, Text, Timestamp};
 
@@ -82,19 +84,20 @@ impl Grant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MembershipId {
     /// `8-4-4-4-12` hexadecimal digits in lower case, version bits meaningless.
-    Uuid([u8; 16]),
+    Uuid(Uuid),
     /// Any other text.
     Other(Box<str>),
 }
 
-/// Where the hyphens of a UUID stand.
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-const UUID_LENGTH: usize = 36;
-
 impl MembershipId {
     /// Takes the text as it is.
     pub fn new(text: &str) -> Self {
-        uuid_bytes(text).map_or_else(|| Self::Other(text.into()), Self::Uuid)
+        // Other spellings of a UUID are kept as they are.
+        let mut buffer = Uuid::encode_buffer();
+        match Uuid::try_parse(text) {
+            Ok(uuid) if *uuid.hyphenated().encode_lower(&mut buffer) == *text => Self::Uuid(uuid),
+            _ => Self::Other(text.into()),
+        }
     }
 }
 
@@ -104,41 +107,11 @@ impl From<&str> for MembershipId {
     }
 }
 
-fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
-    if text.len() != UUID_LENGTH {
-        return None;
-    }
-    let mut bytes = [0; 16];
-    let mut digits = 0;
-    for (at, c) in text.bytes().enumerate() {
-        let digit = match (HYPHENS.contains(&at), c) {
-            (true, b'-') => continue,
-            (false, b'0'..=b'9') => c - b'0',
-            (false, b'a'..=b'f') => c - b'a' + 10,
-            _ => return None,
-        };
-        bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
-        digits += 1;
-    }
-    Some(bytes)
-}
-
 impl fmt::Display for MembershipId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         match self {
             Self::Other(text) => f.write_str(text),
-            Self::Uuid(bytes) => {
-                let mut text = String::with_capacity(UUID_LENGTH);
-                for (at, byte) in bytes.iter().enumerate() {
-                    if matches!(at, 4 | 6 | 8 | 10) {
-                        text.push('-');
-                    }
-                    text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                    text.push(char::from(DIGITS[usize::from(byte & 15)]));
-                }
-                f.write_str(&text)
-            }
+            Self::Uuid(uuid) => uuid.fmt(f),
         }
     }
 }

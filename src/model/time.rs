@@ -15,16 +15,9 @@ pub struct Timestamp {
 }
 
 /// Not a moment we can hold: malformed, or outside the years 1 to 9999.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a time", .0.escape_debug())]
 pub struct TimestampError(String);
-
-impl fmt::Display for TimestampError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a time", self.0.escape_debug())
-    }
-}
-
-impl std::error::Error for TimestampError {}
 
 /// 0001-01-01T00:00:00Z, the first moment that protobuf's JSON has a text for. The last one is the last that a civil time
 /// holds.

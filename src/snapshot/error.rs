@@ -1,4 +1,4 @@
-//! What can go wrong with a snapshot, as types; the words of the way out are chosen in `commands/failure.rs`.
+//! What can go wrong with a snapshot, as types; `commands/failure.rs` says how to fix it.
 
 use std::fmt;
 use std::io;
@@ -76,31 +76,43 @@ pub enum Error {
 }
 
 /// In which way a c1z is broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// Nothing behind the magic.
+    #[error("nothing follows the first five bytes")]
     Empty,
     /// It ends in the middle.
+    #[error("it ends in the middle")]
     Truncated,
     /// The checksum does not fit the content.
+    #[error("its checksum does not fit its content")]
     Checksum,
     /// What follows the magic is not compressed.
+    #[error("what follows the first five bytes is no zstd data")]
     NotZstd,
     /// Something follows the last frame.
+    #[error("something that is no zstd frame follows the database")]
     TrailingBytes,
     /// Its zstd window is larger than allowed.
+    #[error("its zstd window is larger than allowed")]
     Window,
     /// Any other complaint of zstd's.
+    #[error("zstd: {0}")]
     Zstd(String),
     /// It decodes to more than a thousand times its size.
+    #[error("it decodes to more than 1,000 times its size")]
     Bomb,
     /// The database is not one, or its pages do not fit together.
+    #[error("its SQLite database cannot be read: {0}")]
     Database(String),
     /// It holds more of something than is read.
+    #[error("{0}")]
     Limit(String),
     /// A table is missing or is something else.
+    #[error("{0}")]
     Schema(String),
     /// A time that is none.
+    #[error("`{column}`: {source}")]
     Time {
         /// Where it stands.
         column: &'static str,
@@ -108,6 +120,7 @@ pub enum Damage {
         source: TimestampError,
     },
     /// A blob that is no message, or a column that is not what it should be.
+    #[error("row `{}` of `{table}`: {problem}", id.escape_debug())]
     Row {
         /// The table.
         table: &'static str,
@@ -145,29 +158,6 @@ impl Damage {
             () if zstd.is(Code::ZSTD_error_prefix_unknown) => Self::TrailingBytes,
             () if zstd.is(Code::ZSTD_error_frameParameter_windowTooLarge) => Self::Window,
             () => Self::Zstd(zstd.to_string()),
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("nothing follows the first five bytes"),
-            Self::Truncated => f.write_str("it ends in the middle"),
-            Self::NotZstd => f.write_str("what follows the first five bytes is no zstd data"),
-            Self::Checksum => f.write_str("its checksum does not fit its content"),
-            Self::TrailingBytes => {
-                f.write_str("something that is no zstd frame follows the database")
-            }
-            Self::Window => f.write_str("its zstd window is larger than allowed"),
-            Self::Zstd(problem) => write!(f, "zstd: {problem}"),
-            Self::Bomb => f.write_str("it decodes to more than 1,000 times its size"),
-            Self::Database(problem) => write!(f, "its SQLite database cannot be read: {problem}"),
-            Self::Schema(problem) | Self::Limit(problem) => f.write_str(problem),
-            Self::Time { column, source } => write!(f, "`{column}`: {source}"),
-            Self::Row { table, id, problem } => {
-                write!(f, "row `{}` of `{table}`: {problem}", id.escape_debug())
-            }
         }
     }
 }

@@ -88,16 +88,9 @@ pub enum Decoded {
 }
 
 /// A blob that is not a message of its table's kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its blob is not a valid message: {0}")]
 pub struct BadBlob(String);
-
-impl std::fmt::Display for BadBlob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "its blob is not a valid message: {}", self.0)
-    }
-}
-
-impl std::error::Error for BadBlob {}
 
 impl Row<'_> {
     /// Bytes that the row holds, about.

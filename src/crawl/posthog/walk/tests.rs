@@ -1,0 +1,329 @@
+//! The walk against lists that change between two pages, by example and at random.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+
+/// A row that is its own key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    key: Text,
+    joined_at: Option<Timestamp>,
+}
+
+impl super::super::api::Kept for Row {
+    fn memory(&self) -> usize {
+        0
+    }
+}
+
+impl ListRow for Row {
+    fn key(&self) -> &Text {
+        &self.key
+    }
+
+    fn joined_at(&self) -> Option<Timestamp> {
+        self.joined_at
+    }
+}
+
+fn time(seconds: usize) -> Option<Timestamp> {
+    Timestamp::from_unix(i64::try_from(seconds).ok()?, 0)
+}
+
+/// One row for each letter, of which each joined later than the one before it in the alphabet.
+fn dated(letters: &str) -> Vec<Row> {
+    let rows = letters.chars();
+    rows.map(|letter| Row {
+        key: Text::from(letter.to_string().as_str()),
+        joined_at: time(letter as usize),
+    })
+    .collect()
+}
+
+/// The same without a time.
+fn undated(letters: &str) -> Vec<Row> {
+    let mut rows = dated(letters);
+    rows.iter_mut().for_each(|row| row.joined_at = None);
+    rows
+}
+
+fn letters(walk: Walk<Row>) -> String {
+    walk.into_rows().iter().map(|row| &*row.key).collect()
+}
+
+fn page(offset: u64) -> Ask {
+    Ask { offset, rows: None }
+}
+
+fn stretch(offset: u64, rows: u64) -> Step {
+    Step::Ask(Ask {
+        offset,
+        rows: Some(rows),
+    })
+}
+
+/// Takes pages, each at its offset, and tells what comes of the last of them.
+fn take(pages: &[(u64, Vec<Row>)]) -> (Walk<Row>, Step) {
+    let mut walk = Walk::new();
+    let mut step = Step::Broken;
+    for (offset, rows) in pages {
+        step = walk.take(page(*offset), rows.clone(), false);
+    }
+    (walk, step)
+}
+
+#[test]
+fn page_that_begins_with_the_last_row_grows_the_list() {
+    for rows in [dated, undated] {
+        let (walk, step) = take(&[(0, rows("abc")), (2, rows("cde"))]);
+        assert_eq!(step, Step::Ask(page(4)));
+        assert_eq!(letters(walk), "abcde");
+    }
+}
+
+#[test]
+fn page_without_any_known_row_is_kept_until_the_stretch_before_it_was_read() {
+    for rows in [dated, undated] {
+        let (mut walk, step) = take(&[(0, rows("abc")), (2, rows("efg"))]);
+        assert_eq!(step, stretch(0, 2 + STRETCH_INTO_PAGE));
+        let ask = Ask {
+            offset: 0,
+            rows: Some(10),
+        };
+        // Two have left, and the next page begins as many rows earlier, and some more.
+        assert_eq!(walk.take(ask, rows("cdef"), false), Step::Ask(page(4)));
+        assert_eq!(walk.shifted(), 2);
+        assert!(letters(walk).ends_with("cdefg"));
+    }
+}
+
+#[test]
+fn row_that_left_the_end_leaves_the_list_too() {
+    for rows in [dated, undated] {
+        let (walk, _) = take(&[(0, rows("abc")), (1, rows("bd"))]);
+        assert_eq!(letters(walk), "abd");
+    }
+}
+
+#[test]
+fn row_that_came_in_before_shifts_the_overlap_and_loses_nothing() {
+    let (walk, _) = take(&[(0, undated("abc")), (2, undated("bcd"))]);
+    assert!(!walk.is_oldest_first());
+    assert_eq!(letters(walk), "abcd");
+}
+
+#[test]
+fn unknown_row_before_known_ones_may_mean_that_more_were_missed() {
+    let (_, step) = take(&[(0, undated("abc")), (1, undated("bxcd"))]);
+    assert_eq!(step, Step::Broken);
+}
+
+/// Somebody who was deactivated and is active again is where they were before.
+#[test]
+fn unknown_row_where_everybody_is_known_by_time_is_another_member() {
+    let (walk, step) = take(&[(0, dated("acd")), (1, dated("abde"))]);
+    assert!(matches!(step, Step::Ask(_)));
+    assert_eq!(letters(walk), "acdeb".replace('c', ""));
+}
+
+#[test]
+fn known_row_after_new_ones_means_that_there_is_no_order() {
+    let (_, step) = take(&[(0, undated("abc")), (2, undated("cdb"))]);
+    assert_eq!(step, Step::Broken);
+}
+
+#[test]
+fn person_who_is_on_a_page_twice_is_there_once() {
+    for rows in [dated, undated] {
+        let mut page_of_four = rows("abc");
+        page_of_four.insert(1, rows("a").remove(0));
+        let mut walk = Walk::new();
+        assert_eq!(walk.take(page(0), page_of_four, true), Step::Whole);
+        assert_eq!((walk.length(), walk.repeats()), (4, 1));
+        assert_eq!(letters(walk), "abc");
+    }
+}
+
+#[test]
+fn person_who_left_and_joined_again_is_at_the_end() {
+    let mut last = dated("cd");
+    last.push(Row {
+        key: Text::from("a"),
+        joined_at: time(1000),
+    });
+    let (walk, step) = take(&[(0, dated("abc")), (1, last)]);
+    assert!(matches!(step, Step::Ask(_)));
+    assert_eq!(letters(walk), "bcda");
+}
+
+/// What happens between two requests.
+#[derive(Clone, Debug)]
+enum Change {
+    Joins,
+    Leaves(Index),
+    /// Somebody leaves, and joins again at the end.
+    Rejoins(Index),
+}
+
+/// A list that is sorted by the time of joining; rows of the same time come in another order each time, if `ties`.
+struct Server {
+    rows: Vec<Row>,
+    next: usize,
+    shuffles_ties: bool,
+    requests: usize,
+}
+
+impl Server {
+    fn change(&mut self, change: &Change) {
+        self.next += 1;
+        let joined_at = time(self.next);
+        let key = |n: usize| Text::from(format!("{n}").as_str());
+        match change {
+            Change::Joins => self.rows.push(Row {
+                key: key(self.next),
+                joined_at,
+            }),
+            Change::Leaves(index) if !self.rows.is_empty() => {
+                self.rows.remove(index.index(self.rows.len()));
+            }
+            Change::Rejoins(index) if !self.rows.is_empty() => {
+                let row = self.rows.remove(index.index(self.rows.len()));
+                self.rows.push(Row { joined_at, ..row });
+            }
+            Change::Leaves(_) | Change::Rejoins(_) => {}
+        }
+    }
+
+    fn page(&mut self, ask: Ask, limit: u64) -> (Vec<Row>, bool) {
+        self.requests += 1;
+        let mut rows = self.rows.clone();
+        if self.shuffles_ties {
+            let salt = self.requests * 7919;
+            let mixed = |row: &Row| row.key.parse::<usize>().unwrap_or(0).wrapping_mul(salt) % 101;
+            rows.sort_by_key(|row| (row.joined_at, mixed(row)));
+        }
+        let limit = ask.rows.unwrap_or(limit).min(limit);
+        let end = ask.offset + limit;
+        let is_last = end >= rows.len() as u64;
+        let page = rows.into_iter().skip(ask.offset as usize);
+        (page.take(limit as usize).collect(), is_last)
+    }
+}
+
+fn changes(most: usize) -> impl Strategy<Value = Vec<Vec<Change>>> {
+    let change = prop_oneof![
+        3 => Just(Change::Joins),
+        4 => any::<Index>().prop_map(Change::Leaves),
+        1 => any::<Index>().prop_map(Change::Rejoins),
+    ];
+    prop::collection::vec(prop::collection::vec(change, 0..=most), 1..80)
+}
+
+/// Walks over a list that changes between the requests, and then reads its end twice more. Returns the rows, and
+/// those that were in the list all the time, or `None` if the pages did not fit together.
+fn walk_over(
+    server: &mut Server,
+    changes: &[Vec<Change>],
+    limit: u64,
+) -> Option<(Vec<Row>, Vec<Row>, bool)> {
+    let before = server.rows.clone();
+    let mut ever: HashSet<Text> = before.iter().map(|row| row.key.clone()).collect();
+    let mut between = changes.iter();
+    let mut walk = Walk::new();
+    let mut ask = walk.restart();
+    for again in 0..3 {
+        loop {
+            let (page, is_last) = server.page(ask, limit);
+            ever.extend(server.rows.iter().map(|row| row.key.clone()));
+            let step = walk.take(ask, page, is_last);
+            for change in between.next().into_iter().flatten() {
+                server.change(change);
+            }
+            match step {
+                Step::Ask(next) => ask = next,
+                Step::Whole => break,
+                Step::Broken => return None,
+            }
+        }
+        if again < 2 {
+            let is_one_page = walk.length() <= limit;
+            ask = if is_one_page {
+                walk.restart()
+            } else {
+                walk.resume(server.rows.len() as u64)
+            };
+        }
+    }
+    let is_oldest_first = walk.is_oldest_first();
+    let rows = walk.into_rows();
+    assert!(rows.iter().all(|row| ever.contains(&row.key)), "invented");
+    let still = before.into_iter().filter(|row| server.rows.contains(row));
+    Some((rows, still.collect(), is_oldest_first))
+}
+
+/// A list of `rows`, of which about `together` joined at the same time.
+fn server(rows: usize, together: usize, shuffles_ties: bool) -> Server {
+    Server {
+        rows: (0..rows)
+            .map(|n| Row {
+                key: Text::from(format!("{n}").as_str()),
+                joined_at: time(n / together),
+            })
+            .collect(),
+        next: rows,
+        shuffles_ties,
+        requests: 0,
+    }
+}
+
+proptest! {
+    #[test]
+    fn nobody_who_stays_is_missed_however_others_come_and_go(
+        rows in 0_usize..400,
+        limit in 20_u64..80,
+        changes in changes(3),
+    ) {
+        let mut server = server(rows, 1, false);
+        let read = walk_over(&mut server, &changes, limit);
+        let (rows, still, is_oldest_first) = read.expect("pages that fit together");
+        prop_assert!(is_oldest_first);
+        for row in still {
+            prop_assert!(rows.contains(&row), "{row:?} is missing");
+        }
+        // As many requests as pages, one more for each change at most, and the end twice.
+        let pages = 4 + (server.next as u64).div_ceil(limit / 4) as usize;
+        prop_assert!(server.requests <= pages + changes.len(), "{}", server.requests);
+    }
+
+    #[test]
+    fn nobody_is_missed_where_rows_of_the_same_time_change_places(
+        rows in 0_usize..400,
+        together in 2_usize..8,
+        changes in changes(2),
+    ) {
+        let mut server = server(rows, together, true);
+        // Where the first of all are among them, it may not fit together.
+        if let Some((rows, still, _)) = walk_over(&mut server, &changes, 40) {
+            for row in still {
+                prop_assert!(rows.contains(&row), "{row:?} is missing");
+            }
+        }
+    }
+
+    /// All were imported at once, which says nothing of their order; that the pages overlap does.
+    #[test]
+    fn nobody_is_missed_where_all_joined_at_the_same_time(
+        rows in 0_usize..400,
+        changes in changes(2),
+    ) {
+        let mut server = server(rows, usize::MAX, false);
+        let read = walk_over(&mut server, &changes, 40);
+        let (rows, still, is_oldest_first) = read.expect("pages that fit together");
+        prop_assert!(is_oldest_first);
+        for row in still {
+            prop_assert!(rows.contains(&row), "{row:?} is missing");
+        }
+    }
+}

@@ -464,7 +464,7 @@ fn backoff(first: Duration, retry: u32) -> Duration {
     let doubled = first
         .saturating_mul(1 << (retry - 1).min(16))
         .min(MAX_RETRY_DELAY);
-    doubled.mul_f64(0.5 + random_fraction() / 2.0)
+    doubled.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// How long to wait before a retry: our own wait, or the server's if that is longer. Its word never makes it shorter: "at
@@ -498,12 +498,6 @@ fn retry_after(text: &str) -> Option<Duration> {
     }
     let at = httpdate::parse_http_date(text.trim()).ok()?;
     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-/// A number from 0 to 1 that differs between workers and runs; nothing depends on its quality.
-fn random_fraction() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    (RandomState::new().hash_one(0_u8) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 fn text_header(response: &Response<Body>, name: header::HeaderName) -> Option<String> {

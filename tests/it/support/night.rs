@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::posthog::{Answer, Organization, Request, organization_id};
 
 /// Longest that a test waits for a request that must come.
@@ -292,23 +295,9 @@ fn parse(head: &str) -> Option<Request> {
     })
 }
 
-/// The gzip form of `bytes`, stored without compression.
+/// The gzip form of `bytes`.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    let mut chunks = bytes.chunks(0xffff).peekable();
-    while let Some(chunk) = chunks.next() {
-        let length = u16::try_from(chunk.len()).unwrap();
-        gzip.push(u8::from(chunks.peek().is_none()));
-        gzip.extend(length.to_le_bytes());
-        gzip.extend((!length).to_le_bytes());
-        gzip.extend(chunk);
-    }
-    let crc = bytes.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-        })
-    });
-    gzip.extend((!crc).to_le_bytes());
-    gzip.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
-    gzip
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
 }

@@ -1,6 +1,5 @@
 //! Standard output, whose reader may go away: what that means depends on what is written.
 
-use std::fmt;
 use std::io::{self, Write};
 
 /// What a command writes to standard output.
@@ -15,16 +14,9 @@ pub(super) enum Answer {
 }
 
 /// A product that did not arrive whole.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("standard output was closed before all of it was read")]
 pub struct NotArrived;
-
-impl fmt::Display for NotArrived {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("standard output was closed before all of it was read")
-    }
-}
-
-impl std::error::Error for NotArrived {}
 
 /// Passes an answer on, and notices when its reader is gone.
 pub(super) struct Stdout<'a> {

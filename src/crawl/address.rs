@@ -24,21 +24,28 @@ pub struct BaseUrl {
 }
 
 /// An address that cannot be an organization's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// None was given.
+    #[error("no address given")]
     Missing,
     /// No URL at all.
+    #[error("`{}` is not a URL", .0.escape_debug())]
     NotAUrl(String),
     /// Something else than `http` or `https`.
+    #[error("the address begins with `{0}://`; only `https` and `http` work")]
     Scheme(String),
     /// An API key is in it, or in the organization's id. Never holds it.
+    #[error("an API key was given as the address or the organization")]
     HoldsKey,
     /// A user name or password stands in it.
+    #[error("the address holds a user name or password")]
     UserInfo,
     /// A query or fragment stands behind it.
+    #[error("the address ends in a query or fragment")]
     Query,
     /// The host takes in events; the API is elsewhere.
+    #[error("`{host}` takes in events and has no API")]
     IngestionHost {
         /// The host that was named.
         host: String,
@@ -46,6 +53,7 @@ pub enum AddressError {
         api_host: String,
     },
     /// The path is not `/api/organizations/<id>`.
+    #[error("`{}` does not name an organization", .given.escape_debug())]
     NoOrganization {
         /// The address as given.
         given: String,
@@ -53,46 +61,12 @@ pub enum AddressError {
         example: String,
     },
     /// `http` would show the key to everybody on the way.
+    #[error("`http://{host}` would send the key unencrypted")]
     PlainHttp {
         /// The host.
         host: String,
     },
 }
-
-impl fmt::Display for AddressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("no address given"),
-            Self::NotAUrl(given) => write!(f, "`{}` is not a URL", given.escape_debug()),
-            Self::Scheme(scheme) => {
-                write!(
-                    f,
-                    "the address begins with `{scheme}://`; only `https` and `http` work"
-                )
-            }
-            Self::HoldsKey => {
-                f.write_str("an API key was given as the address or the organization")
-            }
-            Self::UserInfo => f.write_str("the address holds a user name or password"),
-            Self::Query => f.write_str("the address ends in a query or fragment"),
-            Self::IngestionHost { host, .. } => {
-                write!(f, "`{host}` takes in events and has no API")
-            }
-            Self::NoOrganization { given, .. } => {
-                write!(
-                    f,
-                    "`{}` does not name an organization",
-                    given.escape_debug()
-                )
-            }
-            Self::PlainHttp { host } => {
-                write!(f, "`http://{host}` would send the key unencrypted")
-            }
-        }
-    }
-}
-
-impl std::error::Error for AddressError {}
 
 /// Whether the key may go over an unencrypted line to a host that is not this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::io;
 use std::time::Duration;
 
 /// A request that gave no answer we can use. Its text is safe to show: it never holds the key.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("reading {reading}: `{place}` {problem}")]
 pub struct Error {
     /// What was being read, such as `members`.
     pub reading: &'static str,
@@ -50,9 +51,10 @@ pub enum Answerer {
 }
 
 /// What came instead of an answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The server refused, or failed.
+    #[error("answered {status}{}", refusal(.detail.as_deref(), .answerer))]
     Status {
         /// The HTTP status.
         status: u16,
@@ -64,6 +66,7 @@ pub enum Problem {
         answerer: Answerer,
     },
     /// The server points elsewhere. It is not followed: the key would go along.
+    #[error("answered {status}, a redirect to {}", destination(.location.as_deref()))]
     Redirect {
         /// The HTTP status.
         status: u16,
@@ -71,35 +74,51 @@ pub enum Problem {
         location: Option<String>,
     },
     /// A 200 that is something else than JSON, such as a login page.
+    #[error("answered with {}", instead_of_json(.content_type.as_deref()))]
     NotJson {
         /// The content type it came with.
         content_type: Option<String>,
     },
     /// A 200 in a content coding that was not asked for.
+    #[error("answered in the coding `{0}`, which was not asked for")]
     Coding(String),
     /// Called JSON, but none.
+    #[error("answered with broken JSON: {0}")]
     BadJson(String),
     /// JSON, but not what the API documents.
+    #[error("answered with unexpected JSON: {0}")]
     Shape(String),
     /// More than any organization has, such as a text of a megabyte.
+    #[error("answered with more than is accepted: {0}")]
     TooMuch(String),
     /// The answer ended in the middle.
+    #[error("stopped in the middle of its answer")]
     Cut,
     /// No answer within the time allowed.
+    #[error("gave no complete answer in time")]
     TimedOut,
     /// The time allowed for the whole run is over.
+    #[error("was not asked any more: the time allowed for the run is over")]
     OutOfTime,
     /// The list could not be read so that it is surely whole.
+    #[error("could not be read whole: {0}")]
     NotProved(String),
     /// The key does not see everybody, so a snapshot would lack people.
+    #[error("does not show everybody: {0}")]
     HiddenMembers(String),
     /// The server has more roles than it can list: it is from before 2026, and gives one page of them.
+    #[error(
+        "goes on after its first page, and this server, which is from before 2026, gives no other"
+    )]
     OldServer,
     /// The file of certificates to trust cannot be used.
+    #[error("{0}")]
     Certificates(String),
     /// The environment names a proxy that cannot be used.
+    #[error("{0}")]
     ProxySetting(String),
     /// The proxy does not connect us.
+    #[error("could not be asked: {proxy}{}", proxy_refusal(*.status, .problem))]
     ProxyRefused {
         /// The proxy.
         proxy: Peer,
@@ -109,8 +128,10 @@ pub enum Problem {
         problem: Box<str>,
     },
     /// There is no such host.
+    #[error("could not be asked: {0} has no address")]
     UnknownHost(Peer),
     /// Whether there is such a host cannot be found out now.
+    #[error("could not be asked: the address of {peer} was not found: {error}")]
     NameServer {
         /// The host.
         peer: Peer,
@@ -118,8 +139,10 @@ pub enum Problem {
         error: io::Error,
     },
     /// The secure connection could not be made.
+    #[error("could not be asked securely: {0}")]
     Tls(String),
     /// The connection could not be made or broke.
+    #[error("could not be asked: {}{error}", way(.proxy.as_ref()))]
     Connection {
         /// The proxy, if it is by way of one.
         proxy: Option<Peer>,
@@ -127,8 +150,10 @@ pub enum Problem {
         error: io::Error,
     },
     /// This machine does not let us: no file handles, no memory, a rule against connections.
+    #[error("could not be asked: this machine does not allow it: {0}")]
     Machine(io::Error),
     /// Anything else the HTTP client reports.
+    #[error("could not be asked: {0}")]
     Client(String),
 }
 
@@ -172,114 +197,40 @@ pub fn is_passing_status(status: u16) -> bool {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "reading {}: `{}` {}",
-            self.reading, self.place, self.problem
-        )
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::Status {
-                status,
-                detail,
-                answerer,
-                ..
-            } => {
-                write!(f, "answered {status}")?;
-                match (detail, answerer) {
-                    (Some(detail), _) => write!(f, ": {detail}"),
-                    (None, Answerer::PostHog) => Ok(()),
-                    (None, Answerer::Gateway(Some(content_type))) => {
-                        write!(f, " with `{content_type}`, which is not PostHog's form")
-                    }
-                    (None, Answerer::Gateway(None)) => f.write_str(", not in PostHog's form"),
-                }
-            }
-            Problem::Redirect {
-                status,
-                location: Some(location),
-            } => {
-                write!(f, "answered {status}, a redirect to `{location}`")
-            }
-            Problem::Redirect {
-                status,
-                location: None,
-            } => {
-                write!(f, "answered {status}, a redirect to nowhere")
-            }
-            Problem::NotJson {
-                content_type: Some(content_type),
-            } => {
-                write!(f, "answered with `{content_type}` instead of JSON")
-            }
-            Problem::NotJson { content_type: None } => {
-                f.write_str("answered with something else than JSON")
-            }
-            Problem::Coding(coding) => {
-                write!(
-                    f,
-                    "answered in the coding `{coding}`, which was not asked for"
-                )
-            }
-            Problem::Certificates(problem) => f.write_str(problem),
-            Problem::BadJson(problem) => write!(f, "answered with broken JSON: {problem}"),
-            Problem::OutOfTime => {
-                f.write_str("was not asked any more: the time allowed for the run is over")
-            }
-            Problem::NotProved(problem) => write!(f, "could not be read whole: {problem}"),
-            Problem::HiddenMembers(problem) => write!(f, "does not show everybody: {problem}"),
-            Problem::OldServer => f.write_str(
-                "goes on after its first page, and this server, which is from before 2026, gives no other",
-            ),
-            Problem::Shape(problem) => write!(f, "answered with unexpected JSON: {problem}"),
-            Problem::TooMuch(problem) => {
-                write!(f, "answered with more than is accepted: {problem}")
-            }
-            Problem::Cut => f.write_str("stopped in the middle of its answer"),
-            Problem::TimedOut => f.write_str("gave no complete answer in time"),
-            Problem::ProxySetting(problem) => f.write_str(problem),
-            Problem::ProxyRefused {
-                proxy,
-                status: Some(status),
-                ..
-            } => write!(f, "could not be asked: {proxy} answered {status}"),
-            Problem::ProxyRefused {
-                proxy,
-                status: None,
-                problem,
-            } => write!(f, "could not be asked: {proxy}: {problem}"),
-            Problem::UnknownHost(peer) => {
-                write!(f, "could not be asked: {peer} has no address")
-            }
-            Problem::NameServer { peer, error } => {
-                write!(
-                    f,
-                    "could not be asked: the address of {peer} was not found: {error}"
-                )
-            }
-            Problem::Tls(problem) => write!(f, "could not be asked securely: {problem}"),
-            Problem::Connection { proxy: None, error } => {
-                write!(f, "could not be asked: {error}")
-            }
-            Problem::Connection {
-                proxy: Some(proxy),
-                error,
-            } => write!(f, "could not be asked: {proxy}: {error}"),
-            Problem::Machine(error) => {
-                write!(
-                    f,
-                    "could not be asked: this machine does not allow it: {error}"
-                )
-            }
-            Problem::Client(problem) => write!(f, "could not be asked: {problem}"),
+/// What a server says to a request that it refuses.
+fn refusal(detail: Option<&str>, answerer: &Answerer) -> String {
+    match (detail, answerer) {
+        (Some(detail), _) => format!(": {detail}"),
+        (None, Answerer::PostHog) => String::new(),
+        (None, Answerer::Gateway(Some(content_type))) => {
+            format!(" with `{content_type}`, which is not PostHog's form")
         }
+        (None, Answerer::Gateway(None)) => ", not in PostHog's form".to_owned(),
     }
 }
 
-impl std::error::Error for Error {}
+/// Where a redirect leads.
+fn destination(location: Option<&str>) -> String {
+    location.map_or("nowhere".to_owned(), |location| format!("`{location}`"))
+}
+
+/// What came where JSON was wanted.
+fn instead_of_json(content_type: Option<&str>) -> String {
+    match content_type {
+        Some(content_type) => format!("`{content_type}` instead of JSON"),
+        None => "something else than JSON".to_owned(),
+    }
+}
+
+/// How a proxy refuses to connect.
+fn proxy_refusal(status: Option<u16>, problem: &str) -> String {
+    match status {
+        Some(status) => format!(" answered {status}"),
+        None => format!(": {problem}"),
+    }
+}
+
+/// By way of which proxy.
+fn way(proxy: Option<&Peer>) -> String {
+    proxy.map_or(String::new(), |proxy| format!("{proxy}: "))
+}

@@ -11,43 +11,30 @@ pub struct ApiKey {
 }
 
 /// A text that cannot be a personal API key. Never holds the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// None was given.
+    #[error("no API key given")]
     Missing,
     /// Nothing but space.
+    #[error("the key is empty")]
     Empty,
     /// A project's key (`phc_`), which can only send events.
+    #[error("this is a project's key (`phc_…`), which cannot read an organization")]
     ProjectKey,
     /// Quotes around it.
+    #[error("the key has quotes around it")]
     Quoted,
     /// `NAME=` before it, as in a file of environment variables.
+    #[error("the key has a name and `=` before it")]
     Assignment,
     /// `Bearer` before it, as in a header.
+    #[error("the key has `Bearer` before it")]
     Header,
     /// Characters that no key has.
+    #[error("the key holds characters that no key has, such as a space or a line break")]
     Characters,
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "no API key given",
-            Self::Empty => "the key is empty",
-            Self::ProjectKey => {
-                "this is a project's key (`phc_…`), which cannot read an organization"
-            }
-            Self::Quoted => "the key has quotes around it",
-            Self::Assignment => "the key has a name and `=` before it",
-            Self::Header => "the key has `Bearer` before it",
-            Self::Characters => {
-                "the key holds characters that no key has, such as a space or a line break"
-            }
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 impl ApiKey {
     /// Takes a key, without the white space around it. `source` says where it was found, such as "the file `key`".

@@ -2,7 +2,6 @@
 //! error: around it the key would take a way that nobody wanted.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::net::IpAddr;
 
 use ureq::http::Uri;
@@ -29,24 +28,14 @@ pub(super) struct UnusableProxy {
 }
 
 /// Why a proxy cannot be used.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProxyProblem {
     /// Neither an HTTP nor an HTTPS proxy.
+    #[error("names a proxy that begins with `{0}://`; only `http://` and `https://` work")]
     Scheme(String),
     /// Not a URL.
+    #[error("does not name a proxy in the form `http://host:port`")]
     NotAUrl,
-}
-
-impl fmt::Display for ProxyProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scheme(scheme) => write!(
-                f,
-                "names a proxy that begins with `{scheme}://`; only `http://` and `https://` work"
-            ),
-            Self::NotAUrl => f.write_str("does not name a proxy in the form `http://host:port`"),
-        }
-    }
 }
 
 /// Where proxies are named for each scheme, the first that is set counts. The last ones are meant for the other scheme:

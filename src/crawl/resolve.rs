@@ -1,6 +1,5 @@
 //! Host names into addresses: within the time allowed, and also where the system starts no further thread.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -19,24 +18,15 @@ const MAX_ADDRESSES: usize = 16;
 pub(super) struct SystemResolver;
 
 /// Why the address of a host was not found.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum LookupFailed {
     /// No such host.
+    #[error("no such host")]
     Unknown,
     /// Whether there is one cannot be found out now.
+    #[error("{0}")]
     NotNow(io::Error),
 }
-
-impl fmt::Display for LookupFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => f.write_str("no such host"),
-            Self::NotNow(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for LookupFailed {}
 
 impl Resolver for SystemResolver {
     fn resolve(

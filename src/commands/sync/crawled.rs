@@ -1,7 +1,5 @@
 //! What one crawl brought, ready to be written.
 
-use std::fmt;
-
 use anyhow::Result;
 
 use crate::commands::World;
@@ -61,20 +59,15 @@ impl Crawled {
 }
 
 /// What was crawled does not hold together. The crawl sees to it that this cannot be; it is checked all the same.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("what was read does not hold together{}", in_words(.0))]
 pub struct NotWhole(Vec<Defect>);
 
-impl fmt::Display for NotWhole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "what was read does not hold together")?;
-        if let Some(first) = self.0.first() {
-            write!(f, ": {first}")?;
-        }
-        match self.0.len() {
-            0 | 1 => Ok(()),
-            more => write!(f, " (and {} more)", more - 1),
-        }
+/// The first defect, and how many more there are.
+fn in_words(defects: &[Defect]) -> String {
+    match defects {
+        [] => String::new(),
+        [only] => format!(": {only}"),
+        [first, more @ ..] => format!(": {first} (and {} more)", more.len()),
     }
 }
-
-impl std::error::Error for NotWhole {}

@@ -13,7 +13,7 @@ use crate::snapshot::{self, ReadOptions};
 const ALWAYS_ALLOWED: u64 = 10;
 
 /// Why a new snapshot may not take the place of the one before.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub struct Refusal {
     baseline: PathBuf,
     reason: Reason,
@@ -138,8 +138,6 @@ impl fmt::Display for Refusal {
         }
     }
 }
-
-impl std::error::Error for Refusal {}
 
 /// Why a snapshot may not be written: the guard refuses it, or could not look at what is there.
 pub(in crate::commands) enum Objection {

@@ -1,7 +1,6 @@
 //! One run at a time per target. The lock is the kernel's, on a file beside the target: it goes with the process,
 //! however that ends.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -27,30 +26,13 @@ pub(in crate::commands) struct Lock {
 }
 
 /// Another run holds the lock.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{} holds `{}`", .holder.escape_debug(), .path.display())]
 pub struct Locked {
     path: PathBuf,
-    /// What the holder wrote about itself.
+    /// What the holder wrote about itself, else "another run".
     holder: String,
 }
-
-impl fmt::Display for Locked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let holder = if self.holder.is_empty() {
-            "another run"
-        } else {
-            &self.holder
-        };
-        write!(
-            f,
-            "{} holds `{}`",
-            holder.escape_debug(),
-            self.path.display()
-        )
-    }
-}
-
-impl std::error::Error for Locked {}
 
 /// Why a lock was not taken.
 enum NotTaken {
@@ -126,7 +108,10 @@ fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
             return Err(NotTaken::Held(Locked {
                 path: path.to_owned(),
                 // Who it is helps, but is not needed.
-                holder: content(&file).unwrap_or_default(),
+                holder: content(&file)
+                    .ok()
+                    .filter(|holder| !holder.is_empty())
+                    .unwrap_or_else(|| "another run".to_owned()),
             }));
         }
         Err(TryLockError::Error(error)) => {

@@ -2,7 +2,6 @@
 //! made, and which of them are to go.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,21 +35,28 @@ enum Piece<'a> {
 }
 
 /// A path that cannot be a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Braces in a folder's name.
+    #[error("`{}` has braces in a folder's name", .0.display())]
     Folder(PathBuf),
     /// Something else between braces.
+    #[error("`{{{}}}` means nothing in a file name", .0.escape_debug())]
     Unknown(String),
     /// A path that does not name a file.
+    #[error("`{}` does not name a file", .0.display())]
     NoFile(PathBuf),
     /// A file name that is not UTF-8.
+    #[error("the file name of `{}` is not UTF-8", .0.display())]
     NotUtf8(PathBuf),
     /// A time of day without a day.
+    #[error("a file name with {{time}} but without {{date}} is the same on different days")]
     TimeWithoutDate,
     /// An organization's id that cannot be part of a file name.
+    #[error("the organization's id `{}` cannot be part of a file name", .0.escape_debug())]
     Organization(String),
     /// Retention needs a name that differs from run to run.
+    #[error("--keep-last needs a file name that holds {{date}}")]
     NothingToPrune,
 }
 
@@ -69,34 +75,6 @@ impl TemplateError {
         }
     }
 }
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(path) => write!(f, "`{}` has braces in a folder's name", path.display()),
-            Self::Unknown(name) => write!(
-                f,
-                "`{{{}}}` means nothing in a file name",
-                name.escape_debug()
-            ),
-            Self::NoFile(path) => write!(f, "`{}` does not name a file", path.display()),
-            Self::NotUtf8(path) => {
-                write!(f, "the file name of `{}` is not UTF-8", path.display())
-            }
-            Self::TimeWithoutDate => f.write_str(
-                "a file name with {time} but without {date} is the same on different days",
-            ),
-            Self::Organization(id) => write!(
-                f,
-                "the organization's id `{}` cannot be part of a file name",
-                id.escape_debug()
-            ),
-            Self::NothingToPrune => f.write_str("--keep-last needs a file name that holds {date}"),
-        }
-    }
-}
-
-impl std::error::Error for TemplateError {}
 
 impl Template {
     /// Takes a path as the user gave it.

@@ -214,6 +214,11 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             "people or roles come and go too fast; try again at a quieter time. --accept-incomplete keeps what was read \
              beside the snapshot, marked as incomplete",
         ),
+        Problem::CountsDiffer(_) => verdict(
+            ExitCode::Refused,
+            "the server contradicts itself: ask its administrator, or PostHog's support, why the list and the count differ. \
+             --accept-incomplete keeps what was read beside the snapshot, marked as incomplete",
+        ),
         Problem::HiddenMembers(_) => verdict(
             ExitCode::Forbidden,
             "use the key of an administrator or owner, or let members see each other under Settings > Organization > \

@@ -103,6 +103,9 @@ pub enum Problem {
     /// The list could not be read so that it is surely whole.
     #[error("could not be read whole: {0}")]
     NotProved(String),
+    /// The list does not have as many rows as are counted, and does not change.
+    #[error("could not be read whole: {0}")]
+    CountsDiffer(String),
     /// The key does not see everybody, so a snapshot would lack people.
     #[error("does not show everybody: {0}")]
     HiddenMembers(String),
@@ -170,6 +173,7 @@ impl Problem {
             Self::Redirect { .. } | Self::Tls(_) | Self::OutOfTime => false,
             Self::TooMuch(_)
             | Self::NotProved(_)
+            | Self::CountsDiffer(_)
             | Self::HiddenMembers(_)
             | Self::OldServer
             | Self::ProxySetting(_)

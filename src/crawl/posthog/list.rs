@@ -20,6 +20,8 @@ const MAX_WALKS: u32 = 5;
 const SMALLEST_PAGE: u64 = 25;
 /// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
 const MAX_UNCOUNTED: u64 = 1_000;
+/// Rows beyond those that a list announced, to ask for when all of it is wanted in one answer.
+const MORE_THAN_COUNTED: u64 = 100;
 /// Rows in a page if no number is asked for.
 pub const DEFAULT_PAGE: u64 = 100;
 
@@ -184,7 +186,7 @@ impl<'a, T: Kept> Pages<'a, T> {
     }
 
     /// The list, of which `distinct` rows were seen.
-    fn finish(mut self, rows: Vec<T>, distinct: u64, end: End) -> ListRead<T> {
+    fn finish(mut self, rows: Vec<T>, distinct: u64, end: End<String>) -> ListRead<T> {
         self.evidence.kept = rows.len() as u64;
         self.evidence.repeated = self.evidence.received.saturating_sub(distinct);
         let (doubt, is_one_answer) = match end {
@@ -202,10 +204,20 @@ impl<'a, T: Kept> Pages<'a, T> {
 }
 
 /// How the reading of a list ended.
-enum End {
+enum End<D> {
     OneAnswer,
     Proved,
-    Doubtful(String),
+    /// It may not be whole, and why.
+    Doubtful(D),
+}
+
+/// What becomes of a list whose pages overlap, where nothing shows that its rows keep their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// It is taken: another source says who should be in it.
+    IsEnough,
+    /// It is only taken if every page announced the same number of rows: nobody came or went while it was read.
+    NeedsQuiet,
 }
 
 /// A list that has an order, read in pages that overlap.
@@ -214,6 +226,13 @@ pub struct OrderedList<'a, T> {
     walk: Walk<T>,
     limit: u64,
     order: &'a str,
+    overlap: Overlap,
+    /// Walks so far.
+    walks: u32,
+    /// Whether all rows in one answer were asked for.
+    asked_for_everything: bool,
+    /// The numbers of rows that the pages of the last walk announced.
+    announced: Option<Span>,
     doubt: Option<String>,
 }
 
@@ -224,57 +243,102 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         row: &'a ReadRow<'a, T>,
         limit: u64,
         order: &'a str,
+        overlap: Overlap,
     ) -> Self {
         Self {
             pages: Pages::new(source, row),
             walk: Walk::new(),
             limit,
             order,
+            overlap,
+            walks: 0,
+            asked_for_everything: false,
+            announced: None,
             doubt: None,
         }
     }
 
-    /// Reads all of it, at most `max_walks` times until its pages fit together.
+    /// Reads all of it, again and again until it is surely whole, but not more than `max_walks` times in all.
     ///
     /// # Errors
     /// When a page cannot be read.
     pub fn read(&mut self, max_walks: u32) -> Result<(), Error> {
         let max_walks = max_walks.min(MAX_WALKS);
-        for _ in 0..max_walks {
+        let mut why = "its pages did not fit together";
+        while self.walks < max_walks {
+            self.walks += 1;
             let first = self.walk.restart();
-            if self.follow(first)? {
+            match self.follow(first)? {
+                End::Proved | End::OneAnswer => return Ok(()),
+                End::Doubtful(doubt) => why = doubt,
+            }
+            if self.overlap == Overlap::NeedsQuiet && self.read_at_once()? {
                 return Ok(());
             }
         }
-        let times = if max_walks == 1 {
-            "once".to_owned()
-        } else {
-            format!("{max_walks} times")
+        let times = match self.walks {
+            1 => "once".to_owned(),
+            walks => format!("{walks} times"),
         };
-        self.doubt = Some(format!(
-            "it was read {times}, and each time its pages did not fit together"
-        ));
+        self.doubt = Some(format!("it was read {times}, and each time {why}"));
         Ok(())
     }
 
-    /// Reads again what may have changed, where the list has about `expected` rows by now: its end, if people who join
-    /// come last and it has more than a page, and all of it otherwise.
+    /// Asks for all rows in one answer, once; false if the server cannot give them.
+    fn read_at_once(&mut self) -> Result<bool, Error> {
+        let Some(count) = self.pages.evidence.count else {
+            return Ok(false);
+        };
+        let everything = count.saturating_add(MORE_THAN_COUNTED);
+        let gives_as_asked = self.walk.page_size() >= self.limit;
+        if std::mem::replace(&mut self.asked_for_everything, true)
+            || everything <= self.limit
+            || !gives_as_asked
+        {
+            return Ok(false);
+        }
+        self.pages.evidence.readings += 1;
+        let query = format!("?limit={everything}{}", self.order);
+        match self.pages.fetch(&query, Tries::One) {
+            Ok(page) if page.is_last => {
+                // From now on it is read so at once.
+                self.limit = everything;
+                let ask = self.walk.restart();
+                Ok(self.walk.take(ask, page.rows, true) == Step::Whole)
+            }
+            Ok(_) => Ok(false),
+            Err(error) if error.problem.is_overload() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads again what may have changed, where the list has about `expected` rows by now: its end, where the times show
+    /// that it leaves nobody out, and all of it otherwise.
     ///
     /// # Errors
     /// When a page cannot be read.
     pub fn read_again(&mut self, expected: u64) -> Result<(), Error> {
         if self.walk.proof() == Proof::OldestFirst {
             let tail = self.walk.resume(expected);
-            if self.follow(tail)? {
+            if let End::Proved = self.follow(tail)? {
                 return Ok(());
             }
         }
+        self.read_anew()
+    }
+
+    /// Reads all of it again.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub fn read_anew(&mut self) -> Result<(), Error> {
         self.read(MAX_WALKS)
     }
 
-    /// Asks for pages until the list ends; false if they do not fit together.
-    fn follow(&mut self, first: Ask) -> Result<bool, Error> {
+    /// Asks for pages until the list ends.
+    fn follow(&mut self, first: Ask) -> Result<End<&'static str>, Error> {
         self.pages.evidence.readings += 1;
+        self.announced = None;
         let mut ask = first;
         loop {
             // A page of one row would hold the overlap alone.
@@ -287,35 +351,64 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
                 self.limit = rows;
             }
             let count = page.count;
+            if let Some(count) = count {
+                let span = self.announced.unwrap_or(count.into());
+                self.announced = Some(span.including(count.into()));
+            }
             match self.walk.take(ask, page.rows, page.is_last) {
-                Step::Whole => return Ok(true),
-                Step::Broken => return Ok(false),
+                Step::Whole => break,
+                Step::Broken => return Ok(End::Doubtful("its pages did not fit together")),
                 Step::Ask(next) => ask = next,
             }
             self.pages.check_length(self.walk.distinct(), count)?;
         }
+        Ok(match (self.walk.proof(), self.overlap) {
+            (Proof::OneAnswer, _) => End::OneAnswer,
+            (Proof::Overlap, Overlap::NeedsQuiet) if !self.was_quiet() => End::Doubtful(
+                "people came or went, and its order does not show whether all were read",
+            ),
+            _ => End::Proved,
+        })
     }
 
-    /// What was read; `None` if its pages do not fit together.
+    /// Whether every page of the last walk announced the same number of rows.
+    fn was_quiet(&self) -> bool {
+        self.announced.is_none_or(Span::is_one_number)
+    }
+
+    /// Rows that came, from those of different people to all.
+    fn kept(&self) -> Span {
+        let kept = self.walk.kept();
+        Span {
+            least: kept,
+            most: kept.saturating_add(self.walk.repeats()),
+        }
+    }
+
+    /// What was read; `None` if it may not be whole.
     pub fn listed(&self) -> Option<Listed> {
         if self.doubt.is_some() {
             return None;
         }
-        let repeats = self.walk.repeats();
-        let is_proved = self.walk.proof() != Proof::Overlap;
-        let rows = if is_proved {
-            self.walk.length()
-        } else {
-            // Where rows may have changed places, only those that were read count.
-            self.walk.kept().saturating_add(repeats)
+        let rows = match self.walk.proof() {
+            Proof::Overlap => self.kept(),
+            Proof::OneAnswer | Proof::OldestFirst => {
+                let most = self.walk.length();
+                Span {
+                    least: most.saturating_sub(self.walk.repeats()),
+                    most,
+                }
+            }
         };
         Some(Listed {
-            rows: Span {
-                least: rows.saturating_sub(repeats),
-                most: rows,
-            },
-            is_proved,
+            rows,
+            fingerprint: self.walk.fingerprint(),
         })
+    }
+
+    /// Rows that the list announced last.
+    pub fn announced(&self) -> Option<u64> {
+        self.pages.evidence.count
     }
 
     /// The list as it was read.
@@ -365,7 +458,10 @@ pub fn read_unordered<T: ListRow>(
         return Ok(seen.whole(pages, first.rows));
     }
     let received = first.rows.len() as u64;
-    let everything = first.count.unwrap_or(received).saturating_add(100);
+    let everything = first
+        .count
+        .unwrap_or(received)
+        .saturating_add(MORE_THAN_COUNTED);
     seen.note(&first.rows);
     drop(first);
     let mut limit = everything;

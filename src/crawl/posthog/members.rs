@@ -5,8 +5,8 @@
 //! list, since in a large organization somebody joins or leaves at any moment: a difference is looked at again until
 //! it goes away, or stays while nothing moves.
 
-use super::list::{ListRead, OrderedList};
-use super::recount::{Comparison, Listed, Recount, Span};
+use super::list::{ListRead, OrderedList, Overlap};
+use super::recount::{Comparison, Recount, Span};
 use super::{Crawl, Incomplete, api, map};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::json::{self, JsonStream};
@@ -44,22 +44,23 @@ impl Crawl<'_> {
             of: None,
         });
         let row = |json: &mut JsonStream<'_>| json.parse::<Member>();
-        let mut list = OrderedList::new(&source, &row, MEMBERS_PAGE, MEMBERS_ORDER);
+        let overlap = Overlap::NeedsQuiet;
+        let mut list = OrderedList::new(&source, &row, MEMBERS_PAGE, MEMBERS_ORDER, overlap);
         list.read(u32::MAX)?;
         if list.listed().is_none() && self.config.incomplete == Incomplete::Refuse {
             return list.finish().proved(&source).map(drop);
         }
-        if let Some(before) = before {
-            let before_count = before.member_count;
-            let after = self.organization()?.unwrap_or(before);
-            let after = match list.listed() {
-                Some(first) => self.compare(after, before_count, first, |_, expected| {
-                    list.read_again(expected)?;
-                    Ok(list.listed())
-                })?,
-                None => after,
-            };
-            self.note_organization(after, before_count);
+        let count_before = before.as_ref().and_then(|before| before.member_count);
+        let after = match before {
+            Some(before) => Some(self.organization()?.unwrap_or(before)),
+            None => None,
+        };
+        match after {
+            Some(after) => {
+                let after = self.compare(after, &mut list)?;
+                self.note_organization(after, count_before);
+            }
+            None => self.compare_with_announced(&list)?,
         }
         let members = self.accepted(list.finish(), &source)?;
         if let Some(doubt) = &members.doubt {
@@ -72,20 +73,20 @@ impl Crawl<'_> {
         Ok(())
     }
 
-    /// Compares a list of members with the organization's own count, which was read after it. Where they differ, both
-    /// are read again; `read_again` takes the number of rows to expect and returns `None` if the list does not fit
-    /// together any more. Returns the organization as it was read last.
+    /// Compares the list of members with the organization's own count, which was read after it. Where they differ, both
+    /// are read again. Returns the organization as it was read last.
     ///
     /// # Errors
     /// When something cannot be read, and if the list surely does not show everybody, or may not.
-    pub(super) fn compare(
+    fn compare(
         &mut self,
         organization: Organization,
-        count_before: Option<u64>,
-        first: Listed,
-        mut read_again: impl FnMut(&Self, u64) -> Result<Option<Listed>, Error>,
+        list: &mut OrderedList<'_, Member>,
     ) -> Result<Organization, Error> {
         let mut organization = organization;
+        let Some(first) = list.listed() else {
+            return Ok(organization);
+        };
         self.check_visible(Some(&organization), Some(first.rows))?;
         let Some(count) = organization.member_count else {
             self.note_unproved(
@@ -93,24 +94,30 @@ impl Crawl<'_> {
                  members"
                     .to_owned(),
             );
+            self.compare_with_announced(list)?;
             return Ok(organization);
         };
-        let mut recount = Recount::new(count_before, first, count);
-        for _ in 0..MAX_RECOUNTS {
+        let mut recount = Recount::new(first, count);
+        for reading in 0..MAX_RECOUNTS {
             if recount.comparison() != Comparison::Differ {
                 break;
             }
-            let Some(listed) = read_again(self, recount.last_counted())? else {
+            if reading == 0 {
+                list.read_again(recount.last_counted())?;
+            } else {
+                // Only all rows show whether it is still the same people who are missing.
+                list.read_anew()?;
+            }
+            let Some(listed) = list.listed() else {
                 return Ok(organization);
             };
             let mut counts = [recount.last_counted(); 2];
             for count in &mut counts {
-                let Some(again) = self.organization()? else {
-                    return Ok(organization);
-                };
-                self.check_visible(Some(&again), Some(listed.rows))?;
-                *count = again.member_count.unwrap_or(*count);
-                organization = again;
+                if let Some(again) = self.organization()? {
+                    self.check_visible(Some(&again), Some(listed.rows))?;
+                    *count = again.member_count.unwrap_or(*count);
+                    organization = again;
+                }
             }
             recount.add(listed, counts);
         }
@@ -118,8 +125,24 @@ impl Crawl<'_> {
         Ok(organization)
     }
 
+    /// Where the organization's count is not known, the list's own is all there is. It must not announce more rows than
+    /// came.
+    fn compare_with_announced(&mut self, list: &OrderedList<'_, Member>) -> Result<(), Error> {
+        let (Some(listed), Some(announced)) = (list.listed(), list.announced()) else {
+            return Ok(());
+        };
+        if announced <= listed.rows.most {
+            return Ok(());
+        }
+        let problem = format!(
+            "{} came, and the list announces {announced}",
+            members(listed.rows)
+        );
+        self.members_differ(problem)
+    }
+
     /// Fails if the organization says that it hides members from the key's owner.
-    fn check_visible(
+    pub(super) fn check_visible(
         &self,
         organization: Option<&Organization>,
         shown: Option<Span>,
@@ -150,18 +173,25 @@ impl Crawl<'_> {
     /// What a comparison means for the snapshot.
     fn judge(&mut self, recount: &Recount, organization: &Organization) -> Result<(), Error> {
         let comparison = recount.comparison();
-        if comparison == Comparison::Agree {
-            return Ok(());
-        }
         let Recount {
             listed, counted, ..
         } = recount;
-        let is_confirmed = comparison == Comparison::Confirmed;
-        let may_be_hidden = organization
+        let is_below = organization
             .membership_level
-            .is_some_and(is_below_administrator)
-            && organization.members_can_see_org_members != Some(true)
-            && listed.most < counted.least;
+            .is_some_and(is_below_administrator);
+        let may_hide = is_below && organization.members_can_see_org_members != Some(true);
+        if comparison == Comparison::Agree {
+            if may_hide && recount.is_uncertain() {
+                self.note_unproved(format!(
+                    "whether all members are shown to the key's owner, who is below administrator, could not be \
+                     determined: {} came while the organization counted {counted}",
+                    members(*listed)
+                ));
+            }
+            return Ok(());
+        }
+        let is_confirmed = comparison == Comparison::Confirmed;
+        let may_be_hidden = may_hide && listed.most < counted.least;
         if is_confirmed && may_be_hidden {
             return Err(self.members_error(Problem::HiddenMembers(format!(
                 "{listed} of {counted} members are shown to the key's owner, who is below administrator; both numbers \
@@ -175,12 +205,26 @@ impl Crawl<'_> {
         } else {
             "members came and went each time both were read"
         };
-        let problem =
-            format!("there were {listed} members, and the organization counts {counted}; {why}");
+        let found = members(*listed);
+        let problem = format!("{found} came, and the organization counts {counted}; {why}");
+        if is_confirmed {
+            self.members_differ(problem)
+        } else {
+            self.doubtful(Problem::NotProved(problem))
+        }
+    }
+
+    /// The list of members does not have as many as are counted, and reading it again would not help.
+    fn members_differ(&mut self, problem: String) -> Result<(), Error> {
+        self.doubtful(Problem::CountsDiffer(problem))
+    }
+
+    /// The list of members may not be whole, which ends the crawl unless that is accepted.
+    fn doubtful(&mut self, problem: Problem) -> Result<(), Error> {
         match self.config.incomplete {
-            Incomplete::Refuse => Err(self.members_error(Problem::NotProved(problem))),
+            Incomplete::Refuse => Err(self.members_error(problem)),
             Incomplete::Accept => {
-                self.doubt("members", problem);
+                self.doubt("members", problem.to_string());
                 Ok(())
             }
         }
@@ -254,4 +298,14 @@ impl Crawl<'_> {
 /// Whether members may be hidden from somebody with this level.
 fn is_below_administrator(level: i64) -> bool {
     Seat::Administrator.is_above(Seat::from_level(level))
+}
+
+/// So many members, in words.
+fn members(number: Span) -> String {
+    let word = if number == Span::from(1) {
+        "member"
+    } else {
+        "members"
+    };
+    format!("{number} {word}")
 }

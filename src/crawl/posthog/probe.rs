@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::api::{self, Page};
 use super::list::DEFAULT_PAGE;
 use super::members::MEMBERS_PAGE;
-use super::recount::Listed;
+use super::recount::Span;
 use super::{Config, Crawl, Memberships};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
@@ -59,20 +59,11 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     crawl.key()?;
     probe.key.clone_from(&crawl.evidence.key);
     crawl.resolve_current_organization()?;
-    let members = crawl.count_members()?;
-    if let Some(mut organization) = crawl.organization()? {
-        let count = organization.member_count;
-        // A list that says it has more than are counted has to be read to know.
-        if let Some(members) = members.filter(|members| count.is_none_or(|count| *members < count))
-        {
-            let again = |crawl: &Crawl<'_>, _| Ok(crawl.count_members()?.map(listed));
-            organization = crawl.compare(organization, count, listed(members), again)?;
-        }
-        probe.members = members.map(|members| (members, count.map(|_| true)));
-        crawl.note_organization(organization, count);
-    } else {
-        probe.members = members.map(|members| (members, None));
-    }
+    let members = crawl.probe_members()?;
+    probe.members = members.map(|members| {
+        let counted = crawl.evidence.organization.member_count;
+        (members, counted.map(|_| true))
+    });
     probe.organization = Some(crawl.evidence.organization.clone());
     if config.memberships != Memberships::WithoutRoles {
         probe.roles = crawl.count_roles()?;
@@ -90,8 +81,13 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
         // The first page, and then everything.
         _ => 2,
     };
-    // The key's own entry, and the organization before and after its members.
-    let base = |pages_of_members: u64| 3 + pages_of_members + list_of_roles;
+    // The key's own entry, and the organization before and after its members; after them only if it may be read.
+    let alone = if crawl.evidence.organization.name.is_some() {
+        3
+    } else {
+        2
+    };
+    let base = |pages_of_members: u64| alone + pages_of_members + list_of_roles;
     // Two walks that agree, and each empty role's own list.
     let pages = roles.div_ceil(DEFAULT_PAGE).saturating_mul(2);
     let cost = |requests| Cost {
@@ -107,18 +103,23 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     Ok(())
 }
 
-/// A list by the number of rows that it says it has.
-fn listed(rows: u64) -> Listed {
-    Listed {
-        rows: rows.into(),
-        is_proved: true,
-    }
-}
-
 impl Crawl<'_> {
-    fn count_members(&self) -> Result<Option<u64>, Error> {
-        let page = self.ask("members", "members/?limit=1", Tries::All)?;
-        Ok(page.count)
+    /// How many members there are. Where that is not what the organization counts, the members are read as a crawl would
+    /// read them: only that shows whether it is due to people who come and go.
+    fn probe_members(&mut self) -> Result<Option<u64>, Error> {
+        let announced = self.ask("members", "members/?limit=1", Tries::All)?.count;
+        let Some(organization) = self.organization()? else {
+            return Ok(announced);
+        };
+        self.check_visible(Some(&organization), announced.map(Span::from))?;
+        let counted = organization.member_count;
+        if counted.is_none() || counted == announced {
+            self.note_organization(organization, counted);
+            return Ok(announced);
+        }
+        self.resolved = Some(organization);
+        self.members_and_organization()?;
+        Ok(self.evidence.lists.first().map(|members| members.kept))
     }
 
     /// How many roles there are. A server from before 2026 answers 500 to any parameter of this list. Then it must be

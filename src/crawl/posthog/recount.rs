@@ -2,17 +2,13 @@
 
 use std::fmt;
 
-/// Readings during which nothing moved, before a difference is taken for one.
-const QUIET_READINGS: u32 = 2;
-
 /// A list, as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Rows it had when its end was read, from those of different people to all.
     pub rows: Span,
-    /// Whether its rows are surely whole, whatever its number: it then differs from a count only by those who came or
-    /// went in between.
-    pub is_proved: bool,
+    /// The same if the same rows were read.
+    pub fingerprint: u64,
 }
 
 /// The smallest and the largest of some numbers.
@@ -32,14 +28,19 @@ impl From<u64> for Span {
 }
 
 impl Span {
-    fn including(self, other: Self) -> Self {
+    pub fn including(self, other: Self) -> Self {
         Self {
             least: self.least.min(other.least),
             most: self.most.max(other.most),
         }
     }
 
-    fn meets(self, other: Self) -> bool {
+    /// Whether it is a single number.
+    pub fn is_one_number(self) -> bool {
+        self.least == self.most
+    }
+
+    pub fn meets(self, other: Self) -> bool {
         self.least <= other.most && other.least <= self.most
     }
 }
@@ -47,7 +48,7 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self { least, most } if least == most => write!(f, "{least}"),
+            Self { least, .. } if self.is_one_number() => write!(f, "{least}"),
             Self { least, most } => write!(f, "{least} to {most}"),
         }
     }
@@ -56,7 +57,7 @@ impl fmt::Display for Span {
 /// What the readings so far show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Nothing but people who come and go.
+    /// The list had as many rows as were counted before or after it, or a number in between.
     Agree,
     /// A difference, which may still be due to people who came or went.
     Differ,
@@ -64,40 +65,51 @@ pub enum Comparison {
     Confirmed,
 }
 
-/// The readings of a list of people and of a count of them.
+/// The readings of a list of people and of a count of them, which is taken before and after each.
 #[derive(Debug)]
 pub struct Recount {
     /// What the list had, in all readings.
     pub listed: Span,
     /// What was counted, in all readings.
     pub counted: Span,
+    /// The counts around the last reading of the list.
+    around: Span,
     last_listed: Listed,
     last_counted: u64,
-    quiet: u32,
+    /// Whether the list and the counts around it were the same in the last two readings.
+    is_quiet: bool,
+    /// Whether the list once had exactly as many rows as were counted before and after it.
+    was_equal: bool,
 }
 
 impl Recount {
-    /// A list, and what was counted before it, if that is known, and after it.
-    pub fn new(before: Option<u64>, listed: Listed, after: u64) -> Self {
+    /// A list, and what was counted after it. What was counted before it may be long ago.
+    pub fn new(listed: Listed, after: u64) -> Self {
+        let around = Span::from(after);
         Self {
             listed: listed.rows,
-            counted: after.into(),
+            counted: around,
+            around,
             last_listed: listed,
             last_counted: after,
-            quiet: u32::from(before == Some(after)),
+            is_quiet: false,
+            was_equal: listed.rows.meets(around),
         }
     }
 
-    /// The list was read again, and counted after it. Two counts in a row keep a steady rhythm of people who come and
-    /// go from being taken for a difference.
+    /// The list was read again, and counted twice after it: a steady rhythm of people who come and go could make it look
+    /// as if two numbers never changed.
     pub fn add(&mut self, listed: Listed, counted: [u64; 2]) {
-        let is_quiet = listed == self.last_listed && counted == [self.last_counted; 2];
-        self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
+        let before = self.last_counted;
+        self.around = counted
+            .into_iter()
+            .map(Span::from)
+            .fold(before.into(), Span::including);
+        self.is_quiet = listed == self.last_listed && self.around.is_one_number();
+        self.was_equal |= self.around.is_one_number() && listed.rows.meets(self.around);
         self.listed = self.listed.including(listed.rows);
-        for counted in counted {
-            self.counted = self.counted.including(counted.into());
-            self.last_counted = counted;
-        }
+        self.counted = self.counted.including(self.around);
+        self.last_counted = counted[1];
         self.last_listed = listed;
     }
 
@@ -106,17 +118,16 @@ impl Recount {
         self.last_counted
     }
 
-    /// What the readings show. The list and the count are never read at one moment: where the list is proved, it is
-    /// enough that at some time they may have been the same.
+    /// Whether the numbers only agreed as far as people may have come or gone in between.
+    pub fn is_uncertain(&self) -> bool {
+        !self.was_equal
+    }
+
+    /// What the readings show.
     pub fn comparison(&self) -> Comparison {
-        let agree = if self.last_listed.is_proved {
-            self.listed.meets(self.counted)
-        } else {
-            self.last_listed.rows.meets(self.last_counted.into())
-        };
-        if agree {
+        if self.last_listed.rows.meets(self.around) {
             Comparison::Agree
-        } else if self.quiet >= QUIET_READINGS {
+        } else if self.is_quiet {
             Comparison::Confirmed
         } else {
             Comparison::Differ
@@ -128,62 +139,75 @@ impl Recount {
 mod tests {
     use super::*;
 
-    fn proved(rows: u64) -> Listed {
+    /// A list of this many rows, and which they are.
+    fn listed(rows: u64, fingerprint: u64) -> Listed {
         Listed {
             rows: rows.into(),
-            is_proved: true,
+            fingerprint,
         }
     }
 
     #[test]
     fn counts_of_a_quiet_organization_agree_at_once() {
-        let recount = Recount::new(Some(7), proved(7), 7);
+        let recount = Recount::new(listed(7, 1), 7);
         assert_eq!(recount.comparison(), Comparison::Agree);
+        assert!(!recount.is_uncertain());
     }
 
     #[test]
-    fn difference_is_confirmed_by_two_quiet_readings() {
-        let mut recount = Recount::new(Some(9), proved(7), 9);
+    fn difference_is_confirmed_by_two_readings_of_the_same_rows() {
+        let mut recount = Recount::new(listed(7, 1), 9);
         assert_eq!(recount.comparison(), Comparison::Differ);
-        recount.add(proved(7), [9, 9]);
+        recount.add(listed(7, 1), [9, 9]);
         assert_eq!(recount.comparison(), Comparison::Confirmed);
     }
 
+    /// Somebody is deactivated before each reading of the list, and active again before each count.
     #[test]
-    fn difference_that_moves_is_never_confirmed() {
-        let mut recount = Recount::new(Some(90), proved(7), 91);
-        for step in 1..10 {
-            recount.add(proved(7), [91 + step, 91 + step]);
+    fn difference_between_other_rows_is_not_confirmed() {
+        let mut recount = Recount::new(listed(49, 1), 50);
+        for other in 2..10 {
+            recount.add(listed(49, other), [50, 50]);
             assert_eq!(recount.comparison(), Comparison::Differ);
         }
     }
 
     #[test]
-    fn people_who_join_all_the_time_are_no_difference() {
-        let mut recount = Recount::new(Some(950), proved(952), 954);
-        assert_eq!(recount.comparison(), Comparison::Differ);
-        recount.add(proved(956), [958, 960]);
-        assert_eq!(recount.comparison(), Comparison::Agree);
+    fn difference_between_counts_that_move_is_not_confirmed() {
+        let mut recount = Recount::new(listed(7, 1), 91);
+        for step in 1..10 {
+            recount.add(listed(7, 1), [91 + step, 91 + step]);
+            assert_eq!(recount.comparison(), Comparison::Differ);
+        }
+    }
+
+    #[test]
+    fn people_who_join_or_leave_all_the_time_make_no_difference() {
+        for (list, counts) in [([952, 956], [954, 958, 960]), ([954, 950], [952, 948, 946])] {
+            let mut recount = Recount::new(listed(list[0], 1), counts[0]);
+            assert_eq!(recount.comparison(), Comparison::Differ);
+            recount.add(listed(list[1], 2), [counts[1], counts[2]]);
+            assert_eq!(recount.comparison(), Comparison::Agree);
+            assert!(recount.is_uncertain());
+        }
+    }
+
+    /// Ten are hidden, and somebody joins with each request: no reading comes near the counts around it.
+    #[test]
+    fn hidden_people_are_not_covered_by_those_who_join() {
+        let mut recount = Recount::new(listed(90, 1), 101);
+        for step in 0..5 {
+            let at = 102 + 3 * step;
+            recount.add(listed(at - 10, step), [at + 1, at + 2]);
+            assert_eq!(recount.comparison(), Comparison::Differ);
+        }
     }
 
     /// Between two requests somebody joins, between the next two somebody leaves, and so on.
     #[test]
-    fn rhythm_of_joins_and_leaves_is_no_difference() {
-        let mut recount = Recount::new(Some(9), proved(8), 9);
-        recount.add(proved(8), [9, 8]);
-        assert_eq!(recount.comparison(), Comparison::Agree);
-    }
-
-    #[test]
-    fn list_in_an_unknown_order_must_have_the_number_that_is_counted_after_it() {
-        let unproved = |rows: u64| Listed {
-            is_proved: false,
-            ..proved(rows)
-        };
-        let mut recount = Recount::new(Some(950), unproved(952), 954);
-        recount.add(unproved(956), [958, 958]);
-        assert_eq!(recount.comparison(), Comparison::Differ);
-        recount.add(unproved(958), [958, 958]);
+    fn rhythm_of_joins_and_leaves_makes_no_difference() {
+        let mut recount = Recount::new(listed(8, 1), 9);
+        recount.add(listed(8, 1), [9, 8]);
         assert_eq!(recount.comparison(), Comparison::Agree);
     }
 
@@ -198,9 +222,9 @@ mod tests {
         ] {
             let listed = Listed {
                 rows,
-                is_proved: true,
+                fingerprint: 1,
             };
-            assert_eq!(Recount::new(None, listed, counted).comparison(), comparison);
+            assert_eq!(Recount::new(listed, counted).comparison(), comparison);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::api::{self, CarryingRole, Kept, Role};
-use super::list::{ListRead, ListRow, ListSource, OrderedList, read_unordered};
+use super::list::{ListRead, ListRow, ListSource, OrderedList, Overlap, read_unordered};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships};
 use crate::crawl::error::{Error, Problem};
@@ -477,7 +477,8 @@ impl RoleReader<'_> {
             let holder = self.holder(json.value()?)?;
             holder.ok_or_else(|| JsonError::missing("user"))
         };
-        let mut list = OrderedList::new(&source, &row, ROLE_MEMBERSHIPS_PAGE, "");
+        let mut list =
+            OrderedList::new(&source, &row, ROLE_MEMBERSHIPS_PAGE, "", Overlap::IsEnough);
         list.read(max_walks)?;
         Ok(list.finish())
     }

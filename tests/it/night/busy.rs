@@ -106,7 +106,16 @@ fn assert_true(written: &Written, record: &Record, what: &str) {
     let invented: Vec<_> = found.difference(&record.ever).collect();
     assert!(invented.is_empty(), "{what}: {invented:?} are invented");
     let evidence = &written.evidence;
-    assert_eq!(evidence.unproved, [""; 0], "{what}");
+    let organization = &evidence.organization;
+    let may_hide = organization.membership_level < Some(8)
+        && organization.members_can_see_org_members != Some(true);
+    for unproved in &evidence.unproved {
+        // Somebody might be hidden from such a key, and the traffic covers it.
+        assert!(
+            may_hide && unproved.contains("could not be determined"),
+            "{what}: {unproved}"
+        );
+    }
     let pages: u64 = evidence.lists.iter().map(|list| list.pages).sum();
     assert_eq!(evidence.pages, pages, "{what}");
     let members = &evidence.lists[0];
@@ -196,7 +205,7 @@ fn list_in_another_order_must_agree_with_the_count() {
     );
     let sandbox = Sandbox::new();
     let run = sandbox.crawl_at(&serve(1).base_url(), &[]).run();
-    run.fails(9, &["members came and went each time both were read"]);
+    run.fails(9, &["5 times", "people came or went"]);
     assert_eq!(sandbox.files(), [""; 0]);
 }
 

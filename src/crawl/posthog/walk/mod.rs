@@ -8,14 +8,14 @@
 //!   between is read, and the page is joined to it.
 //! - Somebody joins: in a list that is sorted by the time of joining, they come last.
 //!
-//! A list that is sorted by that time proves even more: a page that begins with a row older than the last known one
-//! holds every row in between, even if rows of the same time change places. Its pages overlap by two rows for that.
+//! In a list that is sorted by that time, the times prove it: a page that begins with somebody who joined before the last
+//! known row has everybody in between, even where rows of the same time change places. For that its pages overlap by two
+//! rows, or by all rows of the last time. Where they cannot, the overlap alone shows nothing about the order of the rows.
 
-#[cfg(test)]
-mod tests;
 mod window;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::window::{Times, Window};
 use super::list::ListRow;
@@ -25,8 +25,8 @@ use crate::model::{Text, Timestamp};
 const FIRST_STEP_BACK: u64 = 16;
 /// Rows by which a stretch reaches into the page that it leads to.
 const STRETCH_INTO_PAGE: u64 = 8;
-/// Pages below this size overlap by one row alone: the time of their first row would vouch for little more.
-const SMALLEST_VOUCHED_PAGE: u64 = 20;
+/// Smaller pages overlap by one row alone: with two they would hardly lead anywhere.
+const SMALLEST_VOUCHED_PAGE: u64 = 4;
 /// Pages that bring nothing new before a walk is given up.
 const MAX_DETOURS: u32 = 50;
 
@@ -55,9 +55,9 @@ pub enum Step {
 pub enum Proof {
     /// All of it came in one answer, at one moment.
     OneAnswer,
-    /// Its pages overlap, and it is sorted by the time of joining: whoever was a member all the time is in it.
+    /// It is sorted by the time of joining, and the times show that its pages leave nobody out.
     OldestFirst,
-    /// Its pages overlap, in an order that may have changed meanwhile.
+    /// Its pages overlap, in an order that may have changed in between.
     Overlap,
 }
 
@@ -65,6 +65,17 @@ pub enum Proof {
 struct Ahead<T> {
     page: Vec<T>,
     is_last: bool,
+}
+
+/// What the time of a page's first row says about the rows between it and the last known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Border {
+    /// The page has them all.
+    Vouched,
+    /// A page that begins earlier would have them all.
+    TooLate,
+    /// Nothing: the list is not sorted, or too many rows have the same time.
+    Unknown,
 }
 
 /// How a page fits what was read before.
@@ -105,8 +116,8 @@ pub struct Walk<T> {
     page_size: u64,
     /// Whether every row so far has a time of joining, and they come in that order.
     is_sorted: bool,
-    /// Whether a row was found later in the list than before, which nobody who leaves or joins last can cause.
-    moved_back: bool,
+    /// Whether the times have vouched for every page after the first.
+    is_vouched: bool,
     shifted: u64,
     repeats: u64,
 }
@@ -127,7 +138,7 @@ impl<T: ListRow> Walk<T> {
             pages: 0,
             page_size: u64::MAX,
             is_sorted: true,
-            moved_back: false,
+            is_vouched: true,
             shifted: 0,
             repeats: 0,
         }
@@ -159,7 +170,9 @@ impl<T: ListRow> Walk<T> {
         let joined = expected.saturating_sub(self.length());
         self.detours = 0;
         let reach = self.overlap.max(left.saturating_mul(2));
-        self.reach = reach.max(self.tied_rows().unwrap_or(0)).min(self.at);
+        self.reach = reach
+            .max(self.rows_of_last_time().unwrap_or(0))
+            .min(self.at);
         let rows = [self.reach, joined.saturating_mul(2), FIRST_STEP_BACK];
         Ask {
             offset: self.at - self.reach,
@@ -188,6 +201,11 @@ impl<T: ListRow> Walk<T> {
         (live + self.late.len()) as u64
     }
 
+    /// Rows of the shortest page after which more were to come.
+    pub fn page_size(&self) -> u64 {
+        self.page_size
+    }
+
     /// Different rows ever seen, in failed walks too.
     pub fn distinct(&self) -> u64 {
         self.places.len() as u64
@@ -197,16 +215,25 @@ impl<T: ListRow> Walk<T> {
     pub fn proof(&self) -> Proof {
         if self.pages == 1 {
             Proof::OneAnswer
-        } else if self.is_oldest_first() {
+        } else if self.is_sorted && self.is_vouched {
             Proof::OldestFirst
         } else {
             Proof::Overlap
         }
     }
 
-    /// Whether people who join come last, as far as this walk could see.
-    pub fn is_oldest_first(&self) -> bool {
-        self.is_sorted && !self.moved_back
+    /// A number that is the same for the same rows, whatever their order.
+    pub fn fingerprint(&self) -> u64 {
+        let hash = |row: &T| {
+            let mut hasher = DefaultHasher::new();
+            (row.key(), row.joined_at()).hash(&mut hasher);
+            hasher.finish()
+        };
+        let rows = self.rows.iter().enumerate();
+        let live = rows.filter(|(at, _)| self.is_live(*at)).map(|(_, row)| row);
+        live.chain(self.late.values())
+            .map(hash)
+            .fold(0, u64::wrapping_add)
     }
 
     /// The list, each row once.
@@ -275,18 +302,18 @@ impl<T: ListRow> Walk<T> {
         let tied = if self.page_size < SMALLEST_VOUCHED_PAGE {
             0
         } else {
-            self.tied_rows().unwrap_or(0)
+            self.rows_of_last_time().unwrap_or(0)
         };
         overlap.max(tied).min(self.at)
     }
 
-    /// Rows at the end that joined at the same time: their order may change. A page that begins before the first of
-    /// them has them all; `None` if they are too many for that, or nobody joined earlier.
-    fn tied_rows(&self) -> Option<u64> {
+    /// Known rows that joined last, all at the same time. A page that begins before the first of them has them all, and
+    /// others of their time. `None` if they are too many for a page, or nobody is known who joined earlier.
+    fn rows_of_last_time(&self) -> Option<u64> {
         let last = self.last_time()?;
         let most = usize::try_from(self.page_size / 2).unwrap_or(usize::MAX);
-        let tied = self.rows.iter().rev().take(most.saturating_add(1));
-        let tied = tied.take_while(|row| row.joined_at() == Some(last)).count();
+        let rows = self.rows.iter().rev().take(most.saturating_add(1));
+        let tied = rows.take_while(|row| row.joined_at() == Some(last)).count();
         (tied <= most && tied < self.rows.len()).then_some(tied as u64)
     }
 
@@ -299,7 +326,7 @@ impl<T: ListRow> Walk<T> {
     /// The page at `offset` does not overlap: asks for the stretch before it.
     fn step_back(&mut self, offset: u64, ahead: Ahead<T>) -> Step {
         if offset == 0 || !self.afford_detour() {
-            self.aside.extend(ahead.page);
+            self.set_aside(ahead.page);
             return Step::Broken;
         }
         // The page of a stretch that was too short is no use; the one it was to lead to still is.
@@ -323,7 +350,8 @@ impl<T: ListRow> Walk<T> {
         let end = offset + page.len() as u64;
         self.note_order(&page);
         let mut page = Window::new(offset, page);
-        let is_vouched = self.is_vouched(offset, page.first_time());
+        let border = self.border(offset, &page);
+        let is_vouched = border == Border::Vouched;
         if is_vouched {
             // Among rows of the same time the order means nothing. Known ones first, so that they are one overlap.
             page.rows
@@ -343,13 +371,14 @@ impl<T: ListRow> Walk<T> {
             self.repeats = page.repeats;
             return self.add(page.rows);
         };
-        if !is_vouched && self.could_be_vouched(&page) {
+        if border == Border::TooLate {
             return Join::Apart(page.into_rows());
         }
+        self.is_vouched &= is_vouched;
         let (before, after) = (&places[..index], &places[index + 1..]);
         if !is_vouched && before.contains(&None) || after.iter().any(Option::is_some) {
             // Rows came in where others were read already, or changed places. More may have, elsewhere.
-            self.aside.extend(page.into_rows());
+            self.set_aside(page.into_rows());
             return Join::Tangled;
         }
 
@@ -360,9 +389,8 @@ impl<T: ListRow> Walk<T> {
         if shift > 0 {
             self.overlap = self.overlap.max(shift.saturating_mul(4).saturating_add(4));
         }
-        if now > then && !is_vouched {
-            self.moved_back = true;
-        } else if is_vouched || !self.is_sorted {
+        // A row that is later than before says that others came in, and nothing about those that are missing.
+        if is_vouched || !self.is_sorted && now <= then {
             let times = is_vouched.then(|| page.times(is_last));
             self.drop_gone(&places, place, reaches_on, times);
         }
@@ -386,29 +414,24 @@ impl<T: ListRow> Walk<T> {
         self.add(new)
     }
 
-    /// Whether a page that begins at `offset`, with somebody who joined at `first`, has everybody who joined since the
-    /// last known row, and those of its time: it begins before them.
-    fn is_vouched(&self, offset: u64, first: Option<Timestamp>) -> bool {
-        self.is_sorted && (offset == 0 || first < self.last_time())
-    }
-
-    /// Whether a page that begins earlier would be vouched for by the time of its first row.
-    fn could_be_vouched(&self, page: &Window<T>) -> bool {
-        let last = self.last_time();
-        let tied = page
-            .rows
-            .iter()
-            .take_while(|(_, row)| row.joined_at() == last);
-        last.is_some()
-            && self.page_size >= SMALLEST_VOUCHED_PAGE
-            && self.has_earlier(last)
-            && self.tied_rows().is_some()
+    /// What the times say about a page that begins at `offset`.
+    fn border(&self, offset: u64, page: &Window<T>) -> Border {
+        let Some(last) = self.last_time() else {
+            return Border::Unknown;
+        };
+        if offset == 0 || page.first_time() < Some(last) {
+            return Border::Vouched;
+        }
+        let rows = page.rows.iter();
+        let tied = rows.take_while(|(_, row)| row.joined_at() == Some(last));
+        let is_possible = self.page_size >= SMALLEST_VOUCHED_PAGE
             && tied.count() as u64 <= self.page_size / 2
-    }
-
-    /// Whether some are known who joined before `time`; otherwise no page can begin with one.
-    fn has_earlier(&self, time: Option<Timestamp>) -> bool {
-        self.rows.first().is_some_and(|row| row.joined_at() < time)
+            && self.rows_of_last_time().is_some();
+        if is_possible {
+            Border::TooLate
+        } else {
+            Border::Unknown
+        }
     }
 
     fn add(&mut self, rows: Vec<(u64, T)>) -> Join<T> {
@@ -426,26 +449,29 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// Joins a page that was read before the stretch that leads to it. Returns how many rows it adds, or `None` if it
-    /// does not fit.
+    /// does not surely fit; then it is read again.
     fn join_ahead(&mut self, page: Vec<T>) -> Option<usize> {
-        let last_time = self.last_time();
-        let first_time = page.first()?.joined_at();
-        let new: Vec<T> = if last_time.is_some() && first_time < last_time {
-            // What is unknown and earlier has gone since.
-            let new = page.into_iter();
-            new.filter(|row| row.joined_at() >= last_time && self.place(row).is_none())
-                .collect()
-        } else {
-            let mut rows = self.rows.iter().enumerate().rev();
-            let last =
-                rows.find_map(|(at, row)| (self.place(row) == Some(at)).then(|| row.key()))?;
-            let overlap = page.iter().position(|row| row.key() == last)?;
-            let mut page = page;
-            page.split_off(overlap + 1)
+        let new: Vec<T> = match self.last_time() {
+            Some(last) if page.first()?.joined_at() < Some(last) => {
+                // Rows that are unknown and earlier have gone since.
+                let rows = page.into_iter();
+                rows.filter(|row| row.joined_at() >= Some(last) && self.place(row).is_none())
+                    .collect()
+            }
+            Some(_) => return None,
+            None => {
+                let mut rows = self.rows.iter().enumerate().rev();
+                let last = rows.find_map(|(at, row)| self.is_live(at).then(|| row.key()))?;
+                let overlap = page.iter().position(|row| row.key() == last)?;
+                let mut page = page;
+                let new = page.split_off(overlap + 1);
+                let is_known = |row: &T| self.place(row).is_some();
+                if !page.iter().all(is_known) || new.iter().any(is_known) {
+                    return None;
+                }
+                new
+            }
         };
-        if new.iter().any(|row| self.place(row).is_some()) {
-            return None;
-        }
         let count = new.len();
         // Some may have left since, which the next page shows.
         self.add((self.at + 1..).zip(new).collect());
@@ -497,7 +523,15 @@ impl<T: ListRow> Walk<T> {
 
     fn set_ahead_aside(&mut self) {
         if let Some(ahead) = self.ahead.take() {
-            self.aside.extend(ahead.page);
+            self.set_aside(ahead.page);
+        }
+    }
+
+    /// Keeps rows whose place in the list is not known.
+    fn set_aside(&mut self, rows: Vec<T>) {
+        for row in rows {
+            self.places.entry(row.key().clone()).or_insert(None);
+            self.aside.push(row);
         }
     }
 }

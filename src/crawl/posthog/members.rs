@@ -98,7 +98,7 @@ impl Crawl<'_> {
             return Ok(organization);
         };
         let mut recount = Recount::new(first, count);
-        for reading in 0..MAX_RECOUNTS {
+        'readings: for reading in 0..MAX_RECOUNTS {
             if recount.comparison() != Comparison::Differ {
                 break;
             }
@@ -113,11 +113,15 @@ impl Crawl<'_> {
             };
             let mut counts = [recount.last_counted(); 2];
             for count in &mut counts {
-                if let Some(again) = self.organization()? {
-                    self.check_visible(Some(&again), Some(listed.rows))?;
-                    *count = again.member_count.unwrap_or(*count);
-                    organization = again;
-                }
+                let Some(again) = self.organization()? else {
+                    break 'readings;
+                };
+                self.check_visible(Some(&again), Some(listed.rows))?;
+                let Some(again_counted) = again.member_count else {
+                    break 'readings;
+                };
+                *count = again_counted;
+                organization = again;
             }
             recount.add(listed, counts);
         }
@@ -173,9 +177,11 @@ impl Crawl<'_> {
     /// What a comparison means for the snapshot.
     fn judge(&mut self, recount: &Recount, organization: &Organization) -> Result<(), Error> {
         let comparison = recount.comparison();
-        let Recount {
-            listed, counted, ..
-        } = recount;
+        let (listed, counted) = if comparison == Comparison::Confirmed {
+            recount.last()
+        } else {
+            (recount.listed, recount.counted)
+        };
         let is_below = organization
             .membership_level
             .is_some_and(is_below_administrator);
@@ -185,7 +191,7 @@ impl Crawl<'_> {
                 self.note_unproved(format!(
                     "whether all members are shown to the key's owner, who is below administrator, could not be \
                      determined: {} came while the organization counted {counted}",
-                    members(*listed)
+                    members(listed)
                 ));
             }
             return Ok(());
@@ -205,7 +211,7 @@ impl Crawl<'_> {
         } else {
             "members came and went each time both were read"
         };
-        let found = members(*listed);
+        let found = members(listed);
         let problem = format!("{found} came, and the organization counts {counted}; {why}");
         if is_confirmed {
             self.members_differ(problem)

@@ -113,6 +113,11 @@ impl Recount {
         self.last_listed = listed;
     }
 
+    /// What the list had in its last reading, and what was counted around it.
+    pub fn last(&self) -> (Span, Span) {
+        (self.last_listed.rows, self.around)
+    }
+
     /// What was counted last.
     pub fn last_counted(&self) -> u64 {
         self.last_counted

@@ -21,10 +21,10 @@ const SMALLEST_PAGE: u64 = 25;
 /// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
 const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows in a page if no number is asked for.
-pub const DEFAULT_PAGE: u64 = 100;
+pub(super) const DEFAULT_PAGE: u64 = 100;
 
 /// A row of a list.
-pub trait ListRow: Kept {
+pub(super) trait ListRow: Kept {
     /// What identifies it.
     fn key(&self) -> &Text;
 
@@ -35,10 +35,10 @@ pub trait ListRow: Kept {
 }
 
 /// Makes a row of what is next in an answer.
-pub type ReadRow<'a, T> = dyn Fn(&mut JsonStream<'_>) -> Result<T, JsonError> + 'a;
+pub(super) type ReadRow<'a, T> = dyn Fn(&mut JsonStream<'_>) -> Result<T, JsonError> + 'a;
 
 /// A list as it was read.
-pub struct ListRead<T> {
+pub(super) struct ListRead<T> {
     pub rows: Vec<T>,
     pub evidence: ListEvidence,
     /// Why it may not be whole; `None` if it surely is.
@@ -52,7 +52,7 @@ impl<T> ListRead<T> {
     ///
     /// # Errors
     /// If it is not.
-    pub fn proved(self, source: &ListSource<'_>) -> Result<Self, Error> {
+    pub(super) fn proved(self, source: &ListSource<'_>) -> Result<Self, Error> {
         match &self.doubt {
             None => Ok(self),
             Some(doubt) => Err(source.error(Problem::NotProved(doubt.clone()))),
@@ -61,7 +61,7 @@ impl<T> ListRead<T> {
 }
 
 /// Where a list is read from.
-pub struct ListSource<'a> {
+pub(super) struct ListSource<'a> {
     pub http: &'a Http<'a>,
     pub reporter: &'a dyn Reporter,
     /// What the list is called in messages.
@@ -79,7 +79,7 @@ impl ListSource<'_> {
         format!("{}{}{query}", self.base_path, self.path)
     }
 
-    pub fn error(&self, problem: Problem) -> Error {
+    pub(super) fn error(&self, problem: Problem) -> Error {
         self.http.error(self.reading, &self.full_path(""), problem)
     }
 }
@@ -209,7 +209,7 @@ enum End {
 }
 
 /// A list that has an order, read in pages that overlap.
-pub struct OrderedList<'a, T> {
+pub(super) struct OrderedList<'a, T> {
     pages: Pages<'a, T>,
     walk: Walk<T>,
     limit: u64,
@@ -219,7 +219,7 @@ pub struct OrderedList<'a, T> {
 
 impl<'a, T: ListRow> OrderedList<'a, T> {
     /// A list to read in pages of `limit` rows, with `order` as further parameters.
-    pub fn new(
+    pub(super) fn new(
         source: &'a ListSource<'a>,
         row: &'a ReadRow<'a, T>,
         limit: u64,
@@ -238,7 +238,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     ///
     /// # Errors
     /// When a page cannot be read.
-    pub fn read(&mut self, max_walks: u32) -> Result<(), Error> {
+    pub(super) fn read(&mut self, max_walks: u32) -> Result<(), Error> {
         let max_walks = max_walks.min(MAX_WALKS);
         for _ in 0..max_walks {
             let first = self.walk.restart();
@@ -262,7 +262,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     ///
     /// # Errors
     /// When a page cannot be read.
-    pub fn read_again(&mut self, expected: u64) -> Result<(), Error> {
+    pub(super) fn read_again(&mut self, expected: u64) -> Result<(), Error> {
         if self.walk.proof() == Proof::OldestFirst {
             let tail = self.walk.resume(expected);
             if self.follow(tail)? {
@@ -297,7 +297,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     }
 
     /// What was read; `None` if its pages do not fit together.
-    pub fn listed(&self) -> Option<Listed> {
+    pub(super) fn listed(&self) -> Option<Listed> {
         if self.doubt.is_some() {
             return None;
         }
@@ -319,7 +319,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     }
 
     /// The list as it was read.
-    pub fn finish(self) -> ListRead<T> {
+    pub(super) fn finish(self) -> ListRead<T> {
         let Self {
             mut pages,
             walk,
@@ -343,7 +343,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read_unordered<T: ListRow>(
+pub(super) fn read_unordered<T: ListRow>(
     source: &ListSource<'_>,
     row: &ReadRow<'_, T>,
 ) -> Result<ListRead<T>, Error> {

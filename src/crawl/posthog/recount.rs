@@ -7,7 +7,7 @@ const QUIET_READINGS: u32 = 2;
 
 /// A list, as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub(super) struct Listed {
     /// Rows it had when its end was read, from those of different people to all.
     pub rows: Span,
     /// Whether its rows are surely whole, whatever its number: it then differs from a count only by those who came or
@@ -17,7 +17,7 @@ pub struct Listed {
 
 /// The smallest and the largest of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(super) struct Span {
     pub least: u64,
     pub most: u64,
 }
@@ -55,7 +55,7 @@ impl fmt::Display for Span {
 
 /// What the readings so far show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub(super) enum Comparison {
     /// Nothing but people who come and go.
     Agree,
     /// A difference, which may still be due to people who came or went.
@@ -66,7 +66,7 @@ pub enum Comparison {
 
 /// The readings of a list of people and of a count of them.
 #[derive(Debug)]
-pub struct Recount {
+pub(super) struct Recount {
     /// What the list had, in all readings.
     pub listed: Span,
     /// What was counted, in all readings.
@@ -78,7 +78,7 @@ pub struct Recount {
 
 impl Recount {
     /// A list, and what was counted before it, if that is known, and after it.
-    pub fn new(before: Option<u64>, listed: Listed, after: u64) -> Self {
+    pub(super) fn new(before: Option<u64>, listed: Listed, after: u64) -> Self {
         Self {
             listed: listed.rows,
             counted: after.into(),
@@ -90,7 +90,7 @@ impl Recount {
 
     /// The list was read again, and counted after it. Two counts in a row keep a steady rhythm of people who come and
     /// go from being taken for a difference.
-    pub fn add(&mut self, listed: Listed, counted: [u64; 2]) {
+    pub(super) fn add(&mut self, listed: Listed, counted: [u64; 2]) {
         let is_quiet = listed == self.last_listed && counted == [self.last_counted; 2];
         self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
         self.listed = self.listed.including(listed.rows);
@@ -102,13 +102,13 @@ impl Recount {
     }
 
     /// What was counted last.
-    pub fn last_counted(&self) -> u64 {
+    pub(super) fn last_counted(&self) -> u64 {
         self.last_counted
     }
 
     /// What the readings show. The list and the count are never read at one moment: where the list is proved, it is
     /// enough that at some time they may have been the same.
-    pub fn comparison(&self) -> Comparison {
+    pub(super) fn comparison(&self) -> Comparison {
         let agree = if self.last_listed.is_proved {
             self.listed.meets(self.counted)
         } else {

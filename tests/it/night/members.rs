@@ -264,9 +264,10 @@ fn count_that_is_wrong_for_a_while_is_read_again() {
         // Of the count before the members, of that after them, and of both of a second look.
         for (times, more) in [(1, 0), (2, 2), (3, 3)] {
             let night = calm().serve_by(move |organization, asked| {
-                match asked.path.is_empty() && asked.before < times {
-                    true => counting(organization, asked, wrong),
-                    false => Reply::AsUsual,
+                if asked.path.is_empty() && asked.before < times {
+                    counting(organization, asked, wrong)
+                } else {
+                    Reply::AsUsual
                 }
             });
             let what = format!("member_count {wrong} of 7, {times} times");

@@ -38,15 +38,14 @@ impl Terminal {
         let draws = io::stderr().is_terminal()
             && speech.level.is_none()
             && speech.format == LogFormat::Console;
-        let manner = match draws {
-            true => Manner::Bars {
+        let manner = if draws {
+            Manner::Bars {
                 all: MultiProgress::new(),
                 open: Mutex::default(),
-            },
-            false => {
-                subscribe(speech);
-                Manner::Lines
             }
+        } else {
+            subscribe(speech);
+            Manner::Lines
         };
         Self { speech, manner }
     }
@@ -60,9 +59,10 @@ impl Terminal {
     pub fn page(&self) -> Page {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
-        let width = match is_terminal {
-            true => terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0)),
-            false => None,
+        let width = if is_terminal {
+            terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0))
+        } else {
+            None
         };
         Page {
             is_terminal,
@@ -105,19 +105,16 @@ pub fn trace(backtrace: &Backtrace) {
 
 /// Prints what clap has to say instead of a command: help, the version, or what is wrong with the command line.
 pub fn print(message: &cli::Message) -> ExitCode {
-    let printed = match message.is_error {
-        true => {
-            let styled = styles(ColorChoice::Auto, io::stderr().is_terminal());
-            say(&message.text(styled), styled);
-            return ExitCode::Usage;
-        }
-        false => {
-            let styled = styles(ColorChoice::Auto, io::stdout().is_terminal());
-            let mut out = Outlet::new(io::stdout().lock(), Medium::Text { styled });
-            out.write_all(message.text(styled).as_bytes())
-                .and_then(|()| out.flush())
-        }
-    };
+    if message.is_error {
+        let styled = styles(ColorChoice::Auto, io::stderr().is_terminal());
+        say(&message.text(styled), styled);
+        return ExitCode::Usage;
+    }
+    let styled = styles(ColorChoice::Auto, io::stdout().is_terminal());
+    let mut out = Outlet::new(io::stdout().lock(), Medium::Text { styled });
+    let printed = out
+        .write_all(message.text(styled).as_bytes())
+        .and_then(|()| out.flush());
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::Usage,
         _ => ExitCode::Done,
@@ -224,9 +221,12 @@ fn title(phase: Phase) -> &'static str {
 fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: Event) {
     let Ok(mut open) = open.lock() else { return };
     // A terminal that cannot draw bars, such as `TERM=dumb`, would lose the line.
-    let print_above = |line: &str| match all.is_hidden() || open.is_empty() {
-        true => say(&format!("{}\n", printable(line)), false),
-        false => drop(all.println(printable(line))),
+    let print_above = |line: &str| {
+        if all.is_hidden() || open.is_empty() {
+            say(&format!("{}\n", printable(line)), false);
+        } else {
+            drop(all.println(printable(line)));
+        }
     };
     match event {
         Event::Started { phase, of } => {
@@ -302,7 +302,7 @@ fn log(event: Event) {
             tracing::trace!(phase = title(phase), steps);
         }
         Event::Advanced { phase, steps, of } => {
-            tracing::debug!(phase = title(phase), steps, of, "read")
+            tracing::debug!(phase = title(phase), steps, of, "read");
         }
         Event::Finished { phase } => tracing::debug!(phase = title(phase), "finished"),
         Event::Retrying {

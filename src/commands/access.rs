@@ -28,14 +28,14 @@ pub struct AccessArgs {
 
 /// Nobody of that description.
 #[derive(Debug)]
-pub struct NobodyFound {
+pub(super) struct NobodyFound {
     person: String,
     file: PathBuf,
 }
 
 impl NobodyFound {
     /// The snapshot that was searched.
-    pub fn file(&self) -> &Path {
+    pub(super) fn file(&self) -> &Path {
         &self.file
     }
 }
@@ -50,7 +50,7 @@ impl std::error::Error for NobodyFound {}
 
 /// More than one person of that description.
 #[derive(Debug)]
-pub struct SeveralFound {
+pub(super) struct SeveralFound {
     person: String,
     /// `<type>:<id>`, name and e-mail of each.
     candidates: Vec<String>,
@@ -58,7 +58,7 @@ pub struct SeveralFound {
 
 impl SeveralFound {
     /// `<type>:<id>`, name and e-mail of each, one a line.
-    pub fn candidates(&self) -> String {
+    pub(super) fn candidates(&self) -> String {
         self.candidates.join("\n      ")
     }
 }
@@ -108,9 +108,10 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
             })
         }
     };
-    let held = match lacks_roles {
-        true => None,
-        false => Some(holdings(&resource.id, &snapshot, &run)?),
+    let held = if lacks_roles {
+        None
+    } else {
+        Some(holdings(&resource.id, &snapshot, &run)?)
     };
     match args.format {
         Format::Json => {

@@ -26,7 +26,7 @@ pub(super) struct Stdout<'a> {
 }
 
 impl<'a> Stdout<'a> {
-    pub fn new(out: &'a mut dyn Write, answer: Answer) -> Self {
+    pub(super) fn new(out: &'a mut dyn Write, answer: Answer) -> Self {
         Self {
             out,
             answer,

@@ -82,7 +82,7 @@ pub enum DiffOutput {
 
 /// Two inputs that cannot be compared.
 #[derive(Debug)]
-pub struct NotComparable(String);
+pub(super) struct NotComparable(String);
 
 impl fmt::Display for NotComparable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,7 +94,7 @@ impl std::error::Error for NotComparable {}
 
 /// One file that does not hold two sync runs to compare.
 #[derive(Debug)]
-pub struct NoSecondSync(String);
+pub(super) struct NoSecondSync(String);
 
 impl fmt::Display for NoSecondSync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,7 +142,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     }
     match args.output {
         DiffOutput::Report(format, detail) => {
-            report::write(&comparison, format, detail, world.page, world.out)?
+            report::write(&comparison, format, detail, world.page, world.out)?;
         }
         DiffOutput::AcceptLines => expected::write_lines(&comparison, world.out)?,
         DiffOutput::Nothing => {}
@@ -452,9 +452,10 @@ enum RolesCompared {
 
 impl RolesCompared {
     fn of(old: &Source<'_>, new: &Source<'_>) -> Self {
-        match old.lacks_roles() || new.lacks_roles() {
-            true => Self::No,
-            false => Self::Yes,
+        if old.lacks_roles() || new.lacks_roles() {
+            Self::No
+        } else {
+            Self::Yes
         }
     }
 

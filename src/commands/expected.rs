@@ -73,7 +73,7 @@ const ASCII_ARROW: &str = "->";
 const UNTIL: &str = "until";
 
 impl Expected {
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(super) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::Io {
             action: "reading",
             path: path.to_owned(),
@@ -95,7 +95,7 @@ impl Expected {
 
     /// Sets apart what was agreed on for a snapshot of this time. Each line accepts one change, and no change is accepted
     /// in part unless its fields are changes of their own.
-    pub fn sort(&self, changes: Vec<Change>, captured_at: Timestamp) -> Sorted {
+    pub(super) fn sort(&self, changes: Vec<Change>, captured_at: Timestamp) -> Sorted {
         let today = captured_at.to_day();
         let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
         for line in self.lines.iter().filter(|line| !line.is_expired(&today)) {
@@ -228,9 +228,10 @@ impl Line {
             return (None, Some(change));
         }
         if !change.is_divisible() {
-            return match self.terms == terms(&change) {
-                true => (Some(change), None),
-                false => (None, Some(change)),
+            return if self.terms == terms(&change) {
+                (Some(change), None)
+            } else {
+                (None, Some(change))
             };
         }
         let is_agreed = |field: &FieldChange| self.terms.contains(&Term::of(field));
@@ -273,9 +274,10 @@ impl Line {
                     format!("is too broad and accepts nothing; write instead: {line}")
                 })
                 .collect();
-            return match instead.is_empty() {
-                true => vec![format!("is too broad, and matches nothing: {self}")],
-                false => instead,
+            return if instead.is_empty() {
+                vec![format!("is too broad, and matches nothing: {self}")]
+            } else {
+                instead
             };
         }
         let also = of_id().find(|change| {
@@ -394,9 +396,10 @@ impl fmt::Display for Token {
                     })
                     && ![ABSENT, ARROW, ASCII_ARROW, UNTIL].contains(&text.as_str())
                     && !is_json(text);
-                match is_plain {
-                    true => f.write_str(text),
-                    false => f.write_str(&json_text(text)),
+                if is_plain {
+                    f.write_str(text)
+                } else {
+                    f.write_str(&json_text(text))
                 }
             }
         }
@@ -458,9 +461,10 @@ fn json_text(text: &str) -> String {
 fn quoted_id(id: &str) -> String {
     let is_plain =
         !id.starts_with(['"', '#']) && !id.chars().any(|c| c.is_whitespace() || is_harmful(c));
-    match is_plain {
-        true => id.to_owned(),
-        false => json_text(id),
+    if is_plain {
+        id.to_owned()
+    } else {
+        json_text(id)
     }
 }
 

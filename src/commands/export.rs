@@ -103,9 +103,12 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
                     .write(args.form, is_terminal, &mut out)
                     .and_then(|()| Ok(out.flush()?))
                     // What is wrong with the snapshot names the snapshot.
-                    .map_err(|error| match error.is::<io::Error>() {
-                        true => error.context(format!("writing `{}`", path.display())),
-                        false => error,
+                    .map_err(|error| {
+                        if error.is::<io::Error>() {
+                            error.context(format!("writing `{}`", path.display()))
+                        } else {
+                            error
+                        }
                     })
             })?;
         }

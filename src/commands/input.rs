@@ -87,7 +87,7 @@ impl<K, V> Default for Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
-    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
@@ -95,7 +95,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     /// Keeps a value unless the cache is full. `bytes` is the length of the texts of key and value.
-    pub fn keep(&mut self, key: K, value: V, bytes: usize) {
+    pub(super) fn keep(&mut self, key: K, value: V, bytes: usize) {
         if self.bytes < CACHE_BYTES && self.entries.insert(key, value).is_none() {
             self.bytes += ENTRY_BYTES + bytes;
         }
@@ -154,7 +154,7 @@ struct TypeEntry {
 }
 
 impl<'s> Catalog<'s> {
-    pub fn new(snapshot: &'s Snapshot, run: &SyncRun) -> Result<Self> {
+    pub(super) fn new(snapshot: &'s Snapshot, run: &SyncRun) -> Result<Self> {
         let mut types = HashMap::new();
         for row in snapshot.rows(RowKind::ResourceType, &run.id, Filter::EVERYTHING)? {
             let row = row?;
@@ -185,7 +185,7 @@ impl<'s> Catalog<'s> {
     }
 
     /// A type's name for people, else its id.
-    pub fn type_name<'a>(&'a self, id: &'a str) -> &'a str {
+    pub(super) fn type_name<'a>(&'a self, id: &'a str) -> &'a str {
         match self.types.get(id) {
             Some(entry) if !entry.display_name.is_empty() => &entry.display_name,
             _ => id,
@@ -193,29 +193,29 @@ impl<'s> Catalog<'s> {
     }
 
     /// Whether resources of a type are roles.
-    pub fn is_role(&self, id: &str) -> bool {
+    pub(super) fn is_role(&self, id: &str) -> bool {
         self.types
             .get(id)
             .is_some_and(|entry| entry.traits.contains(&Trait::Role))
     }
 
     /// Whether resources of a type are users.
-    pub fn is_user(&self, id: &str) -> bool {
+    pub(super) fn is_user(&self, id: &str) -> bool {
         self.types
             .get(id)
             .is_some_and(|entry| entry.traits.contains(&Trait::User))
     }
 
     /// A type's JSON; `null` if it is missing.
-    pub fn type_json(&self, id: &str) -> &[u8] {
+    pub(super) fn type_json(&self, id: &str) -> &[u8] {
         self.types.get(id).map_or(b"null", |entry| &entry.json)
     }
 
-    pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row<'static>>> {
+    pub(super) fn resource(&mut self, id: &ResourceId) -> Result<Option<Row<'static>>> {
         self.find(RowKind::Resource, &id.to_string())
     }
 
-    pub fn entitlement(&mut self, id: &str) -> Result<Option<Row<'static>>> {
+    pub(super) fn entitlement(&mut self, id: &str) -> Result<Option<Row<'static>>> {
         self.find(RowKind::Entitlement, id)
     }
 
@@ -232,12 +232,12 @@ impl<'s> Catalog<'s> {
     }
 
     /// A resource's name for people: `(missing)` if it is not there, its id if it has none.
-    pub fn resource_name(&mut self, id: &ResourceId) -> Result<Text> {
+    pub(super) fn resource_name(&mut self, id: &ResourceId) -> Result<Text> {
         Ok(self.called(id)?.name)
     }
 
     /// A user's primary address; empty if there is none.
-    pub fn resource_email(&mut self, id: &ResourceId) -> Result<Text> {
+    pub(super) fn resource_email(&mut self, id: &ResourceId) -> Result<Text> {
         Ok(self.called(id)?.email)
     }
 
@@ -248,9 +248,10 @@ impl<'s> Catalog<'s> {
         let called = match self.resource(id)?.map(|row| row.decode()) {
             Some(Ok(Decoded::Resource(decoded))) => Called {
                 email: email(&decoded).into(),
-                name: match decoded.display_name.is_empty() {
-                    true => id.resource.clone(),
-                    false => decoded.display_name,
+                name: if decoded.display_name.is_empty() {
+                    id.resource.clone()
+                } else {
+                    decoded.display_name
                 },
             },
             Some(_) => Called {
@@ -268,7 +269,7 @@ impl<'s> Catalog<'s> {
     }
 
     /// An entitlement as the model has it; `None` if it is missing or its blob is no message.
-    pub fn entitlement_model(&mut self, id: &str) -> Result<Option<Entitlement>> {
+    pub(super) fn entitlement_model(&mut self, id: &str) -> Result<Option<Entitlement>> {
         Ok(match self.entitlement(id)?.map(|row| row.decode()) {
             Some(Ok(Decoded::Entitlement(decoded))) => Some(decoded),
             _ => None,
@@ -277,7 +278,7 @@ impl<'s> Catalog<'s> {
 
     /// An entitlement's short name on its resource: its slug, else its name, else its id; `(missing)` if it is not
     /// there.
-    pub fn entitlement_slug(&mut self, id: &EntitlementId) -> Result<Text> {
+    pub(super) fn entitlement_slug(&mut self, id: &EntitlementId) -> Result<Text> {
         if let Some((known, slug)) = &self.last_entitlement
             && known == id
         {
@@ -294,7 +295,7 @@ impl<'s> Catalog<'s> {
     }
 
     /// Appends a resource's JSON; `null` if it is missing.
-    pub fn push_resource_json(
+    pub(super) fn push_resource_json(
         &mut self,
         id: &ResourceId,
         cache: &JsonCache,
@@ -313,7 +314,7 @@ impl<'s> Catalog<'s> {
     }
 
     /// An entitlement's JSON; `null` if it is missing.
-    pub fn entitlement_json(&mut self, id: &str) -> Result<Vec<u8>> {
+    pub(super) fn entitlement_json(&mut self, id: &str) -> Result<Vec<u8>> {
         let mut json = Vec::new();
         match self.entitlement(id)? {
             Some(row) => row.push_json(&mut json),

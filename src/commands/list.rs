@@ -30,14 +30,14 @@ pub enum Listing {
 
 /// A filter that has no meaning for a list.
 #[derive(Debug)]
-pub struct MeaninglessFilter {
+pub(super) struct MeaninglessFilter {
     option: &'static str,
     listing: Listing,
 }
 
 impl MeaninglessFilter {
     /// The lists for which the filter has a meaning, in words.
-    pub fn hint(&self) -> String {
+    pub(super) fn hint(&self) -> String {
         let lists = Listing::ALL
             .iter()
             .filter(|listing| listing.takes(self.option));

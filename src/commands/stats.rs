@@ -321,7 +321,7 @@ pub(super) struct SyncRunDocument<'a> {
 }
 
 impl<'a> SyncRunDocument<'a> {
-    pub fn of(run: &'a SyncRun) -> Self {
+    pub(super) fn of(run: &'a SyncRun) -> Self {
         Self {
             id: run.id.as_str(),
             r#type: run.sync_type.to_string(),

@@ -53,9 +53,10 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
                     code: error.code(),
                     message: error.sentence(),
                 })?;
-                match error.is_of_machine() && !error.is_about_path() {
-                    true => Verdict::Unknown,
-                    false => Verdict::Unreadable,
+                if error.is_of_machine() && !error.is_about_path() {
+                    Verdict::Unknown
+                } else {
+                    Verdict::Unreadable
                 }
             }
         };

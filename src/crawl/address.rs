@@ -9,7 +9,7 @@ use super::key::holds_key;
 use super::proxy::has_valid_port;
 
 /// The organization that the key's owner last opened: another one tomorrow, so it is resolved once.
-pub const CURRENT_ORGANIZATION: &str = "@current";
+pub(super) const CURRENT_ORGANIZATION: &str = "@current";
 
 const ORGANIZATIONS: &str = "/api/organizations/";
 
@@ -228,7 +228,6 @@ fn is_loopback(host: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

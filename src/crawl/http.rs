@@ -109,7 +109,7 @@ impl Tries {
 }
 
 impl<'r> Http<'r> {
-    pub fn new(
+    pub(super) fn new(
         base: &BaseUrl,
         key: ApiKey,
         settings: &HttpSettings,
@@ -117,9 +117,10 @@ impl<'r> Http<'r> {
     ) -> Result<Self, Error> {
         let uri = base.origin().parse::<Uri>().unwrap_or_default();
         // This machine is never asked through a proxy: that would ask its own, and see the key on the way.
-        let chosen = match base.is_loopback() {
-            true => None,
-            false => proxy::choose(&uri, |name| std::env::var_os(name)).map_err(unusable)?,
+        let chosen = if base.is_loopback() {
+            None
+        } else {
+            proxy::choose(&uri, |name| std::env::var_os(name)).map_err(unusable)?
         };
         let peer = chosen.as_ref().map(|chosen| Peer::Proxy {
             name: chosen.name.as_str().into(),
@@ -159,7 +160,7 @@ impl<'r> Http<'r> {
     }
 
     /// Requests sent so far.
-    pub fn requests(&self) -> u64 {
+    pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
@@ -167,7 +168,7 @@ impl<'r> Http<'r> {
     ///
     /// # Errors
     /// For everything but a 200 with JSON of the wanted shape, after all retries.
-    pub fn get<T>(
+    pub(super) fn get<T>(
         &self,
         reading: &'static str,
         path: &str,
@@ -384,7 +385,7 @@ impl<'r> Http<'r> {
     }
 
     /// What went wrong at a path, with all that a message needs.
-    pub fn error(&self, reading: &'static str, path: &str, problem: Problem) -> Error {
+    pub(super) fn error(&self, reading: &'static str, path: &str, problem: Problem) -> Error {
         Error {
             reading,
             place: self.shown(&format!("{}{path}", self.origin)).into(),
@@ -394,7 +395,7 @@ impl<'r> Http<'r> {
     }
 
     /// The path as it may be shown.
-    pub fn shown(&self, path: &str) -> String {
+    pub(super) fn shown(&self, path: &str) -> String {
         self.key.scrub(path)
     }
 
@@ -417,9 +418,12 @@ fn root_certs(settings: &HttpSettings) -> Result<RootCerts, Error> {
         key_source: None,
     };
     let error = |problem: String| failed(Problem::Certificates(problem));
-    let pem = std::fs::read(path).map_err(|e| match is_of_machine(&e) {
-        true => failed(Problem::Machine(e)),
-        false => error(format!("cannot be read: {e}")),
+    let pem = std::fs::read(path).map_err(|e| {
+        if is_of_machine(&e) {
+            failed(Problem::Machine(e))
+        } else {
+            error(format!("cannot be read: {e}"))
+        }
     })?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {

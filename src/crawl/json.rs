@@ -22,12 +22,12 @@ const MAX_DEPTH: usize = 128;
 const MAX_SHOWN: usize = 80;
 
 /// The byte order mark, which some servers put before JSON in UTF-8. It means nothing there.
-pub const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Bounds on what a server may make us hold. Each is far beyond what PostHog sends, and none is a number of rows: a
 /// server that ignores `limit` is still read.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Bytes that one answer may have, once decompressed. A million memberships have about 1.1 GB.
     pub answer: u64,
     /// Memory that the rows of all answers being read may take together until they are handed over, in bytes.
@@ -52,7 +52,7 @@ impl Default for Limits {
 
 /// What the answers of one crawl have made us hold so far; shared by all that are read at a time.
 #[derive(Debug, Default)]
-pub struct Load {
+pub(super) struct Load {
     limits: Limits,
     rows: AtomicU64,
     /// Bytes of values handed out.
@@ -63,7 +63,7 @@ pub struct Load {
 
 /// What came instead of the wanted value.
 #[derive(Debug)]
-pub enum JsonError {
+pub(super) enum JsonError {
     /// The input failed.
     Io(io::Error),
     /// The input ended within a value.
@@ -78,7 +78,7 @@ pub enum JsonError {
 
 /// What is wrong with a value, and where that value is.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Misfit {
+pub(super) struct Misfit {
     /// What is wrong.
     problem: String,
     /// The path to the value, such as `user.uuid`; empty for the whole.
@@ -103,18 +103,18 @@ impl fmt::Display for Misfit {
 const EXCESS: &str = "more than is accepted: ";
 
 /// The error of a deserializer that found more than is accepted.
-pub fn excess<E: de::Error>(problem: impl fmt::Display) -> E {
+pub(super) fn excess<E: de::Error>(problem: impl fmt::Display) -> E {
     E::custom(format_args!("{EXCESS}{problem}"))
 }
 
 impl JsonError {
     /// JSON, but an object without the member `name`.
-    pub fn missing(name: &str) -> Self {
+    pub(super) fn missing(name: &str) -> Self {
         Self::shape(format!("missing field `{name}`"))
     }
 
     /// JSON, but not what was wanted.
-    pub fn shape(problem: String) -> Self {
+    pub(super) fn shape(problem: String) -> Self {
         Self::Shape(Misfit {
             problem,
             ..Misfit::default()
@@ -122,7 +122,7 @@ impl JsonError {
     }
 
     /// More than is accepted.
-    pub fn excess(problem: String) -> Self {
+    pub(super) fn excess(problem: String) -> Self {
         Self::Excess(Misfit {
             problem,
             ..Misfit::default()
@@ -141,7 +141,7 @@ impl JsonError {
     }
 
     /// The same, with the path beginning below `parent`, where everybody knows that it is.
-    pub fn below(self, parent: &str) -> Self {
+    pub(super) fn below(self, parent: &str) -> Self {
         self.located(|misfit| {
             if let Some(rest) = misfit.field.strip_prefix(parent) {
                 misfit.field = rest.trim_start_matches('.').to_owned();
@@ -150,7 +150,7 @@ impl JsonError {
     }
 
     /// The same, in the row with this id, unless it is in a row within that one.
-    pub fn in_row(self, id: Option<&str>) -> Self {
+    pub(super) fn in_row(self, id: Option<&str>) -> Self {
         self.located(|misfit| {
             if misfit.row.is_none() {
                 misfit.row = id.map(shortened);
@@ -186,7 +186,7 @@ impl From<serde_json::Error> for JsonError {
 ///
 /// # Errors
 /// When it is not JSON, or of another shape.
-pub fn from_slice<'v, T: Deserialize<'v>>(value: &'v [u8]) -> Result<T, JsonError> {
+pub(super) fn from_slice<'v, T: Deserialize<'v>>(value: &'v [u8]) -> Result<T, JsonError> {
     serde_json::from_slice(value).map_err(|error| located::<T>(value, error))
 }
 
@@ -204,7 +204,7 @@ fn located<'v, T: Deserialize<'v>>(value: &'v [u8], error: serde_json::Error) ->
 }
 
 /// The beginning of a path or an id, for a message.
-pub fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -212,7 +212,7 @@ pub fn shortened(text: &str) -> String {
 }
 
 /// One JSON text, from its beginning to its end.
-pub struct JsonStream<'r> {
+pub(super) struct JsonStream<'r> {
     input: &'r mut dyn Read,
     load: &'r Load,
     buffer: Vec<u8>,
@@ -239,7 +239,7 @@ impl Drop for JsonStream<'_> {
 
 impl<'r> JsonStream<'r> {
     /// The text that `input` gives, as part of a crawl's load.
-    pub fn new(input: &'r mut dyn Read, load: &'r Load) -> Self {
+    pub(super) fn new(input: &'r mut dyn Read, load: &'r Load) -> Self {
         Self {
             input,
             load,
@@ -257,7 +257,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When it is not JSON, of another shape, or too large.
-    pub fn parse<'s, T: Deserialize<'s>>(&'s mut self) -> Result<T, JsonError> {
+    pub(super) fn parse<'s, T: Deserialize<'s>>(&'s mut self) -> Result<T, JsonError> {
         self.parse_for(Use::Kept)
     }
 
@@ -279,7 +279,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When it is not JSON, or nested beyond all reason.
-    pub fn skip(&mut self) -> Result<(), JsonError> {
+    pub(super) fn skip(&mut self) -> Result<(), JsonError> {
         self.skip_nested(MAX_DEPTH)
     }
 
@@ -300,7 +300,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When the input ends before the value does, or when it is too large.
-    pub fn value(&mut self) -> Result<&[u8], JsonError> {
+    pub(super) fn value(&mut self) -> Result<&[u8], JsonError> {
         match self.next(Use::Kept)? {
             (value, End::OfValue) => Ok(value),
             (_, End::OfInput) => Err(JsonError::Cut),
@@ -311,7 +311,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When all rows of the answers that are being read take too much together.
-    pub fn keep_row(&mut self, memory: usize) -> Result<(), JsonError> {
+    pub(super) fn keep_row(&mut self, memory: usize) -> Result<(), JsonError> {
         let memory = memory as u64;
         self.in_memory += memory;
         self.load.rows.fetch_add(1, Ordering::Relaxed);
@@ -378,7 +378,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When the next value is no object, and whatever `member` finds.
-    pub fn object(
+    pub(super) fn object(
         &mut self,
         expecting: &str,
         mut member: impl FnMut(&mut Self, &str) -> Result<(), JsonError>,
@@ -399,7 +399,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When the next value is no list, and whatever `element` finds.
-    pub fn list(
+    pub(super) fn list(
         &mut self,
         expecting: &str,
         element: impl FnMut(&mut Self) -> Result<(), JsonError>,
@@ -411,7 +411,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When the input ends before it.
-    pub fn is_list(&mut self) -> Result<bool, JsonError> {
+    pub(super) fn is_list(&mut self) -> Result<bool, JsonError> {
         Ok(self.peek()? == b'[')
     }
 
@@ -419,7 +419,7 @@ impl<'r> JsonStream<'r> {
     ///
     /// # Errors
     /// When there is something.
-    pub fn end(mut self) -> Result<(), JsonError> {
+    pub(super) fn end(mut self) -> Result<(), JsonError> {
         match self.peek() {
             Err(JsonError::Cut) => Ok(()),
             Err(error) => Err(error),
@@ -596,9 +596,10 @@ impl Survey {
     }
 
     fn check_texts(&self) -> Result<(), JsonError> {
-        match self.has_long_text {
-            true => Err(self.long_text()),
-            false => Ok(()),
+        if self.has_long_text {
+            Err(self.long_text())
+        } else {
+            Ok(())
         }
     }
 
@@ -743,7 +744,6 @@ impl Extent {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Map, Value};
@@ -826,9 +826,10 @@ mod tests {
         fn walked_value_is_the_one_that_was_written(
             value in values(), step in 1_usize..9, depth in 0_usize..5, pretty: bool,
         ) {
-            let text = match pretty {
-                true => serde_json::to_vec_pretty(&value).unwrap(),
-                false => serde_json::to_vec(&value).unwrap(),
+            let text = if pretty {
+                serde_json::to_vec_pretty(&value).unwrap()
+            } else {
+                serde_json::to_vec(&value).unwrap()
             };
             prop_assert!(skipped(&text, step).is_ok());
             prop_assert_eq!(read(&text, step, depth).unwrap(), value);

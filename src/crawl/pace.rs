@@ -49,7 +49,7 @@ struct State {
 }
 
 impl Pace {
-    pub fn new(settings: PaceSettings) -> Self {
+    pub(super) fn new(settings: PaceSettings) -> Self {
         // A length of time beyond what the clock can say is without end.
         let deadline = settings
             .max_duration
@@ -62,7 +62,7 @@ impl Pace {
     }
 
     /// Waits until a request may go out, and counts it.
-    pub fn wait(&self) -> Result<(), OutOfTime> {
+    pub(super) fn wait(&self) -> Result<(), OutOfTime> {
         loop {
             let now = Instant::now();
             let wait = {
@@ -84,7 +84,7 @@ impl Pace {
     }
 
     /// Keeps everybody from sending for so long.
-    pub fn pause(&self, length: Duration) {
+    pub(super) fn pause(&self, length: Duration) {
         // A length of time beyond what the clock can say has no end; the server's is bounded before.
         let Some(until) = Instant::now().checked_add(length) else {
             return;
@@ -97,7 +97,7 @@ impl Pace {
     }
 
     /// Waits for so long; not at all if that is past the deadline.
-    pub fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
+    pub(super) fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
         if let Some(deadline) = self.deadline
             && Instant::now()
                 .checked_add(length)
@@ -110,7 +110,7 @@ impl Pace {
     }
 
     /// How long a request that begins now may take.
-    pub fn remaining(&self) -> Option<Duration> {
+    pub(super) fn remaining(&self) -> Option<Duration> {
         self.deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
@@ -170,9 +170,10 @@ pub(super) fn binding_limit(requests: u64, settings: &PaceSettings) -> String {
         per_hour,
         ..
     } = *settings;
-    match requests > u64::from(per_hour) {
-        true => format!("{per_hour} an hour"),
-        false => format!("{per_minute} a minute"),
+    if requests > u64::from(per_hour) {
+        format!("{per_hour} an hour")
+    } else {
+        format!("{per_minute} a minute")
     }
 }
 

@@ -100,9 +100,10 @@ pub(super) fn choose(
         // What comes before the colons may be anything, a password too.
         let is_scheme =
             (1..=16).contains(&scheme.len()) && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
-        return Err(unusable(match is_scheme {
-            true => ProxyProblem::Scheme(scheme.to_ascii_lowercase()),
-            false => ProxyProblem::NotAUrl,
+        return Err(unusable(if is_scheme {
+            ProxyProblem::Scheme(scheme.to_ascii_lowercase())
+        } else {
+            ProxyProblem::NotAUrl
         }));
     }
     let proxy = Proxy::new(address).map_err(|_| unusable(ProxyProblem::NotAUrl))?;
@@ -207,7 +208,6 @@ fn is_in(address: IpAddr, network: &str, bits: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -77,9 +77,10 @@ impl Resolver for SystemResolver {
         {
             addresses.push(address);
         }
-        match addresses.is_empty() {
-            true => Err(failed(LookupFailed::Unknown)),
-            false => Ok(addresses),
+        if addresses.is_empty() {
+            Err(failed(LookupFailed::Unknown))
+        } else {
+            Ok(addresses)
         }
     }
 }
@@ -107,9 +108,10 @@ impl LookupFailed {
             "nodename nor servname provided",
         ];
         let words = error.to_string();
-        match UNKNOWN.iter().any(|known| words.contains(known)) {
-            true => Self::Unknown,
-            false => Self::NotNow(error),
+        if UNKNOWN.iter().any(|known| words.contains(known)) {
+            Self::Unknown
+        } else {
+            Self::NotNow(error)
         }
     }
 }

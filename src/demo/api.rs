@@ -33,7 +33,7 @@ enum Inside<'a> {
 }
 
 /// Answers one request.
-pub fn answer(organization: &Organization, request: &Request) -> Answer {
+pub(super) fn answer(organization: &Organization, request: &Request) -> Answer {
     let path = request.path.replace("%40", "@");
     let Some(endpoint) = route(&path) else {
         return not_found("Endpoint not found.");
@@ -236,7 +236,7 @@ struct MembershipRow<'a> {
 
 impl<'a> MemberRow<'a> {
     /// Without the last login, which only `members/` looks up.
-    fn inside_membership(person: &'a Person, seat: &'a Seat) -> MemberRow<'a> {
+    fn inside_membership(person: &'a Person, seat: &'a Seat) -> Self {
         MemberRow {
             id: &seat.id,
             user: &person.user,
@@ -251,7 +251,7 @@ impl<'a> MemberRow<'a> {
 }
 
 impl<'a> RoleRow<'a> {
-    fn new(organization: &'a Organization, role: &'a Role) -> RoleRow<'a> {
+    fn new(organization: &'a Organization, role: &'a Role) -> Self {
         let created_by = role.created_by.as_ref();
         RoleRow {
             id: &role.id,

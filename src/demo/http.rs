@@ -8,10 +8,10 @@ use std::io::{BufRead, Read, Write};
 use serde::Serialize;
 
 /// Request line and headers together. A real request here has a few hundred bytes.
-pub const MAX_HEAD_BYTES: u64 = 16 * 1024;
+pub(super) const MAX_HEAD_BYTES: u64 = 16 * 1024;
 
 /// What the API needs to know of a request.
-pub struct Request {
+pub(super) struct Request {
     pub method: String,
     /// Starts with a slash; still percent-encoded.
     pub path: String,
@@ -25,13 +25,13 @@ pub struct Request {
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub(super) enum Then {
     KeepOpen,
     Close,
 }
 
 /// Why there is no request.
-pub enum Unreadable {
+pub(super) enum Unreadable {
     /// The client closed, or was silent for too long: nobody waits for an answer.
     Gone,
     /// The head is longer than [`MAX_HEAD_BYTES`].
@@ -43,7 +43,7 @@ pub enum Unreadable {
 impl Request {
     /// Reads one head and leaves the stream behind it. A body is not read: who announces one is answered and then
     /// cut off, for nothing served here takes one.
-    pub fn read(stream: &mut impl BufRead) -> Result<Request, Unreadable> {
+    pub(super) fn read(stream: &mut impl BufRead) -> Result<Self, Unreadable> {
         let mut limited = stream.by_ref().take(MAX_HEAD_BYTES);
         let mut head = Vec::new();
         loop {
@@ -60,11 +60,11 @@ impl Request {
         }
         std::str::from_utf8(&head)
             .ok()
-            .and_then(Request::parse)
+            .and_then(Self::parse)
             .ok_or(Unreadable::Malformed)
     }
 
-    fn parse(head: &str) -> Option<Request> {
+    fn parse(head: &str) -> Option<Self> {
         let mut lines = head.split("\r\n").take_while(|line| !line.is_empty());
 
         let mut words = lines.next()?.split(' ');
@@ -93,7 +93,7 @@ impl Request {
         }
 
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Some(Request {
+        Some(Self {
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
@@ -105,7 +105,7 @@ impl Request {
 }
 
 /// A status and its JSON.
-pub struct Answer {
+pub(super) struct Answer {
     status: &'static str,
     header: Option<&'static str>,
     body: Vec<u8>,
@@ -122,8 +122,8 @@ struct Refusal<'a> {
 
 impl Answer {
     /// 200 with the value as its body.
-    pub fn ok(value: &impl Serialize) -> Answer {
-        Answer {
+    pub(super) fn ok(value: &impl Serialize) -> Self {
+        Self {
             status: "200 OK",
             header: None,
             body: json(value),
@@ -131,14 +131,14 @@ impl Answer {
     }
 
     /// A refusal: status line, PostHog's `type` and `code`, and a sentence for people.
-    pub fn refusal(status: &'static str, r#type: &str, code: &str, detail: &str) -> Answer {
+    pub(super) fn refusal(status: &'static str, r#type: &str, code: &str, detail: &str) -> Self {
         let refusal = Refusal {
             r#type,
             code,
             detail,
             attr: None,
         };
-        Answer {
+        Self {
             status,
             header: None,
             body: json(&refusal),
@@ -146,15 +146,15 @@ impl Answer {
     }
 
     /// The same answer with one more header line, given without its line end.
-    pub fn with_header(self, header: &'static str) -> Answer {
-        Answer {
+    pub(super) fn with_header(self, header: &'static str) -> Self {
+        Self {
             header: Some(header),
             ..self
         }
     }
 
     /// Sends head and body in one write, so that neither waits for the acknowledgement of the other.
-    pub fn write(&self, stream: &mut impl Write, then: Then) -> std::io::Result<()> {
+    pub(super) fn write(&self, stream: &mut impl Write, then: Then) -> std::io::Result<()> {
         let connection = match then {
             Then::KeepOpen => "keep-alive",
             Then::Close => "close",

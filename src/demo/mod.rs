@@ -58,13 +58,13 @@ impl Demo {
     /// # Errors
     ///
     /// When no port can be bound or no thread be started.
-    pub fn serve(week: Week) -> io::Result<Demo> {
+    pub fn serve(week: Week) -> io::Result<Self> {
         let organization = match week {
             Week::First => Organization::first_week(),
             Week::Later => week::a_week_later(Organization::first_week()),
         };
         let server = Server::start(move |request| api::answer(&organization, request))?;
-        Ok(Demo { server })
+        Ok(Self { server })
     }
 
     /// The address to crawl: `http://127.0.0.1:<port>/api/organizations/<id>`.

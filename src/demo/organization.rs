@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// PostHog's level of an ordinary member is 1 and of an owner 15; this one lies between.
-pub const ADMINISTRATOR: u8 = 8;
+pub(super) const ADMINISTRATOR: u8 = 8;
 
 const KNOWN_KEY: &str =
     "the sample names only people and roles it has, and a test walks both weeks";
@@ -18,7 +18,7 @@ const KNOWN_KEY: &str =
 /// One organization: who is in it, who joins in its second week, and who holds which role.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Organization {
+pub(super) struct Organization {
     pub id: String,
     pub name: String,
     pub slug: String,
@@ -33,7 +33,7 @@ pub struct Organization {
 /// The personal API key that the crawl uses; its value is [`super::API_KEY`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AccessKey {
+pub(super) struct AccessKey {
     pub id: String,
     pub label: String,
     /// The key of a person.
@@ -45,7 +45,7 @@ pub struct AccessKey {
 /// An account, and its seat in the organization if it has one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Person {
+pub(super) struct Person {
     pub key: String,
     #[serde(default = "yes")]
     pub is_active: bool,
@@ -57,7 +57,7 @@ pub struct Person {
 /// The account, in the API's own form.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct User {
+pub(super) struct User {
     pub id: u64,
     pub uuid: String,
     pub distinct_id: Option<String>,
@@ -78,7 +78,7 @@ pub struct User {
 /// One stay in the organization.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seat {
+pub(super) struct Seat {
     pub id: String,
     pub level: u8,
     pub joined_at: String,
@@ -91,7 +91,7 @@ pub struct Seat {
 /// A role, and who holds it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Role {
+pub(super) struct Role {
     pub key: String,
     pub id: String,
     pub name: String,
@@ -106,7 +106,7 @@ pub struct Role {
 /// That one person holds one role.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Membership {
+pub(super) struct Membership {
     pub id: String,
     /// The key of a person.
     pub holder: String,
@@ -115,13 +115,13 @@ pub struct Membership {
 
 impl Organization {
     /// The organization as the file has it.
-    pub fn first_week() -> Organization {
+    pub(super) fn first_week() -> Self {
         serde_json::from_str(include_str!("organization.json"))
             .expect("the file is part of the binary, and every test of the module reads it")
     }
 
     /// The people that `members/` lists: with a seat, active, and none of PostHog's own bots.
-    pub fn members(&self) -> impl Iterator<Item = (&Person, &Seat)> {
+    pub(super) fn members(&self) -> impl Iterator<Item = (&Person, &Seat)> {
         self.people
             .iter()
             .filter(|person| person.is_active && !person.user.email.ends_with("@posthogbot.user"))
@@ -129,7 +129,7 @@ impl Organization {
     }
 
     /// The person of that key.
-    pub fn person(&self, key: &str) -> &Person {
+    pub(super) fn person(&self, key: &str) -> &Person {
         self.people
             .iter()
             .find(|person| person.key == key)
@@ -137,12 +137,12 @@ impl Organization {
     }
 
     /// The role that everybody gets who joins.
-    pub fn default_role(&self) -> Option<&Role> {
+    pub(super) fn default_role(&self) -> Option<&Role> {
         self.roles.iter().find(|role| role.is_default == Some(true))
     }
 
     /// Removes a person, and with the seat everything held through it.
-    pub fn leave(&mut self, key: &str) {
+    pub(super) fn leave(&mut self, key: &str) {
         self.people.retain(|person| person.key != key);
         for role in &mut self.roles {
             role.memberships.retain(|held| held.holder != key);
@@ -150,7 +150,7 @@ impl Organization {
     }
 
     /// Lets a newcomer in. The default role is not given here: its membership has an id of its own.
-    pub fn join(&mut self, key: &str) {
+    pub(super) fn join(&mut self, key: &str) {
         let at = self
             .newcomers
             .iter()
@@ -160,7 +160,7 @@ impl Organization {
     }
 
     /// Gives a role to a person.
-    pub fn give(&mut self, role: &str, holder: &str, id: &str, joined_at: &str) {
+    pub(super) fn give(&mut self, role: &str, holder: &str, id: &str, joined_at: &str) {
         let membership = Membership {
             id: id.to_owned(),
             holder: self.person(holder).key.clone(),
@@ -170,14 +170,14 @@ impl Organization {
     }
 
     /// Takes a role from a person who stays.
-    pub fn revoke(&mut self, role: &str, holder: &str) {
+    pub(super) fn revoke(&mut self, role: &str, holder: &str) {
         self.role_mut(role)
             .memberships
             .retain(|held| held.holder != holder);
     }
 
     /// The role of that key, to be changed.
-    pub fn role_mut(&mut self, key: &str) -> &mut Role {
+    pub(super) fn role_mut(&mut self, key: &str) -> &mut Role {
         self.roles
             .iter_mut()
             .find(|role| role.key == key)
@@ -185,12 +185,12 @@ impl Organization {
     }
 
     /// The account of the person of that key, to be changed.
-    pub fn user_mut(&mut self, key: &str) -> &mut User {
+    pub(super) fn user_mut(&mut self, key: &str) -> &mut User {
         &mut self.person_mut(key).user
     }
 
     /// The seat of the person of that key, to be changed.
-    pub fn seat_mut(&mut self, key: &str) -> &mut Seat {
+    pub(super) fn seat_mut(&mut self, key: &str) -> &mut Seat {
         self.person_mut(key).seat.as_mut().expect(KNOWN_KEY)
     }
 
@@ -203,7 +203,7 @@ impl Organization {
 }
 
 /// Compares two of the API's timestamps. Without the `Z` they sort as text, whether they carry a fraction or not.
-pub fn by_time(left: &str, right: &str) -> Ordering {
+pub(super) fn by_time(left: &str, right: &str) -> Ordering {
     left.trim_end_matches('Z').cmp(right.trim_end_matches('Z'))
 }
 

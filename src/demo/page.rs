@@ -12,7 +12,7 @@ const DEFAULT_LIMIT: usize = 100;
 
 /// The envelope around the rows of one page.
 #[derive(Serialize)]
-pub struct Page<T> {
+pub(super) struct Page<T> {
     /// Rows of the whole list.
     count: usize,
     next: Option<String>,
@@ -22,7 +22,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Cuts the page that the request asks for out of the whole list, with at most `cap` rows.
-    pub fn cut(rows: Vec<T>, cap: usize, request: &Request) -> Page<T> {
+    pub(super) fn cut(rows: Vec<T>, cap: usize, request: &Request) -> Self {
         let query = Query::parse(&request.query);
         let limit = query.number("limit").filter(|limit| *limit > 0);
         let limit = limit.unwrap_or(DEFAULT_LIMIT).min(cap);
@@ -34,7 +34,7 @@ impl<T> Page<T> {
             let (host, path) = (&request.host, &request.path);
             format!("http://{host}{path}?{}", query.at(limit, offset))
         };
-        Page {
+        Self {
             count,
             next: (end < count).then(|| url(end)),
             previous: (offset > 0).then(|| url(offset.saturating_sub(limit))),
@@ -44,11 +44,11 @@ impl<T> Page<T> {
 }
 
 /// The parameters of a request in the order they came, still percent-encoded: they go back as they are.
-pub struct Query<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Query<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Query<'a> {
     /// Takes apart what follows the question mark.
-    pub fn parse(text: &'a str) -> Query<'a> {
+    pub(super) fn parse(text: &'a str) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty());
         Query(
             pairs
@@ -58,7 +58,7 @@ impl<'a> Query<'a> {
     }
 
     /// The parameter's value; of several, the last, as Django has it.
-    pub fn value(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn value(&self, name: &str) -> Option<&'a str> {
         let mut named = self.0.iter().rev().filter(|(key, _)| *key == name);
         named.next().map(|(_, value)| *value)
     }

@@ -24,7 +24,7 @@ const WAKE_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_CONNECTIONS: usize = 64;
 
 /// A listening server. Dropping it closes the port and every connection.
-pub struct Server {
+pub(super) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
@@ -38,9 +38,9 @@ struct Shared {
 
 impl Server {
     /// Binds a free port of 127.0.0.1 and answers requests until dropped.
-    pub fn start(
+    pub(super) fn start(
         answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
-    ) -> io::Result<Server> {
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
@@ -60,7 +60,7 @@ impl Server {
                 );
                 io::Error::new(error.kind(), problem)
             })?;
-        Ok(Server {
+        Ok(Self {
             address,
             shared,
             accepting: Some(accepting),
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 }
@@ -149,7 +149,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 impl Connection {
-    fn open(id: u64, stream: TcpStream, shared: &Arc<Shared>) -> io::Result<Connection> {
+    fn open(id: u64, stream: TcpStream, shared: &Arc<Shared>) -> io::Result<Self> {
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
@@ -159,7 +159,7 @@ impl Connection {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
         open.insert(id, stream.try_clone()?);
-        Ok(Connection {
+        Ok(Self {
             id,
             stream,
             shared: Arc::clone(shared),

@@ -1,7 +1,5 @@
 //! The demo as its client sees it: over TCP, with a client of a dozen lines.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

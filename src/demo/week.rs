@@ -6,7 +6,7 @@
 use super::organization::{ADMINISTRATOR, Organization};
 
 /// The organization a week on.
-pub fn a_week_later(mut week: Organization) -> Organization {
+pub(super) fn a_week_later(mut week: Organization) -> Organization {
     // Noor leaves, and with her seat go the four roles she held.
     week.leave("noor");
 

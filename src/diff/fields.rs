@@ -316,7 +316,7 @@ fn flatten_annotation(
                 }
             }
             ("profile", Value::Object(profile)) if is_trait && !said_in_object => {
-                flatten_profile(profile, fields)
+                flatten_profile(profile, fields);
             }
             ("metadata", Value::Object(metadata)) if prefix.is_empty() => {
                 for (key, value) in metadata {

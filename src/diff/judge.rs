@@ -124,9 +124,10 @@ impl Judge {
     }
 
     fn person_added(&mut self, new: &Resource, subject: Party) {
-        let topic = match subject.listed {
-            true => Topic::MemberAdded,
-            false => Topic::UnlistedAdded,
+        let topic = if subject.listed {
+            Topic::MemberAdded
+        } else {
+            Topic::UnlistedAdded
         };
         let seat = subject.seat.as_deref().and_then(|word| word.parse().ok());
         let mut kinds = vec![ChangeKind::MemberAdded];
@@ -135,9 +136,10 @@ impl Judge {
     }
 
     fn person_removed(&mut self, old: &Resource, subject: Party) {
-        let topic = match subject.listed {
-            true => Topic::MemberRemoved,
-            false => Topic::UnlistedRemoved,
+        let topic = if subject.listed {
+            Topic::MemberRemoved
+        } else {
+            Topic::UnlistedRemoved
         };
         let kinds = vec![ChangeKind::MemberRemoved];
         self.push_person(Action::Removed, topic, kinds, subject, old);

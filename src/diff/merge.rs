@@ -58,7 +58,6 @@ pub fn merge<T, E>(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeMap;
     use std::convert::Infallible;

@@ -63,9 +63,10 @@ pub(super) fn create_beside(target: &Path) -> Result<Temporary, Error> {
 
 /// Sets permissions, unless they fit already: not every file system takes a change.
 pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    match file.metadata()?.permissions().mode() & 0o777 == mode {
-        true => Ok(()),
-        false => file.set_permissions(Permissions::from_mode(mode)),
+    if file.metadata()?.permissions().mode() & 0o777 == mode {
+        Ok(())
+    } else {
+        file.set_permissions(Permissions::from_mode(mode))
     }
 }
 

@@ -85,9 +85,10 @@ fn create(path: &Path) -> io::Result<File> {
         // On a file system without locks a sweep cannot lock it either, and leaves it.
         Err(TryLockError::Error(_)) => false,
     };
-    match is_swept {
-        true => Err(io::ErrorKind::AlreadyExists.into()),
-        false => Ok(file),
+    if is_swept {
+        Err(io::ErrorKind::AlreadyExists.into())
+    } else {
+        Ok(file)
     }
 }
 
@@ -120,9 +121,10 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let named = fs::symlink_metadata(path)?;
-    match (named.dev(), named.ino()) == (opened.dev(), opened.ino()) {
-        true => fs::remove_file(path),
-        false => Ok(()),
+    if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) {
+        fs::remove_file(path)
+    } else {
+        Ok(())
     }
 }
 

@@ -354,9 +354,10 @@ const MAX_KEPT: usize = 64 << 10;
 /// A text as a list of changes keeps it: whole, or its beginning and `…` if it is longer than 64 KiB. A list holds the
 /// texts of every object that changed, so it must not hold them at any length.
 pub fn kept_text(text: &str) -> String {
-    match text.len() > MAX_KEPT {
-        true => format!("{}…", &text[..text.floor_char_boundary(MAX_KEPT)]),
-        false => text.to_owned(),
+    if text.len() > MAX_KEPT {
+        format!("{}…", &text[..text.floor_char_boundary(MAX_KEPT)])
+    } else {
+        text.to_owned()
     }
 }
 
@@ -364,9 +365,10 @@ impl Party {
     /// What people know a resource by. `is_role` says whether its type has the trait of a role.
     pub fn of(resource: &Resource, is_role: bool) -> Self {
         let person = Person::of(resource);
-        let name = match resource.display_name.is_empty() {
-            true => &resource.id.resource,
-            false => &resource.display_name,
+        let name = if resource.display_name.is_empty() {
+            &resource.id.resource
+        } else {
+            &resource.display_name
         };
         Self {
             sort: match (&person, is_role) {

@@ -14,7 +14,7 @@ pub enum Value {
     /// Text.
     Text(Text),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// Keys and values again.
     Object(Profile),
 }

@@ -100,19 +100,18 @@ fn is_plain_json(json: &str) -> bool {
     let mut rest = json;
     while !rest.is_empty() {
         let stretch = &rest.as_bytes()[..rest.len().min(STRETCH)];
-        let length = match stretch.is_ascii() && !stretch.contains(&0x7f) {
-            true => stretch.len(),
-            false => {
-                let mut chars = rest.chars();
-                while rest.len() - chars.as_str().len() < STRETCH
-                    && let Some(c) = chars.next()
-                {
-                    if c >= '\u{7f}' && is_harmful(c) {
-                        return false;
-                    }
+        let length = if stretch.is_ascii() && !stretch.contains(&0x7f) {
+            stretch.len()
+        } else {
+            let mut chars = rest.chars();
+            while rest.len() - chars.as_str().len() < STRETCH
+                && let Some(c) = chars.next()
+            {
+                if c >= '\u{7f}' && is_harmful(c) {
+                    return false;
                 }
-                rest.len() - chars.as_str().len()
             }
+            rest.len() - chars.as_str().len()
         };
         rest = &rest[length..];
     }
@@ -232,7 +231,6 @@ fn push_json_escape(c: char, shown: &mut String) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -171,7 +171,6 @@ fn is_start_of_formula(c: char) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -214,7 +214,6 @@ fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

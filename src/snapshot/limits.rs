@@ -66,9 +66,10 @@ impl Limits {
                 max_decoded_mib: self.max_decoded_mib,
             });
         }
-        match decoded > MIN_BOMB && decoded > compressed.saturating_mul(BOMB_RATIO) {
-            true => Err(Error::damaged(path, Damage::Bomb)),
-            false => Ok(()),
+        if decoded > MIN_BOMB && decoded > compressed.saturating_mul(BOMB_RATIO) {
+            Err(Error::damaged(path, Damage::Bomb))
+        } else {
+            Ok(())
         }
     }
 

@@ -352,9 +352,10 @@ fn json_says_every_name_exactly_and_in_harmless_characters() {
         &["check", "-o", "json", "-f", "new.c1z"],
     ] {
         let run = shelf.sandbox.crawl(&posthog, args).run();
-        let text = match args.contains(&"--out") {
-            true => fs::read_to_string(shelf.path("out")).unwrap(),
-            false => String::from_utf8(run.stdout).unwrap(),
+        let text = if args.contains(&"--out") {
+            fs::read_to_string(shelf.path("out")).unwrap()
+        } else {
+            String::from_utf8(run.stdout).unwrap()
         };
         assert_harmless(&format!("{args:?}"), &text);
         let documents = serde_json::Deserializer::from_str(&text).into_iter::<Value>();

@@ -1,7 +1,11 @@
 //! What the program promises, seen from outside: the real binary against a PostHog that answers as the real one does,
 //! and the library where a promise is about values. One binary, so that SQLite is linked once.
 
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that cannot unwrap has failed its test"
+)]
+#![allow(unreachable_pub, reason = "a test program has no users")]
 
 mod access;
 mod compat;

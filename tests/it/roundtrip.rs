@@ -484,79 +484,79 @@ fn set(rows: &mut Rows, key: &str, value: Option<Value>) {
 const CHANGES: &[(&str, Change)] = &[
     ("type gone", |rows| drop(rows.resource_types.remove(0))),
     ("type's id", |rows| {
-        rows.resource_types[0].id = ResourceTypeId::new("groups")
+        rows.resource_types[0].id = ResourceTypeId::new("groups");
     }),
     ("type's name", |rows| {
-        rows.resource_types[0].display_name = "Groups".into()
+        rows.resource_types[0].display_name = "Groups".into();
     }),
     ("type's trait", |rows| {
-        rows.resource_types[0].traits = vec![Trait::App]
+        rows.resource_types[0].traits = vec![Trait::App];
     }),
     ("type's unknown trait", |rows| {
-        rows.resource_types[0].traits = vec![Trait::Other(9)]
+        rows.resource_types[0].traits = vec![Trait::Other(9)];
     }),
     ("type's further trait", |rows| {
-        rows.resource_types[0].traits.push(Trait::Secret)
+        rows.resource_types[0].traits.push(Trait::Secret);
     }),
     ("type's lack of traits", |rows| {
-        rows.resource_types[0].traits.clear()
+        rows.resource_types[0].traits.clear();
     }),
     ("type's skipping", |rows| {
-        rows.resource_types[0].skips_entitlements_and_grants = true
+        rows.resource_types[0].skips_entitlements_and_grants = true;
     }),
     ("resource gone", |rows| drop(rows.resources.remove(1))),
     ("resource's type", |rows| {
-        rows.resources[1].id = id("group", "other")
+        rows.resources[1].id = id("group", "other");
     }),
     ("resource's id", |rows| {
-        rows.resources[1].id = id("user", "Other")
+        rows.resources[1].id = id("user", "Other");
     }),
     ("resource's parent", |rows| {
-        rows.resources[1].parent = Some(id("group", "h"))
+        rows.resources[1].parent = Some(id("group", "h"));
     }),
     ("resource's lack of a parent", |rows| {
-        rows.resources[1].parent = None
+        rows.resources[1].parent = None;
     }),
     ("resource's name", |rows| {
-        rows.resources[1].display_name = "Other".into()
+        rows.resources[1].display_name = "Other".into();
     }),
     ("resource's description", |rows| {
-        rows.resources[1].description = "".into()
+        rows.resources[1].description = "".into();
     }),
     ("resource's status", |rows| {
-        rows.resources[1].status = Some(Status::Disabled)
+        rows.resources[1].status = Some(Status::Disabled);
     }),
     ("resource's unspecified status", |rows| {
-        rows.resources[1].status = Some(Status::Unspecified)
+        rows.resources[1].status = Some(Status::Unspecified);
     }),
     ("resource's lack of a status", |rows| {
-        rows.resources[1].status = None
+        rows.resources[1].status = None;
     }),
     ("resource's creation", |rows| {
-        rows.resources[1].created_at = time("2001-02-03T04:05:06.000001Z")
+        rows.resources[1].created_at = time("2001-02-03T04:05:06.000001Z");
     }),
     ("resource's lack of a creation", |rows| {
-        rows.resources[1].created_at = None
+        rows.resources[1].created_at = None;
     }),
     ("profile's flag", |rows| {
-        set(rows, "flag", Some(Value::Bool(true)))
+        set(rows, "flag", Some(Value::Bool(true)));
     }),
     ("profile's lack of a flag", |rows| set(rows, "flag", None)),
     ("profile's null for a flag", |rows| {
-        set(rows, "flag", Some(Value::Null))
+        set(rows, "flag", Some(Value::Null));
     }),
     ("profile's number", |rows| {
-        set(rows, "level", Some(Value::Number(8.0)))
+        set(rows, "level", Some(Value::Number(8.0)));
     }),
     ("profile's zero", |rows| {
-        set(rows, "level", Some(Value::Number(0.0)))
+        set(rows, "level", Some(Value::Number(0.0)));
     }),
     ("profile's number as text", |rows| {
-        set(rows, "level", Some("1".into()))
+        set(rows, "level", Some("1".into()));
     }),
     ("profile's text", |rows| set(rows, "text", Some("X".into()))),
     ("profile's empty text", |rows| {
-        set(rows, "text", Some("".into()))
+        set(rows, "text", Some("".into()));
     }),
     ("profile's lack of null", |rows| set(rows, "nothing", None)),
     ("profile's list", |rows| {
@@ -564,97 +564,97 @@ const CHANGES: &[(&str, Change)] = &[
             rows,
             "list",
             Some(Value::List(vec!["x".into(), Value::Null])),
-        )
+        );
     }),
     ("profile's empty list", |rows| {
-        set(rows, "list", Some(Value::List(vec![])))
+        set(rows, "list", Some(Value::List(vec![])));
     }),
     ("profile's object", |rows| {
         set(
             rows,
             "object",
             Some(Value::Object(profile(&[("inside", "y".into())]))),
-        )
+        );
     }),
     ("profile's empty object", |rows| {
-        set(rows, "object", Some(Value::Object(Profile::default())))
+        set(rows, "object", Some(Value::Object(Profile::default())));
     }),
     ("profile's further key", |rows| {
-        set(rows, "joined_at", Some(LONG_AGO.into()))
+        set(rows, "joined_at", Some(LONG_AGO.into()));
     }),
     ("profile's key much like noise", |rows| {
-        set(rows, "last_login_at", Some(LONG_AGO.into()))
+        set(rows, "last_login_at", Some(LONG_AGO.into()));
     }),
     ("profile gone", |rows| {
-        rows.resources[1].profile = Profile::default()
+        rows.resources[1].profile = Profile::default();
     }),
     ("user trait gone", |rows| rows.resources[1].user = None),
     ("address", |rows| {
-        user_of(rows).emails[0].address = "A@example.com".into()
+        user_of(rows).emails[0].address = "A@example.com".into();
     }),
     ("primary address", |rows| {
-        user_of(rows).emails[0].is_primary = false
+        user_of(rows).emails[0].is_primary = false;
     }),
     ("order of addresses", |rows| user_of(rows).emails.reverse()),
     ("address gone", |rows| drop(user_of(rows).emails.pop())),
     ("account type", |rows| {
-        user_of(rows).account_type = AccountType::Service
+        user_of(rows).account_type = AccountType::Service;
     }),
     ("unspecified account type", |rows| {
-        user_of(rows).account_type = AccountType::Unspecified
+        user_of(rows).account_type = AccountType::Unspecified;
     }),
     ("login", |rows| user_of(rows).login = "A".into()),
     ("login alias", |rows| {
-        user_of(rows).login_aliases = vec!["c".into()]
+        user_of(rows).login_aliases = vec!["c".into()];
     }),
     ("login alias gone", |rows| {
-        user_of(rows).login_aliases.clear()
+        user_of(rows).login_aliases.clear();
     }),
     ("second factor", |rows| {
-        user_of(rows).mfa_enabled = Some(true)
+        user_of(rows).mfa_enabled = Some(true);
     }),
     ("unknown second factor", |rows| {
-        user_of(rows).mfa_enabled = None
+        user_of(rows).mfa_enabled = None;
     }),
     ("linked login", |rows| {
-        user_of(rows).sso_enabled = Some(true)
+        user_of(rows).sso_enabled = Some(true);
     }),
     ("linked login known to be off", |rows| {
-        user_of(rows).sso_enabled = Some(false)
+        user_of(rows).sso_enabled = Some(false);
     }),
     ("given name", |rows| user_of(rows).given_name = "ada".into()),
     ("family name", |rows| user_of(rows).family_name = "".into()),
     ("entitlement gone", |rows| drop(rows.entitlements.pop())),
     ("entitlement's id", |rows| {
-        rows.entitlements[1].id = EntitlementId::new("role:r:OWNER")
+        rows.entitlements[1].id = EntitlementId::new("role:r:OWNER");
     }),
     ("entitlement's resource", |rows| {
-        rows.entitlements[1].resource = id("user", "other")
+        rows.entitlements[1].resource = id("user", "other");
     }),
     ("entitlement's name", |rows| {
-        rows.entitlements[1].display_name = "Owner".into()
+        rows.entitlements[1].display_name = "Owner".into();
     }),
     ("entitlement's description", |rows| {
-        rows.entitlements[1].description = "".into()
+        rows.entitlements[1].description = "".into();
     }),
     ("entitlement's slug", |rows| {
-        rows.entitlements[1].slug = "own".into()
+        rows.entitlements[1].slug = "own".into();
     }),
     ("entitlement's purpose", |rows| {
-        rows.entitlements[1].purpose = Purpose::Ownership
+        rows.entitlements[1].purpose = Purpose::Ownership;
     }),
     ("entitlement's unspecified purpose", |rows| {
-        rows.entitlements[1].purpose = Purpose::Unspecified
+        rows.entitlements[1].purpose = Purpose::Unspecified;
     }),
     ("entitlement's holders", |rows| {
-        rows.entitlements[1].grantable_to = vec![ResourceTypeId::new("group")]
+        rows.entitlements[1].grantable_to = vec![ResourceTypeId::new("group")];
     }),
     ("entitlement's lack of holders", |rows| {
-        rows.entitlements[1].grantable_to.clear()
+        rows.entitlements[1].grantable_to.clear();
     }),
     ("grant gone", |rows| rows.grants.clear()),
     ("grant's id", |rows| {
-        rows.grants[0] = rows.grants[0].clone().with_id("its own")
+        rows.grants[0] = rows.grants[0].clone().with_id("its own");
     }),
     ("grant's entitlement", |rows| {
         let own_id = rows.grants[0].id().into_owned();
@@ -667,16 +667,16 @@ const CHANGES: &[(&str, Change)] = &[
         rows.grants[0] = rows.grants[0].clone().with_id(&own_id);
     }),
     ("grant's beginning", |rows| {
-        rows.grants[0].joined_at = time("2001-02-03T04:05:07Z")
+        rows.grants[0].joined_at = time("2001-02-03T04:05:07Z");
     }),
     ("grant's lack of a beginning", |rows| {
-        rows.grants[0].joined_at = None
+        rows.grants[0].joined_at = None;
     }),
     ("grant's membership", |rows| {
-        rows.grants[0].membership_id = Some("n".into())
+        rows.grants[0].membership_id = Some("n".into());
     }),
     ("grant's lack of a membership", |rows| {
-        rows.grants[0].membership_id = None
+        rows.grants[0].membership_id = None;
     }),
     ("further grant", |rows| {
         let entitlement = rows.grants[0].entitlement.clone();
@@ -688,25 +688,25 @@ const CHANGES: &[(&str, Change)] = &[
 const NOISE: &[(&str, Change)] = &[
     ("nothing", |_| {}),
     ("last login", |rows| {
-        user_of(rows).last_login = time("2026-11-23T00:00:00Z")
+        user_of(rows).last_login = time("2026-11-23T00:00:00Z");
     }),
     ("lack of a last login", |rows| {
-        user_of(rows).last_login = None
+        user_of(rows).last_login = None;
     }),
     ("profile's last login", |rows| {
-        set(rows, "last_login", Some("2026-11-23T00:00:00Z".into()))
+        set(rows, "last_login", Some("2026-11-23T00:00:00Z".into()));
     }),
     ("profile's lack of a last login", |rows| {
-        set(rows, "last_login", None)
+        set(rows, "last_login", None);
     }),
     ("profile's last update", |rows| {
-        set(rows, "updated_at", Some("2026-11-23T00:00:00Z".into()))
+        set(rows, "updated_at", Some("2026-11-23T00:00:00Z".into()));
     }),
     ("profile's lack of a last update", |rows| {
-        set(rows, "updated_at", None)
+        set(rows, "updated_at", None);
     }),
     ("profile's last update as a number", |rows| {
-        set(rows, "updated_at", Some(Value::Number(0.0)))
+        set(rows, "updated_at", Some(Value::Number(0.0)));
     }),
 ];
 

@@ -43,7 +43,7 @@ fn is_installed(name: &str) -> bool {
 }
 
 #[test]
-#[allow(clippy::print_stderr)] // why it was skipped
+#[allow(clippy::print_stderr, reason = "says why it was skipped")]
 fn systemd_takes_the_service_and_the_timer() {
     let service = fs::read_to_string(script("posthog-c1z.service")).unwrap();
     let installed = "ExecStart=/usr/local/bin/posthog-c1z ";

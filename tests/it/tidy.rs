@@ -205,7 +205,7 @@ fn sources() -> Vec<Source> {
             match path.is_dir() {
                 true => folders.push(path),
                 false if path.extension().is_some_and(|extension| extension == "rs") => {
-                    files.push(path)
+                    files.push(path);
                 }
                 false => {}
             }

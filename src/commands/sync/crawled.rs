@@ -61,7 +61,7 @@ impl Crawled {
 /// What was crawled does not hold together. The crawl sees to it that this cannot be; it is checked all the same.
 #[derive(Debug, thiserror::Error)]
 #[error("what was read does not hold together{}", in_words(.0))]
-pub struct NotWhole(Vec<Defect>);
+pub(crate) struct NotWhole(Vec<Defect>);
 
 /// The first defect, and how many more there are.
 fn in_words(defects: &[Defect]) -> String {

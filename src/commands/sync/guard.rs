@@ -14,7 +14,7 @@ const ALWAYS_ALLOWED: u64 = 10;
 
 /// Why a new snapshot may not take the place of the one before.
 #[derive(Debug, thiserror::Error)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     baseline: PathBuf,
     reason: Reason,
     /// What became of the new snapshot.

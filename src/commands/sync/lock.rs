@@ -28,7 +28,7 @@ pub(in crate::commands) struct Lock {
 /// Another run holds the lock.
 #[derive(Debug, thiserror::Error)]
 #[error("{} holds `{}`", .holder.escape_debug(), .path.display())]
-pub struct Locked {
+pub(crate) struct Locked {
     path: PathBuf,
     /// What the holder wrote about itself, else "another run".
     holder: String,

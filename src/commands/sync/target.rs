@@ -19,9 +19,9 @@ pub struct Template {
 }
 
 /// The mark of a snapshot that is not surely whole.
-pub const INCOMPLETE: &str = "incomplete";
+pub(super) const INCOMPLETE: &str = "incomplete";
 /// The mark of a snapshot that a guard refused.
-pub const REJECTED: &str = "rejected";
+pub(super) const REJECTED: &str = "rejected";
 
 /// What stands between braces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,9 +126,10 @@ impl Template {
     /// When links cannot be followed.
     pub fn lock_path(&self) -> Result<PathBuf, files::Error> {
         let path = self.dir.join(&self.name);
-        match self.is_plain() {
-            true => lock_path(&path),
-            false => Ok(lock_beside(&path)),
+        if self.is_plain() {
+            lock_path(&path)
+        } else {
+            Ok(lock_beside(&path))
         }
     }
 
@@ -153,9 +154,10 @@ impl Template {
             })
             .collect();
         // As it was given where nothing was filled in, so that messages show what the user wrote.
-        Ok(match self.dir == Path::new(".") {
-            true => PathBuf::from(name),
-            false => self.dir.join(name),
+        Ok(if self.dir == Path::new(".") {
+            PathBuf::from(name)
+        } else {
+            self.dir.join(name)
         })
     }
 
@@ -225,7 +227,7 @@ impl Template {
 ///
 /// # Errors
 /// When links cannot be followed.
-pub fn lock_path(path: &Path) -> Result<PathBuf, files::Error> {
+pub(super) fn lock_path(path: &Path) -> Result<PathBuf, files::Error> {
     Ok(lock_beside(&files::resolve(path)?))
 }
 
@@ -284,7 +286,6 @@ fn pieces(name: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -14,7 +14,7 @@ use crate::crawl::json::{JsonError, JsonStream, excess};
 use crate::model::{MAX_ID_BYTES, Text, Timestamp};
 
 /// What is kept of an answer until all of it was read: it is bounded by its memory, not by its number.
-pub trait Kept {
+pub(super) trait Kept {
     /// The memory it takes besides its own size, roughly, in bytes.
     fn memory(&self) -> usize;
 }
@@ -33,30 +33,30 @@ impl<T: Kept> Kept for Option<T> {
 }
 
 /// What an allocation costs besides its content, in bytes.
-pub const ALLOCATION: usize = 32;
+pub(super) const ALLOCATION: usize = 32;
 
 /// The memory of texts that nothing else shares, in bytes.
-pub fn texts<const N: usize>(texts: [Option<&Text>; N]) -> usize {
+pub(super) fn texts<const N: usize>(texts: [Option<&Text>; N]) -> usize {
     let present = texts.into_iter().flatten();
     let own = present.filter(|text| Text::strong_count(text) == Some(1));
     own.map(|text| text.len() + ALLOCATION).sum()
 }
 
 /// One page of a list.
-pub struct Page<T> {
+pub(super) struct Page<T> {
     pub count: Option<u64>,
     pub next: Option<String>,
     pub results: Vec<T>,
 }
 
 /// Rows that one list may have: far beyond any organization, and a bound on a server that never ends.
-pub const MAX_ROWS: u64 = 20_000_000;
+pub(super) const MAX_ROWS: u64 = 20_000_000;
 
 /// Reads a page, and each row of it with `row`.
 ///
 /// # Errors
 /// When it is no page, and whatever `row` finds.
-pub fn page<T: Kept>(
+pub(super) fn page<T: Kept>(
     json: &mut JsonStream<'_>,
     row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
 ) -> Result<Page<T>, JsonError> {
@@ -101,7 +101,7 @@ fn rows<T: Kept>(
 }
 
 /// `<base>/`
-pub struct Organization {
+pub(super) struct Organization {
     pub id: Text,
     pub name: Option<String>,
     pub slug: Option<String>,
@@ -114,7 +114,7 @@ pub struct Organization {
 ///
 /// # Errors
 /// When it is not an organization.
-pub fn organization(json: &mut JsonStream<'_>) -> Result<Organization, JsonError> {
+pub(super) fn organization(json: &mut JsonStream<'_>) -> Result<Organization, JsonError> {
     let mut id: Option<Identifier> = None;
     let mut organization = Organization {
         id: Text::default(),
@@ -146,7 +146,7 @@ pub fn organization(json: &mut JsonStream<'_>) -> Result<Organization, JsonError
 
 /// `/api/personal_api_keys/@current/`
 #[derive(Default)]
-pub struct PersonalApiKey {
+pub(super) struct PersonalApiKey {
     pub label: Option<String>,
     pub scopes: Option<Vec<String>>,
     pub scoped_organizations: Option<Vec<String>>,
@@ -157,7 +157,7 @@ pub struct PersonalApiKey {
 ///
 /// # Errors
 /// When it is not one.
-pub fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiKey, JsonError> {
+pub(super) fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiKey, JsonError> {
     let mut key = PersonalApiKey::default();
     json.object("a key's entry", |json, name| {
         match name {
@@ -174,7 +174,7 @@ pub fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiKey, Jso
 
 /// A person, as members and memberships hold it.
 #[derive(Clone, Deserialize)]
-pub struct User {
+pub(super) struct User {
     #[serde(deserialize_with = "identifier")]
     pub uuid: Text,
     #[serde(default, deserialize_with = "lenient::number")]
@@ -204,7 +204,7 @@ impl User {
 /// A user in an organization. Inside a role membership the user stands a second time and is passed over:
 /// `Member<Option<IgnoredAny>>`.
 #[derive(Clone, Deserialize)]
-pub struct Member<U> {
+pub(super) struct Member<U> {
     pub user: U,
     #[serde(default, deserialize_with = "own_id")]
     pub id: Option<Text>,
@@ -237,7 +237,7 @@ impl ListRow for Member<User> {
 }
 
 /// A role.
-pub struct Role {
+pub(super) struct Role {
     pub id: Text,
     pub name: Option<Text>,
     pub created_at: Option<Timestamp>,
@@ -247,14 +247,14 @@ pub struct Role {
 
 impl Role {
     /// The memory it takes besides its own size, roughly, in bytes.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         let creator = self.created_by.as_ref().map_or(0, User::memory);
         texts([Some(&self.id), self.name.as_ref()]) + creator
     }
 }
 
 /// A role with the memberships that it carries, each made into `H` at once: they are most of what the roles weigh.
-pub struct CarryingRole<H> {
+pub(super) struct CarryingRole<H> {
     pub role: Role,
     /// `None` if the list is absent or does not say who they are.
     pub carried: Option<Vec<H>>,
@@ -264,7 +264,7 @@ pub struct CarryingRole<H> {
 ///
 /// # Errors
 /// When it is no role, and whatever `holder` finds.
-pub fn role<H: Kept>(
+pub(super) fn role<H: Kept>(
     json: &mut JsonStream<'_>,
     holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
 ) -> Result<CarryingRole<H>, JsonError> {
@@ -300,7 +300,7 @@ pub fn role<H: Kept>(
 
 /// Somebody who holds a role, as a role membership tells of them. [`MembershipKey`] is the rest of it.
 #[derive(Deserialize)]
-pub struct RoleMembership {
+pub(super) struct RoleMembership {
     pub user: User,
     /// Null for rows older than the column; such a person may have left.
     pub organization_member: Option<Member<Option<IgnoredAny>>>,
@@ -308,7 +308,7 @@ pub struct RoleMembership {
 
 impl RoleMembership {
     /// The memory it takes besides its own size, roughly, in bytes.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         let member = self.organization_member.as_ref();
         self.user.memory() + texts([member.and_then(|member| member.id.as_ref())])
     }
@@ -316,7 +316,7 @@ impl RoleMembership {
 
 /// What a role membership adds to a person who is known already. It is a fifth of the row, and there are many rows.
 #[derive(Deserialize)]
-pub struct MembershipKey<'a> {
+pub(super) struct MembershipKey<'a> {
     #[serde(default, borrow, deserialize_with = "borrowed_id")]
     pub id: Option<Borrowed<'a>>,
     #[serde(borrow)]
@@ -327,14 +327,14 @@ pub struct MembershipKey<'a> {
 
 /// Which person.
 #[derive(Deserialize)]
-pub struct UserKey<'a> {
+pub(super) struct UserKey<'a> {
     #[serde(borrow)]
     pub uuid: Borrowed<'a>,
 }
 
 /// Text that stands in the answer as it is, unless it has escapes.
 #[derive(Deserialize)]
-pub struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Deref for Borrowed<'_> {
     type Target = str;

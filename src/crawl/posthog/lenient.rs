@@ -15,7 +15,7 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 ///
 /// # Errors
 /// For anything else, and outside `N`.
-pub fn number<'de, D: Deserializer<'de>, N: TryFrom<i128>>(
+pub(super) fn number<'de, D: Deserializer<'de>, N: TryFrom<i128>>(
     deserializer: D,
 ) -> Result<Option<N>, D::Error> {
     deserializer.deserialize_any(NumberVisitor(PhantomData))
@@ -24,7 +24,7 @@ pub fn number<'de, D: Deserializer<'de>, N: TryFrom<i128>>(
 /// The same, where no struct is around it.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub struct Number<N: TryFrom<i128>>(#[serde(deserialize_with = "number")] pub Option<N>);
+pub(super) struct Number<N: TryFrom<i128>>(#[serde(deserialize_with = "number")] pub Option<N>);
 
 struct NumberVisitor<N>(PhantomData<N>);
 
@@ -78,7 +78,9 @@ impl<'de, N: TryFrom<i128>> Visitor<'de> for NumberVisitor<N> {
 ///
 /// # Errors
 /// For anything else.
-pub fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+pub(super) fn id<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'de, str>>, D::Error> {
     deserializer.deserialize_any(IdVisitor)
 }
 

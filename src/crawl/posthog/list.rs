@@ -23,10 +23,10 @@ const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows beyond those that a list announced, to ask for when all of it is wanted in one answer.
 const MORE_THAN_COUNTED: u64 = 100;
 /// Rows in a page if no number is asked for.
-pub const DEFAULT_PAGE: u64 = 100;
+pub(super) const DEFAULT_PAGE: u64 = 100;
 
 /// A row of a list.
-pub trait ListRow: Kept {
+pub(super) trait ListRow: Kept {
     /// What identifies it.
     fn key(&self) -> &Text;
 
@@ -37,10 +37,10 @@ pub trait ListRow: Kept {
 }
 
 /// Makes a row of what is next in an answer.
-pub type ReadRow<'a, T> = dyn Fn(&mut JsonStream<'_>) -> Result<T, JsonError> + 'a;
+pub(super) type ReadRow<'a, T> = dyn Fn(&mut JsonStream<'_>) -> Result<T, JsonError> + 'a;
 
 /// A list as it was read.
-pub struct ListRead<T> {
+pub(super) struct ListRead<T> {
     pub rows: Vec<T>,
     pub evidence: ListEvidence,
     /// Why it may not be whole; `None` if it surely is.
@@ -54,7 +54,7 @@ impl<T> ListRead<T> {
     ///
     /// # Errors
     /// If it is not.
-    pub fn proved(self, source: &ListSource<'_>) -> Result<Self, Error> {
+    pub(super) fn proved(self, source: &ListSource<'_>) -> Result<Self, Error> {
         match &self.doubt {
             None => Ok(self),
             Some(doubt) => Err(source.error(Problem::NotProved(doubt.clone()))),
@@ -63,7 +63,7 @@ impl<T> ListRead<T> {
 }
 
 /// Where a list is read from.
-pub struct ListSource<'a> {
+pub(super) struct ListSource<'a> {
     pub http: &'a Http<'a>,
     pub reporter: &'a dyn Reporter,
     /// What the list is called in messages.
@@ -81,7 +81,7 @@ impl ListSource<'_> {
         format!("{}{}{query}", self.base_path, self.path)
     }
 
-    pub fn error(&self, problem: Problem) -> Error {
+    pub(super) fn error(&self, problem: Problem) -> Error {
         self.http.error(self.reading, &self.full_path(""), problem)
     }
 }
@@ -213,7 +213,7 @@ enum End<D> {
 
 /// What becomes of a list whose pages overlap, where nothing shows that its rows keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overlap {
+pub(super) enum Overlap {
     /// It is taken: another source says who should be in it.
     IsEnough,
     /// It is only taken if every page announced the same number of rows: nobody came or went while it was read.
@@ -221,7 +221,7 @@ pub enum Overlap {
 }
 
 /// A list that has an order, read in pages that overlap.
-pub struct OrderedList<'a, T> {
+pub(super) struct OrderedList<'a, T> {
     pages: Pages<'a, T>,
     walk: Walk<T>,
     limit: u64,
@@ -238,7 +238,7 @@ pub struct OrderedList<'a, T> {
 
 impl<'a, T: ListRow> OrderedList<'a, T> {
     /// A list to read in pages of `limit` rows, with `order` as further parameters.
-    pub fn new(
+    pub(super) fn new(
         source: &'a ListSource<'a>,
         row: &'a ReadRow<'a, T>,
         limit: u64,
@@ -262,7 +262,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     ///
     /// # Errors
     /// When a page cannot be read.
-    pub fn read(&mut self, max_walks: u32) -> Result<(), Error> {
+    pub(super) fn read(&mut self, max_walks: u32) -> Result<(), Error> {
         let max_walks = max_walks.min(MAX_WALKS);
         let mut why = "its pages did not fit together";
         while self.walks < max_walks {
@@ -317,7 +317,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     ///
     /// # Errors
     /// When a page cannot be read.
-    pub fn read_again(&mut self, expected: u64) -> Result<(), Error> {
+    pub(super) fn read_again(&mut self, expected: u64) -> Result<(), Error> {
         if self.walk.proof() == Proof::OldestFirst {
             let tail = self.walk.resume(expected);
             if let End::Proved = self.follow(tail)? {
@@ -331,7 +331,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     ///
     /// # Errors
     /// When a page cannot be read.
-    pub fn read_anew(&mut self) -> Result<(), Error> {
+    pub(super) fn read_anew(&mut self) -> Result<(), Error> {
         self.read(MAX_WALKS)
     }
 
@@ -386,7 +386,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     }
 
     /// What was read; `None` if it may not be whole.
-    pub fn listed(&self) -> Option<Listed> {
+    pub(super) fn listed(&self) -> Option<Listed> {
         if self.doubt.is_some() {
             return None;
         }
@@ -407,12 +407,12 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     }
 
     /// Rows that the list announced last.
-    pub fn announced(&self) -> Option<u64> {
+    pub(super) fn announced(&self) -> Option<u64> {
         self.pages.evidence.count
     }
 
     /// The list as it was read.
-    pub fn finish(self) -> ListRead<T> {
+    pub(super) fn finish(self) -> ListRead<T> {
         let Self {
             mut pages,
             walk,
@@ -436,7 +436,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read_unordered<T: ListRow>(
+pub(super) fn read_unordered<T: ListRow>(
     source: &ListSource<'_>,
     row: &ReadRow<'_, T>,
 ) -> Result<ListRead<T>, Error> {

@@ -23,20 +23,20 @@ const LISTED_AS_MEMBER: Text = literal!("listed_as_member");
 const MEMBERSHIP_ID: Text = literal!("membership_id");
 
 /// The two resource types, whose ids every other id is made with.
-pub struct Types {
+pub(super) struct Types {
     pub user: ResourceTypeId,
     pub role: ResourceTypeId,
 }
 
 impl Types {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             user: ResourceTypeId::new("user"),
             role: ResourceTypeId::new("role"),
         }
     }
 
-    pub fn resource_types(&self) -> [ResourceType; 2] {
+    pub(super) fn resource_types(&self) -> [ResourceType; 2] {
         [
             ResourceType {
                 id: self.user.clone(),
@@ -53,17 +53,17 @@ impl Types {
         ]
     }
 
-    pub fn user_id(&self, user: &User) -> ResourceId {
+    pub(super) fn user_id(&self, user: &User) -> ResourceId {
         ResourceId::new(&self.user, user.uuid.clone())
     }
 
     /// A member, as the list of members has it.
-    pub fn member(&self, member: &Member<User>) -> Resource {
+    pub(super) fn member(&self, member: &Member<User>) -> Resource {
         self.user_resource(&member.user, Some(member), Listed::AsMember)
     }
 
     /// A role holder whom the list of members does not name: deactivated, a bot, just joined or gone.
-    pub fn unlisted(&self, holder: &RoleMembership) -> Resource {
+    pub(super) fn unlisted(&self, holder: &RoleMembership) -> Resource {
         self.user_resource(
             &holder.user,
             holder.organization_member.as_ref(),
@@ -125,7 +125,7 @@ impl Types {
     }
 
     /// A role.
-    pub fn role(&self, role: &Role) -> Resource {
+    pub(super) fn role(&self, role: &Role) -> Resource {
         let creator = role.created_by.as_ref();
         Resource {
             id: self.role_id(role),
@@ -151,7 +151,7 @@ impl Types {
     }
 
     /// The one entitlement of a role: being its member.
-    pub fn member_entitlement(&self, role: &Role) -> Entitlement {
+    pub(super) fn member_entitlement(&self, role: &Role) -> Entitlement {
         let name = role_name(role);
         Entitlement {
             id: self.member_entitlement_id(role),
@@ -167,7 +167,7 @@ impl Types {
         }
     }
 
-    pub fn member_entitlement_id(&self, role: &Role) -> EntitlementId {
+    pub(super) fn member_entitlement_id(&self, role: &Role) -> EntitlementId {
         EntitlementId::new(format!("{}:{}:{MEMBER}", self.role, role.id))
     }
 
@@ -176,7 +176,7 @@ impl Types {
     ///
     /// # Errors
     /// When `row` is no role membership.
-    pub fn holder(
+    pub(super) fn holder(
         &self,
         known: &InventoryBuilder,
         row: &[u8],
@@ -206,20 +206,20 @@ impl Types {
     }
 
     /// That somebody is a member of the role behind `entitlement`.
-    pub fn grant(entitlement: EntitlementId, holder: Holder) -> Grant {
+    pub(super) fn grant(entitlement: EntitlementId, holder: Holder) -> Grant {
         let mut grant = Grant::new(entitlement, holder.principal);
         grant.joined_at = holder.joined_at;
         grant.membership_id = holder.membership_id;
         grant
     }
 
-    pub fn role_id(&self, role: &Role) -> ResourceId {
+    pub(super) fn role_id(&self, role: &Role) -> ResourceId {
         ResourceId::new(&self.role, role.id.clone())
     }
 }
 
 /// Whoever holds a role: what a grant is made of.
-pub struct Holder {
+pub(super) struct Holder {
     pub principal: ResourceId,
     pub joined_at: Option<Timestamp>,
     pub membership_id: Option<MembershipId>,
@@ -249,14 +249,14 @@ enum Listed {
 }
 
 /// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
-pub fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
+pub(super) fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
     known.profile.get(&LISTED_AS_MEMBER).is_some()
         && known.profile.get(&MEMBERSHIP_ID).is_none()
         && holder.organization_member.is_some()
 }
 
 /// PostHog's word for a seat's number.
-pub fn organization_role(level: i64) -> Text {
+pub(super) fn organization_role(level: i64) -> Text {
     match level {
         1 => literal!("member"),
         8 => literal!("administrator"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A list, as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub(super) struct Listed {
     /// Rows it had when its end was read, from those of different people to all.
     pub rows: Span,
     /// The same if the same rows were read.
@@ -13,7 +13,7 @@ pub struct Listed {
 
 /// The smallest and the largest of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(super) struct Span {
     pub least: u64,
     pub most: u64,
 }
@@ -28,7 +28,7 @@ impl From<u64> for Span {
 }
 
 impl Span {
-    pub fn including(self, other: Self) -> Self {
+    pub(super) fn including(self, other: Self) -> Self {
         Self {
             least: self.least.min(other.least),
             most: self.most.max(other.most),
@@ -36,11 +36,11 @@ impl Span {
     }
 
     /// Whether it is a single number.
-    pub fn is_one_number(self) -> bool {
+    pub(super) fn is_one_number(self) -> bool {
         self.least == self.most
     }
 
-    pub fn meets(self, other: Self) -> bool {
+    pub(super) fn meets(self, other: Self) -> bool {
         self.least <= other.most && other.least <= self.most
     }
 }
@@ -56,7 +56,7 @@ impl fmt::Display for Span {
 
 /// What the readings so far show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub(super) enum Comparison {
     /// The list had as many rows as were counted before or after it, or a number in between.
     Agree,
     /// A difference, which may still be due to people who came or went.
@@ -67,7 +67,7 @@ pub enum Comparison {
 
 /// The readings of a list of people and of a count of them, which is taken before and after each.
 #[derive(Debug)]
-pub struct Recount {
+pub(super) struct Recount {
     /// What the list had, in all readings.
     pub listed: Span,
     /// What was counted, in all readings.
@@ -84,7 +84,7 @@ pub struct Recount {
 
 impl Recount {
     /// A list, and what was counted after it. What was counted before it may be long ago.
-    pub fn new(listed: Listed, after: u64) -> Self {
+    pub(super) fn new(listed: Listed, after: u64) -> Self {
         let around = Span::from(after);
         Self {
             listed: listed.rows,
@@ -99,7 +99,7 @@ impl Recount {
 
     /// The list was read again, and counted twice after it: a steady rhythm of people who come and go could make it look
     /// as if two numbers never changed.
-    pub fn add(&mut self, listed: Listed, counted: [u64; 2]) {
+    pub(super) fn add(&mut self, listed: Listed, counted: [u64; 2]) {
         let before = self.last_counted;
         self.around = counted
             .into_iter()
@@ -114,22 +114,22 @@ impl Recount {
     }
 
     /// What the list had in its last reading, and what was counted around it.
-    pub fn last(&self) -> (Span, Span) {
+    pub(super) fn last(&self) -> (Span, Span) {
         (self.last_listed.rows, self.around)
     }
 
     /// What was counted last.
-    pub fn last_counted(&self) -> u64 {
+    pub(super) fn last_counted(&self) -> u64 {
         self.last_counted
     }
 
     /// Whether the numbers only agreed as far as people may have come or gone in between.
-    pub fn is_uncertain(&self) -> bool {
+    pub(super) fn is_uncertain(&self) -> bool {
         !self.was_equal
     }
 
     /// What the readings show.
-    pub fn comparison(&self) -> Comparison {
+    pub(super) fn comparison(&self) -> Comparison {
         if self.last_listed.rows.meets(self.around) {
             Comparison::Agree
         } else if self.is_quiet {

@@ -27,9 +27,10 @@ pub(super) fn write(
     max_bytes: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut sections = match detail.counts_only {
-        true => counts(story).into_iter().collect(),
-        false => sections(story, detail),
+    let mut sections = if detail.counts_only {
+        counts(story).into_iter().collect()
+    } else {
+        sections(story, detail)
     };
     let mut text = head(story, HEAD_NAME_BYTES.min(max_bytes / HEAD_NAME_PART));
     let headings: usize = sections.iter().map(|section| section.heading().len()).sum();
@@ -84,9 +85,10 @@ fn head(story: &Story<'_>, name_bytes: usize) -> String {
             .unwrap_or(captured_at)
             .replace('T', " ");
         let digest = content_digest.get(..19).unwrap_or(content_digest);
-        let file = match file.len() > name_bytes {
-            true => escape(file, name_bytes),
-            false => code(file),
+        let file = if file.len() > name_bytes {
+            escape(file, name_bytes)
+        } else {
+            code(file)
         };
         text.push_str(&format!(
             "| {label} | {file} | {captured_at} | `{digest}…` |\n"
@@ -186,9 +188,10 @@ fn section(title: &str, entries: Vec<Entry>, detail: Detail, is_minor: bool) -> 
     let (open, folded) = entries.into_iter().partition(is_open);
     Section {
         title,
-        head: match detail.ids {
-            true => "| Who or what | E-mail | What | ID |\n|---|---|---|---|\n",
-            false => "| Who or what | E-mail | What |\n|---|---|---|\n",
+        head: if detail.ids {
+            "| Who or what | E-mail | What | ID |\n|---|---|---|---|\n"
+        } else {
+            "| Who or what | E-mail | What |\n|---|---|---|\n"
         },
         open,
         folded,
@@ -227,9 +230,10 @@ impl Section {
 
     /// What surrounds the folded entries, where the heading stays or is what can be unfolded.
     fn fold(&self) -> (String, &'static str) {
-        let summary = match has_shown(&self.open) {
-            true => format!("{} more", self.folded.len()),
-            false => self.title.clone(),
+        let summary = if has_shown(&self.open) {
+            format!("{} more", self.folded.len())
+        } else {
+            self.title.clone()
         };
         (
             format!("\n<details><summary>{summary}</summary>\n\n"),
@@ -241,13 +245,15 @@ impl Section {
     fn fill(&mut self, room: &mut usize, is_wanted: impl Fn(usize, &Entry) -> bool) {
         for is_folded in [false, true] {
             // The heading counts although a fold may take its place.
-            let frame = match is_folded {
-                true => self.head.len() + self.fold().0.len() + self.fold().1.len(),
-                false => 1 + self.head.len(),
+            let frame = if is_folded {
+                self.head.len() + self.fold().0.len() + self.fold().1.len()
+            } else {
+                1 + self.head.len()
             };
-            let entries = match is_folded {
-                true => &mut self.folded,
-                false => &mut self.open,
+            let entries = if is_folded {
+                &mut self.folded
+            } else {
+                &mut self.open
             };
             let mut frame = if has_shown(entries) { 0 } else { frame };
             for (at, entry) in entries.iter_mut().enumerate() {
@@ -439,9 +445,10 @@ fn code(text: &str) -> String {
     }
     let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    match shown.starts_with('`') || shown.ends_with('`') {
-        true => format!("{fence} {shown} {fence}"),
-        false => format!("{fence}{shown}{fence}"),
+    if shown.starts_with('`') || shown.ends_with('`') {
+        format!("{fence} {shown} {fence}")
+    } else {
+        format!("{fence}{shown}{fence}")
     }
 }
 

@@ -139,9 +139,10 @@ impl<'c> Story<'c> {
         };
         let of = |topics: &[Topic]| count(&|change| topics.contains(&change.topic));
         let has = |kind: ChangeKind| count(&|change| change.kinds.contains(&kind));
-        let members = match self.knows_members() {
-            true => ("member", "members"),
-            false => ("user", "users"),
+        let members = if self.knows_members() {
+            ("member", "members")
+        } else {
+            ("user", "users")
         };
         let unlisted = (
             "person not in the member list",
@@ -362,9 +363,10 @@ fn agreement(accepted: &Accepted) -> String {
         .into_iter()
         .chain(until)
         .collect();
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", parts.join(", ")),
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
     }
 }
 
@@ -387,9 +389,10 @@ fn what(change: &Change) -> String {
     let on = change.on.as_ref().map(|on| short(&on.name));
     let on = on.unwrap_or_default();
     let slug = change.entitlement.as_deref().unwrap_or_default();
-    let unlisted = match change.subject.listed {
-        true => "",
-        false => " (not in the member list)",
+    let unlisted = if change.subject.listed {
+        ""
+    } else {
+        " (not in the member list)"
     };
     match (change.topic, change.object) {
         (Topic::SeatRaised | Topic::SeatLowered, _) => seat_change(&change.fields) + unlisted,
@@ -411,14 +414,20 @@ fn what(change: &Change) -> String {
         (Topic::UnlistedRemoved, _) => {
             "no longer appears, was not in the member list".to_owned() + &last_seat(change)
         }
-        (Topic::GrantOfNewPerson | Topic::GrantAdded, _) => match is_position(slug) {
-            true => format!("is now {slug} of {on}"),
-            false => format!("now has {slug} on {on}"),
-        },
-        (Topic::GrantOfGonePerson | Topic::GrantRevoked, _) => match is_position(slug) {
-            true => format!("is no longer {slug} of {on}"),
-            false => format!("no longer has {slug} on {on}"),
-        },
+        (Topic::GrantOfNewPerson | Topic::GrantAdded, _) => {
+            if is_position(slug) {
+                format!("is now {slug} of {on}")
+            } else {
+                format!("now has {slug} on {on}")
+            }
+        }
+        (Topic::GrantOfGonePerson | Topic::GrantRevoked, _) => {
+            if is_position(slug) {
+                format!("is no longer {slug} of {on}")
+            } else {
+                format!("no longer has {slug} on {on}")
+            }
+        }
         (Topic::RoleAdded, _) => "new role".to_owned(),
         (Topic::RoleRemoved, _) => "role is gone".to_owned(),
         (Topic::RoleRenamed, _) => {

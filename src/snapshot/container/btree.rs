@@ -40,13 +40,14 @@ impl Header {
             _ => return Err(Fault::page(number, "is not part of a table or an index")),
         };
         let cells = usize::from(be_u16(page, start + 3)?);
-        match pointers + 2 * cells <= page.len() {
-            true => Ok(Self {
+        if pointers + 2 * cells <= page.len() {
+            Ok(Self {
                 kind,
                 cells,
                 pointers,
-            }),
-            false => Err(Fault::page(number, "claims more rows than it can hold")),
+            })
+        } else {
+            Err(Fault::page(number, "claims more rows than it can hold"))
         }
     }
 
@@ -91,7 +92,7 @@ impl<'p> Leaf<'p> {
     ///
     /// # Errors
     /// When it is not one.
-    pub fn of(pages: &'p Pages, number: u32, page: &'p [u8]) -> Result<Self, Fault> {
+    pub(crate) fn of(pages: &'p Pages, number: u32, page: &'p [u8]) -> Result<Self, Fault> {
         let header = Header::of(number, page)?;
         match header.kind {
             LEAF_TABLE => Ok(Self {
@@ -105,7 +106,7 @@ impl<'p> Leaf<'p> {
     }
 
     /// Number of rows on the page.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.header.cells
     }
 
@@ -113,7 +114,7 @@ impl<'p> Leaf<'p> {
     ///
     /// # Errors
     /// When its cell does not fit on the page.
-    pub fn cell(&self, at: usize) -> Result<Cell<'p>, Fault> {
+    pub(crate) fn cell(&self, at: usize) -> Result<Cell<'p>, Fault> {
         let beyond = |_| Fault::page(self.number, "holds a row that ends beyond it");
         let start = self.header.cell(self.page, at)?;
         let (length, next) = varint(self.page, start).map_err(beyond)?;
@@ -178,7 +179,7 @@ pub(in crate::snapshot) struct Walker<'p> {
 }
 
 impl<'p> Walker<'p> {
-    pub fn new(pages: &'p Pages) -> Self {
+    pub(crate) fn new(pages: &'p Pages) -> Self {
         Self {
             pages,
             reader: PageReader::new(pages),
@@ -189,7 +190,7 @@ impl<'p> Walker<'p> {
     }
 
     /// Looks at the free space of pages too. Readers do not care for it, but whoever appends to the file relies on it.
-    pub fn with_space(pages: &'p Pages) -> Self {
+    pub(crate) fn with_space(pages: &'p Pages) -> Self {
         Self {
             space_problems: Some(Vec::new()),
             ..Self::new(pages)
@@ -197,12 +198,12 @@ impl<'p> Walker<'p> {
     }
 
     /// What was found wrong with the free space of pages, at most a hundred of them.
-    pub fn take_space_problems(&mut self) -> Vec<String> {
+    pub(crate) fn take_space_problems(&mut self) -> Vec<String> {
         self.space_problems.replace(Vec::new()).unwrap_or_default()
     }
 
     /// Whether the walk has come to a page.
-    pub fn has_seen(&self, number: u32) -> bool {
+    pub(crate) fn has_seen(&self, number: u32) -> bool {
         self.seen.contains(number)
     }
 
@@ -210,15 +211,16 @@ impl<'p> Walker<'p> {
     ///
     /// # Errors
     /// When it does not exist, or was marked before.
-    pub fn mark(&mut self, number: u32) -> Result<(), Fault> {
+    pub(crate) fn mark(&mut self, number: u32) -> Result<(), Fault> {
         if number == 0 || number > self.pages.count {
             let count = self.pages.count;
             let problem = format!("it refers to page {number}, but has only {count}");
             return Err(Fault::Damage(problem));
         }
-        match self.seen.insert(number) {
-            true => Ok(()),
-            false => Err(Fault::page(number, "is referred to more than once")),
+        if self.seen.insert(number) {
+            Ok(())
+        } else {
+            Err(Fault::page(number, "is referred to more than once"))
         }
     }
 
@@ -226,7 +228,7 @@ impl<'p> Walker<'p> {
     ///
     /// # Errors
     /// The first damage, or the first error of `visit`.
-    pub fn table(
+    pub(crate) fn table(
         &mut self,
         root: u32,
         visit: &mut dyn FnMut(u32, &Leaf<'_>) -> Result<(), Fault>,
@@ -302,7 +304,7 @@ impl<'p> Walker<'p> {
     ///
     /// # Errors
     /// The first damage, or the first error of `visit`.
-    pub fn index(
+    pub(crate) fn index(
         &mut self,
         root: u32,
         longest: usize,
@@ -386,7 +388,7 @@ impl<'p> Walker<'p> {
     ///
     /// # Errors
     /// When the list refers to a page that does not exist or is used.
-    pub fn free_pages(&mut self) -> Result<(), Fault> {
+    pub(crate) fn free_pages(&mut self) -> Result<(), Fault> {
         let mut trunk = self.pages.first_free;
         while trunk != 0 {
             self.mark(trunk)?;
@@ -408,7 +410,7 @@ impl<'p> Walker<'p> {
     ///
     /// # Errors
     /// When there is no tree.
-    pub fn kind_of(&mut self, root: u32) -> Result<PayloadKind, Fault> {
+    pub(crate) fn kind_of(&mut self, root: u32) -> Result<PayloadKind, Fault> {
         let page = self.reader.page(root)?;
         Ok(match Header::of(root, page)?.kind {
             INTERIOR_TABLE | LEAF_TABLE => PayloadKind::Table,
@@ -441,9 +443,10 @@ fn check_index_page(pages: &Pages, number: u32, page: &[u8], header: Header) -> 
             .map_err(|_| Fault::page(number, "holds an entry that ends beyond it"))?;
         size += end - start;
     }
-    match size > page.len() {
-        true => Err(Fault::page(number, "holds entries that overlap")),
-        false => Ok(()),
+    if size > page.len() {
+        Err(Fault::page(number, "holds entries that overlap"))
+    } else {
+        Ok(())
     }
 }
 
@@ -502,9 +505,10 @@ fn note_space(
 }
 
 fn child_at(page: &[u8], header: Header, number: u32, at: usize) -> Result<u32, Fault> {
-    match at < header.cells {
-        true => be_u32(page, header.cell(page, at)?),
-        false => header.last_child(number, page),
+    if at < header.cells {
+        be_u32(page, header.cell(page, at)?)
+    } else {
+        header.last_child(number, page)
     }
 }
 

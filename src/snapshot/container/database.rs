@@ -26,7 +26,7 @@ impl SchemaObject<'_> {
     ///
     /// # Errors
     /// When it is not a plain table, or its row says something else than its text.
-    pub fn table(&self) -> Result<TableDeclaration, Unusual> {
+    pub(crate) fn table(&self) -> Result<TableDeclaration, Unusual> {
         let sql = match (self.kind, self.sql) {
             ("table", Some(sql)) if self.root > 0 => sql,
             _ => return Err(Unusual::NotPlain),
@@ -41,7 +41,7 @@ impl SchemaObject<'_> {
     ///
     /// # Errors
     /// When it is not an index on the values of columns, or its row says something else than its text.
-    pub fn index(&self) -> Result<IndexDeclaration, Unusual> {
+    pub(crate) fn index(&self) -> Result<IndexDeclaration, Unusual> {
         let declared = declaration::index(self.sql.ok_or(Unusual::Unreadable)?)?;
         let is_its = declared.name.eq_ignore_ascii_case(self.name)
             && declared.table.eq_ignore_ascii_case(self.table);
@@ -101,7 +101,7 @@ pub(in crate::snapshot) struct RowReader<'p> {
 
 impl<'p> RowReader<'p> {
     /// Rows of more than `longest` bytes are not read.
-    pub fn new(pages: &'p Pages, longest: u64) -> Self {
+    pub(crate) fn new(pages: &'p Pages, longest: u64) -> Self {
         Self {
             pages,
             page_reader: PageReader::new(pages),
@@ -116,7 +116,7 @@ impl<'p> RowReader<'p> {
     ///
     /// # Errors
     /// When there is no such row, or it is damaged.
-    pub fn row(&mut self, page: u32, cell: usize) -> Result<Option<StoredRow<'_>>, Fault> {
+    pub(crate) fn row(&mut self, page: u32, cell: usize) -> Result<Option<StoredRow<'_>>, Fault> {
         let bytes = self.page_reader.page(page)?;
         let cell = Leaf::of(self.pages, page, bytes)?.cell(cell)?;
         if cell.length > self.longest {
@@ -147,7 +147,7 @@ impl<'p> RowReader<'p> {
     ///
     /// # Errors
     /// When it is not one.
-    pub fn rows_on(&mut self, page: u32) -> Result<usize, Fault> {
+    pub(crate) fn rows_on(&mut self, page: u32) -> Result<usize, Fault> {
         let bytes = self.page_reader.page(page)?;
         Ok(Leaf::of(self.pages, page, bytes)?.rows())
     }
@@ -163,12 +163,12 @@ pub(in crate::snapshot) struct StoredRow<'r> {
 
 impl<'r> StoredRow<'r> {
     /// The value of the column at this place; `None` if the row is of a time before the column was added.
-    pub fn value(&self, at: usize) -> Option<Value<'r>> {
+    pub(crate) fn value(&self, at: usize) -> Option<Value<'r>> {
         self.layout.value(self.payload, at)
     }
 
     /// Bytes that the row takes.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.payload.len()
     }
 }

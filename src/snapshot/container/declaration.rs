@@ -282,9 +282,10 @@ fn tokens(sql: &str) -> Result<Vec<Token>, Unusual> {
             _ if is_word(c) => {
                 let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
                 let (word, after) = rest.split_at(end);
-                found.push(match c.is_ascii_digit() {
-                    true => Token::Literal(word.to_owned()),
-                    false => Token::Word(word.to_ascii_lowercase()),
+                found.push(if c.is_ascii_digit() {
+                    Token::Literal(word.to_owned())
+                } else {
+                    Token::Word(word.to_ascii_lowercase())
                 });
                 after
             }

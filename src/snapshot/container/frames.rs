@@ -31,7 +31,7 @@ pub(super) struct Frames<R> {
 }
 
 impl<R: Read> Frames<R> {
-    pub fn new(input: R, window_log: u32) -> io::Result<Self> {
+    pub(super) fn new(input: R, window_log: u32) -> io::Result<Self> {
         let mut decoder = Decoder::new()?;
         decoder.set_parameter(DParameter::WindowLogMax(window_log))?;
         Ok(Self {
@@ -45,7 +45,7 @@ impl<R: Read> Frames<R> {
     }
 
     /// What comes next, at least as much as the head of a frame may take; less only at the end.
-    pub fn head(&mut self) -> io::Result<&[u8]> {
+    pub(super) fn head(&mut self) -> io::Result<&[u8]> {
         while self.end - self.start < MAX_HEAD {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);

@@ -159,9 +159,10 @@ pub(super) fn decompress(
         limits.check_decoded(path, bytes, declared)?;
         check_space(dir, declared)?;
     }
-    let keep = match limits.max_decoded_mib > btree::MAX_DISTINCT_MIB {
-        true => Keep::Everything,
-        false => keep,
+    let keep = if limits.max_decoded_mib > btree::MAX_DISTINCT_MIB {
+        Keep::Everything
+    } else {
+        keep
     };
     let mut database = Unpacker::new(IN_MEMORY, dir, keep);
     let mut decoded_bytes = 0;
@@ -208,9 +209,10 @@ fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
     let Ok(found) = rustix::fs::statvfs(dir) else {
         return Ok(());
     };
-    match found.f_bavail.saturating_mul(found.f_frsize) < needed {
-        true => Err(Error::io(UNPACKING, dir)(io::ErrorKind::StorageFull.into())),
-        false => Ok(()),
+    if found.f_bavail.saturating_mul(found.f_frsize) < needed {
+        Err(Error::io(UNPACKING, dir)(io::ErrorKind::StorageFull.into()))
+    } else {
+        Ok(())
     }
 }
 

@@ -26,7 +26,7 @@ pub(in crate::snapshot) enum Fault {
 
 impl Fault {
     /// Damage to one page.
-    pub fn page(number: u32, problem: impl Display) -> Self {
+    pub(crate) fn page(number: u32, problem: impl Display) -> Self {
         Self::Damage(format!("page {number} {problem}"))
     }
 }
@@ -53,17 +53,18 @@ impl Pages {
     ///
     /// # Errors
     /// When this is not a database, or one that cannot be read.
-    pub fn open(unpacked: UnpackedPages, length: u64) -> Result<Self, Fault> {
+    pub(crate) fn open(unpacked: UnpackedPages, length: u64) -> Result<Self, Fault> {
         let UnpackedPages { spool, left_out } = unpacked;
         let damage = |problem: &str| Fault::Damage(problem.to_owned());
         let mut header = [0; DATABASE_HEADER];
-        let header: [u8; DATABASE_HEADER] = match length < DATABASE_HEADER as u64 {
-            true => return Err(damage("it is not a SQLite database")),
-            false => spool
+        let header: [u8; DATABASE_HEADER] = if length < DATABASE_HEADER as u64 {
+            return Err(damage("it is not a SQLite database"));
+        } else {
+            spool
                 .read_at(0, &mut header)
                 .map_err(Fault::Io)?
                 .try_into()
-                .map_err(|_| damage("it is not a SQLite database"))?,
+                .map_err(|_| damage("it is not a SQLite database"))?
         };
         if header[..16] != MAGIC {
             return Err(damage("it is not a SQLite database"));
@@ -88,9 +89,10 @@ impl Pages {
         let present = length / size as u64;
         // The header's count holds only if the same version of SQLite wrote it as last changed the file.
         let counted = u64::from(be_u32(&header, 28)?);
-        let count = match counted > 0 && header[24..28] == header[92..96] {
-            true => counted,
-            false => present,
+        let count = if counted > 0 && header[24..28] == header[92..96] {
+            counted
+        } else {
+            present
         };
         if count > present {
             return Err(Fault::Damage(format!(
@@ -110,12 +112,12 @@ impl Pages {
     }
 
     /// The page that holds the byte SQLite locks, which is never used; it exists in databases over a gigabyte.
-    pub fn lock_page(&self) -> u32 {
+    pub(crate) fn lock_page(&self) -> u32 {
         u32::try_from((1 << 30) / self.size + 1).unwrap_or(u32::MAX)
     }
 
     /// Whether a page maps others, as some do in a database with auto-vacuum.
-    pub fn is_pointer_map(&self, number: u32) -> bool {
+    pub(crate) fn is_pointer_map(&self, number: u32) -> bool {
         let mapped = self.usable as u32 / 5;
         let own = 2 + number.saturating_sub(2) / (mapped + 1) * (mapped + 1);
         let own = own + u32::from(own == self.lock_page());
@@ -123,7 +125,7 @@ impl Pages {
     }
 
     /// Where the header of a b-tree page starts on it.
-    pub fn tree_header(number: u32) -> usize {
+    pub(crate) fn tree_header(number: u32) -> usize {
         match number {
             1 => DATABASE_HEADER,
             _ => 0,
@@ -131,7 +133,7 @@ impl Pages {
     }
 
     /// How a payload of `length` bytes is stored in a cell of this kind of page.
-    pub fn split(&self, length: u64, kind: PayloadKind) -> Split {
+    pub(crate) fn split(&self, length: u64, kind: PayloadKind) -> Split {
         let usable = self.usable as u64;
         let most = match kind {
             PayloadKind::Table => usable - 35,
@@ -196,7 +198,7 @@ pub(in crate::snapshot) struct PageReader<'p> {
 }
 
 impl<'p> PageReader<'p> {
-    pub fn new(pages: &'p Pages) -> Self {
+    pub(super) fn new(pages: &'p Pages) -> Self {
         Self {
             pages,
             buffer: Vec::new(),
@@ -209,7 +211,7 @@ impl<'p> PageReader<'p> {
     ///
     /// # Errors
     /// When there is no such page, or the file cannot be read.
-    pub fn page(&mut self, number: u32) -> Result<&[u8], Fault> {
+    pub(super) fn page(&mut self, number: u32) -> Result<&[u8], Fault> {
         let pages = self.pages;
         if number == 0 || number > pages.count {
             return Err(Fault::Damage(format!(
@@ -230,9 +232,10 @@ impl<'p> PageReader<'p> {
         }
         if number < self.first || number - self.first >= self.held {
             // Pages that come in order are read several at a time.
-            let wanted = match number == self.first + self.held {
-                true => (READ_AHEAD / size).clamp(1, (pages.count - number + 1) as usize),
-                false => 1,
+            let wanted = if number == self.first + self.held {
+                (READ_AHEAD / size).clamp(1, (pages.count - number + 1) as usize)
+            } else {
+                1
             };
             self.buffer.resize(wanted * size, 0);
             self.held = 0;
@@ -251,7 +254,7 @@ impl<'p> PageReader<'p> {
     ///
     /// # Errors
     /// When the chain ends early, or the file cannot be read.
-    pub fn read_overflow(
+    pub(super) fn read_overflow(
         &mut self,
         first: u32,
         mut missing: usize,
@@ -277,7 +280,7 @@ pub(in crate::snapshot) struct PageSet(Vec<u64>);
 
 impl PageSet {
     /// Adds a page. Returns whether it was not there before.
-    pub fn insert(&mut self, number: u32) -> bool {
+    pub(crate) fn insert(&mut self, number: u32) -> bool {
         let (at, bit) = (number as usize / 64, 1 << (number % 64));
         if self.0.len() <= at {
             self.0.resize(at + 1, 0);
@@ -287,7 +290,7 @@ impl PageSet {
         is_new
     }
 
-    pub fn contains(&self, number: u32) -> bool {
+    pub(crate) fn contains(&self, number: u32) -> bool {
         let word = self
             .0
             .get(number as usize / 64)

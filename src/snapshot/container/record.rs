@@ -31,7 +31,7 @@ impl Layout {
     ///
     /// # Errors
     /// When it does not hold what it says.
-    pub fn read(&mut self, payload: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn read(&mut self, payload: &[u8]) -> Result<(), Fault> {
         let damage = || Fault::Damage("a row does not hold the values it announces".to_owned());
         self.0.clear();
         let (header, mut at) = varint(payload, 0)?;
@@ -57,12 +57,12 @@ impl Layout {
     }
 
     /// Number of values.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The value at this place of the payload that was read last; `None` if it has fewer values.
-    pub fn value<'p>(&self, payload: &'p [u8], at: usize) -> Option<Value<'p>> {
+    pub(crate) fn value<'p>(&self, payload: &'p [u8], at: usize) -> Option<Value<'p>> {
         let Span { serial_type, start } = *self.0.get(at)?;
         let end = start + length_of(serial_type)?;
         let bytes = payload.get(start..end)?;

@@ -17,7 +17,7 @@ pub(in crate::snapshot) struct SpoolWriter {
 
 impl SpoolWriter {
     /// Starts empty. What exceeds `in_memory` bytes goes to a file in `dir`.
-    pub fn new(in_memory: usize, dir: &Path) -> Self {
+    pub(crate) fn new(in_memory: usize, dir: &Path) -> Self {
         Self {
             file: tempfile::spooled_tempfile_in(in_memory, dir),
             length: 0,
@@ -28,7 +28,7 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn skip(&mut self, bytes: usize) -> io::Result<()> {
+    pub(crate) fn skip(&mut self, bytes: usize) -> io::Result<()> {
         self.length += bytes as u64;
         self.file.seek(SeekFrom::Start(self.length))?;
         Ok(())
@@ -38,7 +38,7 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn finish(mut self) -> io::Result<Spool> {
+    pub(crate) fn finish(mut self) -> io::Result<Spool> {
         // What was skipped last counts too.
         self.file.set_len(self.length)?;
         Ok(match self.file.into_inner() {
@@ -71,7 +71,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the file cannot be read, or ends before.
-    pub fn read_at<'b>(&'b self, start: u64, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    pub(crate) fn read_at<'b>(&'b self, start: u64, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
         match self {
             Self::Memory(bytes) => usize::try_from(start)
                 .ok()

@@ -32,7 +32,7 @@ pub(super) struct Unpacker {
 
 impl Unpacker {
     /// What exceeds `in_memory` bytes goes to a file in `dir`.
-    pub fn new(in_memory: usize, dir: &Path, keep: Keep) -> Self {
+    pub(super) fn new(in_memory: usize, dir: &Path, keep: Keep) -> Self {
         Self {
             out: SpoolWriter::new(in_memory, dir),
             keep,
@@ -48,7 +48,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+    pub(super) fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         if self.keep == Keep::Everything {
             return self.out.write_all(piece);
         }
@@ -99,9 +99,10 @@ impl Unpacker {
     }
 
     fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.is_kept {
-            true => self.out.write_all(bytes),
-            false => self.out.skip(bytes.len()),
+        if self.is_kept {
+            self.out.write_all(bytes)
+        } else {
+            self.out.skip(bytes.len())
         }
     }
 
@@ -109,7 +110,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn finish(mut self) -> io::Result<UnpackedPages> {
+    pub(super) fn finish(mut self) -> io::Result<UnpackedPages> {
         self.out.write_all(&self.head)?;
         Ok(UnpackedPages {
             spool: self.out.finish()?,
@@ -119,7 +120,6 @@ impl Unpacker {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

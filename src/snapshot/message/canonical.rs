@@ -183,14 +183,14 @@ impl Canonical<'_> {
 
 /// The keys of a profile are those of the Struct that a message holds; one inside a Value is a value.
 fn keys_of(owner: &'static Descriptor, inner: &Message<'_>) -> Keys {
-    match owner.form == Form::Plain && inner.descriptor.form == Form::Struct {
-        true => Keys::Lasting,
-        false => Keys::All,
+    if owner.form == Form::Plain && inner.descriptor.form == Form::Struct {
+        Keys::Lasting
+    } else {
+        Keys::All
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

@@ -70,7 +70,7 @@ pub(in crate::snapshot) enum Kind {
 
 impl Descriptor {
     /// The field under `number`.
-    pub fn field(&self, number: u32) -> Option<&'static Field> {
+    pub(crate) fn field(&self, number: u32) -> Option<&'static Field> {
         // Most tables have their fields under 1, 2, 3 and so on.
         let likely = self.fields.get((number as usize).wrapping_sub(1));
         likely

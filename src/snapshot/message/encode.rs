@@ -14,9 +14,10 @@ pub(in crate::snapshot) const MEMBERSHIP_ID: &str = "membership_id";
 
 /// A resource type's blob.
 pub(in crate::snapshot) fn resource_type(from: &ResourceType) -> Vec<u8> {
-    let annotations = match from.skips_entitlements_and_grants {
-        true => vec![proto::SkipEntitlementsAndGrants {}.to_any()],
-        false => Vec::new(),
+    let annotations = if from.skips_entitlements_and_grants {
+        vec![proto::SkipEntitlementsAndGrants {}.to_any()]
+    } else {
+        Vec::new()
     };
     proto::ResourceType {
         id: from.id.to_string(),
@@ -147,14 +148,15 @@ pub(in crate::snapshot) fn grant(
     .into_iter()
     .flatten()
     .collect();
-    let annotations = match metadata.is_empty() {
-        true => Vec::new(),
-        false => vec![
+    let annotations = if metadata.is_empty() {
+        Vec::new()
+    } else {
+        vec![
             proto::GrantMetadata {
                 metadata: Some(profile(&metadata)),
             }
             .to_any(),
-        ],
+        ]
     };
     proto::Grant {
         entitlement: Some(entitlement_reference(

@@ -23,7 +23,7 @@ pub(in crate::snapshot) enum Flaw {
 
 impl Flaw {
     /// What is wrong with the blob, to follow "its blob".
-    pub fn predicate(self) -> &'static str {
+    pub(crate) fn predicate(self) -> &'static str {
         match self {
             Self::Malformed => "is not a valid message",
             Self::Utf8 => "holds text that is not UTF-8",
@@ -138,17 +138,19 @@ impl Check {
 
     fn add_json(&mut self, bytes: usize) -> Result<(), Flaw> {
         self.json = self.json.saturating_add(bytes);
-        match self.json > MAX_JSON {
-            true => Err(Flaw::TooLarge),
-            false => Ok(()),
+        if self.json > MAX_JSON {
+            Err(Flaw::TooLarge)
+        } else {
+            Ok(())
         }
     }
 
     fn count(&mut self, values: u32) -> Result<(), Flaw> {
         self.values = self.values.saturating_add(values);
-        match self.values > MAX_VALUES {
-            true => Err(Flaw::TooLarge),
-            false => Ok(()),
+        if self.values > MAX_VALUES {
+            Err(Flaw::TooLarge)
+        } else {
+            Ok(())
         }
     }
 }

@@ -28,21 +28,21 @@ pub(in crate::snapshot) fn write_json(
 
 impl Message<'_> {
     /// Its JSON as a value.
-    pub fn to_value(&self) -> Result<Value, Malformed> {
+    pub(crate) fn to_value(&self) -> Result<Value, Malformed> {
         serde_json::to_value(self).map_err(|_| Malformed)
     }
 }
 
 impl Shape<'_> {
     /// Its JSON as a value.
-    pub fn to_value(&self) -> Result<Value, Malformed> {
+    pub(crate) fn to_value(&self) -> Result<Value, Malformed> {
         serde_json::to_value(self).map_err(|_| Malformed)
     }
 }
 
 impl Any<'_> {
     /// How JSON shows contents of a type that is not known.
-    pub fn contents_in_base64(&self) -> String {
+    pub(crate) fn contents_in_base64(&self) -> String {
         BASE64_STANDARD.encode(self.contents)
     }
 }

@@ -26,7 +26,7 @@ pub(in crate::snapshot) struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// A whole blob.
-    pub fn new(descriptor: &'static Descriptor, bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(descriptor: &'static Descriptor, bytes: &'a [u8]) -> Self {
         Self {
             descriptor,
             bytes: bytes.into(),
@@ -43,19 +43,20 @@ impl<'a> Message<'a> {
         bytes: Cow<'a, [u8]>,
         identity: Option<u32>,
     ) -> Result<Self, Malformed> {
-        match depth > MAX_DEPTH {
-            true => Err(Malformed),
-            false => Ok(Self {
+        if depth > MAX_DEPTH {
+            Err(Malformed)
+        } else {
+            Ok(Self {
                 descriptor,
                 bytes,
                 depth,
                 identity,
-            }),
+            })
         }
     }
 
     /// The message with its fields in the order of their numbers; those of one number in the order they came.
-    pub fn in_order(&self) -> Result<InOrder<'_>, Malformed> {
+    pub(crate) fn in_order(&self) -> Result<InOrder<'_>, Malformed> {
         let is_value = self.descriptor.form == Form::Value;
         let mut last = 0;
         let mut is_in_order = true;
@@ -68,9 +69,10 @@ impl<'a> Message<'a> {
         Ok(InOrder {
             descriptor: self.descriptor,
             depth: self.depth,
-            bytes: match is_in_order {
-                true => Cow::Borrowed(&self.bytes),
-                false => Cow::Owned(self.sorted()?),
+            bytes: if is_in_order {
+                Cow::Borrowed(&self.bytes)
+            } else {
+                Cow::Owned(self.sorted()?)
             },
         })
     }
@@ -90,7 +92,7 @@ impl<'a> Message<'a> {
     }
 
     /// Every occurrence of every field, in the order they came.
-    pub fn occurrences(&self) -> Fields<'_> {
+    pub(crate) fn occurrences(&self) -> Fields<'_> {
         Fields {
             descriptor: self.descriptor,
             depth: self.depth,
@@ -100,7 +102,7 @@ impl<'a> Message<'a> {
     }
 
     /// Type and contents of an Any.
-    pub fn any(&self) -> Result<Any<'_>, Malformed> {
+    pub(crate) fn any(&self) -> Result<Any<'_>, Malformed> {
         let (type_url, contents) = two_parts(&self.bytes)?;
         let known = descriptors::by_type_url(type_url)
             .map(|descriptor| Message::at(self.depth + 1, descriptor, contents.into(), None));
@@ -112,7 +114,7 @@ impl<'a> Message<'a> {
     }
 
     /// Seconds and nanoseconds of a `google.protobuf.Timestamp`.
-    pub fn timestamp(&self) -> Result<(i64, i32), Malformed> {
+    pub(crate) fn timestamp(&self) -> Result<(i64, i32), Malformed> {
         let (mut seconds, mut nanos) = (0, 0);
         for raw in walk(&self.bytes) {
             let raw = raw?;
@@ -143,7 +145,7 @@ pub(in crate::snapshot) struct InOrder<'a> {
 
 impl InOrder<'_> {
     /// Its fields by number, each with all its occurrences.
-    pub fn fields(&self) -> Fields<'_> {
+    pub(crate) fn fields(&self) -> Fields<'_> {
         Fields {
             descriptor: self.descriptor,
             depth: self.depth,
@@ -248,7 +250,7 @@ pub(in crate::snapshot) struct Known<'s> {
 impl<'s> Known<'s> {
     /// What it says; `None` if that is the same as nothing.
     #[inline(always)]
-    pub fn shape(&self) -> Result<Option<Shape<'s>>, Malformed> {
+    pub(crate) fn shape(&self) -> Result<Option<Shape<'s>>, Malformed> {
         let shape = self.whole_shape()?;
         let is_single = self.schema.label == Label::Single;
         let is_absent = match &shape {
@@ -262,7 +264,7 @@ impl<'s> Known<'s> {
 
     /// What it says, even if that is the same as nothing.
     #[inline(always)]
-    pub fn whole_shape(&self) -> Result<Shape<'s>, Malformed> {
+    pub(crate) fn whole_shape(&self) -> Result<Shape<'s>, Malformed> {
         let Self { schema, same, .. } = self;
         let list = |descriptor, identity| List {
             occurrences: same.all,
@@ -317,7 +319,7 @@ pub(in crate::snapshot) enum Shape<'s> {
 pub(in crate::snapshot) struct Texts<'s>(&'s [u8]);
 
 impl<'s> Texts<'s> {
-    pub fn iter(&self) -> impl Iterator<Item = Result<&'s [u8], Malformed>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<&'s [u8], Malformed>> {
         contents(self.0)
     }
 }
@@ -332,13 +334,13 @@ pub(in crate::snapshot) struct Number<'s> {
 
 impl<'s> Number<'s> {
     /// Its bytes, key included.
-    pub fn encoded(&self) -> &'s [u8] {
+    pub(crate) fn encoded(&self) -> &'s [u8] {
         let last = walk(self.occurrences).last();
         last.and_then(Result::ok).map_or(&[], |raw| raw.encoded)
     }
 
     /// What it means.
-    pub fn scalar(&self) -> Result<Scalar, Malformed> {
+    pub(crate) fn scalar(&self) -> Result<Scalar, Malformed> {
         Scalar::of(self.kind, self.payload)
     }
 
@@ -390,13 +392,13 @@ impl<'s> Numbers<'s> {
     }
 
     /// Bytes of those that are packed: at least as many as numbers.
-    pub fn packed_bytes(&self) -> usize {
+    pub(crate) fn packed_bytes(&self) -> usize {
         contents(self.occurrences)
             .map(|packed| packed.map_or(0, <[u8]>::len))
             .sum()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Result<u64, Malformed>> + 's {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<u64, Malformed>> + 's {
         walk(self.occurrences).flat_map(|raw| {
             let (one, packed) = match raw.map(|raw| raw.payload) {
                 Ok(Payload::Varint(value)) => (Some(Ok(value)), &[][..]),
@@ -410,7 +412,7 @@ impl<'s> Numbers<'s> {
     }
 
     /// What they mean.
-    pub fn scalars(&self) -> impl Iterator<Item = Result<Scalar, Malformed>> + 's {
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = Result<Scalar, Malformed>> + 's {
         let kind = self.kind;
         self.iter()
             .map(move |value| Scalar::of(kind, Payload::Varint(value?)))
@@ -426,16 +428,17 @@ pub(in crate::snapshot) struct List<'s> {
 }
 
 impl<'s> List<'s> {
-    pub fn iter(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
         contents(self.occurrences).map(|bytes| self.message(bytes?.into()))
     }
 
     /// A message that came in several parts is the parts one after the other.
     #[inline(always)]
     fn merged(&self, same: &Occurrences<'s>) -> Result<Message<'s>, Malformed> {
-        match same.is_one {
-            true => self.message(bytes(same.last)?.into()),
-            false => self.of_parts(),
+        if same.is_one {
+            self.message(bytes(same.last)?.into())
+        } else {
+            self.of_parts()
         }
     }
 
@@ -458,12 +461,12 @@ pub(in crate::snapshot) struct Map<'s> {
 
 impl<'s> Map<'s> {
     /// Every entry, as the message that it is.
-    pub fn messages(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
         self.entries.iter()
     }
 
     /// Keys and values, by key; of a key that comes twice the last counts.
-    pub fn entries(
+    pub(crate) fn entries(
         &self,
     ) -> Result<impl Iterator<Item = Result<(&'s [u8], Message<'s>), Malformed>>, Malformed> {
         let List {

@@ -276,7 +276,6 @@ impl Annotation for GrantMetadata {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::snapshot::message::descriptors::{self as known, Descriptor, Kind, Label};

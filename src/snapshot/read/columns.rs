@@ -51,7 +51,7 @@ impl Places {
     ///
     /// # Errors
     /// When the table lacks a column that readers need.
-    pub fn of(table: &StoredTable, kind: RowKind) -> Result<Self, Damage> {
+    pub(super) fn of(table: &StoredTable, kind: RowKind) -> Result<Self, Damage> {
         Self::named(table, columns(kind), &["expansion"])
     }
 
@@ -59,7 +59,7 @@ impl Places {
     ///
     /// # Errors
     /// When the table lacks another.
-    pub fn named(
+    pub(super) fn named(
         table: &StoredTable,
         names: &[&'static str],
         optional: &[&str],
@@ -91,7 +91,7 @@ impl TextCache {
 }
 
 impl<'r> RowColumns<'r> {
-    pub fn row(&self, kind: RowKind, recent: &mut TextCache) -> Result<Row<'r>, Error> {
+    pub(super) fn row(&self, kind: RowKind, recent: &mut TextCache) -> Result<Row<'r>, Error> {
         let id = self.text(0)?;
         let mut resource_id = |resource_type: (usize, &str), resource: (usize, &str)| {
             ResourceId::new(
@@ -141,19 +141,19 @@ impl<'r> RowColumns<'r> {
     }
 
     /// A value; NULL in a row that was written before its column was added.
-    pub fn value(&self, at: usize) -> Value<'r> {
+    pub(super) fn value(&self, at: usize) -> Value<'r> {
         self.places.0[at]
             .1
             .and_then(|place| self.row.value(place))
             .unwrap_or(Value::Null)
     }
 
-    pub fn text(&self, at: usize) -> Result<&'r str, Error> {
+    pub(super) fn text(&self, at: usize) -> Result<&'r str, Error> {
         self.text_up_to(MAX_TEXT, at)
     }
 
     /// A text that is held for long: the id of a resource type or a sync run.
-    pub fn short_text(&self, at: usize) -> Result<&'r str, Error> {
+    pub(super) fn short_text(&self, at: usize) -> Result<&'r str, Error> {
         self.text_up_to(MAX_SHORT_TEXT, at)
     }
 
@@ -168,14 +168,14 @@ impl<'r> RowColumns<'r> {
         }
     }
 
-    pub fn optional_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
+    pub(super) fn optional_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
         match self.value(at) {
             Value::Null => Ok(None),
             _ => self.text(at).map(Some),
         }
     }
 
-    pub fn optional_short_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
+    pub(super) fn optional_short_text(&self, at: usize) -> Result<Option<&'r str>, Error> {
         match self.value(at) {
             Value::Null => Ok(None),
             _ => self.short_text(at).map(Some),
@@ -183,7 +183,7 @@ impl<'r> RowColumns<'r> {
     }
 
     /// A blob of a row of content.
-    pub fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
+    pub(super) fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
         match self.value(at) {
             Value::Blob(bytes) if bytes.len() > MAX_BLOB => {
                 Err(self.wrong(at, &format!("holds a blob longer than {MAX_BLOB} bytes")))
@@ -193,7 +193,7 @@ impl<'r> RowColumns<'r> {
         }
     }
 
-    pub fn time(&self, at: usize) -> Result<Timestamp, Error> {
+    pub(super) fn time(&self, at: usize) -> Result<Timestamp, Error> {
         let text = match self.value(at) {
             Value::Text(text) => String::from_utf8_lossy(&text[..text.len().min(80)]),
             Value::Integer(number) => number.to_string().into(),
@@ -205,7 +205,7 @@ impl<'r> RowColumns<'r> {
             .map_err(|source| Error::damaged(self.path, Damage::Time { column, source }))
     }
 
-    pub fn wrong(&self, at: usize, what: &str) -> Error {
+    pub(super) fn wrong(&self, at: usize, what: &str) -> Error {
         let (column, _) = self.places.0[at];
         let id = match self.value(0) {
             Value::Text(id) => shortened(id),

@@ -143,11 +143,12 @@ impl Counts {
     /// When they are of more.
     pub(in crate::snapshot) fn check(&self) -> Result<(), Damage> {
         let types = [&self.resources, &self.entitlements, &self.grants];
-        match types.iter().any(|counts| counts.len() > MAX_TYPES) {
-            true => Err(Damage::Limit(format!(
+        if types.iter().any(|counts| counts.len() > MAX_TYPES) {
+            Err(Damage::Limit(format!(
                 "its rows are of more than {MAX_TYPES} resource types"
-            ))),
-            false => Ok(()),
+            )))
+        } else {
+            Ok(())
         }
     }
 

@@ -16,7 +16,7 @@ pub(in crate::snapshot) struct Judgement {
 
 impl Judgement {
     /// Why the row is damaged, if it is.
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         match self.blob {
             Err(flaw) => Some(format!("its blob {}", flaw.predicate())),
             Ok(_) => self.contradictions.first().cloned(),

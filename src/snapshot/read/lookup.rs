@@ -55,9 +55,10 @@ impl<'s> Lookup<'s> {
         let Some(found) = self.found.get_mut(id) else {
             return Ok(None);
         };
-        let row = match found.is_checked {
-            true => self.rows.unchecked_row_at(found.position),
-            false => self.rows.row_at(found.position),
+        let row = if found.is_checked {
+            self.rows.unchecked_row_at(found.position)
+        } else {
+            self.rows.row_at(found.position)
         }?;
         found.is_checked = true;
         Ok(Some(row.into_owned()))

@@ -43,7 +43,7 @@ impl Positions {
     ///
     /// # Errors
     /// When the temporary file cannot be read.
-    pub fn get(&self, at: u64) -> io::Result<Position> {
+    pub(super) fn get(&self, at: u64) -> io::Result<Position> {
         let mut buffer = [0; Self::BYTES];
         match *self.0.read_at(at * Self::BYTES as u64, &mut buffer)? {
             [a, b, c, d, e, f] => Ok(Position {
@@ -66,7 +66,7 @@ pub(super) struct Sorter {
 
 impl Sorter {
     /// Starts empty. Temporary files go to `dir`.
-    pub fn new(dir: &Path) -> Self {
+    pub(super) fn new(dir: &Path) -> Self {
         Self {
             entries: Vec::new(),
             bytes: 0,
@@ -80,12 +80,13 @@ impl Sorter {
     ///
     /// # Errors
     /// When a temporary file cannot be written.
-    pub fn push(&mut self, entry: Entry) -> io::Result<()> {
+    pub(super) fn push(&mut self, entry: Entry) -> io::Result<()> {
         self.bytes += entry.id.len() + size_of::<Entry>();
         self.entries.push(entry);
-        match self.bytes > self.part_bytes {
-            true => self.end_part(),
-            false => Ok(()),
+        if self.bytes > self.part_bytes {
+            self.end_part()
+        } else {
+            Ok(())
         }
     }
 
@@ -116,7 +117,7 @@ impl Sorter {
     ///
     /// # Errors
     /// When a temporary file cannot be read or written.
-    pub fn finish(mut self, take: &mut dyn FnMut(&Entry)) -> io::Result<Positions> {
+    pub(super) fn finish(mut self, take: &mut dyn FnMut(&Entry)) -> io::Result<Positions> {
         let mut out = SpoolWriter::new(POSITIONS_IN_MEMORY, &self.dir);
         let mut each = |entry: &Entry| {
             take(entry);
@@ -183,7 +184,6 @@ fn read_entry(part: &mut impl Read) -> io::Result<Option<Entry>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

@@ -43,7 +43,7 @@ impl Snapshot {
         kind: RowKind,
         sync: &SyncId,
         filter: &'s Filter,
-        maker: impl Fn(&'s Snapshot) -> Result<Maker<'s, T, E>, E> + Sync,
+        maker: impl Fn(&'s Self) -> Result<Maker<'s, T, E>, E> + Sync,
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         let chunks = self.chunks(kind, sync)?;
@@ -86,7 +86,7 @@ impl Snapshot {
         kind: RowKind,
         sync: &SyncId,
         filter: &'s Filter,
-        maker: &impl Fn(&'s Snapshot) -> Result<Maker<'s, T, E>, E>,
+        maker: &impl Fn(&'s Self) -> Result<Maker<'s, T, E>, E>,
         take: &mut impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut make = maker(self)?;
@@ -218,9 +218,10 @@ impl Batch<'_, '_> {
     /// The next row of the batch, or `None` at its end. A batch also ends once `made`, the number of bytes that were made
     /// of it so far, is large, and at a row that is damaged: that error is returned after the batch was taken.
     pub fn next_row(&mut self, made: usize) -> Option<Row<'_>> {
-        match self.is_over(made) {
-            true => None,
-            false => Self::count(self.rows.next_row(), &mut self.count, &mut self.end),
+        if self.is_over(made) {
+            None
+        } else {
+            Self::count(self.rows.next_row(), &mut self.count, &mut self.end)
         }
     }
 
@@ -229,9 +230,10 @@ impl Batch<'_, '_> {
         &mut self,
         made: usize,
     ) -> Option<Result<Row<'_>, Error>> {
-        match self.is_over(made) {
-            true => None,
-            false => Self::count(self.rows.next_unchecked(), &mut self.count, &mut self.end),
+        if self.is_over(made) {
+            None
+        } else {
+            Self::count(self.rows.next_unchecked(), &mut self.count, &mut self.end)
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Mismatch {
 
 impl Mismatch {
     /// A sentence about it, without the row.
-    pub fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         let Self {
             what,
             in_blob,

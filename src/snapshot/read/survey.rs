@@ -110,7 +110,7 @@ impl Survey {
     ///
     /// # Errors
     /// When pages of the schema or of one of the tables are damaged.
-    pub fn of(pages: &Pages, dir: &Path) -> Result<Self, Fault> {
+    pub(crate) fn of(pages: &Pages, dir: &Path) -> Result<Self, Fault> {
         let mut walker = Walker::new(pages);
         let mut found: Vec<Found> = Vec::new();
         read_schema(pages, &mut walker, &mut |object| {
@@ -173,7 +173,7 @@ impl Survey {
     ///
     /// # Errors
     /// When it is not a plain table, or none of its rows can be relied on.
-    pub fn table(&self, name: &str) -> Result<Option<&StoredTable>, Damage> {
+    pub(crate) fn table(&self, name: &str) -> Result<Option<&StoredTable>, Damage> {
         if let Some((name, unusual)) = self.unusual.iter().find(|(own, _)| *own == name) {
             return Err(Damage::Schema(match unusual {
                 Unusual::Unreadable => {
@@ -193,17 +193,17 @@ impl Survey {
     }
 
     /// Every plain table, whether its rows can be relied on or not.
-    pub fn tables(&self) -> &[StoredTable] {
+    pub(crate) fn tables(&self) -> &[StoredTable] {
         &self.tables
     }
 
     /// The number of a sync run.
-    pub fn run(&self, id: &str) -> Option<u32> {
+    pub(crate) fn run(&self, id: &str) -> Option<u32> {
         self.runs.get(id).copied()
     }
 
     /// Where the row of a sync run is.
-    pub fn run_position(&self, id: &str) -> Option<Position> {
+    pub(crate) fn run_position(&self, id: &str) -> Option<Position> {
         let number = self.run(id)?;
         self.run_positions.get(number as usize).copied()
     }
@@ -211,7 +211,7 @@ impl Survey {
 
 impl StoredTable {
     /// Where rows hold the values of a column.
-    pub fn place(&self, column: &str) -> Option<usize> {
+    pub(crate) fn place(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|own| own.name == column)
     }
 
@@ -224,18 +224,18 @@ impl StoredTable {
     }
 
     /// Reads rows of this table.
-    pub fn reader<'p>(&self, pages: &'p Pages) -> RowReader<'p> {
+    pub(crate) fn reader<'p>(&self, pages: &'p Pages) -> RowReader<'p> {
         RowReader::new(pages, self.longest())
     }
 
     /// The rows of a sync run, in the order of their ids.
-    pub fn chunks(&self, run: Option<u32>) -> &[Chunk] {
+    pub(crate) fn chunks(&self, run: Option<u32>) -> &[Chunk] {
         run.and_then(|run| self.runs.get(run as usize))
             .map_or(&[], |rows| &rows.chunks)
     }
 
     /// A walk over the rows of a chunk.
-    pub fn positions(&self, chunk: Chunk) -> ChunkPositions {
+    pub(crate) fn positions(&self, chunk: Chunk) -> ChunkPositions {
         ChunkPositions {
             at: chunk.start,
             left: chunk.rows,
@@ -244,7 +244,7 @@ impl StoredTable {
     }
 
     /// Every position, in the order of the row ids.
-    pub fn all_positions<'p>(
+    pub(crate) fn all_positions<'p>(
         &'p self,
         pages: &'p Pages,
     ) -> impl Iterator<Item = Result<Position, Fault>> + 'p {
@@ -478,7 +478,7 @@ impl ChunkPositions {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn next(
+    pub(crate) fn next(
         &mut self,
         table: &StoredTable,
         reader: &mut RowReader<'_>,

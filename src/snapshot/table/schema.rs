@@ -202,7 +202,7 @@ pub(in crate::snapshot) struct Table {
 
 impl Table {
     /// The statement that makes it.
-    pub fn create(&self) -> String {
+    pub(crate) fn create(&self) -> String {
         let columns: Vec<_> = self
             .columns
             .iter()
@@ -227,7 +227,7 @@ pub(in crate::snapshot) struct Column {
 
 impl Column {
     /// The first word of the declaration.
-    pub fn declared_type(&self) -> &'static str {
+    pub(crate) fn declared_type(&self) -> &'static str {
         self.declaration.split(' ').next().unwrap_or_default()
     }
 }
@@ -259,7 +259,7 @@ pub(in crate::snapshot) struct Index {
 
 impl Index {
     /// The statement that makes it.
-    pub fn create(&self) -> String {
+    pub(crate) fn create(&self) -> String {
         let Self {
             name,
             table,

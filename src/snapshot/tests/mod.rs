@@ -1,7 +1,5 @@
 //! Tests that need more than one room: what holds for the messages of whole files.
 
-#![allow(clippy::unwrap_used)]
-
 mod facts;
 
 use std::cmp::Reverse;

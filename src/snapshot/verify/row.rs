@@ -36,7 +36,7 @@ impl Ids {
 
 impl Known {
     /// Takes the ids of rows of a kind. Nothing refers to grants.
-    pub fn extend(&mut self, kind: RowKind, ids: Vec<String>, is_partial: bool) {
+    pub(super) fn extend(&mut self, kind: RowKind, ids: Vec<String>, is_partial: bool) {
         let known = match kind {
             RowKind::ResourceType => &mut self.types,
             RowKind::Resource => &mut self.resources,
@@ -87,7 +87,7 @@ impl RowCheck<'_> {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn rows(&self, rows: &mut Batch<'_, '_>) -> Result<Checked, Error> {
+    pub(super) fn rows(&self, rows: &mut Batch<'_, '_>) -> Result<Checked, Error> {
         let mut checked = Checked::default();
         let mut made = 0;
         while let Some(row) = rows.next_unchecked(made) {

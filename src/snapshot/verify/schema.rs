@@ -186,9 +186,10 @@ impl Foreign {
                 return;
             }
         };
-        match self.messages.len() < MAX_FOREIGN {
-            true => self.messages.push(problem),
-            false => self.more += 1,
+        if self.messages.len() < MAX_FOREIGN {
+            self.messages.push(problem);
+        } else {
+            self.more += 1;
         }
     }
 

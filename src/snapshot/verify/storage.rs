@@ -92,9 +92,10 @@ impl<'s> ColumnSource<'s> {
     fn of(table: &'s StoredTable, column: &str) -> Option<Self> {
         let place = table.place(column)?;
         let declaration = table.columns[place].declaration.as_str();
-        Some(match declaration.starts_with("integer primary key") {
-            true => Self::Rowid,
-            false => Self::Stored(place, default_value(declaration)),
+        Some(if declaration.starts_with("integer primary key") {
+            Self::Rowid
+        } else {
+            Self::Stored(place, default_value(declaration))
         })
     }
 
@@ -353,12 +354,13 @@ impl<'s> Storage<'s> {
         let name = shortened(name.as_bytes());
         let name = name.escape_debug();
         if is_sound && entries != expected.entries {
-            let message = match entries.count == expected.entries.count {
-                true => format!("index `{name}` does not hold the rows of `{}`", table.name),
-                false => format!(
+            let message = if entries.count == expected.entries.count {
+                format!("index `{name}` does not hold the rows of `{}`", table.name)
+            } else {
+                format!(
                     "index `{name}` holds {} rows of `{}`, which has {} for it",
                     entries.count, table.name, expected.entries.count
-                ),
+                )
             };
             self.report(CODE, message);
         }

@@ -110,13 +110,12 @@ fn expected(old: Option<State>, new: Option<State>) -> BTreeSet<&'static str> {
             let is_off = factors == (Some(true), Some(false));
             kinds.extend(is_off.then_some("2fa-disabled"));
             // What became known or unknown with a place in the list belongs to that.
-            let is_other = match old.listed == new.listed {
-                true => {
-                    seat == '~'
-                        || seat == '=' && old.said_by != new.said_by
-                        || factors.0 != factors.1 && !is_off
-                }
-                false => factors == (Some(false), Some(true)),
+            let is_other = if old.listed == new.listed {
+                seat == '~'
+                    || seat == '=' && old.said_by != new.said_by
+                    || factors.0 != factors.1 && !is_off
+            } else {
+                factors == (Some(false), Some(true))
             };
             kinds.extend(is_other.then_some("other-changed"));
         }

@@ -108,9 +108,10 @@ fn by_object(document: &Value, turned: bool) -> Told {
             (action, _) => action.to_owned(),
         });
         for field in change["fields"].as_array().into_iter().flatten() {
-            let sides = match turned {
-                true => json!([field["new"], field["old"]]),
-                false => json!([field["old"], field["new"]]),
+            let sides = if turned {
+                json!([field["new"], field["old"]])
+            } else {
+                json!([field["old"], field["new"]])
             };
             let name = field["field"].as_str().unwrap().to_owned();
             assert!(fields.insert(name, sides).is_none(), "{change}");

@@ -212,9 +212,12 @@ fn signal_ends_the_run_at_once_and_leaves_nothing() {
         );
 
         let roles = (1..=8).fold(calm(), |all, n| all.role(role(10 + n), []));
-        let night = roles.serve_by(|_, asked| match asked.path.contains("role_memberships") {
-            true => Reply::Hang(vec![]),
-            false => Reply::AsUsual,
+        let night = roles.serve_by(|_, asked| {
+            if asked.path.contains("role_memberships") {
+                Reply::Hang(vec![])
+            } else {
+                Reply::AsUsual
+            }
         });
         let running = sandbox
             .crawl_at(&night.base_url(), &["--workers", "4"])

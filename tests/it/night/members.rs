@@ -84,7 +84,7 @@ fn who_joins_comes_at_the_end() {
         .members((1..=10).map(dated))
         .pages_of(4)
         .serve_by(before_page_two(move |all| {
-            all.members_mut().push(dated(11))
+            all.members_mut().push(dated(11));
         }));
     let written = crawls("somebody joins between page 1 and 2", &night, &[]);
     assert_eq!(users(&written), (1..=11).collect::<Vec<_>>());
@@ -275,9 +275,10 @@ fn count_that_is_wrong_for_a_while_is_read_again() {
         // Of the count before the members, of that after them, and of both of a second look.
         for (times, more) in [(1, 0), (2, 1), (3, 1)] {
             let night = calm().serve_by(move |organization, asked| {
-                match asked.path.is_empty() && asked.before < times {
-                    true => counting(organization, asked, wrong),
-                    false => Reply::AsUsual,
+                if asked.path.is_empty() && asked.before < times {
+                    counting(organization, asked, wrong)
+                } else {
+                    Reply::AsUsual
                 }
             });
             let what = format!("member_count {wrong} of 7, {times} times");

@@ -132,9 +132,12 @@ fn overloaded_above(
     path: String,
     rows: usize,
 ) -> impl FnMut(&mut Organization, &Asked<'_>) -> Reply {
-    move |_, asked| match asked.path == path && asked.limit().unwrap_or(100) > rows {
-        true => overloaded(),
-        false => Reply::AsUsual,
+    move |_, asked| {
+        if asked.path == path && asked.limit().unwrap_or(100) > rows {
+            overloaded()
+        } else {
+            Reply::AsUsual
+        }
     }
 }
 
@@ -244,9 +247,12 @@ fn worker_that_fails_ends_the_run() {
     for workers in ["1", "4"] {
         let path = format!("roles/{}/role_memberships/", role_id(1));
         let refusal = refusal("authentication_error", "permission_denied", "No.");
-        let night = with_roles(40).serve_by(move |_, asked| match asked.path == path {
-            true => Reply::Give(Answer::json(403, &refusal)),
-            false => Reply::AsUsual,
+        let night = with_roles(40).serve_by(move |_, asked| {
+            if asked.path == path {
+                Reply::Give(Answer::json(403, &refusal))
+            } else {
+                Reply::AsUsual
+            }
         });
         let sandbox = Sandbox::new();
         let run = sandbox

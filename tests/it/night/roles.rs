@@ -144,12 +144,11 @@ fn roles_that_never_agree_end_the_run_with_9() {
 
 /// A server of before 2026: any parameter to the list of roles is too much for it.
 fn before_2026(_: &mut Organization, asked: &Asked<'_>) -> Reply {
-    match asked.path == "roles/" && !asked.request.query().is_empty() {
-        true => {
-            let body = refusal("server_error", "error", "A server error occurred.");
-            Reply::Give(Answer::json(500, &body))
-        }
-        false => Reply::AsUsual,
+    if asked.path == "roles/" && !asked.request.query().is_empty() {
+        let body = refusal("server_error", "error", "A server error occurred.");
+        Reply::Give(Answer::json(500, &body))
+    } else {
+        Reply::AsUsual
     }
 }
 
@@ -303,7 +302,7 @@ fn where_two_lists_differ_the_role_itself_decides() {
             (|all| all.push(membership(1, &member(7)))) as fn(&mut Vec<Value>),
         ),
         ("somebody loses a role while it is read", |all| {
-            drop(all.remove(0))
+            drop(all.remove(0));
         }),
         (
             "one loses a role and another gets it, counts agree",
@@ -623,9 +622,10 @@ fn roles_that_go_in_circles_end() {
         ("roles: every answer is the same, with more to come", rows()),
         ("roles: empty answers, with more to come", vec![]),
     ] {
-        let requests = match rows.is_empty() {
-            true => 4 + 2 + 5,
-            false => 4 + 2 + 5 * 2,
+        let requests = if rows.is_empty() {
+            4 + 2 + 5
+        } else {
+            4 + 2 + 5 * 2
         };
         let fault = Fault {
             what,

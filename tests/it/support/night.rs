@@ -89,7 +89,7 @@ impl Organization {
     /// Serves on a socket. Before each answer, `script` may change the organization, and may give another answer.
     pub fn serve_by(
         self,
-        script: impl FnMut(&mut Organization, &Asked<'_>) -> Reply + Send + 'static,
+        script: impl FnMut(&mut Self, &Asked<'_>) -> Reply + Send + 'static,
     ) -> Night {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -377,9 +377,10 @@ impl PostHog {
 
     /// From now on gives another answer under a path, with any query: one below the organization, or a whole one.
     pub fn answers(&mut self, path: &str, answer: Answer) {
-        let path = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("/api/organizations/{}/{path}", organization_id()),
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/api/organizations/{}/{path}", organization_id())
         };
         let log = self.asked.clone();
         let Answer {

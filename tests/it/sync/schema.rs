@@ -64,9 +64,10 @@ fn container_is_the_magic_and_one_frame_with_size_and_checksum() {
     assert_eq!(descriptor & 0b11, 0, "a dictionary is needed");
     let is_single_segment = descriptor & 0b10_0000 != 0;
     // With a single segment the window is the content itself, else the byte that follows has its exponent on top.
-    let window = match is_single_segment {
-        true => database.bytes.len() as u64,
-        false => 1 << (10 + (frame[5] >> 3)),
+    let window = if is_single_segment {
+        database.bytes.len() as u64
+    } else {
+        1 << (10 + (frame[5] >> 3))
     };
     assert!(window <= 8 << 20, "window of {window} bytes");
 }

@@ -32,7 +32,7 @@ const MAX_DETOURS: u32 = 50;
 
 /// A page to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub(super) struct Ask {
     /// Rows before it in the server's list.
     pub offset: u64,
     /// Rows that are needed; `None` for as many as a page has.
@@ -41,7 +41,7 @@ pub struct Ask {
 
 /// What follows from a page.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// More is to be read.
     Ask(Ask),
     /// The list was read to its end, and its pages overlap.
@@ -52,7 +52,7 @@ pub enum Step {
 
 /// What shows that a list is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub(super) enum Proof {
     /// All of it came in one answer, at one moment.
     OneAnswer,
     /// It is sorted by the time of joining, and the times show that its pages leave nobody out.
@@ -92,7 +92,7 @@ enum Join<T> {
 }
 
 /// A walk from the first page of a list to the last.
-pub struct Walk<T> {
+pub(super) struct Walk<T> {
     /// In the server's order. Rows that have gone or moved stay here to the end, although `places` no longer has them.
     rows: Vec<T>,
     /// Where each of them was when it was seen last, as an index in the server's list.
@@ -123,7 +123,7 @@ pub struct Walk<T> {
 }
 
 impl<T: ListRow> Walk<T> {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             rows: Vec::new(),
             indexes: Vec::new(),
@@ -145,7 +145,7 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// Begins again at the first page. Rows seen before still count as seen.
-    pub fn restart(&mut self) -> Ask {
+    pub(super) fn restart(&mut self) -> Ask {
         let mut before = std::mem::replace(self, Self::new());
         before.aside.append(&mut before.rows);
         before.aside.extend(before.late.into_values());
@@ -162,7 +162,7 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// Asks for the end of the list again, which has about `expected` rows by now.
-    pub fn resume(&mut self, expected: u64) -> Ask {
+    pub(super) fn resume(&mut self, expected: u64) -> Ask {
         if self.rows.is_empty() {
             return self.restart();
         }
@@ -181,38 +181,38 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// Rows in the server's list when its end was read.
-    pub fn length(&self) -> u64 {
+    pub(super) fn length(&self) -> u64 {
         if self.rows.is_empty() { 0 } else { self.at + 1 }
     }
 
     /// Rows of the server's list that repeat a person.
-    pub fn repeats(&self) -> u64 {
+    pub(super) fn repeats(&self) -> u64 {
         self.repeats
     }
 
     /// Rows by which pages had moved towards the front.
-    pub fn shifted(&self) -> u64 {
+    pub(super) fn shifted(&self) -> u64 {
         self.shifted
     }
 
     /// Rows of the list as it was read, each once.
-    pub fn kept(&self) -> u64 {
+    pub(super) fn kept(&self) -> u64 {
         let live = self.places.values().flatten().count();
         (live + self.late.len()) as u64
     }
 
     /// Rows of the shortest page after which more were to come.
-    pub fn page_size(&self) -> u64 {
+    pub(super) fn page_size(&self) -> u64 {
         self.page_size
     }
 
     /// Different rows ever seen, in failed walks too.
-    pub fn distinct(&self) -> u64 {
+    pub(super) fn distinct(&self) -> u64 {
         self.places.len() as u64
     }
 
     /// What shows that the list is whole, once it was read to its end.
-    pub fn proof(&self) -> Proof {
+    pub(super) fn proof(&self) -> Proof {
         if self.pages == 1 {
             Proof::OneAnswer
         } else if self.is_sorted && self.is_vouched {
@@ -223,7 +223,7 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// A number that is the same for the same rows, whatever their order.
-    pub fn fingerprint(&self) -> u64 {
+    pub(super) fn fingerprint(&self) -> u64 {
         let hash = |row: &T| {
             let mut hasher = DefaultHasher::new();
             (row.key(), row.joined_at()).hash(&mut hasher);
@@ -237,7 +237,7 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// The list, each row once.
-    pub fn into_rows(self) -> Vec<T> {
+    pub(super) fn into_rows(self) -> Vec<T> {
         let Self {
             rows, places, late, ..
         } = self;
@@ -250,7 +250,7 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// Every row that any walk has seen, each once, as it was seen last.
-    pub fn everything_seen(mut self) -> Vec<T> {
+    pub(super) fn everything_seen(mut self) -> Vec<T> {
         self.set_ahead_aside();
         let mut rows = self.aside;
         rows.append(&mut self.rows);
@@ -259,7 +259,7 @@ impl<T: ListRow> Walk<T> {
     }
 
     /// Takes the page that `ask` asked for, and says what to do next.
-    pub fn take(&mut self, ask: Ask, page: Vec<T>, is_last: bool) -> Step {
+    pub(super) fn take(&mut self, ask: Ask, page: Vec<T>, is_last: bool) -> Step {
         self.pages += 1;
         if ask.rows.is_none() && !is_last {
             self.page_size = self.page_size.min(page.len() as u64);
@@ -537,7 +537,7 @@ impl<T: ListRow> Walk<T> {
 }
 
 /// Each row once, as it comes last.
-pub fn newest<T: ListRow>(rows: Vec<T>) -> Vec<T> {
+pub(super) fn newest<T: ListRow>(rows: Vec<T>) -> Vec<T> {
     let mut known = HashSet::new();
     let rows = rows.into_iter().rev();
     let mut rows: Vec<T> = rows.filter(|row| known.insert(row.key().clone())).collect();

@@ -13,7 +13,7 @@ pub(super) struct Window<T> {
 }
 
 impl<T: ListRow> Window<T> {
-    pub fn new(offset: u64, page: Vec<T>) -> Self {
+    pub(super) fn new(offset: u64, page: Vec<T>) -> Self {
         let received = page.len();
         let mut known: HashMap<Text, usize> = HashMap::new();
         let mut rows: Vec<(u64, T)> = Vec::with_capacity(received);
@@ -32,12 +32,12 @@ impl<T: ListRow> Window<T> {
         }
     }
 
-    pub fn first_time(&self) -> Option<Timestamp> {
+    pub(super) fn first_time(&self) -> Option<Timestamp> {
         self.rows.first().and_then(|(_, row)| row.joined_at())
     }
 
     /// The times of which the page has every row: after its first, and before its last unless the list ends there.
-    pub fn times(&self, is_last: bool) -> Times {
+    pub(super) fn times(&self, is_last: bool) -> Times {
         let last = self.rows.last().and_then(|(_, row)| row.joined_at());
         Times {
             after: self.first_time(),
@@ -45,7 +45,7 @@ impl<T: ListRow> Window<T> {
         }
     }
 
-    pub fn into_rows(self) -> Vec<T> {
+    pub(super) fn into_rows(self) -> Vec<T> {
         self.rows.into_iter().map(|(_, row)| row).collect()
     }
 }
@@ -59,7 +59,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub fn include(&self, time: Option<Timestamp>) -> bool {
+    pub(super) fn include(&self, time: Option<Timestamp>) -> bool {
         time > self.after && self.before.is_none_or(|before| time < Some(before))
     }
 }

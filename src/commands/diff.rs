@@ -11,15 +11,16 @@ use serde_json::Value;
 use super::expected::{self, Expected, Sorted};
 use super::input::{Catalog, Input, LACKS_ROLES};
 use super::{Outcome, World};
-use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_field, merge};
+use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_fact, merge};
 use crate::model::{
-    Action, Change, ChangeKind, Comparison, Evidence, FieldChange, NOT_READ_ROLES, Party, Person,
-    ResourceId, Side, SyncRun, SyncType, kept_text,
+    Action, Change, ChangeKind, Comparison, Entitlement, Evidence, FieldChange, Grant,
+    NOT_READ_ROLES, Party, Person, Resource, ResourceId, ResourceType, Side, SyncRun, SyncType,
+    kept_text,
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{
-    Columns, ContentDigest, Damage, Decoded, Digester, Error, Filter, Row, RowKind, Snapshot,
+    ContentDigest, Digester, Error, Filter, Kind, Readable, Row, RowsOfKind, Snapshot,
 };
 
 /// What to compare, and what to make of it.
@@ -163,18 +164,10 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
 fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
     let mut unknown = fields.unknown();
     for source in sources {
-        for kind in RowKind::ALL {
-            if unknown.is_empty() {
-                return Ok(());
-            }
-            let mut rows = source
-                .snapshot
-                .rows(kind, &source.run.id, Filter::EVERYTHING)?;
-            while let Some(row) = rows.next_row()? {
-                let json = own_json(&row);
-                unknown.retain(|name| !has_field(&json, name));
-            }
-        }
+        source.drop_fields::<ResourceType>(&mut unknown)?;
+        source.drop_fields::<Resource>(&mut unknown)?;
+        source.drop_fields::<Entitlement>(&mut unknown)?;
+        source.drop_fields::<Grant>(&mut unknown)?;
     }
     match unknown.first() {
         Some(name) => bail!(
@@ -232,6 +225,19 @@ impl<'s> Source<'s> {
             run,
             evidence,
         })
+    }
+
+    /// Drops the names that some row of a kind has a field of.
+    fn drop_fields<K: Readable>(&self, names: &mut Vec<&str>) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut rows = self.snapshot.rows::<K>(&self.run.id, Filter::EVERYTHING)?;
+        while let Some(row) = rows.next_row()? {
+            let facts = row.facts();
+            names.retain(|name| !has_fact(&facts, name));
+        }
+        Ok(())
     }
 
     fn lacks_roles(&self) -> bool {
@@ -425,21 +431,14 @@ impl<'s> Finder<'s> {
 
     fn party(&mut self, id: &ResourceId) -> Result<Party> {
         let found = self.catalog.resource(id)?;
-        Ok(match found.map(|row| row.decode()) {
-            Some(Ok(Decoded::Resource(resource))) => Party::of(&resource, self.is_role(id)),
-            _ => Party::unknown(id),
+        Ok(match found.and_then(|row| row.decode().ok()) {
+            Some(resource) => Party::of(&resource, self.is_role(id)),
+            None => Party::unknown(id),
         })
     }
 
-    fn decode(&self, row: &Row<'_>) -> Result<Decoded, Error> {
-        row.decode().map_err(|error| Error::Damaged {
-            path: self.source.input.path.clone(),
-            damage: Damage::Row {
-                table: row.table,
-                id: row.id.to_string(),
-                problem: error.to_string(),
-            },
-        })
+    fn decode<K: Kind>(&self, row: Option<&Row<'_, K>>) -> Result<Option<K>, Error> {
+        row.map(|row| self.source.snapshot.decode(row)).transpose()
     }
 }
 
@@ -501,16 +500,10 @@ fn compare_sources(
             .snapshot
             .read_in_background(scope, &new.run.id)
             .context(NO_THREAD)?;
-        merge(
-            old_rows
-                .by_ref()
-                .map(|row| row.map_err(anyhow::Error::from)),
-            new_rows
-                .by_ref()
-                .map(|row| row.map_err(anyhow::Error::from)),
-            |a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)),
-            |step| walk.step(step),
-        )?;
+        walk.kind(&mut old_rows.resource_types, &mut new_rows.resource_types)?;
+        walk.kind(&mut old_rows.resources, &mut new_rows.resources)?;
+        walk.kind(&mut old_rows.entitlements, &mut new_rows.entitlements)?;
+        walk.kind(&mut old_rows.grants, &mut new_rows.grants)?;
         Ok::<_, anyhow::Error>((old_rows.digest(), new_rows.digest()))
     })?;
     Ok((walk.judge.finish(), digests))
@@ -526,12 +519,26 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    fn step(&mut self, step: Step<Row<'_>>) -> Result<()> {
+    /// Compares all rows of one kind.
+    fn kind<K: Compared>(
+        &mut self,
+        old: &mut RowsOfKind<K>,
+        new: &mut RowsOfKind<K>,
+    ) -> Result<()> {
+        merge(
+            old.map(|row| row.map_err(anyhow::Error::from)),
+            new.map(|row| row.map_err(anyhow::Error::from)),
+            |a, b| a.id.cmp(&b.id),
+            |step| self.step(step),
+        )
+    }
+
+    fn step<K: Compared>(&mut self, step: Step<Row<'_, K>>) -> Result<()> {
         match step {
             Step::Old(row) if self.is_unknown_elsewhere(&row, &self.old)? => Ok(()),
             Step::New(row) if self.is_unknown_elsewhere(&row, &self.new)? => Ok(()),
-            Step::Old(row) => self.tell(Some(&row), None, Vec::new()),
-            Step::New(row) => self.tell(None, Some(&row), Vec::new()),
+            Step::Old(row) => K::classify(self, Some(&row), None, Vec::new()),
+            Step::New(row) => K::classify(self, None, Some(&row), Vec::new()),
             Step::Both(a, b) if a == b => Ok(()),
             Step::Both(a, b) => self.both(&a, &b),
         }
@@ -539,33 +546,32 @@ impl Walk<'_> {
 
     /// Whether the other side lacks a row only because it did not read roles: roles, what is on them, and people who are
     /// in a snapshot only as the holders of roles.
-    fn is_unknown_elsewhere(&self, row: &Row<'_>, side: &Finder<'_>) -> Result<bool> {
-        let is_role = |id: &ResourceId| self.old.is_role(id) || self.new.is_role(id);
-        Ok(match (self.roles, &row.columns) {
-            (RolesCompared::Yes, _) | (_, Columns::ResourceType) => false,
-            (_, Columns::Entitlement { resource } | Columns::Grant { resource, .. }) => {
-                is_role(resource)
-            }
-            (_, Columns::Resource { id, .. }) if is_role(id) => true,
-            (_, Columns::Resource { .. }) => {
-                let decoded = side.decode(row)?;
-                matches!(&decoded, Decoded::Resource(resource)
-                    if Person::of(resource).is_some_and(|person| !person.is_listed()))
-            }
-        })
+    fn is_unknown_elsewhere<K: Compared>(
+        &self,
+        row: &Row<'_, K>,
+        side: &Finder<'_>,
+    ) -> Result<bool> {
+        match self.roles {
+            RolesCompared::Yes => Ok(false),
+            RolesCompared::No => K::is_of_roles(row, self, side),
+        }
+    }
+
+    fn is_role(&self, id: &ResourceId) -> bool {
+        self.old.is_role(id) || self.new.is_role(id)
     }
 
     /// Two accounts of one object that are not the same byte for byte.
-    fn both(&mut self, a: &Row<'_>, b: &Row<'_>) -> Result<()> {
-        for (row, record) in [(a, &mut self.records.0), (b, &mut self.records.1)] {
-            record.clear();
-            row.record(record);
-        }
+    fn both<'r, K: Compared>(&mut self, a: &Row<'r, K>, b: &Row<'r, K>) -> Result<()> {
+        self.records.0.clear();
+        a.record(&mut self.records.0);
+        self.records.1.clear();
+        b.record(&mut self.records.1);
         let differs = self.records.0 != self.records.1;
         if !differs && !self.fields.wants_noise() {
             return Ok(());
         }
-        let mut fields = compare(&own_json(a), &own_json(b), differs, self.fields);
+        let mut fields = compare(&a.facts(), &b.facts(), differs, self.fields);
         for other in fields
             .iter_mut()
             .filter(|change| change.field == FieldChange::OTHER_FIELDS)
@@ -576,87 +582,116 @@ impl Walk<'_> {
         if fields.is_empty() {
             Ok(())
         } else {
-            self.tell(Some(a), Some(b), fields)
+            K::classify(self, Some(a), Some(b), fields)
         }
     }
+}
 
-    fn tell(
-        &mut self,
-        old: Option<&Row<'_>>,
-        new: Option<&Row<'_>>,
+/// A kind of rows that is compared.
+trait Compared: Readable {
+    /// Whether a row that only `side` has is one that the other would only have if it had read roles.
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, side: &Finder<'_>) -> Result<bool>;
+
+    /// Makes changes of two accounts of one object, at least one of which is there.
+    fn classify<'r>(
+        walk: &mut Walk<'_>,
+        old: Option<&Row<'r, Self>>,
+        new: Option<&Row<'r, Self>>,
+        fields: Vec<FieldChange>,
+    ) -> Result<()>;
+}
+
+impl Compared for ResourceType {
+    fn is_of_roles(_: &Row<'_, Self>, _: &Walk<'_>, _: &Finder<'_>) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn classify<'r>(
+        walk: &mut Walk<'_>,
+        old: Option<&Row<'r, Self>>,
+        new: Option<&Row<'r, Self>>,
         fields: Vec<FieldChange>,
     ) -> Result<()> {
-        let (old_model, new_model) = (
-            old.map(|row| self.old.decode(row)).transpose()?,
-            new.map(|row| self.new.decode(row)).transpose()?,
-        );
-        let Some(shown) = new.or(old) else {
-            return Ok(());
-        };
-        let finder = if new.is_some() {
-            &mut self.new
-        } else {
-            &mut self.old
-        };
-        match (&shown.columns, &old_model, &new_model) {
-            (Columns::ResourceType, old, new) => {
-                let model = |decoded: &Option<Decoded>| match decoded {
-                    Some(Decoded::ResourceType(model)) => Some(model.clone()),
-                    _ => None,
-                };
-                self.judge
-                    .resource_type(model(old).as_ref(), model(new).as_ref(), fields);
-            }
-            (Columns::Resource { id, .. }, old, new) => {
-                let is_role = self.old.is_role(id) || self.new.is_role(id);
-                let model = |decoded: &'_ Option<Decoded>| match decoded {
-                    Some(Decoded::Resource(model)) => Some(model.clone()),
-                    _ => None,
-                };
-                self.judge.resource(
-                    model(old).as_deref(),
-                    model(new).as_deref(),
-                    is_role,
-                    fields,
-                );
-            }
-            (Columns::Entitlement { resource }, old, new) => {
-                let on = finder.party(resource)?;
-                let model = |decoded: &Option<Decoded>| match decoded {
-                    Some(Decoded::Entitlement(model)) => Some(model.clone()),
-                    _ => None,
-                };
-                self.judge
-                    .entitlement(on, model(old).as_ref(), model(new).as_ref(), fields);
-            }
-            (
-                Columns::Grant {
-                    resource,
-                    entitlement,
-                    principal,
-                    ..
-                },
-                ..,
-            ) => {
-                let action = match (old, new) {
-                    (None, _) => Action::Added,
-                    (_, None) => Action::Removed,
-                    _ => Action::Changed,
-                };
-                let Some(Decoded::Grant(grant)) = new_model.or(old_model) else {
-                    return Ok(());
-                };
-                let ends = GrantEnds {
-                    joined_at: grant.joined_at,
-                    membership_id: grant.membership_id,
-                    id: shown.id.to_string(),
-                    principal: finder.party(principal)?,
-                    on: finder.party(resource)?,
-                    entitlement: kept_text(&finder.catalog.entitlement_slug(entitlement)?),
-                };
-                self.judge.grant(action, ends, fields);
-            }
+        let (old, new) = (walk.old.decode(old)?, walk.new.decode(new)?);
+        walk.judge.resource_type(old.as_ref(), new.as_ref(), fields);
+        Ok(())
+    }
+}
+
+impl Compared for Resource {
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, side: &Finder<'_>) -> Result<bool> {
+        if walk.is_role(&row.columns.id) {
+            return Ok(true);
         }
+        let resource = side.source.snapshot.decode(row)?;
+        Ok(Person::of(&resource).is_some_and(|person| !person.is_listed()))
+    }
+
+    fn classify<'r>(
+        walk: &mut Walk<'_>,
+        old: Option<&Row<'r, Self>>,
+        new: Option<&Row<'r, Self>>,
+        fields: Vec<FieldChange>,
+    ) -> Result<()> {
+        let (old, new) = (walk.old.decode(old)?, walk.new.decode(new)?);
+        let shown = new.as_ref().or(old.as_ref());
+        let is_role = shown.is_some_and(|resource| walk.is_role(&resource.id));
+        walk.judge
+            .resource(old.as_ref(), new.as_ref(), is_role, fields);
+        Ok(())
+    }
+}
+
+impl Compared for Entitlement {
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, _: &Finder<'_>) -> Result<bool> {
+        Ok(walk.is_role(&row.columns.resource))
+    }
+
+    fn classify<'r>(
+        walk: &mut Walk<'_>,
+        old: Option<&Row<'r, Self>>,
+        new: Option<&Row<'r, Self>>,
+        fields: Vec<FieldChange>,
+    ) -> Result<()> {
+        let (old, new) = (walk.old.decode(old)?, walk.new.decode(new)?);
+        let on = match (&old, &new) {
+            (_, Some(shown)) => walk.new.party(&shown.resource)?,
+            (Some(shown), None) => walk.old.party(&shown.resource)?,
+            (None, None) => return Ok(()),
+        };
+        walk.judge
+            .entitlement(on, old.as_ref(), new.as_ref(), fields);
+        Ok(())
+    }
+}
+
+impl Compared for Grant {
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, _: &Finder<'_>) -> Result<bool> {
+        Ok(walk.is_role(&row.columns.resource))
+    }
+
+    fn classify<'r>(
+        walk: &mut Walk<'_>,
+        old: Option<&Row<'r, Self>>,
+        new: Option<&Row<'r, Self>>,
+        fields: Vec<FieldChange>,
+    ) -> Result<()> {
+        let (action, row, finder) = match (old, new) {
+            (None, Some(row)) => (Action::Added, row, &mut walk.new),
+            (Some(row), None) => (Action::Removed, row, &mut walk.old),
+            (Some(_), Some(row)) => (Action::Changed, row, &mut walk.new),
+            (None, None) => return Ok(()),
+        };
+        let grant = finder.source.snapshot.decode(row)?;
+        let ends = GrantEnds {
+            joined_at: grant.joined_at,
+            membership_id: grant.membership_id,
+            id: row.id.to_string(),
+            principal: finder.party(&grant.principal)?,
+            on: finder.party(&row.columns.resource)?,
+            entitlement: kept_text(&finder.catalog.entitlement_slug(&grant.entitlement)?),
+        };
+        walk.judge.grant(action, ends, fields);
         Ok(())
     }
 }
@@ -666,39 +701,4 @@ fn fingerprint(record: &[u8]) -> Value {
     let mut digester = Digester::new();
     digester.record(record);
     Value::from(digester.finish().to_string())
-}
-
-/// What a row says of its own object: its message without copies of other objects, and its columns.
-fn own_json(row: &Row<'_>) -> Value {
-    let mut json = Vec::new();
-    row.push_json(&mut json);
-    let mut value: Value = serde_json::from_slice(&json).unwrap_or_default();
-    let Value::Object(members) = &mut value else {
-        return value;
-    };
-    members.remove("id");
-    match &row.columns {
-        Columns::ResourceType | Columns::Resource { .. } => {}
-        Columns::Entitlement { resource } => {
-            members.insert("resource".to_owned(), resource.to_string().into());
-            if let Some(Value::Array(types)) = members.get_mut("grantableTo") {
-                types
-                    .iter_mut()
-                    .for_each(|of| *of = of.get("id").cloned().unwrap_or_default());
-            }
-        }
-        Columns::Grant {
-            entitlement,
-            principal,
-            expansion,
-            ..
-        } => {
-            members.insert("entitlement".to_owned(), entitlement.to_string().into());
-            members.insert("principal".to_owned(), principal.to_string().into());
-            if let Some(expansion) = expansion {
-                members.insert("expansion".to_owned(), expansion.to_vec().into());
-            }
-        }
-    }
-    value
 }

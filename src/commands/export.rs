@@ -15,12 +15,12 @@ use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::files;
 use crate::model::{
-    AccountType, EntitlementId, Evidence, Person, Resource, ResourceId, Status, SyncRun, Value,
-    on_off, status_word,
+    AccountType, Entitlement, EntitlementId, Evidence, Grant, Person, Resource, ResourceId,
+    ResourceType, Status, SyncRun, Value, on_off, status_word,
 };
 use crate::report::sheet::{BYTE_ORDER_MARK, Cells, Formulas, Sheet};
 use crate::report::{Medium, Outlet};
-use crate::snapshot::{Batch, Columns, Decoded, Filter, Row, RowKind, Snapshot};
+use crate::snapshot::{Batch, Filter, GrantColumns, Readable, Row, RowKind, Snapshot};
 
 /// What to export, and where to.
 #[derive(Clone, Debug)]
@@ -190,8 +190,8 @@ impl Export<'_> {
         }
     }
 
-    fn for_each(&self, kind: RowKind, mut each: impl FnMut(Row<'_>) -> Result<()>) -> Result<()> {
-        let mut rows = self.snapshot.rows(kind, &self.run.id, Filter::EVERYTHING)?;
+    fn for_each<K: Readable>(&self, mut each: impl FnMut(Row<'_, K>) -> Result<()>) -> Result<()> {
+        let mut rows = self.snapshot.rows(&self.run.id, Filter::EVERYTHING)?;
         while let Some(row) = rows.next_row()? {
             each(row)?;
         }
@@ -199,14 +199,12 @@ impl Export<'_> {
     }
 
     /// Hands over what the writers that `maker` makes, one for each thread, write of all rows of a kind.
-    fn make_rows(
+    fn make_rows<K: Readable>(
         &self,
-        kind: RowKind,
-        maker: impl for<'m> Fn(&'m Snapshot) -> Result<RowsWriter<'m>> + Sync,
+        maker: impl for<'m> Fn(&'m Snapshot) -> Result<RowsWriter<'m, K>> + Sync,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         self.snapshot.batches(
-            kind,
             &self.run.id,
             Filter::EVERYTHING,
             |snapshot| {
@@ -225,7 +223,7 @@ impl Export<'_> {
         let run = self.run;
         let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
         let mut catalog = Catalog::new(self.snapshot, run)?;
-        self.for_each(RowKind::Entitlement, |row| {
+        self.for_each::<Entitlement>(|row| {
             let cells = entitlement_cells(&row, self.snapshot, &mut catalog)?;
             let head = ["Entitlement", "", "", "", "", ""];
             Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
@@ -249,8 +247,7 @@ impl Export<'_> {
             Ok(())
         })?;
         let people = Arc::new(people);
-        self.make_rows(
-            RowKind::Grant,
+        self.make_rows::<Grant>(
             |snapshot| {
                 let mut grants = ImportedGrants {
                     snapshot,
@@ -283,8 +280,7 @@ impl Export<'_> {
         formulas: Formulas,
         mut take: impl FnMut(Vec<(String, Cells)>, Vec<u8>) -> Result<()>,
     ) -> Result<()> {
-        self.snapshot.batches(
-            RowKind::Resource,
+        self.snapshot.batches::<Resource, _, _>(
             &self.run.id,
             Filter::EVERYTHING,
             |snapshot| {
@@ -295,9 +291,7 @@ impl Export<'_> {
                     let mut bytes = 0;
                     while let Some(row) = rows.next_row(bytes) {
                         bytes += row.data.len();
-                        let Decoded::Resource(resource) = snapshot.decode(&row)? else {
-                            continue;
-                        };
+                        let resource = snapshot.decode(&row)?;
                         if Person::of(&resource).is_none() {
                             continue;
                         }
@@ -316,10 +310,8 @@ impl Export<'_> {
 
     fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
         let mut sheet = Sheet::new(out, formulas, &USER_COLUMNS)?;
-        self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
-                return Ok(());
-            };
+        self.for_each::<Resource>(|row| {
+            let resource = self.snapshot.decode(&row)?;
             let Some(person) = Person::of(&resource) else {
                 return Ok(());
             };
@@ -360,14 +352,13 @@ impl Export<'_> {
         // A person may hold several entitlements of one role. People are held by number: there are as many pairs as grants.
         let mut numbers = HashMap::<ResourceId, u32>::new();
         let mut members = HashMap::<String, HashSet<u32>>::new();
-        self.for_each(RowKind::Grant, |row| {
-            if let Columns::Grant {
+        self.for_each::<Grant>(|row| {
+            let GrantColumns {
                 resource,
                 principal,
                 ..
-            } = &row.columns
-                && catalog.is_user(principal.resource_type.as_str())
-            {
+            } = &row.columns;
+            if catalog.is_user(principal.resource_type.as_str()) {
                 let next = numbers.len() as u32;
                 let number = match numbers.get(principal) {
                     Some(number) => *number,
@@ -381,10 +372,8 @@ impl Export<'_> {
             Ok(())
         })?;
         let mut sheet = Sheet::new(out, formulas, &ROLE_COLUMNS)?;
-        self.for_each(RowKind::Resource, |row| {
-            let Decoded::Resource(resource) = self.snapshot.decode(&row)? else {
-                return Ok(());
-            };
+        self.for_each::<Resource>(|row| {
+            let resource = self.snapshot.decode(&row)?;
             if !catalog.is_role(resource.id.resource_type.as_str()) {
                 return Ok(());
             }
@@ -408,20 +397,15 @@ impl Export<'_> {
     fn grants(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
         let mut sheet = Sheet::new(out, formulas, &GRANT_COLUMNS)?;
         let mut catalog = Catalog::new(self.snapshot, self.run)?;
-        self.for_each(RowKind::Grant, |row| {
-            let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
-                (self.snapshot.decode(&row)?, &row.columns)
-            else {
-                return Ok(());
-            };
-            let principal = catalog.resource(&grant.principal)?.map(|row| row.decode());
-            let principal = match &principal {
-                Some(Ok(Decoded::Resource(resource))) => Some(&**resource),
-                _ => None,
-            };
-            let person = principal.and_then(Person::of);
+        self.for_each::<Grant>(|row| {
+            let grant = self.snapshot.decode(&row)?;
+            let resource = &row.columns.resource;
+            let principal = catalog.resource(&grant.principal)?;
+            let principal = principal.and_then(|row| row.decode().ok());
+            let person = principal.as_ref().and_then(Person::of);
             let cells = [
                 principal
+                    .as_ref()
                     .map(|resource| &*resource.display_name)
                     .unwrap_or_default(),
                 person.as_ref().and_then(Person::email).unwrap_or_default(),
@@ -454,60 +438,67 @@ impl Export<'_> {
         let head = serde_json::to_string_pretty(&head)?;
         let head = head.strip_suffix("\n}").unwrap_or(&head);
         out.write_all(head.as_bytes())?;
-        for kind in RowKind::ALL {
-            write!(out, ",\n  \"{}\": [", plural(kind))?;
-            let mut is_first = true;
-            self.make_rows(
-                kind,
-                |_| {
-                    Ok(Box::new(|rows, json| {
-                        while let Some(row) = rows.next_row(json.len()) {
-                            json.extend_from_slice(b",\n    ");
-                            row.push_json(json);
-                        }
-                        Ok(())
-                    }))
-                },
-                |json| {
-                    // No comma before the first.
-                    let json = &json[usize::from(is_first)..];
-                    is_first = false;
-                    Ok(out.write_all(json)?)
-                },
-            )?;
-            out.write_all(b"\n  ]")?;
-        }
+        self.json_rows::<ResourceType>(out)?;
+        self.json_rows::<Resource>(out)?;
+        self.json_rows::<Entitlement>(out)?;
+        self.json_rows::<Grant>(out)?;
         Ok(out.write_all(b"\n}\n")?)
+    }
+
+    fn json_rows<K: Readable>(&self, out: &mut dyn Write) -> Result<()> {
+        write!(out, ",\n  \"{}\": [", plural(K::KIND))?;
+        let mut is_first = true;
+        self.make_rows::<K>(
+            |_| {
+                Ok(Box::new(|rows, json| {
+                    while let Some(row) = rows.next_row(json.len()) {
+                        json.extend_from_slice(b",\n    ");
+                        row.push_json(json);
+                    }
+                    Ok(())
+                }))
+            },
+            |json| {
+                // No comma before the first.
+                let json = &json[usize::from(is_first)..];
+                is_first = false;
+                Ok(out.write_all(json)?)
+            },
+        )?;
+        Ok(out.write_all(b"\n  ]")?)
     }
 
     /// One object a line: the sync run, then every row.
     fn ndjson(&self, out: &mut dyn Write) -> Result<()> {
         let run = serde_json::to_string(&SyncRunDocument::of(self.run))?;
         writeln!(out, "{{\"kind\":\"sync_run\",\"data\":{run}}}")?;
-        for kind in RowKind::ALL {
-            self.make_rows(
-                kind,
-                |_| {
-                    Ok(Box::new(move |rows, out| {
-                        while let Some(row) = rows.next_row(out.len()) {
-                            write!(out, "{{\"kind\":\"{}\",\"id\":", singular(kind))?;
-                            serde_json::to_writer(&mut *out, &row.id)?;
-                            out.extend_from_slice(b",\"data\":");
-                            row.push_json(out);
-                            out.extend_from_slice(b"}\n");
-                        }
-                        Ok(())
-                    }))
-                },
-                |some| Ok(out.write_all(some)?),
-            )?;
-        }
-        Ok(())
+        self.ndjson_rows::<ResourceType>(out)?;
+        self.ndjson_rows::<Resource>(out)?;
+        self.ndjson_rows::<Entitlement>(out)?;
+        self.ndjson_rows::<Grant>(out)
+    }
+
+    fn ndjson_rows<K: Readable>(&self, out: &mut dyn Write) -> Result<()> {
+        self.make_rows::<K>(
+            |_| {
+                Ok(Box::new(move |rows, out| {
+                    while let Some(row) = rows.next_row(out.len()) {
+                        write!(out, "{{\"kind\":\"{}\",\"id\":", singular(K::KIND))?;
+                        serde_json::to_writer(&mut *out, &row.id)?;
+                        out.extend_from_slice(b",\"data\":");
+                        row.push_json(out);
+                        out.extend_from_slice(b"}\n");
+                    }
+                    Ok(())
+                }))
+            },
+            |some| Ok(out.write_all(some)?),
+        )
     }
 }
 
 /// Writes what is to be said of some rows.
-type RowsWriter<'m> = Box<dyn FnMut(&mut Batch<'_, '_>, &mut Vec<u8>) -> Result<()> + 'm>;
+type RowsWriter<'m, K> = Box<dyn FnMut(&mut Batch<'_, '_, K>, &mut Vec<u8>) -> Result<()> + 'm>;
 
 /// People in C1's file import.
 struct People {
@@ -536,16 +527,13 @@ struct ImportedGrants<'s> {
 }
 
 impl ImportedGrants<'_> {
-    fn push(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let Columns::Grant {
+    fn push(&mut self, row: &Row<'_, Grant>, out: &mut Vec<u8>) -> Result<()> {
+        let GrantColumns {
             entitlement: id,
             principal,
             resource,
             ..
-        } = &row.columns
-        else {
-            return Ok(());
-        };
+        } = &row.columns;
         let (_, entitlement) = match &mut self.entitlement {
             Some(known) if known.0 == *id => known,
             known => {
@@ -569,10 +557,11 @@ impl ImportedGrants<'_> {
             Cells::push_row([&self.head, identity, entitlement], out);
             return Ok(());
         }
-        let found = self.catalog.resource(principal)?.map(|row| row.decode());
+        let found = self.catalog.resource(principal)?;
+        let found = found.and_then(|row| row.decode().ok());
         let cells = match &found {
-            Some(Ok(Decoded::Resource(resource))) => identity_cells(resource, ""),
-            _ => ["", "", &principal.resource, "", ""],
+            Some(resource) => identity_cells(resource, ""),
+            None => ["", "", &principal.resource, "", ""],
         };
         let identity = Cells::new(self.formulas, cells)?;
         Cells::push_row([&self.head, &identity, entitlement], out);
@@ -611,13 +600,11 @@ fn singular(kind: RowKind) -> &'static str {
 
 /// The last six columns of C1's file import.
 fn entitlement_cells(
-    row: &Row<'_>,
+    row: &Row<'_, Entitlement>,
     snapshot: &Snapshot,
     catalog: &mut Catalog<'_>,
 ) -> Result<[String; 6]> {
-    let Decoded::Entitlement(entitlement) = snapshot.decode(row)? else {
-        return Ok(Default::default());
-    };
+    let entitlement = snapshot.decode(row)?;
     Ok([
         entitlement.display_name.to_string(),
         row.id.to_string(),

@@ -9,11 +9,11 @@ use std::sync::{PoisonError, RwLock};
 use anyhow::Result;
 
 use crate::model::{
-    Entitlement, EntitlementId, Person, Resource, ResourceId, SyncId, SyncRun, Text, Timestamp,
-    Trait,
+    Entitlement, EntitlementId, Person, Resource, ResourceId, ResourceType, SyncId, SyncRun, Text,
+    Timestamp, Trait,
 };
 use crate::progress::{Event, Reporter};
-use crate::snapshot::{Decoded, Filter, Lookup, ReadOptions, Row, RowKind, Snapshot};
+use crate::snapshot::{Filter, Lookup, ReadOptions, Readable, Row, Snapshot};
 
 /// Which snapshot, and which sync run of it.
 #[derive(Clone, Debug, Default)]
@@ -132,8 +132,8 @@ pub(super) struct Catalog<'s> {
     sync: SyncId,
     types: HashMap<String, TypeEntry>,
     /// Made when first something is looked up: it holds an id for every row.
-    resources: Option<Lookup<'s>>,
-    entitlements: Option<Lookup<'s>>,
+    resources: Option<Lookup<'s, Resource>>,
+    entitlements: Option<Lookup<'s, Entitlement>>,
     names: Cache<ResourceId, Called>,
     /// Grants come in runs of one entitlement.
     last_entitlement: Option<(EntitlementId, Text)>,
@@ -156,13 +156,13 @@ struct TypeEntry {
 impl<'s> Catalog<'s> {
     pub fn new(snapshot: &'s Snapshot, run: &SyncRun) -> Result<Self> {
         let mut types = HashMap::new();
-        for row in snapshot.rows(RowKind::ResourceType, &run.id, Filter::EVERYTHING)? {
+        for row in snapshot.rows::<ResourceType>(&run.id, Filter::EVERYTHING)? {
             let row = row?;
             let mut json = Vec::new();
             row.push_json(&mut json);
             let (display_name, traits) = match row.decode() {
-                Ok(Decoded::ResourceType(decoded)) => (decoded.display_name, decoded.traits),
-                _ => ((&*row.id).into(), Vec::new()),
+                Ok(decoded) => (decoded.display_name, decoded.traits),
+                Err(_) => ((&*row.id).into(), Vec::new()),
             };
             types.insert(
                 row.id.into_owned(),
@@ -211,24 +211,17 @@ impl<'s> Catalog<'s> {
         self.types.get(id).map_or(b"null", |entry| &entry.json)
     }
 
-    pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row<'static>>> {
-        self.find(RowKind::Resource, &id.to_string())
+    pub fn resource(&mut self, id: &ResourceId) -> Result<Option<Row<'static, Resource>>> {
+        find(
+            &mut self.resources,
+            self.snapshot,
+            &self.sync,
+            &id.to_string(),
+        )
     }
 
-    pub fn entitlement(&mut self, id: &str) -> Result<Option<Row<'static>>> {
-        self.find(RowKind::Entitlement, id)
-    }
-
-    fn find(&mut self, kind: RowKind, id: &str) -> Result<Option<Row<'static>>> {
-        let lookup = match kind {
-            RowKind::Resource => &mut self.resources,
-            _ => &mut self.entitlements,
-        };
-        let lookup = match lookup {
-            Some(lookup) => lookup,
-            None => lookup.insert(self.snapshot.lookup(kind, &self.sync)?),
-        };
-        Ok(lookup.get(id)?)
+    pub fn entitlement(&mut self, id: &str) -> Result<Option<Row<'static, Entitlement>>> {
+        find(&mut self.entitlements, self.snapshot, &self.sync, id)
     }
 
     /// A resource's name for people: `(missing)` if it is not there, its id if it has none.
@@ -246,14 +239,14 @@ impl<'s> Catalog<'s> {
             return Ok(called.clone());
         }
         let called = match self.resource(id)?.map(|row| row.decode()) {
-            Some(Ok(Decoded::Resource(decoded))) => Called {
+            Some(Ok(decoded)) => Called {
                 email: email(&decoded).into(),
                 name: match decoded.display_name.is_empty() {
                     true => id.resource.clone(),
                     false => decoded.display_name,
                 },
             },
-            Some(_) => Called {
+            Some(Err(_)) => Called {
                 name: id.resource.clone(),
                 email: "".into(),
             },
@@ -267,12 +260,10 @@ impl<'s> Catalog<'s> {
         Ok(called)
     }
 
-    /// An entitlement as the model has it; `None` if it is missing or its blob is no message.
+    /// An entitlement as the model has it; `None` if it is missing or its blob is not a message.
     pub fn entitlement_model(&mut self, id: &str) -> Result<Option<Entitlement>> {
-        Ok(match self.entitlement(id)?.map(|row| row.decode()) {
-            Some(Ok(Decoded::Entitlement(decoded))) => Some(decoded),
-            _ => None,
-        })
+        let row = self.entitlement(id)?;
+        Ok(row.and_then(|row| row.decode().ok()))
     }
 
     /// An entitlement's short name on its resource: its slug, else its name, else its id; `(missing)` if it is not
@@ -321,6 +312,20 @@ impl<'s> Catalog<'s> {
         }
         Ok(json)
     }
+}
+
+/// The row of an id. The list of ids is made when first something is looked up.
+fn find<'s, K: Readable>(
+    lookup: &mut Option<Lookup<'s, K>>,
+    snapshot: &'s Snapshot,
+    sync: &SyncId,
+    id: &str,
+) -> Result<Option<Row<'static, K>>> {
+    let lookup = match lookup {
+        Some(lookup) => lookup,
+        None => lookup.insert(snapshot.lookup(sync)?),
+    };
+    Ok(lookup.get(id)?)
 }
 
 /// A user's primary address; empty if there is none, or it is no user.

@@ -4,6 +4,6 @@ mod fields;
 mod judge;
 mod merge;
 
-pub use fields::{FieldFilter, compare, has_field, is_noise};
+pub use fields::{Facts, FieldFilter, compare, has_fact, is_noise};
 pub use judge::{GrantEnds, Judge};
 pub use merge::{Step, merge};

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Catalog, Input, lacks_roles, moment};
+use super::catalog::Catalog;
+use super::input::{Input, lacks_roles};
 use super::{Outcome, World};
 use crate::model::{
     Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
 };
-use crate::report::{Column, Format, Table, printable};
+use crate::report::{Column, Format, Table, moment, printable};
 use crate::snapshot::{Filter, Snapshot};
 
 /// Whose access, in which snapshot.

@@ -8,20 +8,18 @@ use std::thread::Builder;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::catalog::Catalog;
 use super::expected::{self, Expected, Sorted};
-use super::input::{Catalog, Input, LACKS_ROLES};
+use super::input::{Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::diff::{FieldFilter, GrantEnds, Judge, Step, compare, has_fact, merge};
 use crate::model::{
     Action, Change, ChangeKind, Comparison, Entitlement, Evidence, FieldChange, Grant,
-    NOT_READ_ROLES, Party, Person, Resource, ResourceId, ResourceType, Side, SyncRun, SyncType,
-    kept_text,
+    NOT_READ_ROLES, Person, Resource, ResourceId, ResourceType, Side, SyncRun, SyncType, kept_text,
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
-use crate::snapshot::{
-    ContentDigest, Digester, Error, Filter, Kind, Readable, Row, RowsOfKind, Snapshot,
-};
+use crate::snapshot::{ContentDigest, Digester, Filter, Readable, Row, RowsOfKind, Snapshot};
 
 /// What to compare, and what to make of it.
 #[derive(Clone, Debug)]
@@ -240,6 +238,10 @@ impl<'s> Source<'s> {
         Ok(())
     }
 
+    fn catalog(&self) -> Result<Catalog<'_>> {
+        Catalog::new(&self.snapshot, &self.run)
+    }
+
     fn lacks_roles(&self) -> bool {
         self.evidence.as_ref().is_some_and(Evidence::lacks_roles)
     }
@@ -411,37 +413,6 @@ fn untold(source: &Source<'_>, other: &Evidence) -> String {
     )
 }
 
-/// What the rows of one source refer to. The first question builds the list of ids, so equal snapshots cost nothing here.
-struct Finder<'s> {
-    source: &'s Source<'s>,
-    catalog: Catalog<'s>,
-}
-
-impl<'s> Finder<'s> {
-    fn new(source: &'s Source<'_>) -> Result<Self> {
-        Ok(Self {
-            source,
-            catalog: Catalog::new(&source.snapshot, &source.run)?,
-        })
-    }
-
-    fn is_role(&self, id: &ResourceId) -> bool {
-        self.catalog.is_role(id.resource_type.as_str())
-    }
-
-    fn party(&mut self, id: &ResourceId) -> Result<Party> {
-        let found = self.catalog.resource(id)?;
-        Ok(match found.and_then(|row| row.decode().ok()) {
-            Some(resource) => Party::of(&resource, self.is_role(id)),
-            None => Party::unknown(id),
-        })
-    }
-
-    fn decode<K: Kind>(&self, row: Option<&Row<'_, K>>) -> Result<Option<K>, Error> {
-        row.map(|row| self.source.snapshot.decode(row)).transpose()
-    }
-}
-
 /// Whether roles are compared: what one side did not read may be there all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RolesCompared {
@@ -487,8 +458,8 @@ fn compare_sources(
         judge: Judge::default(),
         fields,
         roles,
-        old: Finder::new(old)?,
-        new: Finder::new(new)?,
+        old: old.catalog()?,
+        new: new.catalog()?,
         records: (Vec::new(), Vec::new()),
     };
     let digests = std::thread::scope(|scope| {
@@ -513,8 +484,8 @@ struct Walk<'s> {
     judge: Judge,
     fields: &'s FieldFilter,
     roles: RolesCompared,
-    old: Finder<'s>,
-    new: Finder<'s>,
+    old: Catalog<'s>,
+    new: Catalog<'s>,
     records: (Vec<u8>, Vec<u8>),
 }
 
@@ -549,7 +520,7 @@ impl Walk<'_> {
     fn is_unknown_elsewhere<K: Compared>(
         &self,
         row: &Row<'_, K>,
-        side: &Finder<'_>,
+        side: &Catalog<'_>,
     ) -> Result<bool> {
         match self.roles {
             RolesCompared::Yes => Ok(false),
@@ -558,7 +529,8 @@ impl Walk<'_> {
     }
 
     fn is_role(&self, id: &ResourceId) -> bool {
-        self.old.is_role(id) || self.new.is_role(id)
+        let resource_type = id.resource_type.as_str();
+        self.old.is_role(resource_type) || self.new.is_role(resource_type)
     }
 
     /// Two accounts of one object that are not the same byte for byte.
@@ -587,10 +559,15 @@ impl Walk<'_> {
     }
 }
 
+/// A row in the words of the model, if it is there.
+fn decoded<K: Readable>(catalog: &Catalog<'_>, row: Option<&Row<'_, K>>) -> Result<Option<K>> {
+    row.map(|row| catalog.decode(row)).transpose()
+}
+
 /// A kind of rows that is compared.
 trait Compared: Readable {
     /// Whether a row that only `side` has is one that the other would only have if it had read roles.
-    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, side: &Finder<'_>) -> Result<bool>;
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, side: &Catalog<'_>) -> Result<bool>;
 
     /// Makes changes of two accounts of one object, at least one of which is there.
     fn classify<'r>(
@@ -602,7 +579,7 @@ trait Compared: Readable {
 }
 
 impl Compared for ResourceType {
-    fn is_of_roles(_: &Row<'_, Self>, _: &Walk<'_>, _: &Finder<'_>) -> Result<bool> {
+    fn is_of_roles(_: &Row<'_, Self>, _: &Walk<'_>, _: &Catalog<'_>) -> Result<bool> {
         Ok(false)
     }
 
@@ -612,18 +589,18 @@ impl Compared for ResourceType {
         new: Option<&Row<'r, Self>>,
         fields: Vec<FieldChange>,
     ) -> Result<()> {
-        let (old, new) = (walk.old.decode(old)?, walk.new.decode(new)?);
+        let (old, new) = (decoded(&walk.old, old)?, decoded(&walk.new, new)?);
         walk.judge.resource_type(old.as_ref(), new.as_ref(), fields);
         Ok(())
     }
 }
 
 impl Compared for Resource {
-    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, side: &Finder<'_>) -> Result<bool> {
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, side: &Catalog<'_>) -> Result<bool> {
         if walk.is_role(&row.columns.id) {
             return Ok(true);
         }
-        let resource = side.source.snapshot.decode(row)?;
+        let resource = side.decode(row)?;
         Ok(Person::of(&resource).is_some_and(|person| !person.is_listed()))
     }
 
@@ -633,7 +610,7 @@ impl Compared for Resource {
         new: Option<&Row<'r, Self>>,
         fields: Vec<FieldChange>,
     ) -> Result<()> {
-        let (old, new) = (walk.old.decode(old)?, walk.new.decode(new)?);
+        let (old, new) = (decoded(&walk.old, old)?, decoded(&walk.new, new)?);
         let shown = new.as_ref().or(old.as_ref());
         let is_role = shown.is_some_and(|resource| walk.is_role(&resource.id));
         walk.judge
@@ -643,7 +620,7 @@ impl Compared for Resource {
 }
 
 impl Compared for Entitlement {
-    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, _: &Finder<'_>) -> Result<bool> {
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, _: &Catalog<'_>) -> Result<bool> {
         Ok(walk.is_role(&row.columns.resource))
     }
 
@@ -653,7 +630,7 @@ impl Compared for Entitlement {
         new: Option<&Row<'r, Self>>,
         fields: Vec<FieldChange>,
     ) -> Result<()> {
-        let (old, new) = (walk.old.decode(old)?, walk.new.decode(new)?);
+        let (old, new) = (decoded(&walk.old, old)?, decoded(&walk.new, new)?);
         let on = match (&old, &new) {
             (_, Some(shown)) => walk.new.party(&shown.resource)?,
             (Some(shown), None) => walk.old.party(&shown.resource)?,
@@ -666,7 +643,7 @@ impl Compared for Entitlement {
 }
 
 impl Compared for Grant {
-    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, _: &Finder<'_>) -> Result<bool> {
+    fn is_of_roles(row: &Row<'_, Self>, walk: &Walk<'_>, _: &Catalog<'_>) -> Result<bool> {
         Ok(walk.is_role(&row.columns.resource))
     }
 
@@ -676,20 +653,20 @@ impl Compared for Grant {
         new: Option<&Row<'r, Self>>,
         fields: Vec<FieldChange>,
     ) -> Result<()> {
-        let (action, row, finder) = match (old, new) {
+        let (action, row, catalog) = match (old, new) {
             (None, Some(row)) => (Action::Added, row, &mut walk.new),
             (Some(row), None) => (Action::Removed, row, &mut walk.old),
             (Some(_), Some(row)) => (Action::Changed, row, &mut walk.new),
             (None, None) => return Ok(()),
         };
-        let grant = finder.source.snapshot.decode(row)?;
+        let grant = catalog.decode(row)?;
         let ends = GrantEnds {
             joined_at: grant.joined_at,
             membership_id: grant.membership_id,
             id: row.id.to_string(),
-            principal: finder.party(&grant.principal)?,
-            on: finder.party(&row.columns.resource)?,
-            entitlement: kept_text(&finder.catalog.entitlement_slug(&grant.entitlement)?),
+            principal: catalog.party(&grant.principal)?,
+            on: catalog.party(&row.columns.resource)?,
+            entitlement: kept_text(&catalog.entitlement_slug(&grant.entitlement)?),
         };
         walk.judge.grant(action, ends, fields);
         Ok(())

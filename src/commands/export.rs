@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use super::input::{Cache, Catalog, Input, lacks_roles, moment};
+use super::catalog::{Cache, Catalog};
+use super::input::{Input, lacks_roles};
 use super::stats::SyncRunDocument;
 use super::{Outcome, World};
 use crate::files;
@@ -19,8 +20,8 @@ use crate::model::{
     ResourceType, Status, SyncRun, Value, on_off, status_word,
 };
 use crate::report::sheet::{BYTE_ORDER_MARK, Cells, Formulas, Sheet};
-use crate::report::{Medium, Outlet};
-use crate::snapshot::{Batch, Filter, GrantColumns, Readable, Row, RowKind, Snapshot};
+use crate::report::{Medium, Outlet, moment};
+use crate::snapshot::{Batch, Filter, GrantColumns, Readable, Row, Snapshot};
 
 /// What to export, and where to.
 #[derive(Clone, Debug)]
@@ -446,7 +447,7 @@ impl Export<'_> {
     }
 
     fn json_rows<K: Readable>(&self, out: &mut dyn Write) -> Result<()> {
-        write!(out, ",\n  \"{}\": [", plural(K::KIND))?;
+        write!(out, ",\n  \"{}\": [", K::KIND.many())?;
         let mut is_first = true;
         self.make_rows::<K>(
             |_| {
@@ -483,7 +484,7 @@ impl Export<'_> {
             |_| {
                 Ok(Box::new(move |rows, out| {
                     while let Some(row) = rows.next_row(out.len()) {
-                        write!(out, "{{\"kind\":\"{}\",\"id\":", singular(K::KIND))?;
+                        write!(out, "{{\"kind\":\"{}\",\"id\":", K::KIND.one())?;
                         serde_json::to_writer(&mut *out, &row.id)?;
                         out.extend_from_slice(b",\"data\":");
                         row.push_json(out);
@@ -578,24 +579,6 @@ struct SnapshotHead<'a> {
     sync_run: SyncRunDocument<'a>,
     content_digest: String,
     evidence: Option<Evidence>,
-}
-
-fn plural(kind: RowKind) -> &'static str {
-    match kind {
-        RowKind::ResourceType => "resource_types",
-        RowKind::Resource => "resources",
-        RowKind::Entitlement => "entitlements",
-        RowKind::Grant => "grants",
-    }
-}
-
-fn singular(kind: RowKind) -> &'static str {
-    match kind {
-        RowKind::ResourceType => "resource_type",
-        RowKind::Resource => "resource",
-        RowKind::Entitlement => "entitlement",
-        RowKind::Grant => "grant",
-    }
 }
 
 /// The last six columns of C1's file import.

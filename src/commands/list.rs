@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::input::{Catalog, Input, JsonCache, day, email, lacks_roles};
+use super::catalog::{Catalog, JsonCache, email};
+use super::input::{Input, lacks_roles};
 use super::{Outcome, World};
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, SyncRun, Trait,
 };
 use crate::progress::Event;
-use crate::report::{Column, Format, JsonItem, JsonList, Table};
-use crate::snapshot::{Filter, GrantColumns, Readable, Row, Snapshot};
+use crate::report::{Column, Format, JsonItem, JsonList, Table, day};
+use crate::snapshot::{Filter, GrantColumns, Kind, Readable, Row, Snapshot};
 
 /// What to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,15 +154,6 @@ impl Listing {
         }
     }
 
-    fn json_name(self) -> &'static str {
-        match self {
-            Self::ResourceTypes => "resourceTypes",
-            Self::Resources | Self::Principals => "resources",
-            Self::Entitlements => "entitlements",
-            Self::Grants => "grants",
-        }
-    }
-
     /// `of_users` where all rows are users, of whom people want another column.
     fn columns(self, of_users: bool) -> &'static [Column] {
         const NAME: Column = Column::new("Name");
@@ -256,7 +248,7 @@ impl<'a> List<'a> {
     }
 
     fn json<K: Listed>(&self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonList::new(world.out, self.args.listing.json_name())?;
+        let mut list = JsonList::new(world.out, K::KIND.many_in_list())?;
         let cache = Arc::new(JsonCache::default());
         self.snapshot.batches::<K, _, anyhow::Error>(
             &self.run.id,
@@ -277,7 +269,7 @@ impl<'a> List<'a> {
     }
 
     fn json_of_principals(&self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonList::new(world.out, self.args.listing.json_name())?;
+        let mut list = JsonList::new(world.out, Resource::KIND.many_in_list())?;
         let mut items = JsonItems::new(self.snapshot, self.run, Arc::default())?;
         for principal in self.principals()? {
             if let Some(row) = items.catalog.resource(&principal)? {

@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod archive;
+mod catalog;
 mod check;
 mod diff;
 mod expected;

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::model::{
-    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Object, Party, Person,
-    Resource, ResourceType, Risk, Seat, Sort, Timestamp, Topic, kept_text,
+    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, Person, Resource,
+    ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
 };
 
 /// The field that says whether a person is in the member list.
@@ -58,7 +58,7 @@ impl Judge {
             ..Party::default()
         };
         self.other(
-            Object::ResourceType,
+            RowKind::ResourceType,
             action(old, new),
             shown.id.to_string(),
             subject,
@@ -112,7 +112,7 @@ impl Judge {
             _ => {
                 let id = subject.id.clone();
                 self.other(
-                    Object::Resource,
+                    RowKind::Resource,
                     action(old, new),
                     id,
                     subject,
@@ -250,7 +250,7 @@ impl Judge {
             ..Party::default()
         };
         self.other(
-            Object::Entitlement,
+            RowKind::Entitlement,
             action(old, new),
             shown.id.to_string(),
             subject,
@@ -296,7 +296,7 @@ impl Judge {
         let facts = facts(action, first);
         self.changes.push(Change {
             action,
-            object: Object::Grant,
+            object: RowKind::Grant,
             id,
             topic,
             kinds: vec![kind],
@@ -310,7 +310,7 @@ impl Judge {
 
     fn other(
         &mut self,
-        object: Object,
+        object: RowKind,
         action: Action,
         id: String,
         subject: Party,
@@ -389,7 +389,7 @@ impl Judge {
         facts: Vec<FieldChange>,
     ) {
         let id = subject.id.clone();
-        let object = Object::Resource;
+        let object = RowKind::Resource;
         self.changes.push(Change {
             action,
             object,

@@ -12,7 +12,7 @@ pub use json_list::{JsonItem, JsonList};
 pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
-pub use words::{duration, size};
+pub use words::{day, duration, moment, size};
 
 /// What output is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

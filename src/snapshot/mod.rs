@@ -46,7 +46,6 @@ pub use read::{
 };
 pub use table::{
     BadBlob, ContentDigest, Digester, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
-    RowKind,
 };
 pub use verify::{Finding, verify};
 pub use write::{Contents, Target, copy, new_sync_id, write};

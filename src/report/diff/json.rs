@@ -45,7 +45,7 @@ struct SideDocument<'a> {
 #[derive(Serialize)]
 struct Event<'a> {
     action: String,
-    kind: String,
+    kind: &'static str,
     /// What it means, as `--fail-on` names it.
     means: Vec<&'static str>,
     id: &'a str,
@@ -195,7 +195,7 @@ fn side(side: &Side) -> SideDocument<'_> {
 fn event(change: &Change) -> Event<'_> {
     Event {
         action: change.action.to_string(),
-        kind: change.object.to_string(),
+        kind: change.object.one(),
         means: change.kinds.iter().map(|kind| kind.as_str()).collect(),
         id: &change.id,
         subject: party(&change.subject),

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use super::columns::Readable;
 use super::open::Snapshot;
 use super::query::Filter;
-use crate::model::{Entitlement, Grant, Resource, ResourceId, ResourceType, SyncId};
+use crate::model::{Entitlement, Grant, Resource, ResourceId, ResourceType, RowKind, SyncId};
 use crate::snapshot::error::{Damage, Error};
 use crate::snapshot::limits::MAX_TYPES;
 use crate::snapshot::table::{AnyColumns, ContentDigest, Digester, Kind, Row};
@@ -152,29 +152,26 @@ impl Counts {
         let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
             return Some("it is not JSON".to_owned());
         };
-        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
         let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
             let stated = stated.as_u64().unwrap_or_default();
             (stated != counted).then(|| format!("`{name}` is {stated}, but there are {counted}"))
         };
         let mut found = Vec::new();
-        for (name, total, by_type) in [
-            ("resources", sum(&self.resources), &self.resources),
-            ("entitlements", sum(&self.entitlements), &self.entitlements),
-            ("grants", sum(&self.grants), &self.grants),
+        for (kind, by_type) in [
+            (RowKind::Resource, &self.resources),
+            (RowKind::Entitlement, &self.entitlements),
+            (RowKind::Grant, &self.grants),
         ] {
-            found.extend(compare(name, &stats[name], total));
+            let name = kind.many();
+            found.extend(compare(name, &stats[name], by_type.values().sum()));
             let stated = &stats[format!("{name}_by_resource_type")];
             for (resource_type, counted) in by_type {
                 let name = format!("{name} of type {resource_type}");
                 found.extend(compare(&name, &stated[resource_type], *counted));
             }
         }
-        found.extend(compare(
-            "resource_types",
-            &stats["resource_types"],
-            self.resource_types,
-        ));
+        let name = RowKind::ResourceType.many();
+        found.extend(compare(name, &stats[name], self.resource_types));
         (!found.is_empty()).then(|| found.join("; "))
     }
 }

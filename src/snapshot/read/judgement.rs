@@ -4,7 +4,7 @@ use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
 use crate::snapshot::error::{Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity, validate};
-use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row};
+use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row, descriptor};
 
 /// What is to be said of a row. Readers refuse one with a problem; `verify` reports everything.
 pub(in crate::snapshot) struct Judgement {
@@ -51,7 +51,7 @@ pub(in crate::snapshot) fn judge<K: Kind>(
         contradictions.push(other_resource(resource, &expected));
     }
     Ok(Judgement {
-        blob: validate(K::KIND.descriptor(), &row.data),
+        blob: validate(descriptor(K::KIND), &row.data),
         contradictions,
     })
 }

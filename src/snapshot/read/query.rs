@@ -8,10 +8,10 @@ use super::judgement::judge;
 use super::open::{EntitlementResources, Snapshot};
 use super::order::Position;
 use super::survey::{Chunk, ChunkPositions, StoredTable};
-use crate::model::{Entitlement, EntitlementId, ResourceId, SyncId};
+use crate::model::{Entitlement, EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::container::RowReader;
 use crate::snapshot::error::{Damage, Error};
-use crate::snapshot::table::{Row, RowKind};
+use crate::snapshot::table::Row;
 
 /// Which rows are wanted; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! What a blob repeats of its row's columns. Readers believe the columns, and so does the content digest; a blob that says
 //! something else is damage, since other readers believe the blob.
 
-use crate::model::ResourceId;
+use crate::model::{ResourceId, RowKind};
 use crate::snapshot::error::shortened;
 use crate::snapshot::message::{Malformed, Payload, walk};
 use crate::snapshot::table::{
-    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row, RowKind,
+    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
 };
 
 /// Something that a blob and the columns of its row say differently.

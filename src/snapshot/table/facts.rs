@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind};
+use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind, descriptor};
 use super::row::Row;
 use crate::model::Seat;
 use crate::snapshot::message::{Any, Item, Malformed, Message, Shape};
@@ -26,7 +26,7 @@ impl<K: Kind> Row<'_, K> {
     }
 
     fn try_facts(&self) -> Result<Facts, Malformed> {
-        let message = Message::new(K::KIND.descriptor(), &self.data);
+        let message = Message::new(descriptor(K::KIND), &self.data);
         let own = self.own_members(&message)?;
         let mut facts = Facts::new();
         let ordered = message.in_order()?;

@@ -4,62 +4,37 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Display};
 
 use crate::model::{
-    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId,
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, RowKind,
 };
 use crate::snapshot::message::decode;
 use crate::snapshot::message::descriptors::{self, Descriptor};
 
-/// The four tables that a snapshot's content is in, in the order of the digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowKind {
-    /// `v1_resource_types`
-    ResourceType,
-    /// `v1_resources`
-    Resource,
-    /// `v1_entitlements`
-    Entitlement,
-    /// `v1_grants`
-    Grant,
+/// The message in the `data` column.
+pub(in crate::snapshot) fn descriptor(kind: RowKind) -> &'static Descriptor {
+    match kind {
+        RowKind::ResourceType => &descriptors::RESOURCE_TYPE,
+        RowKind::Resource => &descriptors::RESOURCE,
+        RowKind::Entitlement => &descriptors::ENTITLEMENT,
+        RowKind::Grant => &descriptors::GRANT,
+    }
 }
 
-impl RowKind {
-    /// The table's name.
-    pub(in crate::snapshot) fn table(self) -> &'static str {
-        match self {
-            Self::ResourceType => "v1_resource_types",
-            Self::Resource => "v1_resources",
-            Self::Entitlement => "v1_entitlements",
-            Self::Grant => "v1_grants",
-        }
+/// Fields of the message that say the same as the row's columns.
+pub(super) fn column_fields(kind: RowKind) -> &'static [u32] {
+    match kind {
+        RowKind::ResourceType => &[1],
+        RowKind::Resource | RowKind::Entitlement => &[1, 2],
+        RowKind::Grant => &[1, 2, 3],
     }
+}
 
-    /// The message in its `data` column.
-    pub(in crate::snapshot) fn descriptor(self) -> &'static Descriptor {
-        match self {
-            Self::ResourceType => &descriptors::RESOURCE_TYPE,
-            Self::Resource => &descriptors::RESOURCE,
-            Self::Entitlement => &descriptors::ENTITLEMENT,
-            Self::Grant => &descriptors::GRANT,
-        }
-    }
-
-    /// Fields that say the same as the row's columns.
-    pub(in crate::snapshot) fn column_fields(self) -> &'static [u32] {
-        match self {
-            Self::ResourceType => &[1],
-            Self::Resource | Self::Entitlement => &[1, 2],
-            Self::Grant => &[1, 2, 3],
-        }
-    }
-
-    /// What a row's record begins with.
-    pub(super) fn tag(self) -> u8 {
-        match self {
-            Self::ResourceType => b't',
-            Self::Resource => b'r',
-            Self::Entitlement => b'e',
-            Self::Grant => b'g',
-        }
+/// What a row's record begins with.
+pub(super) fn tag(kind: RowKind) -> u8 {
+    match kind {
+        RowKind::ResourceType => b't',
+        RowKind::Resource => b'r',
+        RowKind::Entitlement => b'e',
+        RowKind::Grant => b'g',
     }
 }
 

@@ -17,7 +17,6 @@ mod row;
 pub(super) mod schema;
 
 pub use digest::{ContentDigest, Digester};
-pub use kind::{
-    AnyColumns, BadBlob, EntitlementColumns, GrantColumns, Kind, ResourceColumns, RowKind,
-};
+pub(super) use kind::descriptor;
+pub use kind::{AnyColumns, BadBlob, EntitlementColumns, GrantColumns, Kind, ResourceColumns};
 pub use row::Row;

@@ -1,7 +1,11 @@
 //! What stands for a row in the content digest. FORMAT.md, "content digest", describes it for others to recompute.
 
-use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, RowKind};
+use super::kind::{
+    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, column_fields, descriptor,
+    tag,
+};
 use super::row::Row;
+use crate::model::RowKind;
 use crate::snapshot::message::canonical;
 
 impl<K: Kind> Row<'_, K> {
@@ -46,7 +50,7 @@ impl<K: Kind> Row<'_, K> {
 /// Appends the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
 /// message. Rows with equal records are the same but for noise.
 pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
-    out.push(kind.tag());
+    out.push(tag(kind));
     for part in parts {
         push_length(out, part.len());
         out.extend_from_slice(part);
@@ -68,7 +72,7 @@ fn push_length(record: &mut Vec<u8>, length: usize) {
 /// that a damaged row still counts.
 fn push_canonical(kind: RowKind, data: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    if canonical(kind.descriptor(), data, kind.column_fields(), out).is_err() {
+    if canonical(descriptor(kind), data, column_fields(kind), out).is_err() {
         out.truncate(start);
         out.extend_from_slice(data);
     }

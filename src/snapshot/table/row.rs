@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind};
+use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
 use crate::snapshot::message::{Malformed, encode, walk, write_json};
 
 /// One row of the four tables of content. It borrows from the page it is on until the next row is read, or owns its data.
@@ -57,7 +57,7 @@ impl<K: Kind> Row<'_, K> {
     pub fn push_json(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let message = self.with_references();
-        if write_json(K::KIND.descriptor(), &message, out).is_err() {
+        if write_json(descriptor(K::KIND), &message, out).is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");
         }

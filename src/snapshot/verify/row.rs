@@ -5,12 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::finding::Finding;
-use crate::model::{EntitlementId, ResourceId, SyncId};
+use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity};
 use crate::snapshot::read::{Batch, Counts, Readable, Snapshot, judge, omissions};
 use crate::snapshot::table::{
-    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row, RowKind,
+    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
 };
 
 /// Ids that references may name.

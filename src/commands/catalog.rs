@@ -183,11 +183,6 @@ impl<'s> Catalog<'s> {
         Ok(self.called(id)?.email)
     }
 
-    /// A row in the words of the model.
-    pub fn decode<K: Readable>(&self, row: &Row<'_, K>) -> Result<K> {
-        Ok(self.snapshot.decode(row)?)
-    }
-
     /// A resource as a change is about it; of one that is missing or cannot be read, only the id is known.
     pub fn party(&mut self, id: &ResourceId) -> Result<Party> {
         let found = self.resource(id)?;

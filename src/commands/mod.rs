@@ -6,7 +6,6 @@ mod archive;
 mod catalog;
 mod check;
 mod diff;
-mod expected;
 mod export;
 mod failure;
 mod guard;

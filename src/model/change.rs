@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::{Person, Resource, ResourceId, RowKind, Seat};
+use super::{Person, Resource, ResourceId, RowKind, Seat, Timestamp};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,9 +290,9 @@ pub struct Side {
     pub file: String,
     /// The sync run.
     pub sync_id: String,
-    /// When it was complete, RFC 3339.
-    pub captured_at: String,
-    /// The organization's name, else its id, if the file tells.
+    /// When it was complete.
+    pub captured_at: Timestamp,
+    /// The organization's name, else its id, if the file says.
     pub organization: Option<String>,
     /// The content digest.
     pub content_digest: String,

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::merge::Step;
 use crate::model::{
     Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, Person, Resource,
     ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
@@ -17,7 +18,7 @@ const LISTED_AS_MEMBER: &str = "profile.listed_as_member";
 
 /// Takes differences and makes changes of them.
 #[derive(Default)]
-pub struct Judge {
+pub struct Classifier {
     changes: Vec<Change>,
     added: HashSet<String>,
     removed: HashSet<String>,
@@ -42,15 +43,10 @@ pub struct GrantEnds {
     pub membership_id: Option<MembershipId>,
 }
 
-impl Judge {
-    /// A resource type that is new, gone (`None` on the other side), or another.
-    pub fn resource_type(
-        &mut self,
-        old: Option<&ResourceType>,
-        new: Option<&ResourceType>,
-        fields: Vec<FieldChange>,
-    ) {
-        let Some(shown) = new.or(old) else { return };
+impl Classifier {
+    /// A resource type that is new, gone, or another than it was.
+    pub fn resource_type(&mut self, step: Step<&ResourceType>, fields: Vec<FieldChange>) {
+        let shown = step.newest();
         let subject = Party {
             id: shown.id.to_string(),
             name: kept_text(&shown.display_name),
@@ -59,7 +55,7 @@ impl Judge {
         };
         self.other(
             RowKind::ResourceType,
-            action(old, new),
+            step.action(),
             shown.id.to_string(),
             subject,
             None,
@@ -68,29 +64,22 @@ impl Judge {
     }
 
     /// A resource that is new, gone, or another. `is_role` says whether its type has the trait of a role.
-    pub fn resource(
-        &mut self,
-        old: Option<&Resource>,
-        new: Option<&Resource>,
-        is_role: bool,
-        fields: Vec<FieldChange>,
-    ) {
-        let Some(shown) = new.or(old) else { return };
-        let subject = Party::of(shown, is_role);
-        match (old, new) {
-            (None, Some(_)) => {
+    pub fn resource(&mut self, step: Step<&Resource>, is_role: bool, fields: Vec<FieldChange>) {
+        let subject = Party::of(step.newest(), is_role);
+        match step {
+            Step::New(_) => {
                 self.added.insert(subject.id.clone());
             }
-            (Some(_), None) => {
+            Step::Old(_) => {
                 self.removed.insert(subject.id.clone());
             }
-            _ => {}
+            Step::Both(..) => {}
         }
-        match (subject.sort, old, new) {
-            (Sort::User, None, Some(new)) => self.person_added(new, subject),
-            (Sort::User, Some(old), None) => self.person_removed(old, subject),
-            (Sort::User, Some(old), Some(new)) => self.person_changed(old, new, subject, fields),
-            (Sort::Role, None, Some(_)) => {
+        match (subject.sort, step) {
+            (Sort::User, Step::New(new)) => self.person_added(new, subject),
+            (Sort::User, Step::Old(old)) => self.person_removed(old, subject),
+            (Sort::User, Step::Both(old, new)) => self.person_changed(old, new, subject, fields),
+            (Sort::Role, Step::New(_)) => {
                 self.push(
                     Action::Added,
                     Topic::RoleAdded,
@@ -99,7 +88,7 @@ impl Judge {
                     fields,
                 );
             }
-            (Sort::Role, Some(_), None) => {
+            (Sort::Role, Step::Old(_)) => {
                 self.push(
                     Action::Removed,
                     Topic::RoleRemoved,
@@ -108,17 +97,10 @@ impl Judge {
                     fields,
                 );
             }
-            (Sort::Role, Some(old), Some(new)) => self.role_changed(old, new, subject, fields),
-            _ => {
+            (Sort::Role, Step::Both(old, new)) => self.role_changed(old, new, subject, fields),
+            (Sort::Other, step) => {
                 let id = subject.id.clone();
-                self.other(
-                    RowKind::Resource,
-                    action(old, new),
-                    id,
-                    subject,
-                    None,
-                    fields,
-                );
+                self.other(RowKind::Resource, step.action(), id, subject, None, fields);
             }
         }
     }
@@ -219,18 +201,12 @@ impl Judge {
     }
 
     /// An entitlement that is new, gone, or another. One that only follows its resource is no change of its own.
-    pub fn entitlement(
-        &mut self,
-        on: Party,
-        old: Option<&Entitlement>,
-        new: Option<&Entitlement>,
-        fields: Vec<FieldChange>,
-    ) {
-        let Some(shown) = new.or(old) else { return };
-        let follows = match (old, new) {
-            (None, Some(_)) => self.added.contains(&on.id),
-            (Some(_), None) => self.removed.contains(&on.id),
-            _ => self
+    pub fn entitlement(&mut self, on: Party, step: Step<&Entitlement>, fields: Vec<FieldChange>) {
+        let shown = step.newest();
+        let follows = match step {
+            Step::New(_) => self.added.contains(&on.id),
+            Step::Old(_) => self.removed.contains(&on.id),
+            Step::Both(..) => self
                 .renamed
                 .get(&on.id)
                 .is_some_and(|names| fields.iter().all(|field| follows(field, names))),
@@ -251,7 +227,7 @@ impl Judge {
         };
         self.other(
             RowKind::Entitlement,
-            action(old, new),
+            step.action(),
             shown.id.to_string(),
             subject,
             Some(on),
@@ -441,14 +417,6 @@ fn facts(
     known.filter_map(of).collect()
 }
 
-fn action<T>(old: Option<T>, new: Option<T>) -> Action {
-    match (old.is_some(), new.is_some()) {
-        (false, _) => Action::Added,
-        (true, false) => Action::Removed,
-        (true, true) => Action::Changed,
-    }
-}
-
 fn seat(resource: &Resource) -> Option<Seat> {
     Person::of(resource)?.seat()
 }
@@ -513,12 +481,12 @@ fn follows(change: &FieldChange, (old_name, new_name): &(String, String)) -> boo
     match (text(&change.old), text(&change.new)) {
         (Some(old), Some(new)) => {
             let once = old.match_indices(old_name.as_str()).any(|(at, _)| {
-                let (before, behind) = (&old[..at], &old[at + old_name.len()..]);
+                let (before, after) = (&old[..at], &old[at + old_name.len()..]);
                 new.strip_prefix(before)
-                    .and_then(|rest| rest.strip_suffix(behind))
+                    .and_then(|rest| rest.strip_suffix(after))
                     .is_some_and(|between| between == new_name)
             });
-            // Both ways, so that it is told in both directions or in none.
+            // Both ways, so that it is reported in both directions or in none.
             let throughout =
                 old.replace(old_name, new_name) == new && new.replace(new_name, old_name) == old;
             matches!(change.field.as_str(), "display_name" | "description") && (once || throughout)

@@ -13,7 +13,7 @@ use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, SyncRun, Trait,
 };
 use crate::progress::Event;
-use crate::report::{Column, Format, JsonItem, JsonList, Table, day};
+use crate::report::{Column, Format, JsonItem, JsonSequence, Layout, Table, day};
 use crate::snapshot::{Filter, GrantColumns, Kind, Readable, Row, Snapshot};
 
 /// What to list.
@@ -248,7 +248,7 @@ impl<'a> List<'a> {
     }
 
     fn json<K: Listed>(&self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonList::new(world.out, K::KIND.many_in_list())?;
+        let mut list = JsonSequence::list(world.out, K::KIND.many_in_list())?;
         let cache = Arc::new(JsonCache::default());
         self.snapshot.batches::<K, _, anyhow::Error>(
             &self.run.id,
@@ -269,7 +269,7 @@ impl<'a> List<'a> {
     }
 
     fn json_of_principals(&self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonList::new(world.out, Resource::KIND.many_in_list())?;
+        let mut list = JsonSequence::list(world.out, Resource::KIND.many_in_list())?;
         let mut items = JsonItems::new(self.snapshot, self.run, Arc::default())?;
         for principal in self.principals()? {
             if let Some(row) = items.catalog.resource(&principal)? {
@@ -371,7 +371,7 @@ impl<'s> JsonItems<'s> {
     }
 
     fn push<K: Listed>(&mut self, row: &Row<'_, K>, out: &mut Vec<u8>) -> Result<()> {
-        let mut item = JsonItem::new(out);
+        let mut item = JsonItem::new(Layout::LIST.next(out));
         K::push_json(row, self, &mut item)?;
         item.finish();
         Ok(())

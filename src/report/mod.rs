@@ -1,14 +1,14 @@
 //! Values into text for people and for programs, harmless in the medium that shows it.
 
 pub mod diff;
-mod json_list;
+mod json;
 mod outlet;
 mod printable;
 pub mod sheet;
 mod table;
 mod words;
 
-pub use json_list::{JsonItem, JsonList};
+pub use json::{JsonDocument, JsonItem, JsonSequence, Layout};
 pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};

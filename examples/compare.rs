@@ -14,7 +14,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use posthog_c1z::diff::{Step, merge};
-use posthog_c1z::snapshot::{Filter, ReadOptions, Row, RowKind, Snapshot};
+use posthog_c1z::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
+use posthog_c1z::snapshot::{Filter, ReadOptions, Readable, Row, Snapshot};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut paths = std::env::args_os().skip(1);
@@ -33,25 +34,38 @@ fn compare(old: &Path, new: &Path, out: &mut impl Write) -> Result<(), Box<dyn E
     if old.content_digest(&old_sync)? == new.content_digest(&new_sync)? {
         return Ok(());
     }
-    for kind in RowKind::ALL {
-        merge(
-            old.rows(kind, &old_sync, Filter::EVERYTHING)?
-                .map(|row| row.map_err(Box::<dyn Error>::from)),
-            new.rows(kind, &new_sync, Filter::EVERYTHING)?
-                .map(|row| row.map_err(Box::<dyn Error>::from)),
-            |old, new| old.id.cmp(&new.id),
-            |step| match step {
-                Step::Old(row) => Ok(writeln!(out, "- {}", shown(&row))?),
-                Step::New(row) => Ok(writeln!(out, "+ {}", shown(&row))?),
-                Step::Both(old, new) => changes(&old, &new, out),
-            },
-        )?;
-    }
-    Ok(())
+    let (old, new) = ((&old, &old_sync), (&new, &new_sync));
+    compare_kind::<ResourceType>(old, new, out)?;
+    compare_kind::<Resource>(old, new, out)?;
+    compare_kind::<Entitlement>(old, new, out)?;
+    compare_kind::<Grant>(old, new, out)
+}
+
+fn compare_kind<K: Readable>(
+    (old, old_sync): (&Snapshot, &SyncId),
+    (new, new_sync): (&Snapshot, &SyncId),
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
+    merge(
+        old.rows::<K>(old_sync, Filter::EVERYTHING)?
+            .map(|row| row.map_err(Box::<dyn Error>::from)),
+        new.rows::<K>(new_sync, Filter::EVERYTHING)?
+            .map(|row| row.map_err(Box::<dyn Error>::from)),
+        |old, new| old.id.cmp(&new.id),
+        |step| match step {
+            Step::Old(row) => Ok(writeln!(out, "- {}", shown(&row))?),
+            Step::New(row) => Ok(writeln!(out, "+ {}", shown(&row))?),
+            Step::Both(old, new) => changes(&old, &new, out),
+        },
+    )
 }
 
 /// Writes a line for each fact that differs.
-fn changes(old: &Row<'_>, new: &Row<'_>, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+fn changes<K: Readable>(
+    old: &Row<'_, K>,
+    new: &Row<'_, K>,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
     let (before, after) = (old.facts(), new.facts());
     let gone = before.keys().filter(|name| !after.contains_key(*name));
     for name in after.keys().chain(gone) {
@@ -74,7 +88,7 @@ fn changes(old: &Row<'_>, new: &Row<'_>, out: &mut impl Write) -> Result<(), Box
 }
 
 /// A row's id. It comes from the file: quoted like this, it cannot move the cursor of a terminal.
-fn shown(row: &Row<'_>) -> String {
+fn shown<K: Readable>(row: &Row<'_, K>) -> String {
     row.id.escape_debug().to_string()
 }
 

@@ -15,7 +15,8 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
-use posthog_c1z::snapshot::{Columns, Decoded, Filter, ReadOptions, RowKind, Snapshot};
+use posthog_c1z::model::{Grant, Resource};
+use posthog_c1z::snapshot::{Filter, ReadOptions, Snapshot};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("which snapshot?")?;
@@ -27,27 +28,21 @@ fn list_holders(path: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>>
     let snapshot = Snapshot::open(path, &ReadOptions::default())?;
     // The newest finished full sync run: a file may hold several.
     let sync = snapshot.sync_run(None)?.id;
-    let mut resources = snapshot.lookup(RowKind::Resource, &sync)?;
+    let mut resources = snapshot.lookup::<Resource>(&sync)?;
     let mut name = |id: String| -> Result<String, Box<dyn Error>> {
         // A grant of another connector's file may refer to a resource that is missing.
         let decoded = resources.get(&id)?.map(|row| row.decode()).transpose()?;
         Ok(match decoded {
-            Some(Decoded::Resource(resource)) => resource.display_name.to_string(),
-            _ => id,
+            Some(resource) => resource.display_name.to_string(),
+            None => id,
         })
     };
-    let mut grants = snapshot.rows(RowKind::Grant, &sync, Filter::EVERYTHING)?;
+    let mut grants = snapshot.rows::<Grant>(&sync, Filter::EVERYTHING)?;
     while let Some(grant) = grants.next_row()? {
-        if let Columns::Grant {
-            resource,
-            principal,
-            ..
-        } = &grant.columns
-        {
-            let (holder, held) = (name(principal.to_string())?, name(resource.to_string())?);
-            // Names come from the file: quoted like this, none can move the cursor of a terminal.
-            writeln!(out, "{}\t{}", holder.escape_debug(), held.escape_debug())?;
-        }
+        let holder = name(grant.columns.principal.to_string())?;
+        let held = name(grant.columns.resource.to_string())?;
+        // Names come from the file: quoted like this, none can move the cursor of a terminal.
+        writeln!(out, "{}\t{}", holder.escape_debug(), held.escape_debug())?;
     }
     Ok(())
 }

@@ -15,10 +15,10 @@ use std::path::Path;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use posthog_c1z::model::{Inventory, SyncId, SyncRun, Timestamp};
+use posthog_c1z::model::{Grant, Inventory, SyncId, SyncRun, Timestamp};
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{
-    self, Contents, Filter, ReadOptions, Row, RowKind, Snapshot, Target, new_sync_id,
+    self, Contents, Filter, ReadOptions, Row, Snapshot, Target, new_sync_id,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -201,7 +201,7 @@ fn rows_written(bencher: Bencher<'_, '_>) {
 struct Read10k {
     snapshot: Snapshot,
     sync: SyncId,
-    grants: Vec<Row<'static>>,
+    grants: Vec<Row<'static, Grant>>,
 }
 
 fn read() -> Read10k {
@@ -222,8 +222,8 @@ fn read() -> Read10k {
     }
 }
 
-fn grants(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row<'static>> {
-    let rows = snapshot.rows(RowKind::Grant, sync, Filter::EVERYTHING);
+fn grants(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row<'static, Grant>> {
+    let rows = snapshot.rows(sync, Filter::EVERYTHING);
     rows.unwrap().map(Result::unwrap).collect()
 }
 
@@ -256,7 +256,7 @@ fn grants_decoded(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn each_grant(bencher: Bencher<'_, '_>, make: impl Fn(&Row<'_>, &mut Vec<u8>) + Sync) {
+fn each_grant(bencher: Bencher<'_, '_>, make: impl Fn(&Row<'_, Grant>, &mut Vec<u8>) + Sync) {
     let grants = read().grants;
     let mut out = Vec::new();
     bencher.counter(ItemsCount::new(GRANTS)).bench_local(|| {

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, RowKind, Snapshot, verify};
+use posthog_c1z::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
+use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, Readable, Snapshot, verify};
 use tempfile::TempDir;
 
 /// Small bounds, so that a bomb costs no time.
@@ -92,21 +93,30 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
         let _ = snapshot.inventory(&run.id);
         let _ = snapshot.counts(&run.id);
         let _ = snapshot.evidence(&run.id);
-        if let (Ok(Some(stats)), Ok((counts, _))) =
-            (snapshot.stats_column(&run.id), snapshot.counts_and_digest(&run.id))
-        {
+        if let (Ok(Some(stats)), Ok((counts, _))) = (
+            snapshot.stats_column(&run.id),
+            snapshot.counts_and_digest(&run.id),
+        ) {
             let _ = counts.differs_from(&stats);
         }
-        for kind in RowKind::ALL {
-            let mut json = Vec::new();
-            for row in snapshot.rows(kind, &run.id, Filter::EVERYTHING)? {
-                let Ok(row) = row else { break };
-                json.clear();
-                row.push_json(&mut json);
-                let _ = row.decode();
-            }
-        }
+        read_rows::<ResourceType>(snapshot, &run.id)?;
+        read_rows::<Resource>(snapshot, &run.id)?;
+        read_rows::<Entitlement>(snapshot, &run.id)?;
+        read_rows::<Grant>(snapshot, &run.id)?;
     }
     let _ = snapshot.sync_run(None);
+    Ok(())
+}
+
+/// Reads what the rows of one kind say, in every form there is of it.
+fn read_rows<K: Readable>(snapshot: &Snapshot, sync: &SyncId) -> Result<(), Error> {
+    let mut json = Vec::new();
+    for row in snapshot.rows::<K>(sync, Filter::EVERYTHING)? {
+        let Ok(row) = row else { break };
+        json.clear();
+        row.push_json(&mut json);
+        let _ = row.facts();
+        let _ = row.decode();
+    }
     Ok(())
 }

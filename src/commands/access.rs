@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Catalog, Input, lacks_roles, moment};
+use super::catalog::Catalog;
+use super::input::{Input, lacks_roles};
 use super::{Outcome, World};
 use crate::model::{
     Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
 };
-use crate::report::{Column, Format, Table, printable};
-use crate::snapshot::{Columns, Decoded, Filter, RowKind, Snapshot};
+use crate::report::{Column, Format, Table, moment, printable};
+use crate::snapshot::{Filter, Snapshot};
 
 /// Whose access, in which snapshot.
 #[derive(Clone, Debug)]
@@ -130,20 +131,18 @@ fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource
     let mut by_id = Vec::new();
     let mut by_email = Vec::new();
     let mut by_folded_email = Vec::new();
-    for row in snapshot.rows(RowKind::Resource, &run.id, Filter::EVERYTHING)? {
+    for row in snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)? {
         let row = row?;
-        let Decoded::Resource(resource) = snapshot.decode(&row)? else {
-            continue;
-        };
+        let resource = snapshot.decode(&row)?;
         let Some(candidate) = Person::of(&resource) else {
             continue;
         };
         if row.id == person || *resource.id.resource == *person {
-            by_id.push(*resource);
+            by_id.push(resource);
         } else if candidate.has_email(|address| address == person) {
-            by_email.push(*resource);
+            by_email.push(resource);
         } else if candidate.has_email(|address| address.to_lowercase() == folded) {
-            by_folded_email.push(*resource);
+            by_folded_email.push(resource);
         }
     }
     let found = [by_id, by_email, by_folded_email];
@@ -169,13 +168,10 @@ fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Resul
         ..Filter::default()
     };
     let mut held = Vec::new();
-    for row in snapshot.rows(RowKind::Grant, &run.id, &filter)? {
+    for row in snapshot.rows::<Grant>(&run.id, &filter)? {
         let row = row?;
-        let (Decoded::Grant(grant), Columns::Grant { resource, .. }) =
-            (snapshot.decode(&row)?, row.columns)
-        else {
-            continue;
-        };
+        let grant = snapshot.decode(&row)?;
+        let resource = row.columns.resource;
         let entitlement = catalog.entitlement_model(grant.entitlement.as_str())?;
         held.push(Holding {
             resource_name: catalog.resource_name(&resource)?.to_string(),

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::input::{Catalog, Input, JsonCache, day, email, lacks_roles};
+use super::catalog::{Catalog, JsonCache, email};
+use super::input::{Input, lacks_roles};
 use super::{Outcome, World};
-use crate::model::{EntitlementId, ResourceId, SyncRun, Trait};
+use crate::model::{
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, SyncRun, Trait,
+};
 use crate::progress::Event;
-use crate::report::{Column, Format, JsonItem, JsonList, Table};
-use crate::snapshot::{Columns, Decoded, Filter, Row, RowKind, Snapshot};
+use crate::report::{Column, Format, JsonItem, JsonSequence, Layout, Table, day};
+use crate::snapshot::{Filter, GrantColumns, Kind, Readable, Row, Snapshot};
 
 /// What to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,15 +99,22 @@ pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
     if args.listing != Listing::ResourceTypes {
         lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     }
-    match args.format {
-        Format::Console => List {
-            snapshot: &snapshot,
-            run: &run,
-            catalog: Catalog::new(&snapshot, &run)?,
-            args,
-        }
-        .table(world)?,
-        Format::Json => json(args, &snapshot, &run, world)?,
+    let list = List {
+        snapshot: &snapshot,
+        run: &run,
+        args,
+    };
+    match (args.listing, args.format) {
+        (Listing::ResourceTypes, Format::Console) => list.table::<ResourceType>(world)?,
+        (Listing::ResourceTypes, Format::Json) => list.json::<ResourceType>(world)?,
+        (Listing::Resources, Format::Console) => list.table::<Resource>(world)?,
+        (Listing::Resources, Format::Json) => list.json::<Resource>(world)?,
+        (Listing::Entitlements, Format::Console) => list.table::<Entitlement>(world)?,
+        (Listing::Entitlements, Format::Json) => list.json::<Entitlement>(world)?,
+        (Listing::Grants, Format::Console) => list.table::<Grant>(world)?,
+        (Listing::Grants, Format::Json) => list.json::<Grant>(world)?,
+        (Listing::Principals, Format::Console) => list.table_of_principals(world)?,
+        (Listing::Principals, Format::Json) => list.json_of_principals(world)?,
     }
     Ok(Outcome::Done)
 }
@@ -112,7 +122,6 @@ pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
 struct List<'a> {
     snapshot: &'a Snapshot,
     run: &'a SyncRun,
-    catalog: Catalog<'a>,
     args: &'a ListArgs,
 }
 
@@ -142,24 +151,6 @@ impl Listing {
             Self::ResourceTypes => option == RESOURCE_TYPE,
             Self::Resources => option != ENTITLEMENT,
             Self::Entitlements | Self::Grants | Self::Principals => true,
-        }
-    }
-
-    fn row_kind(self) -> RowKind {
-        match self {
-            Self::ResourceTypes => RowKind::ResourceType,
-            Self::Resources | Self::Principals => RowKind::Resource,
-            Self::Entitlements => RowKind::Entitlement,
-            Self::Grants => RowKind::Grant,
-        }
-    }
-
-    fn json_name(self) -> &'static str {
-        match self {
-            Self::ResourceTypes => "resourceTypes",
-            Self::Resources | Self::Principals => "resources",
-            Self::Entitlements => "entitlements",
-            Self::Grants => "grants",
         }
     }
 
@@ -206,35 +197,47 @@ impl Listing {
     }
 }
 
-impl List<'_> {
-    /// Calls `each` for every row that is wanted, in the order of the ids.
-    fn for_each(&mut self, mut each: impl FnMut(&mut Self, &Row<'_>) -> Result<()>) -> Result<()> {
-        if self.args.listing == Listing::Principals {
-            for principal in principals(self.snapshot, self.run, &self.args.filter)? {
-                if let Some(row) = self.catalog.resource(&principal)? {
-                    each(self, &row)?;
-                }
-            }
-            return Ok(());
-        }
-        let snapshot = self.snapshot;
-        let kind = self.args.listing.row_kind();
-        let mut rows = snapshot.rows(kind, &self.run.id, &self.args.filter)?;
-        while let Some(row) = rows.next_row()? {
-            each(self, &row)?;
-        }
-        Ok(())
+impl<'a> List<'a> {
+    fn names(&self) -> Result<Names<'a>> {
+        let catalog = Catalog::new(self.snapshot, self.run)?;
+        let wanted = self.args.filter.resource_type.as_deref();
+        let of_users =
+            self.args.listing == Listing::Resources && wanted.is_some_and(|id| catalog.is_user(id));
+        Ok(Names { catalog, of_users })
     }
 
-    fn table(mut self, world: &mut World<'_>) -> Result<()> {
-        let columns = self.args.listing.columns(self.of_users());
+    fn table<K: Listed>(&self, world: &mut World<'_>) -> Result<()> {
+        let mut names = self.names()?;
+        let columns = self.args.listing.columns(names.of_users);
+        let mut table = Table::new(world.out, world.page, columns);
+        let mut rows = self.snapshot.rows::<K>(&self.run.id, &self.args.filter)?;
+        let mut is_empty = true;
+        while let Some(row) = rows.next_row()? {
+            is_empty = false;
+            table.push(K::cells(&row, self.snapshot.decode(&row)?, &mut names)?)?;
+        }
+        table.finish()?;
+        self.warn_if_empty(is_empty, world)
+    }
+
+    fn table_of_principals(&self, world: &mut World<'_>) -> Result<()> {
+        let mut names = self.names()?;
+        let columns = self.args.listing.columns(names.of_users);
         let mut table = Table::new(world.out, world.page, columns);
         let mut is_empty = true;
-        self.for_each(|list, row| {
-            is_empty = false;
-            Ok(table.push(list.cells(row)?)?)
-        })?;
+        for principal in self.principals()? {
+            if let Some(row) = names.catalog.resource(&principal)? {
+                is_empty = false;
+                let decoded = self.snapshot.decode(&row)?;
+                table.push(Listed::cells(&row, decoded, &mut names)?)?;
+            }
+        }
         table.finish()?;
+        self.warn_if_empty(is_empty, world)
+    }
+
+    /// Warns of a list that is empty because of its filter.
+    fn warn_if_empty(&self, is_empty: bool, world: &mut World<'_>) -> Result<()> {
         if is_empty && self.args.filter != Filter::default() {
             world.out.flush()?;
             world.reporter.report(Event::Warned {
@@ -244,145 +247,14 @@ impl List<'_> {
         Ok(())
     }
 
-    /// Whether the type that was asked for is one of users.
-    fn of_users(&self) -> bool {
-        let wanted = self.args.filter.resource_type.as_deref();
-        self.args.listing == Listing::Resources && wanted.is_some_and(|id| self.catalog.is_user(id))
-    }
-
-    fn cells(&mut self, row: &Row<'_>) -> Result<Vec<String>> {
-        let bare = |id: &ResourceId| id.resource.to_string();
-        Ok(match self.snapshot.decode(row)? {
-            Decoded::ResourceType(decoded) => {
-                let traits: Vec<_> = decoded
-                    .traits
-                    .iter()
-                    .map(|kind| trait_name(*kind))
-                    .collect();
-                vec![
-                    decoded.display_name.to_string(),
-                    traits.join(", "),
-                    row.id.to_string(),
-                ]
-            }
-            Decoded::Resource(decoded) if self.of_users() => vec![
-                decoded.display_name.to_string(),
-                email(&decoded),
-                self.catalog
-                    .type_name(decoded.id.resource_type.as_str())
-                    .to_owned(),
-                bare(&decoded.id),
-            ],
-            Decoded::Resource(decoded) => {
-                let parent = match &decoded.parent {
-                    Some(parent) => self.catalog.resource_name(parent)?.to_string(),
-                    None => String::new(),
-                };
-                let resource_type = self
-                    .catalog
-                    .type_name(decoded.id.resource_type.as_str())
-                    .to_owned();
-                vec![
-                    decoded.display_name.to_string(),
-                    resource_type,
-                    parent,
-                    bare(&decoded.id),
-                ]
-            }
-            Decoded::Entitlement(decoded) => vec![
-                decoded.display_name.to_string(),
-                self.catalog.resource_name(&decoded.resource)?.to_string(),
-                self.catalog
-                    .type_name(decoded.resource.resource_type.as_str())
-                    .to_owned(),
-                decoded.slug.to_string(),
-                row.id.to_string(),
-            ],
-            Decoded::Grant(decoded) => {
-                let Columns::Grant { resource, .. } = &row.columns else {
-                    return Ok(Vec::new());
-                };
-                vec![
-                    self.catalog.resource_name(&decoded.principal)?.to_string(),
-                    self.catalog.resource_email(&decoded.principal)?.to_string(),
-                    self.catalog.resource_name(resource)?.to_string(),
-                    self.catalog
-                        .entitlement_slug(&decoded.entitlement)?
-                        .to_string(),
-                    day(decoded.joined_at),
-                    row.id.to_string(),
-                ]
-            }
-        })
-    }
-}
-
-/// Those who hold something, each once, ordered by the bytes of `<type>:<id>`. Type and resource are those of the principal
-/// or of what is held: `-t user` and `-r role:ID` both have an answer.
-fn principals(snapshot: &Snapshot, run: &SyncRun, filter: &Filter) -> Result<BTreeSet<ResourceId>> {
-    let by_entitlement = Filter {
-        entitlement: filter.entitlement.clone(),
-        ..Filter::default()
-    };
-    let is_of_type = |id: &ResourceId| {
-        let wanted = filter.resource_type.as_deref();
-        wanted.is_none_or(|wanted| id.resource_type.as_str() == wanted)
-    };
-    let is_named = |id: &ResourceId| {
-        let wanted = filter.resource.as_deref();
-        wanted.is_none_or(|wanted| *id.resource == *wanted || id.to_string() == wanted)
-    };
-    let mut principals = BTreeSet::new();
-    snapshot.batches(
-        RowKind::Grant,
-        &run.id,
-        &by_entitlement,
-        |_| {
-            Ok(Box::new(|rows| {
-                let mut some = BTreeSet::new();
-                while let Some(row) = rows.next_row(0) {
-                    if let Columns::Grant {
-                        principal,
-                        resource,
-                        ..
-                    } = &row.columns
-                        && (is_of_type(principal) || is_of_type(resource))
-                        && (is_named(principal) || is_named(resource))
-                        && !some.contains(principal)
-                    {
-                        some.insert(principal.clone());
-                    }
-                }
-                Ok(some)
-            }))
-        },
-        |some| {
-            principals.extend(some);
-            Ok::<_, anyhow::Error>(())
-        },
-    )?;
-    Ok(principals)
-}
-
-fn json(args: &ListArgs, snapshot: &Snapshot, run: &SyncRun, world: &mut World<'_>) -> Result<()> {
-    let mut list = JsonList::new(world.out, args.listing.json_name())?;
-    let cache = Arc::new(JsonCache::default());
-    if args.listing == Listing::Principals {
-        let mut items = JsonItems::new(snapshot, run, cache)?;
-        for principal in principals(snapshot, run, &args.filter)? {
-            if let Some(row) = items.catalog.resource(&principal)? {
-                let mut json = Vec::new();
-                items.push(&row, &mut json)?;
-                list.push(&json)?;
-            }
-        }
-    } else {
-        snapshot.batches(
-            args.listing.row_kind(),
-            &run.id,
-            &args.filter,
+    fn json<K: Listed>(&self, world: &mut World<'_>) -> Result<()> {
+        let mut list = JsonSequence::list(world.out, K::KIND.many_in_list())?;
+        let cache = Arc::new(JsonCache::default());
+        self.snapshot.batches::<K, _, anyhow::Error>(
+            &self.run.id,
+            &self.args.filter,
             |snapshot| {
-                let mut items = JsonItems::new(snapshot, run, cache.clone())?;
+                let mut items = JsonItems::new(snapshot, self.run, cache.clone())?;
                 Ok(Box::new(move |rows| {
                     let mut json = Vec::new();
                     while let Some(row) = rows.next_row(json.len()) {
@@ -391,10 +263,88 @@ fn json(args: &ListArgs, snapshot: &Snapshot, run: &SyncRun, world: &mut World<'
                     Ok(json)
                 }))
             },
-            |json: Vec<u8>| Ok::<_, anyhow::Error>(list.push(&json)?),
+            |json| Ok(list.push(&json)?),
         )?;
+        Ok(list.finish()?)
     }
-    Ok(list.finish()?)
+
+    fn json_of_principals(&self, world: &mut World<'_>) -> Result<()> {
+        let mut list = JsonSequence::list(world.out, Resource::KIND.many_in_list())?;
+        let mut items = JsonItems::new(self.snapshot, self.run, Arc::default())?;
+        for principal in self.principals()? {
+            if let Some(row) = items.catalog.resource(&principal)? {
+                let mut json = Vec::new();
+                items.push(&row, &mut json)?;
+                list.push(&json)?;
+            }
+        }
+        Ok(list.finish()?)
+    }
+
+    /// Those who hold something, each once, ordered by the bytes of `<type>:<id>`. Type and resource are those of the
+    /// principal or of what is held: `-t user` and `-r role:ID` both have an answer.
+    fn principals(&self) -> Result<BTreeSet<ResourceId>> {
+        let filter = &self.args.filter;
+        let by_entitlement = Filter {
+            entitlement: filter.entitlement.clone(),
+            ..Filter::default()
+        };
+        let is_of_type = |id: &ResourceId| {
+            let wanted = filter.resource_type.as_deref();
+            wanted.is_none_or(|wanted| id.resource_type.as_str() == wanted)
+        };
+        let is_named = |id: &ResourceId| {
+            let wanted = filter.resource.as_deref();
+            wanted.is_none_or(|wanted| *id.resource == *wanted || id.to_string() == wanted)
+        };
+        let mut principals = BTreeSet::new();
+        self.snapshot.batches::<Grant, _, anyhow::Error>(
+            &self.run.id,
+            &by_entitlement,
+            |_| {
+                Ok(Box::new(|rows| {
+                    let mut some = BTreeSet::new();
+                    while let Some(row) = rows.next_row(0) {
+                        let GrantColumns {
+                            principal,
+                            resource,
+                            ..
+                        } = &row.columns;
+                        if (is_of_type(principal) || is_of_type(resource))
+                            && (is_named(principal) || is_named(resource))
+                            && !some.contains(principal)
+                        {
+                            some.insert(principal.clone());
+                        }
+                    }
+                    Ok(some)
+                }))
+            },
+            |some| {
+                principals.extend(some);
+                Ok(())
+            },
+        )?;
+        Ok(principals)
+    }
+}
+
+/// What the cells of a table are called by.
+struct Names<'s> {
+    catalog: Catalog<'s>,
+    /// Whether all rows are users.
+    of_users: bool,
+}
+
+impl Names<'_> {
+    fn of_type(&self, id: &ResourceId) -> String {
+        let resource_type = id.resource_type.as_str();
+        self.catalog.type_name(resource_type).to_owned()
+    }
+
+    fn of_resource(&mut self, id: &ResourceId) -> Result<String> {
+        Ok(self.catalog.resource_name(id)?.to_string())
+    }
 }
 
 /// Makes rows into items of the `baton` CLI's lists.
@@ -420,45 +370,9 @@ impl<'s> JsonItems<'s> {
         })
     }
 
-    fn push(&mut self, row: &Row<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let mut item = JsonItem::new(out);
-        match &row.columns {
-            Columns::ResourceType => row.push_json(item.member("resourceType")),
-            Columns::Resource { id, .. } => {
-                row.push_json(item.member("resource"));
-                self.push_type(id, &mut item);
-            }
-            Columns::Entitlement { resource } => {
-                row.push_json(item.member("entitlement"));
-                self.push_resource("resource", resource, &mut item)?;
-                self.push_type(resource, &mut item);
-            }
-            Columns::Grant {
-                resource,
-                entitlement,
-                principal,
-                ..
-            } => {
-                row.push_json(item.member("grant"));
-                let known = match &mut self.known {
-                    Some(known) if known.id == *entitlement => known,
-                    _ => {
-                        let mut json = Vec::new();
-                        self.catalog
-                            .push_resource_json(resource, &self.cache, &mut json)?;
-                        self.known.insert(KnownEntitlement {
-                            id: entitlement.clone(),
-                            entitlement: self.catalog.entitlement_json(entitlement.as_str())?,
-                            resource: json,
-                        })
-                    }
-                };
-                item.member("entitlement").extend(&known.entitlement);
-                item.member("resource").extend(&known.resource);
-                self.push_type(resource, &mut item);
-                self.push_resource("principal", principal, &mut item)?;
-            }
-        }
+    fn push<K: Listed>(&mut self, row: &Row<'_, K>, out: &mut Vec<u8>) -> Result<()> {
+        let mut item = JsonItem::new(Layout::LIST.next(out));
+        K::push_json(row, self, &mut item)?;
         item.finish();
         Ok(())
     }
@@ -477,6 +391,134 @@ impl<'s> JsonItems<'s> {
     fn push_type(&self, id: &ResourceId, item: &mut JsonItem<'_>) {
         let json = self.catalog.type_json(id.resource_type.as_str());
         item.member("resourceType").extend(json);
+    }
+}
+
+/// A kind of rows that is listed.
+trait Listed: Readable {
+    /// A line of a table, under the columns of [`Listing::columns`].
+    fn cells(row: &Row<'_, Self>, decoded: Self, names: &mut Names<'_>) -> Result<Vec<String>>;
+
+    /// The members of an item of the `baton` CLI's list.
+    fn push_json(
+        row: &Row<'_, Self>,
+        items: &mut JsonItems<'_>,
+        item: &mut JsonItem<'_>,
+    ) -> Result<()>;
+}
+
+impl Listed for ResourceType {
+    fn cells(row: &Row<'_, Self>, decoded: Self, _: &mut Names<'_>) -> Result<Vec<String>> {
+        let traits: Vec<_> = decoded.traits.into_iter().map(trait_name).collect();
+        Ok(vec![
+            decoded.display_name.to_string(),
+            traits.join(", "),
+            row.id.to_string(),
+        ])
+    }
+
+    fn push_json(
+        row: &Row<'_, Self>,
+        _: &mut JsonItems<'_>,
+        item: &mut JsonItem<'_>,
+    ) -> Result<()> {
+        row.push_json(item.member("resourceType"));
+        Ok(())
+    }
+}
+
+impl Listed for Resource {
+    fn cells(_: &Row<'_, Self>, decoded: Self, names: &mut Names<'_>) -> Result<Vec<String>> {
+        let (name, id) = (decoded.display_name.to_string(), &decoded.id);
+        let resource_type = names.of_type(id);
+        if names.of_users {
+            let bare = id.resource.to_string();
+            return Ok(vec![name, email(&decoded), resource_type, bare]);
+        }
+        let parent = match &decoded.parent {
+            Some(parent) => names.of_resource(parent)?,
+            None => String::new(),
+        };
+        Ok(vec![name, resource_type, parent, id.resource.to_string()])
+    }
+
+    fn push_json(
+        row: &Row<'_, Self>,
+        items: &mut JsonItems<'_>,
+        item: &mut JsonItem<'_>,
+    ) -> Result<()> {
+        row.push_json(item.member("resource"));
+        items.push_type(&row.columns.id, item);
+        Ok(())
+    }
+}
+
+impl Listed for Entitlement {
+    fn cells(row: &Row<'_, Self>, decoded: Self, names: &mut Names<'_>) -> Result<Vec<String>> {
+        Ok(vec![
+            decoded.display_name.to_string(),
+            names.of_resource(&decoded.resource)?,
+            names.of_type(&decoded.resource),
+            decoded.slug.to_string(),
+            row.id.to_string(),
+        ])
+    }
+
+    fn push_json(
+        row: &Row<'_, Self>,
+        items: &mut JsonItems<'_>,
+        item: &mut JsonItem<'_>,
+    ) -> Result<()> {
+        row.push_json(item.member("entitlement"));
+        items.push_resource("resource", &row.columns.resource, item)?;
+        items.push_type(&row.columns.resource, item);
+        Ok(())
+    }
+}
+
+impl Listed for Grant {
+    fn cells(row: &Row<'_, Self>, decoded: Self, names: &mut Names<'_>) -> Result<Vec<String>> {
+        let catalog = &mut names.catalog;
+        Ok(vec![
+            catalog.resource_name(&decoded.principal)?.to_string(),
+            catalog.resource_email(&decoded.principal)?.to_string(),
+            catalog.resource_name(&row.columns.resource)?.to_string(),
+            catalog.entitlement_slug(&decoded.entitlement)?.to_string(),
+            day(decoded.joined_at),
+            row.id.to_string(),
+        ])
+    }
+
+    fn push_json(
+        row: &Row<'_, Self>,
+        items: &mut JsonItems<'_>,
+        item: &mut JsonItem<'_>,
+    ) -> Result<()> {
+        let GrantColumns {
+            resource,
+            entitlement,
+            principal,
+            ..
+        } = &row.columns;
+        row.push_json(item.member("grant"));
+        let known = match &mut items.known {
+            Some(known) if known.id == *entitlement => known,
+            known => {
+                let mut json = Vec::new();
+                items
+                    .catalog
+                    .push_resource_json(resource, &items.cache, &mut json)?;
+                known.insert(KnownEntitlement {
+                    id: entitlement.clone(),
+                    entitlement: items.catalog.entitlement_json(entitlement.as_str())?,
+                    resource: json,
+                })
+            }
+        };
+        item.member("entitlement").extend(&known.entitlement);
+        item.member("resource").extend(&known.resource);
+        items.push_type(resource, item);
+        items.push_resource("principal", principal, item)
     }
 }
 

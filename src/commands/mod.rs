@@ -2,9 +2,9 @@
 
 mod access;
 mod answer;
+mod catalog;
 mod check;
 mod diff;
-mod expected;
 mod export;
 mod failure;
 mod input;

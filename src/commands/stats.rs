@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::input::{Input, LACKS_ROLES, moment};
+use super::input::{Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::model::{Evidence, SyncRun, SyncType, Timestamp};
 use crate::progress::Event;
-use crate::report::{Column, Format, Table, duration, printable, size};
+use crate::report::{Column, Format, Table, duration, moment, printable, size};
 use crate::snapshot::{Counts, Snapshot};
 
 /// What to tell of which snapshot.

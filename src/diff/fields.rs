@@ -1,14 +1,17 @@
-//! Which fields of an object differ, by meaning: two JSON forms of one message into old and new values under names
+//! Which fields of an object differ, by meaning: the facts of one object at two times into old and new values under names
 //! that people know.
 //!
 //! The file says some things several times, in old places and in new ones; here each is said once, unless the places
-//! disagree. What only the day changes is left out unless it is asked for.
+//! disagree. What changes from day to day is left out unless it is asked for.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::model::{FieldChange, Seat, kept_text};
+use crate::model::{FieldChange, kept_text};
+
+/// What an object says, by the names that people know.
+pub type Facts = BTreeMap<String, Value>;
 
 /// Fields that change from day to day without anybody's access changing.
 const NOISE: [&str; 2] = ["last_login", "updated_at"];
@@ -148,11 +151,15 @@ fn kept(value: &Value) -> Value {
     }
 }
 
-/// The fields that differ between two JSON forms of one object, by name. `differs` says whether the objects differ in
-/// more than noise: if they do and no field shows it, that is told as "other fields"; if they do not, nothing but noise
-/// is told.
-pub fn compare(old: &Value, new: &Value, differs: bool, filter: &FieldFilter) -> Vec<FieldChange> {
-    let (old, new) = (flatten(old), flatten(new));
+/// The fields that differ between the facts of one object at two times, by name. `differs` says whether the objects differ
+/// in more than noise: if they do and no field shows it, that is reported as "other fields"; if they do not, nothing but
+/// noise is reported.
+pub(super) fn compare(
+    old: &Facts,
+    new: &Facts,
+    differs: bool,
+    filter: &FieldFilter,
+) -> Vec<FieldChange> {
     let mut changes: Vec<FieldChange> = old
         .iter()
         .map(|(field, value)| (field, Some(value), new.get(field)))
@@ -210,191 +217,9 @@ fn say_once(changes: &mut Vec<FieldChange>) {
     }
 }
 
-/// Whether a field of this name is in the JSON form of an object, by itself or on its profile.
-pub fn has_field(object: &Value, name: &str) -> bool {
-    let fields = flatten(object);
-    fields.contains_key(name) || fields.contains_key(&format!("profile.{name}"))
-}
-
-/// Names and values of everything an object says.
-fn flatten(object: &Value) -> BTreeMap<String, Value> {
-    let mut fields = BTreeMap::new();
-    let Value::Object(members) = object else {
-        return fields;
-    };
-    for (name, value) in members {
-        match (name.as_str(), value) {
-            ("annotations", Value::Array(annotations)) => {
-                annotations
-                    .iter()
-                    .for_each(|annotation| flatten_annotation(annotation, members, &mut fields));
-            }
-            ("profile", Value::Object(profile)) => flatten_profile(profile, &mut fields),
-            ("status", Value::Object(status)) => flatten_status(status, &mut fields),
-            _ => {
-                fields.insert(snake_case(name), value.clone());
-            }
-        }
-    }
-    if let Some(seat) = seat(&fields) {
-        fields.insert("seat".to_owned(), seat);
-    }
-    for (field, key) in [
-        ("two_factor", "profile.is_2fa_enabled"),
-        ("linked_login", "profile.has_social_auth"),
-    ] {
-        let switch = fields.get(key).filter(|value| value.is_boolean()).cloned();
-        if let (false, Some(switch)) = (fields.contains_key(field), switch) {
-            fields.insert(field.to_owned(), switch);
-        }
-    }
-    fields
-}
-
-/// The word of the seat that the profile states.
-fn seat(fields: &BTreeMap<String, Value>) -> Option<Value> {
-    let level = fields
-        .get("profile.organization_level")
-        .and_then(Value::as_f64);
-    let word = fields.get("profile.organization_role");
-    match Seat::stated(level, word.and_then(Value::as_str)) {
-        Some(seat) => Some(Value::String(seat.to_string())),
-        None => word.cloned(),
-    }
-}
-
-fn flatten_profile(profile: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {
-    for (key, value) in profile {
-        fields.insert(format!("profile.{key}"), value.clone());
-    }
-}
-
-fn flatten_status(status: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {
-    // `STATUS_ENABLED` in the trait and `RESOURCE_STATUS_ENABLED` in the resource are one status.
-    let word = status
-        .get("status")
-        .and_then(Value::as_str)
-        .unwrap_or("STATUS_UNSPECIFIED");
-    let word = word.rsplit("STATUS_").next().unwrap_or(word).to_lowercase();
-    fields.insert("status".to_owned(), Value::String(word));
-    if let Some(details) = status.get("details") {
-        fields.insert("status_details".to_owned(), details.clone());
-    }
-}
-
-/// An annotation's fields: a trait's under their own names, any other's under the annotation's.
-fn flatten_annotation(
-    annotation: &Value,
-    object: &Map<String, Value>,
-    fields: &mut BTreeMap<String, Value>,
-) {
-    let Value::Object(members) = annotation else {
-        return;
-    };
-    let type_url = members
-        .get("@type")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let type_name = type_url.rsplit(['.', '/']).next().unwrap_or_default();
-    let is_trait = type_name.ends_with("Trait");
-    let prefix = match type_name {
-        _ if is_trait => String::new(),
-        "GrantMetadata" => String::new(),
-        _ => format!("{}.", snake_case(type_name)),
-    };
-    if members.len() == 1 {
-        fields.insert(snake_case(type_name), Value::Bool(true));
-    }
-    for (name, value) in members.iter().filter(|(name, _)| *name != "@type") {
-        // What the object itself says in its newer places goes before the trait's older ones.
-        let said_in_object = is_trait && object.contains_key(name);
-        match (name.as_str(), value) {
-            _ if said_in_object && object.get(name) == Some(value) => {}
-            ("status", Value::Object(status)) if is_trait => {
-                if !said_in_object {
-                    flatten_status(status, fields);
-                }
-            }
-            ("profile", Value::Object(profile)) if is_trait && !said_in_object => {
-                flatten_profile(profile, fields);
-            }
-            ("metadata", Value::Object(metadata)) if prefix.is_empty() => {
-                for (key, value) in metadata {
-                    fields.insert(key.clone(), value.clone());
-                }
-            }
-            ("emails", Value::Array(emails)) if is_trait => flatten_emails(emails, fields),
-            ("mfaStatus", status) if is_trait => {
-                let on = status
-                    .get("mfaEnabled")
-                    .and_then(Value::as_bool)
-                    .unwrap_or(false);
-                fields.insert("two_factor".to_owned(), Value::Bool(on));
-            }
-            ("ssoStatus", status) if is_trait => {
-                let on = status
-                    .get("ssoEnabled")
-                    .and_then(Value::as_bool)
-                    .unwrap_or(false);
-                fields.insert("linked_login".to_owned(), Value::Bool(on));
-            }
-            ("structuredName", Value::Object(name)) if is_trait => flatten_name(name, fields),
-            ("accountType", Value::String(kind)) if is_trait => {
-                let word = kind
-                    .rsplit("ACCOUNT_TYPE_")
-                    .next()
-                    .unwrap_or(kind)
-                    .to_lowercase();
-                fields.insert("account_type".to_owned(), Value::String(word));
-            }
-            _ if said_in_object => {
-                fields.insert(format!("trait.{}", snake_case(name)), value.clone());
-            }
-            _ => {
-                fields.insert(format!("{prefix}{}", snake_case(name)), value.clone());
-            }
-        }
-    }
-}
-
-fn flatten_emails(emails: &[Value], fields: &mut BTreeMap<String, Value>) {
-    let is_primary = |email: &&Value| email.get("isPrimary").and_then(Value::as_bool) == Some(true);
-    if let Some(primary) = emails.iter().find(is_primary).or(emails.first()) {
-        fields.insert(
-            "email".to_owned(),
-            primary.get("address").cloned().unwrap_or_default(),
-        );
-    }
-    if emails.len() > 1 {
-        fields.insert("emails".to_owned(), Value::Array(emails.to_vec()));
-    }
-}
-
-fn flatten_name(name: &Map<String, Value>, fields: &mut BTreeMap<String, Value>) {
-    for (key, value) in name {
-        let field = match key.as_str() {
-            "givenName" => "first_name".to_owned(),
-            "familyName" => "last_name".to_owned(),
-            other => snake_case(other),
-        };
-        fields.insert(field, value.clone());
-    }
-}
-
-/// `displayName` into `display_name`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for (at, c) in name.char_indices() {
-        if c.is_ascii_uppercase() {
-            if at > 0 {
-                snake.push('_');
-            }
-            snake.push(c.to_ascii_lowercase());
-        } else {
-            snake.push(c);
-        }
-    }
-    snake
+/// Whether a field of this name is among the facts of an object, by itself or on its profile.
+pub fn has_fact(facts: &Facts, name: &str) -> bool {
+    facts.contains_key(name) || facts.contains_key(&format!("profile.{name}"))
 }
 
 #[cfg(test)]
@@ -403,21 +228,22 @@ mod tests {
 
     use super::*;
 
-    fn user(email: &str, level: u32, role: &str) -> Value {
-        let profile =
-            json!({"email": email, "organization_level": level, "organization_role": role});
-        json!({
-            "displayName": "Ann",
-            "annotations": [{
-                "@type": "type.googleapis.com/c1.connector.v2.UserTrait",
-                "emails": [{"address": email, "isPrimary": true}],
-                "status": {"status": "STATUS_ENABLED"},
-                "profile": profile,
-                "login": email,
-            }],
-            "profile": profile,
-            "status": {"status": "RESOURCE_STATUS_ENABLED"},
-        })
+    /// Facts from the members of an object.
+    fn facts(members: Value) -> Facts {
+        serde_json::from_value(members).unwrap()
+    }
+
+    fn user(email: &str, level: u32, seat: &str) -> Facts {
+        facts(json!({
+            "display_name": "Ann",
+            "email": email,
+            "login": email,
+            "profile.email": email,
+            "profile.organization_level": level,
+            "profile.organization_role": seat,
+            "seat": seat,
+            "status": "enabled",
+        }))
     }
 
     fn names(changes: &[FieldChange]) -> Vec<&str> {
@@ -437,7 +263,7 @@ mod tests {
 
     #[test]
     fn last_login_counts_only_when_asked_for() {
-        let at = |time: &str| json!({"profile": {"last_login": time, "x": 1}});
+        let at = |time: &str| facts(json!({"profile.last_login": time, "profile.x": 1}));
         let (old, new) = (at("1"), at("2"));
         assert!(compare(&old, &new, false, &FieldFilter::default()).is_empty());
         let filter = FieldFilter {
@@ -452,7 +278,7 @@ mod tests {
 
     #[test]
     fn difference_that_no_field_explains_is_told_all_the_same() {
-        let same = json!({"displayName": "Ann"});
+        let same = facts(json!({"display_name": "Ann"}));
         assert_eq!(
             names(&compare(&same, &same, true, &FieldFilter::default())),
             [FieldChange::OTHER_FIELDS]
@@ -461,7 +287,7 @@ mod tests {
 
     #[test]
     fn unknown_difference_does_not_hide_behind_a_new_login() {
-        let at = |time: &str| json!({"profile": {"last_login": time}});
+        let at = |time: &str| facts(json!({"profile.last_login": time}));
         let changes = compare(&at("1"), &at("2"), true, &FieldFilter::default());
         assert_eq!(names(&changes), [FieldChange::OTHER_FIELDS]);
     }
@@ -484,8 +310,8 @@ mod tests {
             ignore: vec!["display_name".to_owned()],
         };
         let changes = compare(
-            &json!({"displayName": "a"}),
-            &json!({"displayName": "b"}),
+            &facts(json!({"display_name": "a"})),
+            &facts(json!({"display_name": "b"})),
             true,
             &filter,
         );

@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
+use crate::model::Action;
+
 /// One step of the walk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<T> {
     /// Only the old sequence has it.
     Old(T),
@@ -11,6 +13,45 @@ pub enum Step<T> {
     New(T),
     /// Both have one under the same key.
     Both(T, T),
+}
+
+impl<T> Step<T> {
+    /// What happened to the object.
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Old(_) => Action::Removed,
+            Self::New(_) => Action::Added,
+            Self::Both(..) => Action::Changed,
+        }
+    }
+
+    /// The newest account of the object: the only one, or the new one.
+    pub fn newest(&self) -> &T {
+        match self {
+            Self::Old(item) | Self::New(item) | Self::Both(_, item) => item,
+        }
+    }
+
+    /// The same step with references.
+    pub fn as_ref(&self) -> Step<&T> {
+        match self {
+            Self::Old(old) => Step::Old(old),
+            Self::New(new) => Step::New(new),
+            Self::Both(old, new) => Step::Both(old, new),
+        }
+    }
+
+    /// The same step with what is made of each item.
+    ///
+    /// # Errors
+    /// The first error of `make`.
+    pub fn try_map<U, E>(self, mut make: impl FnMut(T) -> Result<U, E>) -> Result<Step<U>, E> {
+        Ok(match self {
+            Self::Old(old) => Step::Old(make(old)?),
+            Self::New(new) => Step::New(make(new)?),
+            Self::Both(old, new) => Step::Both(make(old)?, make(new)?),
+        })
+    }
 }
 
 /// Walks both sequences, which must be sorted by `order` with each key once.

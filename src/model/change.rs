@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::{Person, Resource, ResourceId, Seat};
+use super::{Person, Resource, ResourceId, RowKind, Seat, Timestamp};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +25,6 @@ impl fmt::Display for Action {
             Self::Added => "added",
             Self::Removed => "removed",
             Self::Changed => "changed",
-        })
-    }
-}
-
-/// What kind of object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Object {
-    /// A kind of resource.
-    ResourceType,
-    /// A user, a role, or another connector's resource.
-    Resource,
-    /// What can be held.
-    Entitlement,
-    /// That somebody holds it.
-    Grant,
-}
-
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ResourceType => "resource_type",
-            Self::Resource => "resource",
-            Self::Entitlement => "entitlement",
-            Self::Grant => "grant",
         })
     }
 }
@@ -218,7 +194,7 @@ pub struct Change {
     /// What happened.
     pub action: Action,
     /// To what kind of object.
-    pub object: Object,
+    pub object: RowKind,
     /// Its id in the file.
     pub id: String,
     /// The section of a report that it is listed in.
@@ -314,9 +290,9 @@ pub struct Side {
     pub file: String,
     /// The sync run.
     pub sync_id: String,
-    /// When it was complete, RFC 3339.
-    pub captured_at: String,
-    /// The organization's name, else its id, if the file tells.
+    /// When it was complete.
+    pub captured_at: Timestamp,
+    /// The organization's name, else its id, if the file says.
     pub organization: Option<String>,
     /// The content digest.
     pub content_digest: String,

@@ -11,6 +11,7 @@ mod grant;
 mod harmful;
 mod ids;
 mod inventory;
+mod kind;
 mod person;
 mod profile;
 mod resource;
@@ -21,8 +22,8 @@ mod time;
 /// Text that stands in the program: it takes no memory of its own.
 pub use arcstr::literal;
 pub use change::{
-    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Risk, Side, Sort,
-    Topic, kept_text,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, Risk, Side, Sort, Topic,
+    kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
@@ -32,6 +33,7 @@ pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};
+pub use kind::RowKind;
 pub use person::{Person, on_off, status_word};
 pub use profile::{Profile, Value};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};

@@ -1,7 +1,7 @@
 //! Values into text for people and for programs, harmless in the medium that shows it.
 
 pub mod diff;
-mod json_list;
+mod json;
 mod outlet;
 mod printable;
 pub mod sheet;
@@ -9,11 +9,11 @@ pub mod style;
 mod table;
 mod words;
 
-pub use json_list::{JsonItem, JsonList};
+pub use json::{JsonDocument, JsonItem, JsonSequence, Layout};
 pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
-pub use words::{duration, size};
+pub use words::{day, duration, moment, size};
 
 /// What output is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,6 @@
-//! Numbers as people say them.
+//! Numbers and times as people say them.
+
+use crate::model::Timestamp;
 
 /// A size in bytes, such as `23.1 KiB`.
 pub fn size(bytes: u64) -> String {
@@ -24,6 +26,16 @@ pub fn duration(millis: u64) -> String {
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// A moment for people, to the second; empty if there is none.
+pub fn moment(at: Option<Timestamp>) -> String {
+    at.map(Timestamp::to_seconds).unwrap_or_default()
+}
+
+/// The day of a moment, in UTC; empty if there is none.
+pub fn day(at: Option<Timestamp>) -> String {
+    at.map(Timestamp::to_day).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -40,7 +40,12 @@ mod write;
 pub use container::Written;
 pub use error::{Damage, Error};
 pub use limits::Limits;
-pub use read::{BackgroundRows, Batch, Counts, Filter, Lookup, Maker, ReadOptions, Rows, Snapshot};
-pub use table::{BadBlob, Columns, ContentDigest, Decoded, Digester, Row, RowKind};
+pub use read::{
+    BackgroundRows, Batch, Counts, Filter, Lookup, Maker, ReadOptions, Readable, Rows, RowsOfKind,
+    Snapshot,
+};
+pub use table::{
+    BadBlob, ContentDigest, Digester, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
+};
 pub use verify::{Finding, verify};
 pub use write::{Contents, Target, copy, new_sync_id, write};

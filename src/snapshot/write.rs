@@ -14,10 +14,11 @@ use super::container::{self, Written};
 use super::error::{BUILDING, Error};
 use super::message::encode;
 use super::table::schema::{self, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE};
-use super::table::{ContentDigest, Digester, RowKind};
+use super::table::{ContentDigest, Digester};
 use crate::files::{self, Temporary};
 use crate::model::{
-    EntitlementId, Evidence, Inventory, ResourceId, ResourceType, SyncId, SyncRun, Timestamp,
+    EntitlementId, Evidence, Inventory, ResourceId, ResourceType, RowKind, SyncId, SyncRun,
+    Timestamp,
 };
 use crate::progress::{Event, Phase, Reporter};
 

@@ -72,11 +72,7 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) ->
         .organization
         .as_deref()
         .unwrap_or("organization unknown");
-    let captured_at = side
-        .captured_at
-        .get(..19)
-        .unwrap_or(&side.captured_at)
-        .replace('T', " ");
+    let captured_at = side.captured_at.to_seconds();
     let file = printable(&side.file);
     let organization = printable(organization);
     writeln!(out, "{label}  {file}: {organization}, {captured_at} UTC")?;

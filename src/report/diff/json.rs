@@ -37,7 +37,7 @@ struct Document<'a> {
 struct SideDocument<'a> {
     file: &'a str,
     sync_id: &'a str,
-    captured_at: &'a str,
+    captured_at: String,
     organization: Option<&'a str>,
     content_digest: &'a str,
 }
@@ -45,7 +45,7 @@ struct SideDocument<'a> {
 #[derive(Serialize)]
 struct Event<'a> {
     action: String,
-    kind: String,
+    kind: &'static str,
     /// What it means, as `--fail-on` names it.
     means: Vec<&'static str>,
     id: &'a str,
@@ -139,7 +139,8 @@ pub(super) fn write_events(
         serde_json::to_writer(&mut *out, &document(story, detail))?;
         return out.write_all(b"\n");
     }
-    let captured_at = comparison.new.captured_at.as_str();
+    let captured_at = comparison.new.captured_at.to_string();
+    let captured_at = captured_at.as_str();
     let organization = comparison.new.organization.as_deref();
     for message in &comparison.warnings {
         let event = WarningEvent {
@@ -186,7 +187,7 @@ fn side(side: &Side) -> SideDocument<'_> {
     SideDocument {
         file: &side.file,
         sync_id: &side.sync_id,
-        captured_at: &side.captured_at,
+        captured_at: side.captured_at.to_string(),
         organization: side.organization.as_deref(),
         content_digest: &side.content_digest,
     }
@@ -195,7 +196,7 @@ fn side(side: &Side) -> SideDocument<'_> {
 fn event(change: &Change) -> Event<'_> {
     Event {
         action: change.action.to_string(),
-        kind: change.object.to_string(),
+        kind: change.object.one(),
         means: change.kinds.iter().map(|kind| kind.as_str()).collect(),
         id: &change.id,
         subject: party(&change.subject),

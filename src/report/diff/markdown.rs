@@ -80,10 +80,7 @@ fn head(story: &Story<'_>, name_bytes: usize) -> String {
             content_digest,
             ..
         } = side;
-        let captured_at = captured_at
-            .get(..19)
-            .unwrap_or(captured_at)
-            .replace('T', " ");
+        let captured_at = captured_at.to_seconds();
         let digest = content_digest.get(..19).unwrap_or(content_digest);
         let file = if file.len() > name_bytes {
             escape(file, name_bytes)

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Page, printable};
 use crate::model::{
-    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Sort, Topic,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, RowKind, Sort, Topic,
 };
 
 /// The forms of a comparison.
@@ -90,7 +90,7 @@ impl<'c> Story<'c> {
         };
         let mut luggage: HashMap<_, Vec<_>> = HashMap::new();
         let mut of_role: HashMap<_, usize> = HashMap::new();
-        for change in all().filter(|change| change.object == Object::Grant) {
+        for change in all().filter(|change| change.object == RowKind::Grant) {
             let Some(on) = &change.on else { continue };
             if is_with_person(change) {
                 luggage
@@ -187,7 +187,7 @@ impl<'c> Story<'c> {
             part(of(&[topic]), "", ("role", "roles"), word);
         }
         let resources = |topic: Topic| {
-            count(&|change| change.topic == topic && change.object == Object::Resource)
+            count(&|change| change.topic == topic && change.object == RowKind::Resource)
         };
         let (came, went) = (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
         part(came, "", ("resource", "resources"), " added");
@@ -442,10 +442,10 @@ fn what(change: &Change) -> String {
         }
         (Topic::OtherAdded, _) => format!("new {}", object_in_words(change)),
         (Topic::OtherRemoved, _) => format!("{} is gone", object_in_words(change)),
-        (Topic::OtherChanged, Object::Grant) => {
+        (Topic::OtherChanged, RowKind::Grant) => {
             format!("{slug} of {on}: {}", fields_in_words(&change.fields))
         }
-        (Topic::OtherChanged, Object::Entitlement) => {
+        (Topic::OtherChanged, RowKind::Entitlement) => {
             format!("entitlement on {on}: {}", fields_in_words(&change.fields))
         }
         (Topic::OtherChanged, _) => fields_in_words(&change.fields),
@@ -471,12 +471,14 @@ fn is_position(slug: &str) -> bool {
 fn object_in_words(change: &Change) -> String {
     let on = change.on.as_ref().map(|on| short(&on.name));
     match (change.object, on, change.id.split_once(':')) {
-        (Object::ResourceType, ..) => "resource type".to_owned(),
-        (Object::Resource, _, Some((of_type, _))) => format!("resource of type {}", short(of_type)),
-        (Object::Resource, ..) => "resource".to_owned(),
-        (Object::Entitlement, Some(on), _) => format!("entitlement on {on}"),
-        (Object::Entitlement, ..) => "entitlement".to_owned(),
-        (Object::Grant, ..) => "grant".to_owned(),
+        (RowKind::ResourceType, ..) => "resource type".to_owned(),
+        (RowKind::Resource, _, Some((of_type, _))) => {
+            format!("resource of type {}", short(of_type))
+        }
+        (RowKind::Resource, ..) => "resource".to_owned(),
+        (RowKind::Entitlement, Some(on), _) => format!("entitlement on {on}"),
+        (RowKind::Entitlement, ..) => "entitlement".to_owned(),
+        (RowKind::Grant, ..) => "grant".to_owned(),
     }
 }
 

@@ -4,14 +4,15 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use super::columns::Readable;
 use super::open::Snapshot;
 use super::parallel::{Batch, by_batch};
 use super::query::{Filter, Rows};
-use crate::model::SyncId;
+use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
 use crate::snapshot::error::Error;
-use crate::snapshot::table::{ContentDigest, Digester, Row, RowKind};
+use crate::snapshot::table::{ContentDigest, Digester, Row};
 
-/// Batches of rows that may wait in [`BackgroundRows`].
+/// Batches of rows of one kind that may wait in [`BackgroundRows`].
 const BATCHES_AHEAD: usize = 4;
 
 impl Snapshot {
@@ -24,43 +25,77 @@ impl Snapshot {
         scope: &'scope Scope<'scope, '_>,
         sync: &'scope SyncId,
     ) -> io::Result<BackgroundRows<'scope>> {
-        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        let (to_resource_types, resource_types) = channel();
+        let (to_resources, resources) = channel();
+        let (to_entitlements, entitlements) = channel();
+        let (to_grants, grants) = channel();
         let reader = Builder::new().spawn_scoped(scope, move || {
             let mut digester = Digester::new();
-            let read = send_all(self, sync, &mut digester, &sender);
-            if let Err(error) = read {
-                let _ = sender.send(Err(error));
-            }
+            // Each kind's sender goes before the next kind is read, so that its rows end.
+            let _ = send_kind::<ResourceType>(self, sync, &mut digester, to_resource_types)
+                && send_kind::<Resource>(self, sync, &mut digester, to_resources)
+                && send_kind::<Entitlement>(self, sync, &mut digester, to_entitlements)
+                && send_kind::<Grant>(self, sync, &mut digester, to_grants);
             digester.finish()
         })?;
         Ok(BackgroundRows {
-            batches,
-            rows: Vec::new().into_iter(),
+            resource_types,
+            resources,
+            entitlements,
+            grants,
             reader,
         })
     }
 }
 
-/// Rows that another thread reads, one at a time.
+/// Rows that another thread reads, one at a time. They are read in the order of the members, and are to be taken so.
 pub struct BackgroundRows<'scope> {
-    batches: Receiver<Result<Vec<Row<'static>>, Error>>,
-    rows: std::vec::IntoIter<Row<'static>>,
+    /// All resource types.
+    pub resource_types: RowsOfKind<ResourceType>,
+    /// All resources.
+    pub resources: RowsOfKind<Resource>,
+    /// All entitlements.
+    pub entitlements: RowsOfKind<Entitlement>,
+    /// All grants.
+    pub grants: RowsOfKind<Grant>,
     reader: ScopedJoinHandle<'scope, ContentDigest>,
 }
 
 impl BackgroundRows<'_> {
     /// The content digest of all rows, once they are read to the end.
     pub fn digest(self) -> ContentDigest {
-        drop(self.batches);
-        match self.reader.join() {
+        let Self {
+            resource_types,
+            resources,
+            entitlements,
+            grants,
+            reader,
+        } = self;
+        // A reader whose rows nobody takes would wait for ever.
+        drop((resource_types, resources, entitlements, grants));
+        match reader.join() {
             Ok(digest) => digest,
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
 }
 
-impl Iterator for BackgroundRows<'_> {
-    type Item = Result<Row<'static>, Error>;
+type BatchOf<K> = Result<Vec<Row<'static, K>>, Error>;
+
+/// The rows of one kind that another thread reads, in the order of their ids.
+pub struct RowsOfKind<K: Readable> {
+    batches: Receiver<BatchOf<K>>,
+    rows: std::vec::IntoIter<Row<'static, K>>,
+}
+
+fn channel<K: Readable>() -> (SyncSender<BatchOf<K>>, RowsOfKind<K>) {
+    let (sender, batches) = sync_channel(BATCHES_AHEAD);
+    let rows = Vec::new().into_iter();
+    (sender, RowsOfKind { batches, rows })
+}
+
+impl<K: Readable> Iterator for RowsOfKind<K> {
+    type Item = Result<Row<'static, K>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -75,38 +110,53 @@ impl Iterator for BackgroundRows<'_> {
     }
 }
 
-/// Sends all rows of a sync run, until they are no longer wanted.
-fn send_all(
+/// Sends all rows of one kind of a sync run, or the error that ends them. Returns whether all were sent, so that the next
+/// kind is wanted.
+fn send_kind<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,
     digester: &mut Digester,
-    sender: &SyncSender<Result<Vec<Row<'static>>, Error>>,
-) -> Result<(), Error> {
-    let mut records = Vec::new();
-    let mut wanted = true;
-    for kind in RowKind::ALL {
-        let mut make = |batch: &mut Batch<'_, '_>| {
-            let mut rows = Vec::new();
-            let mut bytes = 0;
-            records.clear();
-            while let Some(row) = batch.next_row(bytes) {
-                row.record(&mut records);
-                bytes += row.bytes();
-                rows.push(row.into_owned());
-            }
-            digester.record(&records);
-            Ok(rows)
-        };
-        let mut rows = Rows::of_chunks(snapshot, kind, sync, Filter::EVERYTHING)?;
-        for chunk in snapshot.chunks(kind, sync)? {
-            by_batch(&mut rows, *chunk, &mut make, |rows| {
-                wanted = sender.send(Ok(rows)).is_ok();
-                Ok::<_, Error>(wanted)
-            })?;
-            if !wanted {
-                return Ok(());
-            }
+    sender: SyncSender<BatchOf<K>>,
+) -> bool {
+    match send_rows(snapshot, sync, digester, &sender) {
+        Ok(are_wanted) => are_wanted,
+        Err(error) => {
+            let _ = sender.send(Err(error));
+            false
         }
     }
-    Ok(())
+}
+
+/// Sends rows until there are no more, or they are no longer wanted. Returns whether they still are.
+fn send_rows<K: Readable>(
+    snapshot: &Snapshot,
+    sync: &SyncId,
+    digester: &mut Digester,
+    sender: &SyncSender<BatchOf<K>>,
+) -> Result<bool, Error> {
+    let mut records = Vec::new();
+    let mut make = |batch: &mut Batch<'_, '_, K>| {
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        records.clear();
+        while let Some(row) = batch.next_row(bytes) {
+            row.record(&mut records);
+            bytes += row.bytes();
+            rows.push(row.into_owned());
+        }
+        digester.record(&records);
+        Ok(rows)
+    };
+    let mut rows = Rows::of_chunks(snapshot, sync, Filter::EVERYTHING)?;
+    let mut are_wanted = true;
+    for chunk in snapshot.chunks(K::KIND, sync)? {
+        by_batch(&mut rows, *chunk, &mut make, |rows| {
+            are_wanted = sender.send(Ok(rows)).is_ok();
+            Ok::<_, Error>(are_wanted)
+        })?;
+        if !are_wanted {
+            break;
+        }
+    }
+    Ok(are_wanted)
 }

@@ -3,44 +3,21 @@
 use std::path::Path;
 
 use super::survey::StoredTable;
-use crate::model::{EntitlementId, ResourceId, ResourceTypeId, Text, Timestamp};
+use crate::model::{
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
+    Timestamp,
+};
 use crate::snapshot::container::{StoredRow, Value};
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::limits::{MAX_BLOB, MAX_SHORT_TEXT, MAX_TEXT};
-use crate::snapshot::table::{Columns, Row, RowKind};
+use crate::snapshot::table::{EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row};
 
-/// The columns of one row, checked for their type as they are taken. They are numbered as in [`columns`].
-pub(super) struct RowColumns<'r> {
-    pub path: &'r Path,
-    pub table: &'static str,
-    pub places: &'r Places,
-    pub row: StoredRow<'r>,
-}
-
-/// The columns that readers need of a table of content, in the order in which [`RowColumns`] numbers them. Id and blob
-/// come first.
-fn columns(kind: RowKind) -> &'static [&'static str] {
-    match kind {
-        RowKind::ResourceType => &["external_id", "data"],
-        RowKind::Resource => &[
-            "external_id",
-            "data",
-            "resource_type_id",
-            "parent_resource_type_id",
-            "parent_resource_id",
-        ],
-        RowKind::Entitlement => &["external_id", "data", "resource_type_id", "resource_id"],
-        RowKind::Grant => &[
-            "external_id",
-            "data",
-            "resource_type_id",
-            "resource_id",
-            "entitlement_id",
-            "principal_resource_type_id",
-            "principal_resource_id",
-            "expansion",
-        ],
-    }
+/// The columns of one row, checked for their type as they are taken. They are numbered as in [`Readable::NAMES`].
+pub struct RowColumns<'r> {
+    pub(super) path: &'r Path,
+    pub(super) table: &'static str,
+    pub(super) places: &'r Places,
+    pub(super) row: StoredRow<'r>,
 }
 
 /// Where rows hold the values that readers need.
@@ -51,8 +28,8 @@ impl Places {
     ///
     /// # Errors
     /// When the table lacks a column that readers need.
-    pub(super) fn of(table: &StoredTable, kind: RowKind) -> Result<Self, Damage> {
-        Self::named(table, columns(kind), &["expansion"])
+    pub(super) fn of<K: Readable>(table: &StoredTable) -> Result<Self, Damage> {
+        Self::named(table, K::NAMES, &["expansion"])
     }
 
     /// Those of the columns of these names. The `optional` ones are NULL where a table lacks them.
@@ -78,7 +55,7 @@ impl Places {
 /// Texts of the row before, by column. Most rows share all but a few with it, so a text is only made anew where it
 /// differs.
 #[derive(Default)]
-pub(super) struct TextCache([Text; 8]);
+pub struct TextCache([Text; 8]);
 
 impl TextCache {
     fn text(&mut self, at: usize, text: &str) -> Text {
@@ -88,54 +65,113 @@ impl TextCache {
         }
         known.clone()
     }
+
+    /// An id of a resource, from the columns of its type and of the resource.
+    fn resource_id(&mut self, resource_type: (usize, &str), resource: (usize, &str)) -> ResourceId {
+        ResourceId::new(
+            &ResourceTypeId::new(self.text(resource_type.0, resource_type.1)),
+            self.text(resource.0, resource.1),
+        )
+    }
+}
+
+/// A kind whose rows are read.
+pub trait Readable: Kind {
+    /// The columns that readers need, in the order in which [`RowColumns`] numbers them. Id and blob come first.
+    const NAMES: &'static [&'static str];
+
+    /// What the columns of a row say.
+    ///
+    /// # Errors
+    /// When one of them does not hold what its table declares.
+    fn columns<'r>(
+        row: &RowColumns<'r>,
+        recent: &mut TextCache,
+    ) -> Result<Self::Columns<'r>, Error>;
+}
+
+impl Readable for ResourceType {
+    const NAMES: &'static [&'static str] = &["external_id", "data"];
+
+    fn columns(_: &RowColumns<'_>, _: &mut TextCache) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Readable for Resource {
+    const NAMES: &'static [&'static str] = &[
+        "external_id",
+        "data",
+        "resource_type_id",
+        "parent_resource_type_id",
+        "parent_resource_id",
+    ];
+
+    fn columns(row: &RowColumns<'_>, recent: &mut TextCache) -> Result<ResourceColumns, Error> {
+        let id = row.text(0)?;
+        let resource_type = row.short_text(2)?;
+        let bare = id
+            .strip_prefix(resource_type)
+            .and_then(|rest| rest.strip_prefix(':'))
+            .unwrap_or(id);
+        let parent = match (row.optional_short_text(3)?, row.optional_text(4)?) {
+            (Some(parent_type), Some(parent)) => {
+                Some(recent.resource_id((3, parent_type), (4, parent)))
+            }
+            _ => None,
+        };
+        Ok(ResourceColumns {
+            id: recent.resource_id((2, resource_type), (0, bare)),
+            parent,
+        })
+    }
+}
+
+impl Readable for Entitlement {
+    const NAMES: &'static [&'static str] =
+        &["external_id", "data", "resource_type_id", "resource_id"];
+
+    fn columns(row: &RowColumns<'_>, recent: &mut TextCache) -> Result<EntitlementColumns, Error> {
+        Ok(EntitlementColumns {
+            resource: recent.resource_id((2, row.short_text(2)?), (3, row.text(3)?)),
+        })
+    }
+}
+
+impl Readable for Grant {
+    const NAMES: &'static [&'static str] = &[
+        "external_id",
+        "data",
+        "resource_type_id",
+        "resource_id",
+        "entitlement_id",
+        "principal_resource_type_id",
+        "principal_resource_id",
+        "expansion",
+    ];
+
+    fn columns<'r>(
+        row: &RowColumns<'r>,
+        recent: &mut TextCache,
+    ) -> Result<GrantColumns<'r>, Error> {
+        Ok(GrantColumns {
+            resource: recent.resource_id((2, row.short_text(2)?), (3, row.text(3)?)),
+            principal: recent.resource_id((5, row.short_text(5)?), (6, row.text(6)?)),
+            entitlement: EntitlementId::new(recent.text(4, row.text(4)?)),
+            expansion: match row.value(7) {
+                Value::Null => None,
+                _ => Some(row.blob(7)?.into()),
+            },
+        })
+    }
 }
 
 impl<'r> RowColumns<'r> {
-    pub(super) fn row(&self, kind: RowKind, recent: &mut TextCache) -> Result<Row<'r>, Error> {
+    pub(super) fn row<K: Readable>(&self, recent: &mut TextCache) -> Result<Row<'r, K>, Error> {
         let id = self.text(0)?;
-        let mut resource_id = |resource_type: (usize, &str), resource: (usize, &str)| {
-            ResourceId::new(
-                &ResourceTypeId::new(recent.text(resource_type.0, resource_type.1)),
-                recent.text(resource.0, resource.1),
-            )
-        };
-        let columns = match kind {
-            RowKind::ResourceType => Columns::ResourceType,
-            RowKind::Resource => {
-                let resource_type = self.short_text(2)?;
-                let bare = id
-                    .strip_prefix(resource_type)
-                    .and_then(|rest| rest.strip_prefix(':'))
-                    .unwrap_or(id);
-                let parent = match (self.optional_short_text(3)?, self.optional_text(4)?) {
-                    (Some(parent_type), Some(parent)) => {
-                        Some(resource_id((3, parent_type), (4, parent)))
-                    }
-                    _ => None,
-                };
-                Columns::Resource {
-                    id: resource_id((2, resource_type), (0, bare)),
-                    parent,
-                }
-            }
-            RowKind::Entitlement => Columns::Entitlement {
-                resource: resource_id((2, self.short_text(2)?), (3, self.text(3)?)),
-            },
-            RowKind::Grant => Columns::Grant {
-                resource: resource_id((2, self.short_text(2)?), (3, self.text(3)?)),
-                principal: resource_id((5, self.short_text(5)?), (6, self.text(6)?)),
-                entitlement: EntitlementId::new(recent.text(4, self.text(4)?)),
-                expansion: match self.value(7) {
-                    Value::Null => None,
-                    _ => Some(self.blob(7)?.into()),
-                },
-            },
-        };
         Ok(Row {
-            table: self.table,
-            kind,
+            columns: K::columns(self, recent)?,
             id: id.into(),
-            columns,
             data: self.blob(1)?.into(),
         })
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
+use super::columns::Readable;
 use super::open::Snapshot;
-use super::parallel::Batch;
 use super::query::Filter;
-use crate::model::{ResourceId, SyncId};
+use crate::model::{Entitlement, Grant, Resource, ResourceId, ResourceType, RowKind, SyncId};
 use crate::snapshot::error::{Damage, Error};
 use crate::snapshot::limits::MAX_TYPES;
-use crate::snapshot::table::{Columns, ContentDigest, Digester, Row, RowKind};
+use crate::snapshot::table::{AnyColumns, ContentDigest, Digester, Kind, Row};
 
 impl Snapshot {
     /// The content digest of a sync run, from its rows.
@@ -25,15 +25,7 @@ impl Snapshot {
     /// # Errors
     /// When a row cannot be read.
     pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
-        self.count_rows(
-            sync,
-            |rows, counts| {
-                while let Some(row) = rows.next_row(0) {
-                    counts.add(&row);
-                }
-            },
-            |()| {},
-        )
+        self.count_rows(sync, None)
     }
 
     /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
@@ -42,51 +34,55 @@ impl Snapshot {
     /// When a row cannot be read.
     pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
         let mut digester = Digester::new();
-        let counts = self.count_rows(
-            sync,
-            |rows, counts| {
-                let mut records = Vec::new();
-                while let Some(row) = rows.next_row(records.len()) {
-                    counts.add(&row);
-                    row.record(&mut records);
-                }
-                records
-            },
-            |records| digester.record(&records),
-        )?;
+        let counts = self.count_rows(sync, Some(&mut digester))?;
         Ok((counts, digester.finish()))
     }
 
-    /// Counts all rows of a sync run. `make` counts a batch and may make something of it, which `take` gets in the order of
-    /// kinds and ids.
-    fn count_rows<T: Send>(
+    /// Counts all rows of a sync run, and digests them if that is wanted.
+    fn count_rows(
         &self,
         sync: &SyncId,
-        make: impl Fn(&mut Batch<'_, '_>, &mut Counts) -> T + Sync,
-        mut take: impl FnMut(T),
+        mut digester: Option<&mut Digester>,
     ) -> Result<Counts, Error> {
         let mut counts = Counts::default();
-        let make = &make;
-        for kind in RowKind::ALL {
-            self.batches(
-                kind,
-                sync,
-                Filter::EVERYTHING,
-                |_| {
-                    Ok(Box::new(|rows| {
-                        let mut counts = Counts::default();
-                        let made = make(rows, &mut counts);
-                        Ok((counts, made))
-                    }))
-                },
-                |(some, made)| {
-                    counts += some;
-                    take(made);
-                    counts.check().map_err(|damage| self.damaged(damage))
-                },
-            )?;
-        }
+        self.count_kind::<ResourceType>(sync, &mut digester, &mut counts)?;
+        self.count_kind::<Resource>(sync, &mut digester, &mut counts)?;
+        self.count_kind::<Entitlement>(sync, &mut digester, &mut counts)?;
+        self.count_kind::<Grant>(sync, &mut digester, &mut counts)?;
         Ok(counts)
+    }
+
+    fn count_kind<K: Readable>(
+        &self,
+        sync: &SyncId,
+        digester: &mut Option<&mut Digester>,
+        counts: &mut Counts,
+    ) -> Result<(), Error> {
+        let is_digested = digester.is_some();
+        self.batches::<K, _, _>(
+            sync,
+            Filter::EVERYTHING,
+            |_| {
+                Ok(Box::new(move |rows| {
+                    let mut counts = Counts::default();
+                    let mut records = Vec::new();
+                    while let Some(row) = rows.next_row(records.len()) {
+                        counts.add(&row);
+                        if is_digested {
+                            row.record(&mut records);
+                        }
+                    }
+                    Ok((counts, records))
+                }))
+            },
+            |(some, records)| {
+                *counts += some;
+                if let Some(digester) = digester {
+                    digester.record(&records);
+                }
+                counts.check().map_err(|damage| self.damaged(damage))
+            },
+        )
     }
 }
 
@@ -120,7 +116,7 @@ impl AddAssign for Counts {
 
 impl Counts {
     /// Counts one row.
-    pub(in crate::snapshot) fn add(&mut self, row: &Row<'_>) {
+    pub(in crate::snapshot) fn add<K: Kind>(&mut self, row: &Row<'_, K>) {
         let one = |counts: &mut BTreeMap<String, u64>, of: &ResourceId| match counts
             .get_mut(of.resource_type.as_str())
         {
@@ -129,11 +125,11 @@ impl Counts {
                 counts.insert(of.resource_type.to_string(), 1);
             }
         };
-        match &row.columns {
-            Columns::ResourceType => self.resource_types += 1,
-            Columns::Resource { id, .. } => one(&mut self.resources, id),
-            Columns::Entitlement { resource } => one(&mut self.entitlements, resource),
-            Columns::Grant { resource, .. } => one(&mut self.grants, resource),
+        match row.any_columns() {
+            AnyColumns::ResourceType => self.resource_types += 1,
+            AnyColumns::Resource(columns) => one(&mut self.resources, &columns.id),
+            AnyColumns::Entitlement(columns) => one(&mut self.entitlements, &columns.resource),
+            AnyColumns::Grant(columns) => one(&mut self.grants, &columns.resource),
         }
     }
 
@@ -157,29 +153,26 @@ impl Counts {
         let Ok(stats) = serde_json::from_str::<serde_json::Value>(stats) else {
             return Some("it is not JSON".to_owned());
         };
-        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
         let compare = |name: &str, stated: &serde_json::Value, counted: u64| {
             let stated = stated.as_u64().unwrap_or_default();
             (stated != counted).then(|| format!("`{name}` is {stated}, but there are {counted}"))
         };
         let mut found = Vec::new();
-        for (name, total, by_type) in [
-            ("resources", sum(&self.resources), &self.resources),
-            ("entitlements", sum(&self.entitlements), &self.entitlements),
-            ("grants", sum(&self.grants), &self.grants),
+        for (kind, by_type) in [
+            (RowKind::Resource, &self.resources),
+            (RowKind::Entitlement, &self.entitlements),
+            (RowKind::Grant, &self.grants),
         ] {
-            found.extend(compare(name, &stats[name], total));
+            let name = kind.many();
+            found.extend(compare(name, &stats[name], by_type.values().sum()));
             let stated = &stats[format!("{name}_by_resource_type")];
             for (resource_type, counted) in by_type {
                 let name = format!("{name} of type {resource_type}");
                 found.extend(compare(&name, &stated[resource_type], *counted));
             }
         }
-        found.extend(compare(
-            "resource_types",
-            &stats["resource_types"],
-            self.resource_types,
-        ));
+        let name = RowKind::ResourceType.many();
+        found.extend(compare(name, &stats[name], self.resource_types));
         (!found.is_empty()).then(|| found.join("; "))
     }
 }

@@ -4,7 +4,7 @@ use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
 use crate::snapshot::error::{Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity, validate};
-use crate::snapshot::table::{Columns, Row};
+use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row, descriptor};
 
 /// What is to be said of a row. Readers refuse one with a problem; `verify` reports everything.
 pub(in crate::snapshot) struct Judgement {
@@ -30,8 +30,8 @@ impl Judgement {
 ///
 /// # Errors
 /// Those of `resource_of`.
-pub(in crate::snapshot) fn judge(
-    row: &Row<'_>,
+pub(in crate::snapshot) fn judge<K: Kind>(
+    row: &Row<'_, K>,
     resource_of: impl FnOnce(&EntitlementId) -> Result<Option<ResourceId>, Error>,
 ) -> Result<Judgement, Error> {
     let Comparison {
@@ -39,11 +39,11 @@ pub(in crate::snapshot) fn judge(
         omits_resource,
     } = compare(row);
     let mut contradictions: Vec<_> = mismatches.iter().map(Mismatch::sentence).collect();
-    if let Columns::Grant {
+    if let AnyColumns::Grant(GrantColumns {
         resource,
         entitlement,
         ..
-    } = &row.columns
+    }) = row.any_columns()
         && omits_resource
         && let Some(expected) = resource_of(entitlement)?
         && expected != *resource
@@ -51,7 +51,7 @@ pub(in crate::snapshot) fn judge(
         contradictions.push(other_resource(resource, &expected));
     }
     Ok(Judgement {
-        blob: validate(row.kind.descriptor(), &row.data),
+        blob: validate(descriptor(K::KIND), &row.data),
         contradictions,
     })
 }

@@ -2,26 +2,27 @@
 
 use std::collections::HashMap;
 
+use super::columns::Readable;
 use super::open::Snapshot;
 use super::order::Position;
 use super::query::{Filter, Rows};
 use crate::model::SyncId;
 use crate::snapshot::error::Error;
-use crate::snapshot::table::{Row, RowKind};
+use crate::snapshot::table::Row;
 
 impl Snapshot {
     /// A way to find rows of one kind by their id.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub fn lookup(&self, kind: RowKind, sync: &SyncId) -> Result<Lookup<'_>, Error> {
-        Lookup::new(self, kind, sync)
+    pub fn lookup<K: Readable>(&self, sync: &SyncId) -> Result<Lookup<'_, K>, Error> {
+        Lookup::new(self, sync)
     }
 }
 
 /// Finds rows by their id. Keeps the ids in memory, with a few bytes for each row.
-pub struct Lookup<'s> {
-    rows: Rows<'s>,
+pub struct Lookup<'s, K> {
+    rows: Rows<'s, K>,
     found: HashMap<String, Found>,
 }
 
@@ -32,9 +33,9 @@ struct Found {
     is_checked: bool,
 }
 
-impl<'s> Lookup<'s> {
-    fn new(snapshot: &'s Snapshot, kind: RowKind, sync: &SyncId) -> Result<Self, Error> {
-        let mut rows = snapshot.rows(kind, sync, Filter::EVERYTHING)?;
+impl<'s, K: Readable> Lookup<'s, K> {
+    fn new(snapshot: &'s Snapshot, sync: &SyncId) -> Result<Self, Error> {
+        let mut rows = snapshot.rows(sync, Filter::EVERYTHING)?;
         let mut found = HashMap::new();
         while let Some(position) = rows.next_position()? {
             let id = rows.cursor.columns_at(position)?.text(0)?.to_owned();
@@ -51,7 +52,7 @@ impl<'s> Lookup<'s> {
     ///
     /// # Errors
     /// When it is there but is damaged.
-    pub fn get(&mut self, id: &str) -> Result<Option<Row<'static>>, Error> {
+    pub fn get(&mut self, id: &str) -> Result<Option<Row<'static, K>>, Error> {
         let Some(found) = self.found.get_mut(id) else {
             return Ok(None);
         };

@@ -34,7 +34,8 @@ mod references;
 mod survey;
 mod sync_runs;
 
-pub use background::BackgroundRows;
+pub use background::{BackgroundRows, RowsOfKind};
+pub use columns::Readable;
 pub use counts::Counts;
 pub use lookup::Lookup;
 pub use open::{ReadOptions, Snapshot};

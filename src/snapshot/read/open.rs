@@ -11,11 +11,10 @@ use std::sync::Mutex;
 use super::columns::{Places, RowColumns, row_damage};
 use super::order::Position;
 use super::survey::{Chunk, StoredTable, Survey, TOO_LONG};
-use crate::model::{EntitlementId, ResourceId, SyncId};
+use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::container::{self, Fault, Keep, Pages, RowReader, Unpacked};
 use crate::snapshot::error::{Damage, Error, READING_UNPACKED};
 use crate::snapshot::limits::Limits;
-use crate::snapshot::table::RowKind;
 
 /// Where a decoded database goes while it is read, unless it is small, and how large it may be.
 #[derive(Clone, Debug, Default)]

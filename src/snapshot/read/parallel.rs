@@ -6,17 +6,18 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, ScopedJoinHandle};
 
+use super::columns::Readable;
 use super::open::Snapshot;
 use super::query::{Filter, Rows};
 use super::survey::Chunk;
 use crate::model::SyncId;
 use crate::snapshot::error::Error;
-use crate::snapshot::table::{Row, RowKind};
+use crate::snapshot::table::Row;
 
 /// A batch ends once this many bytes were made of it.
 const BATCH_BYTES: usize = 1 << 20;
 /// Makes something of each batch of rows that one thread reads.
-pub type Maker<'m, T, E> = Box<dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E> + 'm>;
+pub type Maker<'m, K, T, E> = Box<dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E> + 'm>;
 
 /// A chunk to read, and where to send what is made of it.
 struct Job<T, E> {
@@ -33,22 +34,21 @@ enum Made<T> {
 }
 
 impl Snapshot {
-    /// Reads all rows of `kind` that fit, in batches. `maker` is called once on every thread; `take` gets what the makers
+    /// Reads all rows of one kind that fit, in batches. `maker` is called once on every thread; `take` gets what the makers
     /// made, in the order of the ids, on the calling thread. Memory does not grow with the rows.
     ///
     /// # Errors
     /// The first error in the order of the ids, of a row, a maker or `take`.
-    pub fn batches<'s, T: Send, E: From<Error> + Send>(
+    pub fn batches<'s, K: Readable, T: Send, E: From<Error> + Send>(
         &'s self,
-        kind: RowKind,
         sync: &SyncId,
         filter: &'s Filter,
-        maker: impl Fn(&'s Self) -> Result<Maker<'s, T, E>, E> + Sync,
+        maker: impl Fn(&'s Self) -> Result<Maker<'s, K, T, E>, E> + Sync,
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
-        let chunks = self.chunks(kind, sync)?;
+        let chunks = self.chunks(K::KIND, sync)?;
         if chunks.len() < 2 {
-            return self.batches_here(kind, sync, filter, &maker, &mut take);
+            return self.batches_here(sync, filter, &maker, &mut take);
         }
         let threads = threads();
         let (jobs, queue) = channel::<Job<T, E>>();
@@ -59,7 +59,7 @@ impl Snapshot {
             let mut workers = Vec::new();
             for _ in 0..threads {
                 let queue = queue.clone();
-                let worker = move || work(self, &queue, kind, sync, filter, maker);
+                let worker = move || work(self, &queue, sync, filter, maker);
                 // Fewer threads than wanted are slower; that is all.
                 let Ok(worker) = Builder::new().spawn_scoped(scope, worker) else {
                     break;
@@ -76,22 +76,21 @@ impl Snapshot {
         });
         match ran {
             Some(taken) => taken,
-            None => self.batches_here(kind, sync, filter, maker, &mut take),
+            None => self.batches_here(sync, filter, maker, &mut take),
         }
     }
 
     /// The same on the calling thread.
-    fn batches_here<'s, T, E: From<Error>>(
+    fn batches_here<'s, K: Readable, T, E: From<Error>>(
         &'s self,
-        kind: RowKind,
         sync: &SyncId,
         filter: &'s Filter,
-        maker: &impl Fn(&'s Self) -> Result<Maker<'s, T, E>, E>,
+        maker: &impl Fn(&'s Self) -> Result<Maker<'s, K, T, E>, E>,
         take: &mut impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut make = maker(self)?;
-        let mut rows = Rows::of_chunks(self, kind, sync, filter)?;
-        for chunk in self.chunks(kind, sync)? {
+        let mut rows = Rows::of_chunks(self, sync, filter)?;
+        for chunk in self.chunks(K::KIND, sync)? {
             by_batch(&mut rows, *chunk, &mut make, |made| {
                 take(made).map(|()| true)
             })?;
@@ -148,25 +147,24 @@ fn dispatch<T, E>(
 }
 
 /// Reads chunk after chunk until there are no more, or their rows are no longer wanted.
-fn work<'s, T, E: From<Error>>(
+fn work<'s, K: Readable, T, E: From<Error>>(
     snapshot: &'s Snapshot,
     queue: &Mutex<Receiver<Job<T, E>>>,
-    kind: RowKind,
     sync: &SyncId,
     filter: &'s Filter,
-    maker: &impl Fn(&'s Snapshot) -> Result<Maker<'s, T, E>, E>,
+    maker: &impl Fn(&'s Snapshot) -> Result<Maker<'s, K, T, E>, E>,
 ) {
     let next = || {
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.recv()
     };
-    let mut tools: Option<(Maker<'s, T, E>, Rows<'s>)> = None;
+    let mut tools: Option<(Maker<'s, K, T, E>, Rows<'s, K>)> = None;
     while let Ok(Job { chunk, results }) = next() {
         let mut read = || -> Result<(), E> {
             let (make, rows) = match &mut tools {
                 Some(tools) => tools,
                 None => {
-                    let rows = Rows::of_chunks(snapshot, kind, sync, filter)?;
+                    let rows = Rows::of_chunks(snapshot, sync, filter)?;
                     tools.insert((maker(snapshot)?, rows))
                 }
             };
@@ -180,10 +178,10 @@ fn work<'s, T, E: From<Error>>(
 }
 
 /// Makes something of every batch of rows of a chunk, until `take` wants no more. What came before an error comes first.
-pub(super) fn by_batch<T, E: From<Error>>(
-    rows: &mut Rows<'_>,
+pub(super) fn by_batch<K: Readable, T, E: From<Error>>(
+    rows: &mut Rows<'_, K>,
     chunk: Chunk,
-    make: &mut dyn FnMut(&mut Batch<'_, '_>) -> Result<T, E>,
+    make: &mut dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E>,
     mut take: impl FnMut(T) -> Result<bool, E>,
 ) -> Result<(), E> {
     rows.enter(chunk);
@@ -207,17 +205,17 @@ pub(super) fn by_batch<T, E: From<Error>>(
 }
 
 /// Some rows that follow each other.
-pub struct Batch<'b, 's> {
-    rows: &'b mut Rows<'s>,
+pub struct Batch<'b, 's, K> {
+    rows: &'b mut Rows<'s, K>,
     count: usize,
     /// How the rows of the chunk end, once they do.
     end: Option<Result<(), Error>>,
 }
 
-impl Batch<'_, '_> {
+impl<K: Readable> Batch<'_, '_, K> {
     /// The next row of the batch, or `None` at its end. A batch also ends once `made`, the number of bytes that were made
     /// of it so far, is large, and at a row that is damaged: that error is returned after the batch was taken.
-    pub fn next_row(&mut self, made: usize) -> Option<Row<'_>> {
+    pub fn next_row(&mut self, made: usize) -> Option<Row<'_, K>> {
         if self.is_over(made) {
             None
         } else {
@@ -229,7 +227,7 @@ impl Batch<'_, '_> {
     pub(in crate::snapshot) fn next_unchecked(
         &mut self,
         made: usize,
-    ) -> Option<Result<Row<'_>, Error>> {
+    ) -> Option<Result<Row<'_, K>, Error>> {
         if self.is_over(made) {
             None
         } else {

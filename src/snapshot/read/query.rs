@@ -1,16 +1,17 @@
 //! Rows of one kind, in the order of their ids.
 
+use std::marker::PhantomData;
 use std::sync::PoisonError;
 
-use super::columns::{Places, RowColumns, TextCache, row_damage};
+use super::columns::{Places, Readable, RowColumns, TextCache, row_damage};
 use super::judgement::judge;
 use super::open::{EntitlementResources, Snapshot};
 use super::order::Position;
 use super::survey::{Chunk, ChunkPositions, StoredTable};
-use crate::model::{EntitlementId, ResourceId, SyncId};
+use crate::model::{Entitlement, EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::container::RowReader;
 use crate::snapshot::error::{Damage, Error};
-use crate::snapshot::table::{Columns, Row, RowKind};
+use crate::snapshot::table::Row;
 
 /// Which rows are wanted; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,14 +95,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the table is missing, is not a plain table, or cannot be relied on.
-    pub fn rows<'s>(
+    pub fn rows<'s, K: Readable>(
         &'s self,
-        kind: RowKind,
         sync: &SyncId,
         filter: &'s Filter,
-    ) -> Result<Rows<'s>, Error> {
-        let mut rows = Rows::of_chunks(self, kind, sync, filter)?;
-        rows.chunks = self.chunks(kind, sync)?.iter();
+    ) -> Result<Rows<'s, K>, Error> {
+        let mut rows = Rows::of_chunks(self, sync, filter)?;
+        rows.chunks = self.chunks(K::KIND, sync)?.iter();
         Ok(rows)
     }
 
@@ -137,14 +137,12 @@ impl Snapshot {
         sync: &SyncId,
     ) -> Result<Result<EntitlementResources, Damage>, Error> {
         let mut resources = EntitlementResources::new();
-        let mut rows = self.rows(RowKind::Entitlement, sync, Filter::EVERYTHING)?;
+        let mut rows = self.rows::<Entitlement>(sync, Filter::EVERYTHING)?;
         loop {
             match rows.next_row() {
                 Ok(None) => return Ok(Ok(resources)),
                 Ok(Some(row)) => {
-                    if let Columns::Entitlement { resource } = &row.columns {
-                        resources.insert(EntitlementId::new(&*row.id), resource.clone());
-                    }
+                    resources.insert(EntitlementId::new(&*row.id), row.columns.resource);
                 }
                 Err(Error::Damaged { damage, .. }) => return Ok(Err(damage)),
                 Err(error) => return Err(error),
@@ -154,9 +152,9 @@ impl Snapshot {
 }
 
 /// Rows, one at a time; memory does not grow with their number. Damage to a row ends them.
-pub struct Rows<'s> {
+pub struct Rows<'s, K> {
     pub(super) cursor: Cursor<'s>,
-    kind: RowKind,
+    kind: PhantomData<fn() -> K>,
     sync: SyncId,
     filter: &'s Filter,
     chunks: std::slice::Iter<'s, Chunk>,
@@ -179,23 +177,22 @@ impl Cursor<'_> {
     }
 }
 
-impl<'s> Rows<'s> {
+impl<'s, K: Readable> Rows<'s, K> {
     /// Rows of chunks that are still to be entered.
     pub(super) fn of_chunks(
         snapshot: &'s Snapshot,
-        kind: RowKind,
         sync: &SyncId,
         filter: &'s Filter,
     ) -> Result<Self, Error> {
-        let table = snapshot.table(kind.table())?;
+        let table = snapshot.table(K::KIND.table())?;
         Ok(Self {
             cursor: Cursor {
                 snapshot,
                 table,
-                places: Places::of(table, kind).map_err(|damage| snapshot.damaged(damage))?,
+                places: Places::of::<K>(table).map_err(|damage| snapshot.damaged(damage))?,
                 reader: table.reader(&snapshot.pages),
             },
-            kind,
+            kind: PhantomData,
             sync: sync.clone(),
             filter,
             chunks: [].iter(),
@@ -213,7 +210,7 @@ impl<'s> Rows<'s> {
     ///
     /// # Errors
     /// When it is damaged.
-    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
+    pub fn next_row(&mut self) -> Result<Option<Row<'_, K>>, Error> {
         match self.next_position()? {
             Some(position) => self.row_at(position).map(Some),
             None => Ok(None),
@@ -226,16 +223,16 @@ impl<'s> Rows<'s> {
     /// When the file cannot be read.
     pub(in crate::snapshot) fn next_unchecked(
         &mut self,
-    ) -> Result<Option<Result<Row<'_>, Error>>, Error> {
+    ) -> Result<Option<Result<Row<'_, K>, Error>>, Error> {
         match self.next_position()? {
             Some(position) => Ok(Some(self.unchecked_row_at(position))),
             None => Ok(None),
         }
     }
 
-    pub(super) fn unchecked_row_at(&mut self, position: Position) -> Result<Row<'_>, Error> {
+    pub(super) fn unchecked_row_at(&mut self, position: Position) -> Result<Row<'_, K>, Error> {
         let columns = self.cursor.columns_at(position)?;
-        columns.row(self.kind, &mut self.recent)
+        columns.row(&mut self.recent)
     }
 
     /// Where the next row is that fits.
@@ -261,30 +258,35 @@ impl<'s> Rows<'s> {
             if self.filter == Filter::EVERYTHING
                 || self
                     .filter
-                    .fits(self.kind, &self.cursor.columns_at(position)?)?
+                    .fits(K::KIND, &self.cursor.columns_at(position)?)?
             {
                 return Ok(Some(position));
             }
         }
     }
 
-    pub(super) fn row_at(&mut self, position: Position) -> Result<Row<'_>, Error> {
+    pub(super) fn row_at(&mut self, position: Position) -> Result<Row<'_, K>, Error> {
         let snapshot = self.cursor.snapshot;
         let columns = self.cursor.columns_at(position)?;
-        let row = columns.row(self.kind, &mut self.recent)?;
+        let row = columns.row::<K>(&mut self.recent)?;
         let judged = judge(&row, |entitlement| {
             snapshot.resource_of(entitlement, &self.sync)
         })?;
         match judged.problem() {
             None => Ok(row),
-            Some(problem) => Err(row_damage(&snapshot.path, row.table, &row.id, problem)),
+            Some(problem) => Err(row_damage(
+                &snapshot.path,
+                K::KIND.table(),
+                &row.id,
+                problem,
+            )),
         }
     }
 }
 
 /// Rows with data of their own, to be kept.
-impl Iterator for Rows<'_> {
-    type Item = Result<Row<'static>, Error>;
+impl<K: Readable> Iterator for Rows<'_, K> {
+    type Item = Result<Row<'static, K>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.next_row().transpose()?;

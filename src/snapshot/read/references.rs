@@ -1,10 +1,12 @@
 //! What a blob repeats of its row's columns. Readers believe the columns, and so does the content digest; a blob that says
 //! something else is damage, since other readers believe the blob.
 
-use crate::model::ResourceId;
+use crate::model::{ResourceId, RowKind};
 use crate::snapshot::error::shortened;
 use crate::snapshot::message::{Malformed, Payload, walk};
-use crate::snapshot::table::{Columns, Row};
+use crate::snapshot::table::{
+    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
+};
 
 /// Something that a blob and the columns of its row say differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,22 +65,22 @@ struct References<'a> {
 }
 
 impl<'a> References<'a> {
-    fn of(row: &'a Row<'_>) -> Result<Self, Malformed> {
+    fn of<K: Kind>(row: &'a Row<'_, K>) -> Result<Self, Malformed> {
         let mut found = Self::default();
         let data = &*row.data;
-        match &row.columns {
-            Columns::ResourceType => each(data, |number, bytes| {
+        match K::KIND {
+            RowKind::ResourceType => each(data, |number, bytes| {
                 if number == 1 {
                     found.id = Some(bytes);
                 }
                 Ok(())
             }),
-            Columns::Resource { .. } => each(data, |number, bytes| match number {
+            RowKind::Resource => each(data, |number, bytes| match number {
                 1 => merge_id(&mut found.resource, bytes),
                 2 => merge_id(&mut found.parent, bytes),
                 _ => Ok(()),
             }),
-            Columns::Entitlement { .. } => each(data, |number, bytes| match number {
+            RowKind::Entitlement => each(data, |number, bytes| match number {
                 1 => merge_resource(&mut found.resource, bytes),
                 2 => {
                     found.id = Some(bytes);
@@ -86,7 +88,7 @@ impl<'a> References<'a> {
                 }
                 _ => Ok(()),
             }),
-            Columns::Grant { .. } => each(data, |number, bytes| match number {
+            RowKind::Grant => each(data, |number, bytes| match number {
                 1 => {
                     found.entitlement.get_or_insert_default();
                     each(bytes, |number, bytes| match number {
@@ -146,21 +148,21 @@ fn merge_resource<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), 
 }
 
 /// What the columns of a row say and its blob leaves out, although every writer repeats it.
-pub(in crate::snapshot) fn omissions(row: &Row<'_>) -> Vec<&'static str> {
+pub(in crate::snapshot) fn omissions<K: Kind>(row: &Row<'_, K>) -> Vec<&'static str> {
     let mut found = Vec::new();
     let Ok(blob) = References::of(row) else {
         return found;
     };
-    let has_id = match &row.columns {
-        Columns::Resource { .. } => blob.resource.is_some(),
+    let has_id = match K::KIND {
+        RowKind::Resource => blob.resource.is_some(),
         _ => blob.id.is_some(),
     };
     if !has_id {
         found.push("its id");
     }
-    if let Columns::Resource {
+    if let AnyColumns::Resource(ResourceColumns {
         parent: Some(_), ..
-    } = &row.columns
+    }) = row.any_columns()
         && blob.parent.is_none()
     {
         found.push("its parent");
@@ -179,7 +181,7 @@ pub(super) struct Comparison {
 }
 
 /// Compares a row's blob with its columns. What a blob leaves out, or a malformed one, differs in nothing.
-pub(super) fn compare(row: &Row<'_>) -> Comparison {
+pub(super) fn compare<K: Kind>(row: &Row<'_, K>) -> Comparison {
     let Ok(blob) = References::of(row) else {
         return Comparison::default();
     };
@@ -200,9 +202,9 @@ pub(super) fn compare(row: &Row<'_>) -> Comparison {
             push(what, id.text(), in_columns.to_string());
         }
     };
-    match &row.columns {
-        Columns::ResourceType => {}
-        Columns::Resource { id, parent } => {
+    match row.any_columns() {
+        AnyColumns::ResourceType => {}
+        AnyColumns::Resource(ResourceColumns { id, parent }) => {
             compare("its id", blob.resource, id);
             match (blob.parent, parent) {
                 (Some(_), Some(parent)) => compare("its parent", blob.parent, parent),
@@ -210,13 +212,15 @@ pub(super) fn compare(row: &Row<'_>) -> Comparison {
                 (None, _) => {}
             }
         }
-        Columns::Entitlement { resource } => compare("its resource", blob.resource, resource),
-        Columns::Grant {
+        AnyColumns::Entitlement(EntitlementColumns { resource }) => {
+            compare("its resource", blob.resource, resource);
+        }
+        AnyColumns::Grant(GrantColumns {
             resource,
             entitlement,
             principal,
             ..
-        } => {
+        }) => {
             compare("its entitlement's resource", blob.resource, resource);
             compare("its principal", blob.principal, principal);
             let in_columns = entitlement.as_str();
@@ -227,6 +231,6 @@ pub(super) fn compare(row: &Row<'_>) -> Comparison {
     }
     Comparison {
         mismatches: found,
-        omits_resource: matches!(row.columns, Columns::Grant { .. }) && blob.resource.is_none(),
+        omits_resource: K::KIND == RowKind::Grant && blob.resource.is_none(),
     }
 }

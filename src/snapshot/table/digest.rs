@@ -5,8 +5,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::kind::RowKind;
 use super::record::push_record;
+use crate::model::RowKind;
 use crate::snapshot::hex::hex;
 
 /// SHA-256 over the canonical form of all rows of a sync run, written `v1:` and 64 hexadecimal digits.

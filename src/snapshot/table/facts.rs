@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::row::{Columns, Row};
+use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind, descriptor};
+use super::row::Row;
+use crate::model::Seat;
 use crate::snapshot::message::{Any, Item, Malformed, Message, Shape};
 
 /// Values by name.
@@ -15,7 +17,7 @@ type Facts = BTreeMap<String, Value>;
 /// Values of a message's fields by their names in JSON.
 type Members = BTreeMap<&'static str, Value>;
 
-impl Row<'_> {
+impl<K: Kind> Row<'_, K> {
     /// Everything that the row says of its own object, by the names that people know: its message without the id and
     /// without copies of other objects, which are given by their ids, and its columns. Of a blob that is not a message,
     /// nothing.
@@ -24,7 +26,7 @@ impl Row<'_> {
     }
 
     fn try_facts(&self) -> Result<Facts, Malformed> {
-        let message = Message::new(self.kind.descriptor(), &self.data);
+        let message = Message::new(descriptor(K::KIND), &self.data);
         let own = self.own_members(&message)?;
         let mut facts = Facts::new();
         let ordered = message.in_order()?;
@@ -47,9 +49,7 @@ impl Row<'_> {
                 }
             }
         }
-        if let Some(seat) = facts.get("profile.organization_role").cloned() {
-            facts.insert("seat".to_owned(), seat);
-        }
+        add_meaning(&mut facts);
         Ok(facts)
     }
 
@@ -78,17 +78,17 @@ impl Row<'_> {
                 }
             }
         }
-        match &self.columns {
-            Columns::ResourceType | Columns::Resource { .. } => {}
-            Columns::Entitlement { resource } => {
+        match self.any_columns() {
+            AnyColumns::ResourceType | AnyColumns::Resource(_) => {}
+            AnyColumns::Entitlement(EntitlementColumns { resource }) => {
                 own.insert("resource", resource.to_string().into());
             }
-            Columns::Grant {
+            AnyColumns::Grant(GrantColumns {
                 entitlement,
                 principal,
                 expansion,
                 ..
-            } => {
+            }) => {
                 own.insert("entitlement", entitlement.to_string().into());
                 own.insert("principal", principal.to_string().into());
                 if let Some(expansion) = expansion {
@@ -181,6 +181,29 @@ fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Adds what several facts together mean: the seat, and switches that only the profile states.
+fn add_meaning(facts: &mut Facts) {
+    let level = facts.get("profile.organization_level");
+    let word = facts.get("profile.organization_role");
+    let stated = Seat::stated(level.and_then(Value::as_f64), word.and_then(Value::as_str));
+    let seat = match stated {
+        Some(seat) => Some(Value::String(seat.to_string())),
+        None => word.cloned(),
+    };
+    if let Some(seat) = seat {
+        facts.insert("seat".to_owned(), seat);
+    }
+    for (fact, key) in [
+        ("two_factor", "profile.is_2fa_enabled"),
+        ("linked_login", "profile.has_social_auth"),
+    ] {
+        let switch = facts.get(key).filter(|value| value.is_boolean()).cloned();
+        if let Some(switch) = switch {
+            facts.entry(fact.to_owned()).or_insert(switch);
+        }
+    }
 }
 
 fn add_profile(profile: Map<String, Value>, facts: &mut Facts) {

@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `schema.rs` | every table and index, as the SDK declares them |
-//! | `kind.rs` | the four kinds of rows |
+//! | `kind.rs` | the four kinds of rows, as types, and their columns |
 //! | `row.rs` | one row: its columns and its blob |
 //! | `facts.rs` | what a row says, by the names that people know |
 //! | `record.rs` | what stands for a row in the content digest |
@@ -17,5 +17,6 @@ mod row;
 pub(super) mod schema;
 
 pub use digest::{ContentDigest, Digester};
-pub use kind::RowKind;
-pub use row::{BadBlob, Columns, Decoded, Row};
+pub(super) use kind::{AnyColumns, descriptor};
+pub use kind::{BadBlob, EntitlementColumns, GrantColumns, Kind, ResourceColumns};
+pub use row::Row;

@@ -1,34 +1,38 @@
 //! What stands for a row in the content digest. FORMAT.md, "content digest", describes it for others to recompute.
 
-use super::kind::RowKind;
-use super::row::{Columns, Row};
+use super::kind::{
+    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, column_fields, descriptor,
+    tag,
+};
+use super::row::Row;
+use crate::model::RowKind;
 use crate::snapshot::message::canonical;
 
-impl Row<'_> {
+impl<K: Kind> Row<'_, K> {
     /// Appends what stands for the row in the content digest. Two rows are the same, but for noise, when their
     /// records are.
     pub fn record(&self, out: &mut Vec<u8>) {
         let id = self.id.as_bytes();
-        match &self.columns {
-            Columns::ResourceType => push_record(self.kind, &[id], &self.data, out),
-            Columns::Resource { parent, .. } => {
+        match self.any_columns() {
+            AnyColumns::ResourceType => push_record(K::KIND, &[id], &self.data, out),
+            AnyColumns::Resource(ResourceColumns { parent, .. }) => {
                 let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
-                push_record(self.kind, &[id, parent.as_bytes()], &self.data, out);
+                push_record(K::KIND, &[id, parent.as_bytes()], &self.data, out);
             }
-            Columns::Entitlement { resource } => {
+            AnyColumns::Entitlement(EntitlementColumns { resource }) => {
                 push_record(
-                    self.kind,
+                    K::KIND,
                     &[id, resource.to_string().as_bytes()],
                     &self.data,
                     out,
                 );
             }
-            Columns::Grant {
+            AnyColumns::Grant(GrantColumns {
                 entitlement,
                 principal,
                 expansion,
                 ..
-            } => {
+            }) => {
                 let principal = principal.to_string();
                 let expansion = expansion.as_deref().unwrap_or_default();
                 let parts = [
@@ -37,7 +41,7 @@ impl Row<'_> {
                     principal.as_bytes(),
                     expansion,
                 ];
-                push_record(self.kind, &parts, &self.data, out);
+                push_record(K::KIND, &parts, &self.data, out);
             }
         }
     }
@@ -46,7 +50,7 @@ impl Row<'_> {
 /// Appends the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
 /// message. Rows with equal records are the same but for noise.
 pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
-    out.push(kind.tag());
+    out.push(tag(kind));
     for part in parts {
         push_length(out, part.len());
         out.extend_from_slice(part);
@@ -64,11 +68,11 @@ fn push_length(record: &mut Vec<u8>, length: usize) {
     record.extend_from_slice(&(length as u64).to_be_bytes());
 }
 
-/// The canonical form of a row's message without what its columns say. A blob that is no message stands as it is, so
+/// The canonical form of a row's message without what its columns say. A blob that is not a message is taken as it is, so
 /// that a damaged row still counts.
 fn push_canonical(kind: RowKind, data: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    if canonical(kind.descriptor(), data, kind.column_fields(), out).is_err() {
+    if canonical(descriptor(kind), data, column_fields(kind), out).is_err() {
         out.truncate(start);
         out.extend_from_slice(data);
     }

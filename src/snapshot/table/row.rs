@@ -2,117 +2,44 @@
 
 use std::borrow::Cow;
 
-use super::kind::RowKind;
-use crate::model::{
-    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId,
-};
-use crate::snapshot::message::{Malformed, decode, encode, walk, write_json};
+use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
+use crate::snapshot::message::{Malformed, encode, walk, write_json};
 
 /// One row of the four tables of content. It borrows from the page it is on until the next row is read, or owns its data.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row<'r> {
-    /// The table's name.
-    pub table: &'static str,
-    /// Which of the four.
-    pub kind: RowKind,
+pub struct Row<'r, K: Kind> {
     /// The column `external_id`.
     pub id: Cow<'r, str>,
     /// The columns that say what it belongs to.
-    pub columns: Columns<'r>,
+    pub columns: K::Columns<'r>,
     /// Its message.
     pub data: Cow<'r, [u8]>,
 }
 
-/// What a row's columns say besides its id.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Columns<'r> {
-    /// Nothing more.
-    ResourceType,
-    /// Of a resource.
-    Resource {
-        /// Type and bare id.
-        id: ResourceId,
-        /// What it is part of.
-        parent: Option<ResourceId>,
-    },
-    /// Of an entitlement.
-    Entitlement {
-        /// What it is granted on.
-        resource: ResourceId,
-    },
-    /// Of a grant.
-    Grant {
-        /// What the entitlement is on.
-        resource: ResourceId,
-        /// What is held.
-        entitlement: EntitlementId,
-        /// Who holds it.
-        principal: ResourceId,
-        /// A serialized `GrantExpandable`, if the grant is one.
-        expansion: Option<Cow<'r, [u8]>>,
-    },
-}
-
-impl Columns<'_> {
-    fn into_owned(self) -> Columns<'static> {
-        match self {
-            Self::ResourceType => Columns::ResourceType,
-            Self::Resource { id, parent } => Columns::Resource { id, parent },
-            Self::Entitlement { resource } => Columns::Entitlement { resource },
-            Self::Grant {
-                resource,
-                entitlement,
-                principal,
-                expansion,
-            } => Columns::Grant {
-                resource,
-                entitlement,
-                principal,
-                expansion: expansion.map(|bytes| bytes.into_owned().into()),
-            },
-        }
+impl<K: Kind> Row<'_, K> {
+    /// The columns, for what all four kinds do.
+    pub(in crate::snapshot) fn any_columns(&self) -> AnyColumns<'_> {
+        K::any_columns(&self.columns)
     }
-}
 
-/// A row in the words of the model.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Decoded {
-    /// Of `v1_resource_types`.
-    ResourceType(ResourceType),
-    /// Of `v1_resources`.
-    Resource(Box<Resource>),
-    /// Of `v1_entitlements`.
-    Entitlement(Entitlement),
-    /// Of `v1_grants`.
-    Grant(Grant),
-}
-
-/// A blob that is not a message of its table's kind.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its blob is not a valid message: {0}")]
-pub struct BadBlob(String);
-
-impl Row<'_> {
     /// Bytes that the row holds, about.
     pub(in crate::snapshot) fn bytes(&self) -> usize {
-        let columns = match &self.columns {
-            Columns::Grant {
+        let columns = match self.any_columns() {
+            AnyColumns::Grant(GrantColumns {
                 expansion,
                 entitlement,
                 ..
-            } => entitlement.as_str().len() + expansion.as_ref().map_or(0, |bytes| bytes.len()),
+            }) => entitlement.as_str().len() + expansion.as_ref().map_or(0, |bytes| bytes.len()),
             _ => 0,
         };
         size_of::<Self>() + self.id.len() + self.data.len() + columns
     }
 
     /// The same row with text and blobs of its own.
-    pub fn into_owned(self) -> Row<'static> {
+    pub fn into_owned(self) -> Row<'static, K> {
         Row {
-            table: self.table,
-            kind: self.kind,
             id: self.id.into_owned().into(),
-            columns: self.columns.into_owned(),
+            columns: K::into_owned(self.columns),
             data: self.data.into_owned().into(),
         }
     }
@@ -120,36 +47,17 @@ impl Row<'_> {
     /// The row in the words of the model.
     ///
     /// # Errors
-    /// When its blob is no message.
-    pub fn decode(&self) -> Result<Decoded, BadBlob> {
-        let id = &*self.id;
-        match &self.columns {
-            Columns::ResourceType => decode::resource_type(ResourceTypeId::new(id), &self.data)
-                .map(Decoded::ResourceType),
-            Columns::Resource { id, parent } => {
-                decode::resource(id.clone(), parent.clone(), &self.data)
-                    .map(|resource| Decoded::Resource(Box::new(resource)))
-            }
-            Columns::Entitlement { resource } => {
-                decode::entitlement(EntitlementId::new(id), resource.clone(), &self.data)
-                    .map(Decoded::Entitlement)
-            }
-            Columns::Grant {
-                entitlement,
-                principal,
-                ..
-            } => decode::grant(id, entitlement.clone(), principal.clone(), &self.data)
-                .map(Decoded::Grant),
-        }
-        .map_err(|error| BadBlob(error.to_string()))
+    /// When its blob is not a message of its kind.
+    pub fn decode(&self) -> Result<K, BadBlob> {
+        K::decode(&self.id, &self.columns, &self.data)
     }
 
     /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that a blob leaves out are taken
-    /// from the columns, as the SDK does. A blob that is no message is `null`.
+    /// from the columns, as the SDK does. A blob that is not a message is `null`.
     pub fn push_json(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let message = self.with_references();
-        if write_json(self.kind.descriptor(), &message, out).is_err() {
+        if write_json(descriptor(K::KIND), &message, out).is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");
         }
@@ -157,12 +65,12 @@ impl Row<'_> {
 
     /// The message, with id, entitlement and principal of a "slim" grant put back.
     fn with_references(&self) -> Cow<'_, [u8]> {
-        let Columns::Grant {
+        let AnyColumns::Grant(GrantColumns {
             resource,
             entitlement,
             principal,
             ..
-        } = &self.columns
+        }) = self.any_columns()
         else {
             return Cow::Borrowed(&self.data);
         };

@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
-use crate::model::SyncRun;
+use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncRun};
 use crate::snapshot::container::Keep;
 use crate::snapshot::error::{Damage, Error, shortened};
-use crate::snapshot::read::{Counts, Filter, ReadOptions, Snapshot};
-use crate::snapshot::table::{Columns, Digester, RowKind};
-use row::{Checked, IdForm, Known, RowCheck, fact};
+use crate::snapshot::read::{Counts, Filter, ReadOptions, Readable, Snapshot};
+use crate::snapshot::table::{Digester, Row};
+use row::{Checked, IdForm, RowCheck, fact};
 
 pub use finding::Finding;
 
@@ -47,6 +47,15 @@ pub fn verify(
 struct Verifier<'a> {
     snapshot: &'a Snapshot,
     found: &'a mut dyn FnMut(Finding),
+}
+
+/// What the rows of one sync run are checked with, and what came of them so far.
+struct RunChecks<'a> {
+    check: RowCheck<'a>,
+    counts: Counts,
+    digester: Digester,
+    /// Hashes of who holds what.
+    facts: Vec<u64>,
 }
 
 /// The tables that hold rows of a sync run.
@@ -133,56 +142,35 @@ impl Verifier<'_> {
     fn rows(&mut self, run: &SyncRun) -> Result<(), Error> {
         let snapshot = self.snapshot;
         let evidence = snapshot.evidence(&run.id)?;
-        let mut known = Arc::new(Known::default());
-        let mut counts = Counts::default();
-        let mut digester = Digester::new();
-        let mut facts = Vec::new();
-        let hasher = RandomState::new();
-        for kind in RowKind::ALL {
-            let (mut ids, mut is_partial) = (Vec::new(), false);
-            let check = RowCheck {
+        let mut checks = RunChecks {
+            check: RowCheck {
                 snapshot,
                 run: run.id.clone(),
-                known: known.clone(),
+                known: Arc::default(),
                 form: match evidence {
                     Some(_) => IdForm::Ours,
                     None => IdForm::Any,
                 },
-                hasher: hasher.clone(),
-            };
-            let read = snapshot.batches(
-                kind,
-                &run.id,
-                Filter::EVERYTHING,
-                |_| {
-                    let check = check.clone();
-                    Ok(Box::new(move |rows| check.rows(rows)))
-                },
-                |checked: Checked| {
-                    checked.findings.into_iter().for_each(&mut *self.found);
-                    counts += checked.counts;
-                    digester.record(&checked.records);
-                    ids.extend(checked.ids);
-                    is_partial |= checked.is_partial;
-                    facts.extend(checked.facts);
-                    counts.check().map_err(|damage| snapshot.damaged(damage))
-                },
-            );
-            match read {
-                Ok(()) => {}
-                Err(Error::Damaged {
-                    damage: damage @ Damage::Row { .. },
-                    ..
-                }) => {
-                    self.report("row", damage.to_string());
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-            drop(check);
-            Arc::make_mut(&mut known).extend(kind, ids, is_partial);
+                hasher: RandomState::new(),
+            },
+            counts: Counts::default(),
+            digester: Digester::new(),
+            facts: Vec::new(),
+        };
+        let is_read = self.rows_of_kind::<ResourceType>(&mut checks)?
+            && self.rows_of_kind::<Resource>(&mut checks)?
+            && self.rows_of_kind::<Entitlement>(&mut checks)?
+            && self.rows_of_kind::<Grant>(&mut checks)?;
+        if !is_read {
+            return Ok(());
         }
-        self.duplicate_grants(run, facts, &hasher)?;
+        let RunChecks {
+            check,
+            counts,
+            digester,
+            facts,
+        } = checks;
+        self.duplicate_grants(run, facts, &check.hasher)?;
         if let Some(problem) = snapshot
             .stats_column(&run.id)?
             .and_then(|stats| counts.differs_from(&stats))
@@ -209,6 +197,50 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Checks all rows of one kind. Returns whether they could be read, so that there is a point in looking further.
+    fn rows_of_kind<K: Readable>(&mut self, checks: &mut RunChecks<'_>) -> Result<bool, Error> {
+        let snapshot = self.snapshot;
+        let RunChecks {
+            check,
+            counts,
+            digester,
+            facts,
+        } = checks;
+        let (mut ids, mut is_partial) = (Vec::new(), false);
+        let each = check.clone();
+        let read = snapshot.batches::<K, _, _>(
+            &check.run,
+            Filter::EVERYTHING,
+            |_| {
+                let check = each.clone();
+                Ok(Box::new(move |rows| check.rows(rows)))
+            },
+            |checked: Checked| {
+                checked.findings.into_iter().for_each(&mut *self.found);
+                *counts += checked.counts;
+                digester.record(&checked.records);
+                ids.extend(checked.ids);
+                is_partial |= checked.is_partial;
+                facts.extend(checked.facts);
+                counts.check().map_err(|damage| snapshot.damaged(damage))
+            },
+        );
+        match read {
+            Ok(()) => {}
+            Err(Error::Damaged {
+                damage: damage @ Damage::Row { .. },
+                ..
+            }) => {
+                self.report("row", damage.to_string());
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        drop(each);
+        Arc::make_mut(&mut check.known).extend(K::KIND, ids, is_partial);
+        Ok(true)
+    }
+
     /// Two grants for one fact: v1 readers show both, a conversion keeps one. `facts` are hashes of who holds what.
     fn duplicate_grants(
         &mut self,
@@ -229,19 +261,15 @@ impl Verifier<'_> {
         drop(facts);
         // Now the facts themselves, for equal hashes prove nothing.
         let mut counts: HashMap<(String, String), u64> = HashMap::new();
-        let mut rows = self
-            .snapshot
-            .rows(RowKind::Grant, &run.id, Filter::EVERYTHING)?;
+        let mut rows = self.snapshot.rows::<Grant>(&run.id, Filter::EVERYTHING)?;
         while let Some(row) = rows.next_unchecked()? {
-            if let Ok(row) = row
-                && let Columns::Grant {
-                    entitlement,
-                    principal,
-                    ..
-                } = &row.columns
-                && repeated.binary_search(&fact(hasher, &row.columns)).is_ok()
+            if let Ok(Row { columns, .. }) = row
+                && repeated.binary_search(&fact(hasher, &columns)).is_ok()
             {
-                let fact = (entitlement.to_string(), principal.to_string());
+                let fact = (
+                    columns.entitlement.to_string(),
+                    columns.principal.to_string(),
+                );
                 *counts.entry(fact).or_default() += 1;
             }
         }

@@ -5,11 +5,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::finding::Finding;
-use crate::model::{EntitlementId, ResourceId, SyncId};
+use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity};
-use crate::snapshot::read::{Batch, Counts, Snapshot, judge, omissions};
-use crate::snapshot::table::{Columns, Row, RowKind};
+use crate::snapshot::read::{Batch, Counts, Readable, Snapshot, judge, omissions};
+use crate::snapshot::table::{
+    AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
+};
 
 /// Ids that references may name.
 #[derive(Clone, Default)]
@@ -87,7 +89,7 @@ impl RowCheck<'_> {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(super) fn rows(&self, rows: &mut Batch<'_, '_>) -> Result<Checked, Error> {
+    pub(super) fn rows<K: Readable>(&self, rows: &mut Batch<'_, '_, K>) -> Result<Checked, Error> {
         let mut checked = Checked::default();
         let mut made = 0;
         while let Some(row) = rows.next_unchecked(made) {
@@ -111,22 +113,22 @@ impl RowCheck<'_> {
             self.row(&row, &mut report)?;
             checked.counts.add(&row);
             row.record(&mut checked.records);
-            match row.kind {
-                RowKind::Grant => checked.facts.push(fact(&self.hasher, &row.columns)),
+            match row.any_columns() {
+                AnyColumns::Grant(columns) => checked.facts.push(fact(&self.hasher, columns)),
                 _ => checked.ids.push(row.id.into_owned()),
             }
         }
         Ok(checked)
     }
 
-    fn row(
+    fn row<K: Kind>(
         &self,
-        row: &Row<'_>,
+        row: &Row<'_, K>,
         report: &mut dyn FnMut(&'static str, String),
     ) -> Result<(), Error> {
         let name = || {
             let id = shortened(row.id.as_bytes());
-            format!("`{}` in `{}`", id.escape_debug(), row.table)
+            format!("`{}` in `{}`", id.escape_debug(), K::KIND.table())
         };
         let judged = judge(row, |entitlement| self.resource_of(entitlement))?;
         match judged.blob {
@@ -166,9 +168,9 @@ impl RowCheck<'_> {
             let id = shortened(id.as_bytes());
             format!("{}: its {what} `{}` is missing", name(), id.escape_debug())
         };
-        match &row.columns {
-            Columns::ResourceType => {}
-            Columns::Resource { id, .. } => {
+        match row.any_columns() {
+            AnyColumns::ResourceType => {}
+            AnyColumns::Resource(ResourceColumns { id, .. }) => {
                 if *row.id != *id.to_string() {
                     report("column", format!("{}: its id should be `{id}`", name()));
                 }
@@ -179,17 +181,17 @@ impl RowCheck<'_> {
                     );
                 }
             }
-            Columns::Entitlement { resource } => {
+            AnyColumns::Entitlement(EntitlementColumns { resource }) => {
                 let resource = resource.to_string();
                 if self.known.resources.lacks(&resource) {
                     report("dangling-resource", missing("resource", &resource));
                 }
             }
-            Columns::Grant {
+            AnyColumns::Grant(GrantColumns {
                 entitlement,
                 principal,
                 ..
-            } => {
+            }) => {
                 if self.known.entitlements.lacks(entitlement.as_str()) {
                     report(
                         "dangling-entitlement",
@@ -218,37 +220,30 @@ impl RowCheck<'_> {
 }
 
 /// Whether an id has the form that our own files promise.
-fn own_id(row: &Row<'_>, report: &mut dyn FnMut(&'static str, String)) {
-    let promised = match &row.columns {
-        Columns::ResourceType => return,
-        Columns::Resource { id, .. } => id.to_string(),
-        Columns::Entitlement { resource } => format!("{resource}:member"),
-        Columns::Grant {
+fn own_id<K: Kind>(row: &Row<'_, K>, report: &mut dyn FnMut(&'static str, String)) {
+    let promised = match row.any_columns() {
+        AnyColumns::ResourceType => return,
+        AnyColumns::Resource(columns) => columns.id.to_string(),
+        AnyColumns::Entitlement(columns) => format!("{}:member", columns.resource),
+        AnyColumns::Grant(GrantColumns {
             entitlement,
             principal,
             ..
-        } => format!("{entitlement}:{principal}"),
+        }) => format!("{entitlement}:{principal}"),
     };
     if row.id != promised {
         let (id, promised) = (shortened(row.id.as_bytes()), shortened(promised.as_bytes()));
         let message = format!(
             "`{}` in `{}` should be `{}`",
             id.escape_debug(),
-            row.table,
+            K::KIND.table(),
             promised.escape_debug()
         );
         report("id-form", message);
     }
 }
 
-/// A hash of who holds what by a grant; 0 for other rows.
-pub(super) fn fact(hasher: &RandomState, columns: &Columns<'_>) -> u64 {
-    match columns {
-        Columns::Grant {
-            entitlement,
-            principal,
-            ..
-        } => hasher.hash_one((entitlement, principal)),
-        _ => 0,
-    }
+/// A hash of who holds what by a grant.
+pub(super) fn fact(hasher: &RandomState, columns: &GrantColumns<'_>) -> u64 {
+    hasher.hash_one((&columns.entitlement, &columns.principal))
 }

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use posthog_c1z::diff::{Step, merge};
-use posthog_c1z::model::{Inventory, ResourceId, SyncId};
-use posthog_c1z::snapshot::{self, ReadOptions, Row, RowKind, Snapshot};
+use posthog_c1z::model::{
+    Entitlement, Grant, Inventory, Resource, ResourceId, ResourceType, SyncId,
+};
+use posthog_c1z::snapshot::{self, ReadOptions, Readable, Row, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -78,9 +80,33 @@ fn any_pair() -> impl Strategy<Value = (Inventory, Inventory)> {
         })
 }
 
-fn rows_of(snapshot: &Snapshot, sync: &SyncId, kind: RowKind) -> Vec<Row<'static>> {
-    let rows = snapshot.rows(kind, sync, snapshot::Filter::EVERYTHING);
+fn rows_of<K: Readable>(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row<'static, K>> {
+    let rows = snapshot.rows(sync, snapshot::Filter::EVERYTHING);
     rows.unwrap().map(Result::unwrap).collect()
+}
+
+/// Checks that the steps of the merge, applied to the rows of one file, give those of the other.
+fn steps_lead_there<K: Readable>([old, new]: [&Snapshot; 2], sync: &SyncId) {
+    let (old, new) = (rows_of::<K>(old, sync), rows_of::<K>(new, sync));
+    let by_id = |rows: &[Row<'static, K>]| -> BTreeMap<String, Row<'static, K>> {
+        rows.iter()
+            .map(|row| (row.id.to_string(), row.clone()))
+            .collect()
+    };
+    let mut applied = by_id(&old);
+    let sound =
+        |rows: &[Row<'static, K>]| rows.iter().cloned().map(Ok).collect::<Vec<Result<_, ()>>>();
+    let apply = |step: Step<Row<'static, K>>| {
+        match step {
+            Step::Old(row) => drop(applied.remove(&*row.id)),
+            Step::New(row) | Step::Both(_, row) => {
+                drop(applied.insert(row.id.to_string(), row));
+            }
+        }
+        Ok(())
+    };
+    merge(sound(&old), sound(&new), |a, b| a.id.cmp(&b.id), apply).unwrap();
+    assert_eq!(applied, by_id(&new));
 }
 
 /// The JSON document, and the exit code.
@@ -134,22 +160,11 @@ proptest! {
         // Applying the steps from one to the other leads there.
         let open = |name: &str| Snapshot::open(&path(name), &ReadOptions::default()).unwrap();
         let (old_file, new_file) = (open("old.c1z"), open("new.c1z"));
-        for kind in RowKind::ALL {
-            let (old, new) = (rows_of(&old_file, &run.id, kind), rows_of(&new_file, &run.id, kind));
-            let by_id = |rows: &[Row<'static>]| -> BTreeMap<String, Row<'static>> {
-                rows.iter().map(|row| (row.id.to_string(), row.clone())).collect()
-            };
-            let mut applied = by_id(&old);
-            let sound = |rows: &[Row<'static>]| rows.iter().cloned().map(Ok).collect::<Vec<Result<_, ()>>>();
-            merge(sound(&old), sound(&new), |a, b| a.id.cmp(&b.id), |step| {
-                match step {
-                    Step::Old(row) => drop(applied.remove(&*row.id)),
-                    Step::New(row) | Step::Both(_, row) => drop(applied.insert(row.id.to_string(), row)),
-                }
-                Ok(())
-            }).unwrap();
-            prop_assert_eq!(applied, by_id(&new));
-        }
+        let files = [&old_file, &new_file];
+        steps_lead_there::<ResourceType>(files, &run.id);
+        steps_lead_there::<Resource>(files, &run.id);
+        steps_lead_there::<Entitlement>(files, &run.id);
+        steps_lead_there::<Grant>(files, &run.id);
 
         let (there, code) = told(folder.path(), "old.c1z", "new.c1z");
         let (back, back_code) = told(folder.path(), "new.c1z", "old.c1z");

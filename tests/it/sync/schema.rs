@@ -1,10 +1,11 @@
 //! The file, looked at without our own reader: container, tables, indexes, and the columns that other tools rely on.
 //! What is right is what the SDK's own writer left in `testdata/snapshots/small.c1z`.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use posthog_c1z::model::Timestamp;
-use posthog_c1z::snapshot::{Filter, RowKind};
+use posthog_c1z::model::{Entitlement, Grant, Resource, ResourceType, Timestamp};
+use posthog_c1z::snapshot::{Filter, Readable};
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 
@@ -361,7 +362,7 @@ fn columns_say_what_the_blobs_say() {
     ];
     assert_eq!(row, [expected]);
 
-    let blob = blob_of(&written, RowKind::Grant, &grant);
+    let blob = blob_of::<Grant>(&written, &grant);
     assert_eq!(blob["id"], json!(grant));
     assert_eq!(blob["entitlement"]["id"], json!(entitlement));
     let resource_id =
@@ -371,18 +372,18 @@ fn columns_say_what_the_blobs_say() {
         resource_id("role", &role_1)
     );
     assert_eq!(blob["principal"]["id"], resource_id("user", &user_2));
-    let blob = blob_of(&written, RowKind::Entitlement, &entitlement);
+    let blob = blob_of::<Entitlement>(&written, &entitlement);
     assert_eq!(blob["id"], json!(entitlement));
     assert_eq!(blob["resource"]["id"], resource_id("role", &role_1));
-    let blob = blob_of(&written, RowKind::Resource, &format!("user:{user_2}"));
+    let blob = blob_of::<Resource>(&written, &format!("user:{user_2}"));
     assert_eq!(blob["id"], resource_id("user", &user_2));
 }
 
 /// A row's message as JSON.
-fn blob_of(written: &Written, kind: RowKind, id: &str) -> Value {
+fn blob_of<K: Readable>(written: &Written, id: &str) -> Value {
     let rows = written
         .snapshot
-        .rows(kind, &written.sync_run.id, Filter::EVERYTHING)
+        .rows::<K>(&written.sync_run.id, Filter::EVERYTHING)
         .unwrap()
         .map(Result::unwrap);
     let row = rows.into_iter().find(|row| row.id == id).unwrap();
@@ -395,7 +396,7 @@ fn blob_of(written: &Written, kind: RowKind, id: &str) -> Value {
 fn status_creation_and_profile_of_a_user_stand_in_the_trait_and_in_the_resource() {
     let Fixture { written, .. } = fixture();
     for (n, status) in [(1, Some("ENABLED")), (3, None)] {
-        let blob = blob_of(&written, RowKind::Resource, &format!("user:{}", user_id(n)));
+        let blob = blob_of::<Resource>(&written, &format!("user:{}", user_id(n)));
         let of_user = &blob["annotations"][0];
         assert_eq!(
             of_user["@type"],
@@ -414,7 +415,7 @@ fn status_creation_and_profile_of_a_user_stand_in_the_trait_and_in_the_resource(
         let created_at = (n == 1).then_some("2024-05-06T07:08:09.123456Z");
         assert_eq!(blob["createdAt"].as_str(), created_at);
     }
-    let blob = blob_of(&written, RowKind::Resource, &format!("role:{}", role_id(1)));
+    let blob = blob_of::<Resource>(&written, &format!("role:{}", role_id(1)));
     let of_role = &blob["annotations"][0];
     assert_eq!(
         of_role["@type"],
@@ -429,7 +430,7 @@ fn second_factor_and_linked_login_known_to_be_off_are_present_and_empty() {
     let off = json!({"is_2fa_enabled": false, "has_social_auth": false});
     let row = crate::support::with(member(1), off);
     let written = Sandbox::new().sync(&Organization::new().members([row]).serve());
-    let blob = blob_of(&written, RowKind::Resource, &format!("user:{}", user_id(1)));
+    let blob = blob_of::<Resource>(&written, &format!("user:{}", user_id(1)));
     assert_eq!(blob["annotations"][0]["mfaStatus"], json!({}));
     assert_eq!(blob["annotations"][0]["ssoStatus"], json!({}));
 }
@@ -437,20 +438,11 @@ fn second_factor_and_linked_login_known_to_be_off_are_present_and_empty() {
 #[test]
 fn only_annotations_that_every_reader_knows_are_written() {
     let Fixture { written, .. } = fixture();
-    let mut found = std::collections::BTreeSet::new();
-    for kind in RowKind::ALL {
-        for row in written
-            .snapshot
-            .rows(kind, &written.sync_run.id, Filter::EVERYTHING)
-            .unwrap()
-        {
-            let mut json = Vec::new();
-            row.unwrap().push_json(&mut json);
-            let blob: Value = serde_json::from_slice(&json).unwrap();
-            let annotations = blob["annotations"].as_array().into_iter().flatten();
-            found.extend(annotations.map(|any| any["@type"].as_str().unwrap().to_owned()));
-        }
-    }
+    let mut found = BTreeSet::new();
+    annotations_of::<ResourceType>(&written, &mut found);
+    annotations_of::<Resource>(&written, &mut found);
+    annotations_of::<Entitlement>(&written, &mut found);
+    annotations_of::<Grant>(&written, &mut found);
     let known = [
         "GrantMetadata",
         "RoleTrait",
@@ -461,11 +453,26 @@ fn only_annotations_that_every_reader_knows_are_written() {
     assert_eq!(found.into_iter().collect::<Vec<_>>(), known);
 }
 
+/// The types of annotations on the rows of one kind.
+fn annotations_of<K: Readable>(written: &Written, found: &mut BTreeSet<String>) {
+    for row in written
+        .snapshot
+        .rows::<K>(&written.sync_run.id, Filter::EVERYTHING)
+        .unwrap()
+    {
+        let mut json = Vec::new();
+        row.unwrap().push_json(&mut json);
+        let blob: Value = serde_json::from_slice(&json).unwrap();
+        let annotations = blob["annotations"].as_array().into_iter().flatten();
+        found.extend(annotations.map(|any| any["@type"].as_str().unwrap().to_owned()));
+    }
+}
+
 #[test]
 fn grant_metadata_has_frozen_keys() {
     let Fixture { written, .. } = fixture();
     let id = format!("role:{}:member:user:{}", role_id(1), user_id(2));
-    let blob = blob_of(&written, RowKind::Grant, &id);
+    let blob = blob_of::<Grant>(&written, &id);
     let expected = json!({
         "joined_at": "2025-06-07T08:09:10Z",
         "membership_id": membership(1, &member(2))["id"],

@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::merge::Step;
 use crate::model::{
-    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Object, Party, Person,
-    Resource, ResourceType, Risk, Seat, Sort, Timestamp, Topic, kept_text,
+    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, Person, Resource,
+    ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
 };
 
 /// The field that says whether a person is in the member list.
@@ -17,7 +18,7 @@ const LISTED_AS_MEMBER: &str = "profile.listed_as_member";
 
 /// Takes differences and makes changes of them.
 #[derive(Default)]
-pub struct Judge {
+pub(super) struct Classifier {
     changes: Vec<Change>,
     added: HashSet<String>,
     removed: HashSet<String>,
@@ -27,7 +28,7 @@ pub struct Judge {
 
 /// Who holds what on what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantEnds {
+pub(super) struct GrantEnds {
     /// The grant's id.
     pub id: String,
     /// Who holds it.
@@ -42,15 +43,10 @@ pub struct GrantEnds {
     pub membership_id: Option<MembershipId>,
 }
 
-impl Judge {
-    /// A resource type that is new, gone (`None` on the other side), or another.
-    pub fn resource_type(
-        &mut self,
-        old: Option<&ResourceType>,
-        new: Option<&ResourceType>,
-        fields: Vec<FieldChange>,
-    ) {
-        let Some(shown) = new.or(old) else { return };
+impl Classifier {
+    /// A resource type that is new, gone, or another than it was.
+    pub(super) fn resource_type(&mut self, step: Step<&ResourceType>, fields: Vec<FieldChange>) {
+        let shown = step.newest();
         let subject = Party {
             id: shown.id.to_string(),
             name: kept_text(&shown.display_name),
@@ -58,8 +54,8 @@ impl Judge {
             ..Party::default()
         };
         self.other(
-            Object::ResourceType,
-            action(old, new),
+            RowKind::ResourceType,
+            step.action(),
             shown.id.to_string(),
             subject,
             None,
@@ -68,29 +64,27 @@ impl Judge {
     }
 
     /// A resource that is new, gone, or another. `is_role` says whether its type has the trait of a role.
-    pub fn resource(
+    pub(super) fn resource(
         &mut self,
-        old: Option<&Resource>,
-        new: Option<&Resource>,
+        step: Step<&Resource>,
         is_role: bool,
         fields: Vec<FieldChange>,
     ) {
-        let Some(shown) = new.or(old) else { return };
-        let subject = Party::of(shown, is_role);
-        match (old, new) {
-            (None, Some(_)) => {
+        let subject = Party::of(step.newest(), is_role);
+        match step {
+            Step::New(_) => {
                 self.added.insert(subject.id.clone());
             }
-            (Some(_), None) => {
+            Step::Old(_) => {
                 self.removed.insert(subject.id.clone());
             }
-            _ => {}
+            Step::Both(..) => {}
         }
-        match (subject.sort, old, new) {
-            (Sort::User, None, Some(new)) => self.person_added(new, subject),
-            (Sort::User, Some(old), None) => self.person_removed(old, subject),
-            (Sort::User, Some(old), Some(new)) => self.person_changed(old, new, subject, fields),
-            (Sort::Role, None, Some(_)) => {
+        match (subject.sort, step) {
+            (Sort::User, Step::New(new)) => self.person_added(new, subject),
+            (Sort::User, Step::Old(old)) => self.person_removed(old, subject),
+            (Sort::User, Step::Both(old, new)) => self.person_changed(old, new, subject, fields),
+            (Sort::Role, Step::New(_)) => {
                 self.push(
                     Action::Added,
                     Topic::RoleAdded,
@@ -99,7 +93,7 @@ impl Judge {
                     fields,
                 );
             }
-            (Sort::Role, Some(_), None) => {
+            (Sort::Role, Step::Old(_)) => {
                 self.push(
                     Action::Removed,
                     Topic::RoleRemoved,
@@ -108,17 +102,10 @@ impl Judge {
                     fields,
                 );
             }
-            (Sort::Role, Some(old), Some(new)) => self.role_changed(old, new, subject, fields),
-            _ => {
+            (Sort::Role, Step::Both(old, new)) => self.role_changed(old, new, subject, fields),
+            (Sort::Other, step) => {
                 let id = subject.id.clone();
-                self.other(
-                    Object::Resource,
-                    action(old, new),
-                    id,
-                    subject,
-                    None,
-                    fields,
-                );
+                self.other(RowKind::Resource, step.action(), id, subject, None, fields);
             }
         }
     }
@@ -221,18 +208,17 @@ impl Judge {
     }
 
     /// An entitlement that is new, gone, or another. One that only follows its resource is no change of its own.
-    pub fn entitlement(
+    pub(super) fn entitlement(
         &mut self,
         on: Party,
-        old: Option<&Entitlement>,
-        new: Option<&Entitlement>,
+        step: Step<&Entitlement>,
         fields: Vec<FieldChange>,
     ) {
-        let Some(shown) = new.or(old) else { return };
-        let follows = match (old, new) {
-            (None, Some(_)) => self.added.contains(&on.id),
-            (Some(_), None) => self.removed.contains(&on.id),
-            _ => self
+        let shown = step.newest();
+        let follows = match step {
+            Step::New(_) => self.added.contains(&on.id),
+            Step::Old(_) => self.removed.contains(&on.id),
+            Step::Both(..) => self
                 .renamed
                 .get(&on.id)
                 .is_some_and(|names| fields.iter().all(|field| follows(field, names))),
@@ -252,8 +238,8 @@ impl Judge {
             ..Party::default()
         };
         self.other(
-            Object::Entitlement,
-            action(old, new),
+            RowKind::Entitlement,
+            step.action(),
             shown.id.to_string(),
             subject,
             Some(on),
@@ -262,7 +248,7 @@ impl Judge {
     }
 
     /// A grant that is new, gone, or another.
-    pub fn grant(&mut self, action: Action, ends: GrantEnds, fields: Vec<FieldChange>) {
+    pub(super) fn grant(&mut self, action: Action, ends: GrantEnds, fields: Vec<FieldChange>) {
         let of_person = |ids: &HashSet<String>| {
             ends.principal.sort == Sort::User && ids.contains(&ends.principal.id)
         };
@@ -298,7 +284,7 @@ impl Judge {
         let facts = facts(action, first);
         self.changes.push(Change {
             action,
-            object: Object::Grant,
+            object: RowKind::Grant,
             id,
             topic,
             kinds: vec![kind],
@@ -312,7 +298,7 @@ impl Judge {
 
     fn other(
         &mut self,
-        object: Object,
+        object: RowKind,
         action: Action,
         id: String,
         subject: Party,
@@ -391,7 +377,7 @@ impl Judge {
         facts: Vec<FieldChange>,
     ) {
         let id = subject.id.clone();
-        let object = Object::Resource;
+        let object = RowKind::Resource;
         self.changes.push(Change {
             action,
             object,
@@ -407,7 +393,7 @@ impl Judge {
     }
 
     /// All changes, by topic, risk, name and id.
-    pub fn finish(mut self) -> Vec<Change> {
+    pub(super) fn finish(mut self) -> Vec<Change> {
         fn key(change: &Change) -> (Topic, Risk, &str, Option<&str>, &str) {
             let on = change.on.as_ref().map(|on| on.name.as_str());
             let name = &change.subject.name;
@@ -441,14 +427,6 @@ fn facts(
         }
     };
     known.filter_map(of).collect()
-}
-
-fn action<T>(old: Option<T>, new: Option<T>) -> Action {
-    match (old.is_some(), new.is_some()) {
-        (false, _) => Action::Added,
-        (true, false) => Action::Removed,
-        (true, true) => Action::Changed,
-    }
 }
 
 fn seat(resource: &Resource) -> Option<Seat> {
@@ -515,12 +493,12 @@ fn follows(change: &FieldChange, (old_name, new_name): &(String, String)) -> boo
     match (text(&change.old), text(&change.new)) {
         (Some(old), Some(new)) => {
             let once = old.match_indices(old_name.as_str()).any(|(at, _)| {
-                let (before, behind) = (&old[..at], &old[at + old_name.len()..]);
+                let (before, after) = (&old[..at], &old[at + old_name.len()..]);
                 new.strip_prefix(before)
-                    .and_then(|rest| rest.strip_suffix(behind))
+                    .and_then(|rest| rest.strip_suffix(after))
                     .is_some_and(|between| between == new_name)
             });
-            // Both ways, so that it is told in both directions or in none.
+            // Both ways, so that it is reported in both directions or in none.
             let throughout =
                 old.replace(old_name, new_name) == new && new.replace(new_name, old_name) == old;
             matches!(change.field.as_str(), "display_name" | "description") && (once || throughout)

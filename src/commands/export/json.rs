@@ -1,0 +1,82 @@
+//! The whole snapshot as JSON: one document, or one object a line.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::Export;
+use crate::commands::stats::SyncRunDocument;
+use crate::model::{Entitlement, Grant, Resource, ResourceType};
+use crate::report::{JsonDocument, JsonItem, JsonSequence};
+use crate::snapshot::Readable;
+
+impl Export<'_> {
+    /// One document; each object is on a line of its own, so that two documents compare line by line.
+    pub(super) fn json(&self, out: &mut dyn Write) -> Result<()> {
+        let content_digest = self.snapshot.content_digest(&self.run.id)?.to_string();
+        let evidence = self.snapshot.evidence(&self.run.id)?;
+        let mut document = JsonDocument::new(out)?;
+        document.member("schema", &"posthog-c1z.snapshot")?;
+        document.member("schema_version", &1)?;
+        document.member("sync_run", &SyncRunDocument::of(self.run))?;
+        document.member("content_digest", &content_digest)?;
+        document.member("evidence", &evidence)?;
+        self.list_rows::<ResourceType>(&mut document)?;
+        self.list_rows::<Resource>(&mut document)?;
+        self.list_rows::<Entitlement>(&mut document)?;
+        self.list_rows::<Grant>(&mut document)?;
+        Ok(document.finish()?)
+    }
+
+    fn list_rows<K: Readable>(&self, document: &mut JsonDocument<'_>) -> Result<()> {
+        let mut list = document.list(K::KIND.many())?;
+        let layout = list.layout();
+        self.make_rows::<K>(
+            |_| {
+                Ok(Box::new(move |rows, json| {
+                    while let Some(row) = rows.next_row(json.len()) {
+                        row.push_json(layout.next(json));
+                    }
+                    Ok(())
+                }))
+            },
+            |json| Ok(list.push(json)?),
+        )?;
+        Ok(list.finish()?)
+    }
+
+    /// One object a line: the sync run, then every row.
+    pub(super) fn ndjson(&self, out: &mut dyn Write) -> Result<()> {
+        let mut lines = JsonSequence::lines(out);
+        let mut json = Vec::new();
+        let mut line = JsonItem::new(&mut json);
+        line.member("kind").extend(b"\"sync_run\"");
+        serde_json::to_writer(line.member("data"), &SyncRunDocument::of(self.run))?;
+        line.finish();
+        lines.push(&json)?;
+        self.line_rows::<ResourceType>(&mut lines)?;
+        self.line_rows::<Resource>(&mut lines)?;
+        self.line_rows::<Entitlement>(&mut lines)?;
+        self.line_rows::<Grant>(&mut lines)?;
+        Ok(lines.finish()?)
+    }
+
+    fn line_rows<K: Readable>(&self, lines: &mut JsonSequence<'_>) -> Result<()> {
+        let layout = lines.layout();
+        self.make_rows::<K>(
+            |_| {
+                Ok(Box::new(move |rows, json| {
+                    while let Some(row) = rows.next_row(json.len()) {
+                        let mut line = JsonItem::new(layout.next(json));
+                        serde_json::to_writer(line.member("kind"), K::KIND.one())?;
+                        serde_json::to_writer(line.member("id"), &row.id)?;
+                        row.push_json(line.member("data"));
+                        line.finish();
+                    }
+                    Ok(())
+                }))
+            },
+            |json| Ok(lines.push(json)?),
+        )
+    }
+}

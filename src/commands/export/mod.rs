@@ -1,0 +1,166 @@
+//! A snapshot out: as C1's file import (`import.rs`), as tables for people (`tables.rs`), as one JSON document or as JSON
+//! lines (`json.rs`). All in the order of the ids, so the same snapshot always gives the same bytes.
+
+mod import;
+mod json;
+mod tables;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+
+use super::input::{Input, lacks_roles};
+use super::{Outcome, World};
+use crate::files;
+use crate::model::SyncRun;
+use crate::report::sheet::{BYTE_ORDER_MARK, Formulas};
+use crate::report::{Medium, Outlet};
+use crate::snapshot::{Batch, Filter, Readable, Row, Snapshot};
+
+/// What to export, and where to.
+#[derive(Clone, Debug)]
+pub struct ExportArgs {
+    /// The snapshot.
+    pub input: Input,
+    /// In which form.
+    pub form: ExportForm,
+    /// Where to; standard output if no file is named.
+    pub out: Option<PathBuf>,
+    /// Permission bits of that file.
+    pub mode: u32,
+}
+
+/// The forms a snapshot is exported in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportForm {
+    /// The twelve columns of C1's file import.
+    Csv(Formulas),
+    /// One table with all that is known, for people.
+    Table(ExportTable, Formulas),
+    /// The whole snapshot as one document.
+    Json,
+    /// One object a line.
+    Ndjson,
+}
+
+impl ExportForm {
+    /// What it is read as. CSV in a file or a pipe keeps every text as it is, but for what [`Formulas::Disarm`] changes.
+    pub(super) fn medium(self, is_terminal: bool) -> Medium {
+        match self {
+            Self::Csv(_) | Self::Table(..) if is_terminal => Medium::Csv,
+            Self::Csv(_) | Self::Table(..) => Medium::Raw,
+            Self::Json | Self::Ndjson => Medium::Json,
+        }
+    }
+
+    /// Whether a spreadsheet will open it. Without a byte order mark, a common one misreads UTF-8.
+    fn wants_byte_order_mark(self, is_terminal: bool) -> bool {
+        match self {
+            Self::Csv(formulas) | Self::Table(_, formulas) => {
+                formulas == Formulas::Disarm && !is_terminal
+            }
+            Self::Json | Self::Ndjson => false,
+        }
+    }
+}
+
+/// A table for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportTable {
+    /// Who there is.
+    Users,
+    /// Which roles there are.
+    Roles,
+    /// Who holds what.
+    Grants,
+}
+
+pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let (snapshot, run) = args.input.open_sync()?;
+    lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
+    let export = Export {
+        snapshot: &snapshot,
+        run: &run,
+    };
+    match &args.out {
+        None => export.write(args.form, world.page.is_terminal, world.out)?,
+        Some(path) => {
+            ensure!(
+                !files::is_same_file(path, &args.input.path),
+                "`{}` is the snapshot itself; export to another file",
+                path.display()
+            );
+            files::replace(path, args.mode, |file| {
+                let is_terminal = file.is_terminal();
+                let out = BufWriter::with_capacity(1 << 20, file);
+                let mut out = Outlet::new(out, args.form.medium(is_terminal));
+                export
+                    .write(args.form, is_terminal, &mut out)
+                    .and_then(|()| Ok(out.flush()?))
+                    // What is wrong with the snapshot names the snapshot.
+                    .map_err(|error| {
+                        if error.is::<io::Error>() {
+                            error.context(format!("writing `{}`", path.display()))
+                        } else {
+                            error
+                        }
+                    })
+            })?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+struct Export<'s> {
+    snapshot: &'s Snapshot,
+    run: &'s SyncRun,
+}
+
+impl Export<'_> {
+    fn write(&self, form: ExportForm, is_terminal: bool, out: &mut dyn Write) -> Result<()> {
+        if form.wants_byte_order_mark(is_terminal) {
+            out.write_all(BYTE_ORDER_MARK)?;
+        }
+        match form {
+            ExportForm::Csv(formulas) => self.import_csv(formulas, out),
+            ExportForm::Table(ExportTable::Users, formulas) => self.users(formulas, out),
+            ExportForm::Table(ExportTable::Roles, formulas) => self.roles(formulas, out),
+            ExportForm::Table(ExportTable::Grants, formulas) => self.grants(formulas, out),
+            ExportForm::Json => self.json(out),
+            ExportForm::Ndjson => self.ndjson(out),
+        }
+    }
+
+    fn for_each<K: Readable>(&self, mut each: impl FnMut(Row<'_, K>) -> Result<()>) -> Result<()> {
+        let mut rows = self.snapshot.rows(&self.run.id, Filter::EVERYTHING)?;
+        while let Some(row) = rows.next_row()? {
+            each(row)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what the writers that `maker` makes, one for each thread, write of all rows of a kind.
+    fn make_rows<K: Readable>(
+        &self,
+        maker: impl for<'m> Fn(&'m Snapshot) -> Result<RowsWriter<'m, K>> + Sync,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.snapshot.batches(
+            &self.run.id,
+            Filter::EVERYTHING,
+            |snapshot| {
+                let mut write = maker(snapshot)?;
+                Ok(Box::new(move |rows| {
+                    let mut out = Vec::new();
+                    write(rows, &mut out)?;
+                    Ok(out)
+                }))
+            },
+            |some: Vec<u8>| take(&some),
+        )
+    }
+}
+
+/// Writes what a format says of some rows.
+type RowsWriter<'m, K> = Box<dyn FnMut(&mut Batch<'_, '_, K>, &mut Vec<u8>) -> Result<()> + 'm>;

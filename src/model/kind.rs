@@ -1,0 +1,73 @@
+//! The four kinds of things that a snapshot holds, and what each is called where.
+
+/// A kind of rows, in the order of the file, of the digest and of every export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKind {
+    /// A kind of resource.
+    ResourceType,
+    /// A user, a role, or another connector's resource.
+    Resource,
+    /// What can be held.
+    Entitlement,
+    /// That a principal holds it.
+    Grant,
+}
+
+/// What a kind is called.
+struct Names {
+    table: &'static str,
+    one: &'static str,
+    many: &'static str,
+    many_in_list: &'static str,
+}
+
+impl RowKind {
+    const fn names(self) -> &'static Names {
+        match self {
+            Self::ResourceType => &Names {
+                table: "v1_resource_types",
+                one: "resource_type",
+                many: "resource_types",
+                many_in_list: "resourceTypes",
+            },
+            Self::Resource => &Names {
+                table: "v1_resources",
+                one: "resource",
+                many: "resources",
+                many_in_list: "resources",
+            },
+            Self::Entitlement => &Names {
+                table: "v1_entitlements",
+                one: "entitlement",
+                many: "entitlements",
+                many_in_list: "entitlements",
+            },
+            Self::Grant => &Names {
+                table: "v1_grants",
+                one: "grant",
+                many: "grants",
+                many_in_list: "grants",
+            },
+        }
+    }
+
+    /// The table of its rows in a c1z.
+    pub const fn table(self) -> &'static str {
+        self.names().table
+    }
+
+    /// One of them, in our own JSON documents.
+    pub const fn one(self) -> &'static str {
+        self.names().one
+    }
+
+    /// All of them, in our own JSON documents and in the `stats` column.
+    pub const fn many(self) -> &'static str {
+        self.names().many
+    }
+
+    /// All of them, in the `baton` CLI's lists.
+    pub const fn many_in_list(self) -> &'static str {
+        self.names().many_in_list
+    }
+}

@@ -8,13 +8,11 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::merge::Step;
+use crate::model::keys::{self, in_profile};
 use crate::model::{
     Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, Person, Resource,
     ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
 };
-
-/// The field that says whether a person is in the member list.
-const LISTED_AS_MEMBER: &str = "profile.listed_as_member";
 
 /// Takes differences and makes changes of them.
 #[derive(Default)]
@@ -143,7 +141,9 @@ impl Classifier {
     ) {
         let mut rest = fields;
         // The field may be one that does not count.
-        let is_compared = rest.iter().any(|change| change.field == LISTED_AS_MEMBER);
+        let is_compared = rest
+            .iter()
+            .any(|change| change.field == in_profile::LISTED_AS_MEMBER);
         let was_listed = Person::of(old).is_none_or(|person| person.is_listed());
         let listing = match (was_listed, subject.listed) {
             _ if !is_compared => None,
@@ -273,9 +273,12 @@ impl Classifier {
         } = ends;
         // The first of these that is known is what sets one grant apart from a later one of the same.
         let known = [
-            ("joined_at", joined_at.map(|at| Value::from(at.to_string()))),
             (
-                "membership_id",
+                keys::JOINED_AT,
+                joined_at.map(|at| Value::from(at.to_string())),
+            ),
+            (
+                keys::MEMBERSHIP_ID,
                 membership_id.map(|id| Value::from(id.to_string())),
             ),
             ("entitlement", Some(entitlement.clone().into())),
@@ -357,10 +360,10 @@ impl Classifier {
             action,
             [
                 (
-                    "joined_at",
+                    keys::JOINED_AT,
                     resource.created_at.map(|at| at.to_string().into()),
                 ),
-                ("listed_as_member", Some(subject.listed.into())),
+                (keys::LISTED_AS_MEMBER, Some(subject.listed.into())),
                 ("seat", subject.seat.clone().map(Value::from)),
             ],
         );
@@ -464,8 +467,8 @@ fn follows_listing(change: &FieldChange) -> bool {
     const FOLLOWING: [&str; 5] = [
         "account_type",
         "created_at",
-        LISTED_AS_MEMBER,
-        "profile.membership_id",
+        in_profile::LISTED_AS_MEMBER,
+        in_profile::MEMBERSHIP_ID,
         "status",
     ];
     change.old.is_none() || change.new.is_none() || FOLLOWING.contains(&change.field.as_str())

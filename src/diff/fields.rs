@@ -8,13 +8,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::model::keys::{self, in_profile};
 use crate::model::{FieldChange, kept_text};
 
 /// What an object says, by the names that people know.
 pub type Facts = BTreeMap<String, Value>;
-
-/// Fields that change from day to day without anybody's access changing.
-const NOISE: [&str; 2] = ["last_login", "updated_at"];
 
 /// Which fields count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +45,7 @@ impl FieldFilter {
     pub fn unknown(&self) -> Vec<&str> {
         let is_known = |name: &str| {
             let is_free = name.starts_with("profile.") || name == FieldChange::OTHER_FIELDS;
-            is_free || is_noise(name) || KNOWN.contains(&name)
+            is_free || KNOWN.contains(&name) || keys::ALL.contains(&name)
         };
         let names = self.ignore.iter().map(String::as_str);
         names.filter(|name| !is_known(name)).collect()
@@ -59,56 +57,35 @@ impl FieldFilter {
     }
 }
 
-/// Names of fields that exist whether or not a snapshot has them: what Baton's messages say under names that people know,
-/// and the keys of PostHog's profiles.
-const KNOWN: [&str; 47] = [
+/// Names of fields that exist whether or not a snapshot has them, besides the keys of profiles: what Baton's messages say
+/// under names that people know.
+const KNOWN: [&str; 26] = [
     "account_type",
     "baton_resource",
-    "created_at",
-    "created_by",
-    "created_by_email",
     "creation_source",
     "description",
     "display_name",
-    "distinct_id",
-    "email",
-    "email_verified",
     "emails",
     "employee_ids",
     "entitlement",
     "expansion",
     "external_id",
-    "first_name",
     "grantable_to",
-    "has_social_auth",
     "icon",
-    "is_2fa_enabled",
-    "is_default",
-    "joined_at",
-    "last_login",
-    "last_name",
     "linked_login",
-    "listed_as_member",
     "login",
     "login_aliases",
-    "membership_id",
     "middle_names",
-    "organization_level",
-    "organization_role",
     "parent_resource_id",
-    "posthog_user_id",
     "principal",
     "purpose",
     "resource",
-    "role_at_organization",
-    "role_name",
     "seat",
     "slug",
     "sources",
     "status",
     "status_details",
     "two_factor",
-    "user_id",
 ];
 
 /// A field's name without the place that it stands in.
@@ -118,24 +95,24 @@ fn bare(field: &str) -> &str {
 
 /// Whether a field changes from day to day without anybody's access changing.
 pub fn is_noise(field: &str) -> bool {
-    NOISE.contains(&bare(field))
+    keys::NOISE.contains(&bare(field))
 }
 
 /// Places that say the same thing: the name it goes by, then where else it stands.
 const SAID_AGAIN: [&[&str]; 9] = [
-    &["email", "login", "profile.email"],
-    &["first_name", "profile.first_name"],
-    &["last_name", "profile.last_name"],
-    &["two_factor", "profile.is_2fa_enabled"],
-    &["linked_login", "profile.has_social_auth"],
-    &["created_at", "profile.joined_at", "profile.created_at"],
-    &["last_login", "profile.last_login"],
+    &["email", "login", in_profile::EMAIL],
+    &["first_name", in_profile::FIRST_NAME],
+    &["last_name", in_profile::LAST_NAME],
+    &["two_factor", in_profile::IS_2FA_ENABLED],
+    &["linked_login", in_profile::HAS_SOCIAL_AUTH],
+    &["created_at", in_profile::JOINED_AT, in_profile::CREATED_AT],
+    &["last_login", in_profile::LAST_LOGIN],
     &[
         "seat",
-        "profile.organization_role",
-        "profile.organization_level",
+        in_profile::ORGANIZATION_ROLE,
+        in_profile::ORGANIZATION_LEVEL,
     ],
-    &["display_name", "profile.role_name"],
+    &["display_name", in_profile::ROLE_NAME],
 ];
 
 /// A value as a list of changes keeps it: with its texts cut that are longer than any of PostHog's.
@@ -205,8 +182,8 @@ fn say_once(changes: &mut Vec<FieldChange>) {
             let says_the_same = change.old == said.old && change.new == said.new;
             // A level is a seat's number, and its word may be absent.
             let is_of_seat = match change.field.as_str() {
-                "profile.organization_level" => true,
-                "profile.organization_role" => {
+                in_profile::ORGANIZATION_LEVEL => true,
+                in_profile::ORGANIZATION_ROLE => {
                     let fits = |word: &Option<Value>, seat| word.is_none() || word == seat;
                     fits(&change.old, &said.old) && fits(&change.new, &said.new)
                 }

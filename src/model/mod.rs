@@ -11,6 +11,7 @@ mod grant;
 mod harmful;
 mod ids;
 mod inventory;
+pub mod keys;
 mod kind;
 mod person;
 mod profile;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Resource, Seat, Status, Timestamp, UserTrait, Value};
+use super::{Resource, Seat, Status, Timestamp, UserTrait, Value, keys};
 
 /// A user of a snapshot, as people ask about one.
 pub struct Person<'a> {
@@ -42,28 +42,29 @@ impl<'a> Person<'a> {
 
     /// First name; empty if there is none.
     pub fn given_name(&self) -> &'a str {
-        self.text("first_name")
+        self.text(keys::FIRST_NAME)
             .or(self.user().map(|user| &*user.given_name))
             .unwrap_or_default()
     }
 
     /// Last name; empty if there is none.
     pub fn family_name(&self) -> &'a str {
-        self.text("last_name")
+        self.text(keys::LAST_NAME)
             .or(self.user().map(|user| &*user.family_name))
             .unwrap_or_default()
     }
 
     /// What C1's file import calls the user's id: `user_id` of the profile, else the resource's.
     pub fn user_id(&self) -> &'a str {
-        self.text("user_id").unwrap_or(&self.resource.id.resource)
+        self.text(keys::USER_ID)
+            .unwrap_or(&self.resource.id.resource)
     }
 
     /// Primary address.
     pub fn email(&self) -> Option<&'a str> {
         self.user()
             .and_then(|user| user.primary_email())
-            .or_else(|| self.text("email"))
+            .or_else(|| self.text(keys::EMAIL))
     }
 
     /// Whether one of the person's addresses is the wanted one.
@@ -74,23 +75,26 @@ impl<'a> Person<'a> {
             .flat_map(|user| &user.emails)
             .map(|email| &*email.address);
         let login = self.user().map(|user| &*user.login);
-        emails.chain(login).chain(self.text("email")).any(is_wanted)
+        emails
+            .chain(login)
+            .chain(self.text(keys::EMAIL))
+            .any(is_wanted)
     }
 
     /// The seat, if the profile states one.
     pub fn seat(&self) -> Option<Seat> {
-        let level = match self.resource.profile.get("organization_level") {
+        let level = match self.resource.profile.get(keys::ORGANIZATION_LEVEL) {
             Some(Value::Number(level)) => Some(*level),
             _ => None,
         };
-        Seat::stated(level, self.text("organization_role"))
+        Seat::stated(level, self.text(keys::ORGANIZATION_ROLE))
     }
 
     /// The seat's word; what the profile calls it where that is not a seat of PostHog.
     pub fn seat_word(&self) -> Option<Cow<'a, str>> {
         match self.seat() {
             Some(seat) => Some(seat.to_string().into()),
-            None => self.text("organization_role").map(Cow::Borrowed),
+            None => self.text(keys::ORGANIZATION_ROLE).map(Cow::Borrowed),
         }
     }
 
@@ -98,14 +102,14 @@ impl<'a> Person<'a> {
     pub fn mfa_enabled(&self) -> Option<bool> {
         self.user()
             .and_then(|user| user.mfa_enabled)
-            .or_else(|| self.switch("is_2fa_enabled"))
+            .or_else(|| self.switch(keys::IS_2FA_ENABLED))
     }
 
     /// Whether a login is linked; `None` is unknown.
     pub fn sso_enabled(&self) -> Option<bool> {
         self.user()
             .and_then(|user| user.sso_enabled)
-            .or_else(|| self.switch("has_social_auth"))
+            .or_else(|| self.switch(keys::HAS_SOCIAL_AUTH))
     }
 
     /// Last login, if the source says.
@@ -120,12 +124,12 @@ impl<'a> Person<'a> {
 
     /// False for a role holder who is not in the organization's member list.
     pub fn is_listed(&self) -> bool {
-        self.resource.profile.get("listed_as_member") != Some(&Value::Bool(false))
+        self.resource.profile.get(keys::LISTED_AS_MEMBER) != Some(&Value::Bool(false))
     }
 
     /// The self-declared job, which is no access role.
     pub fn job(&self) -> Option<&'a str> {
-        self.text("role_at_organization")
+        self.text(keys::ROLE_AT_ORGANIZATION)
     }
 }
 

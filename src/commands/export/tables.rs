@@ -7,7 +7,9 @@ use anyhow::Result;
 
 use super::Export;
 use crate::commands::catalog::Catalog;
-use crate::model::{AccountType, Grant, Person, Resource, ResourceId, Value, on_off, status_word};
+use crate::model::{
+    AccountType, Grant, Person, Resource, ResourceId, Value, keys, on_off, status_word,
+};
 use crate::report::moment;
 use crate::report::sheet::{Formulas, Sheet};
 use crate::snapshot::GrantColumns;
@@ -85,7 +87,7 @@ impl Export<'_> {
                 person.given_name(),
                 person.family_name(),
                 person.job().unwrap_or_default(),
-                yes_no(resource.profile.get("email_verified")),
+                yes_no(resource.profile.get(keys::EMAIL_VERIFIED)),
                 &resource.id.resource,
             ];
             Ok(sheet.push(cells)?)
@@ -125,12 +127,12 @@ impl Export<'_> {
             }
             let profile = &resource.profile;
             let created_by = profile
-                .text("created_by_email")
-                .or(profile.text("created_by"));
+                .text(keys::CREATED_BY_EMAIL)
+                .or(profile.text(keys::CREATED_BY));
             let cells = [
                 &*resource.display_name,
                 &members.get(&*row.id).map_or(0, HashSet::len).to_string(),
-                yes_no(profile.get("is_default")),
+                yes_no(profile.get(keys::IS_DEFAULT)),
                 &moment(resource.created_at),
                 created_by.unwrap_or_default(),
                 &resource.id.resource,

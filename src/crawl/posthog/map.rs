@@ -6,7 +6,7 @@ use crate::crawl::json::{JsonError, from_slice};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
     Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait,
-    UserTrait, Value, literal,
+    UserTrait, Value, keys, literal,
 };
 
 /// Longest display name, in bytes (FORMAT.md, limits).
@@ -17,10 +17,6 @@ const MAX_DESCRIPTION: usize = 2048;
 const MEMBER: &str = "member";
 /// Addresses of the bots that PostHog itself adds.
 const BOT_DOMAIN: &str = "@posthogbot.user";
-
-/// Profile key that says whether a role holder stands in the list of members; written only when not.
-const LISTED_AS_MEMBER: Text = literal!("listed_as_member");
-const MEMBERSHIP_ID: Text = literal!("membership_id");
 
 /// The two resource types, whose ids every other id is made with.
 pub(super) struct Types {
@@ -135,14 +131,14 @@ impl Types {
             status: None,
             created_at: role.created_at,
             profile: profile([
-                (literal!("is_default"), role.is_default.map(Value::Bool)),
-                (literal!("created_at"), role.created_at.map(text)),
+                (literal!(keys::IS_DEFAULT), role.is_default.map(Value::Bool)),
+                (literal!(keys::CREATED_AT), role.created_at.map(text)),
                 (
-                    literal!("created_by"),
+                    literal!(keys::CREATED_BY),
                     creator.map(|user| Value::Text(user.uuid.clone())),
                 ),
                 (
-                    literal!("created_by_email"),
+                    literal!(keys::CREATED_BY_EMAIL),
                     creator.and_then(|user| user.email.clone()).map(Value::Text),
                 ),
             ]),
@@ -250,8 +246,8 @@ enum Listed {
 
 /// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
 pub(super) fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
-    known.profile.get(&LISTED_AS_MEMBER).is_some()
-        && known.profile.get(&MEMBERSHIP_ID).is_none()
+    known.profile.get(keys::LISTED_AS_MEMBER).is_some()
+        && known.profile.get(keys::MEMBERSHIP_ID).is_none()
         && holder.organization_member.is_some()
 }
 
@@ -268,66 +264,69 @@ pub(super) fn organization_role(level: i64) -> Text {
 fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) -> Profile {
     let level = membership.and_then(|m| m.level);
     profile([
-        (literal!("user_id"), Some(Value::Text(user.uuid.clone()))),
         (
-            literal!("first_name"),
+            literal!(keys::USER_ID),
+            Some(Value::Text(user.uuid.clone())),
+        ),
+        (
+            literal!(keys::FIRST_NAME),
             user.first_name.clone().map(Value::Text),
         ),
         (
-            literal!("last_name"),
+            literal!(keys::LAST_NAME),
             user.last_name.clone().map(Value::Text),
         ),
-        (literal!("email"), user.email.clone().map(Value::Text)),
+        (literal!(keys::EMAIL), user.email.clone().map(Value::Text)),
         (
-            literal!("email_verified"),
+            literal!(keys::EMAIL_VERIFIED),
             user.is_email_verified.map(Value::Bool),
         ),
         (
-            literal!("posthog_user_id"),
+            literal!(keys::POSTHOG_USER_ID),
             user.id.map(|id| Value::Number(id as f64)),
         ),
         (
-            literal!("distinct_id"),
+            literal!(keys::DISTINCT_ID),
             user.distinct_id.clone().map(Value::Text),
         ),
         (
-            literal!("role_at_organization"),
+            literal!(keys::ROLE_AT_ORGANIZATION),
             user.role_at_organization.clone().map(Value::Text),
         ),
         (
-            MEMBERSHIP_ID,
+            literal!(keys::MEMBERSHIP_ID),
             membership.and_then(|m| m.id.clone()).map(Value::Text),
         ),
         (
-            literal!("organization_level"),
+            literal!(keys::ORGANIZATION_LEVEL),
             level.map(|level| Value::Number(level as f64)),
         ),
         (
-            literal!("organization_role"),
+            literal!(keys::ORGANIZATION_ROLE),
             level.map(|level| Value::Text(organization_role(level))),
         ),
         (
-            literal!("joined_at"),
+            literal!(keys::JOINED_AT),
             membership.and_then(|m| m.joined_at).map(text),
         ),
         (
-            literal!("updated_at"),
+            literal!(keys::UPDATED_AT),
             membership.and_then(|m| m.updated_at).map(text),
         ),
         (
-            literal!("last_login"),
+            literal!(keys::LAST_LOGIN),
             membership.and_then(|m| m.last_login).map(text),
         ),
         (
-            literal!("is_2fa_enabled"),
+            literal!(keys::IS_2FA_ENABLED),
             membership.and_then(|m| m.is_2fa_enabled).map(Value::Bool),
         ),
         (
-            literal!("has_social_auth"),
+            literal!(keys::HAS_SOCIAL_AUTH),
             membership.and_then(|m| m.has_social_auth).map(Value::Bool),
         ),
         (
-            LISTED_AS_MEMBER,
+            literal!(keys::LISTED_AS_MEMBER),
             (listed == Listed::Nowhere).then_some(Value::Bool(false)),
         ),
     ])

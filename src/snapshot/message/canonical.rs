@@ -9,10 +9,9 @@ use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 use super::descriptors::{self, Descriptor, Form};
 use super::known::{Item, Known, Map, Message, Shape};
 use super::wire::{DELIMITED, Malformed, Payload, VARINT, push_key, push_varint};
+use crate::model::keys;
 
-/// Profile keys that change from day to day without anybody's access changing.
-const NOISE_KEYS: [&str; 2] = ["last_login", "updated_at"];
-/// `UserTrait.last_login`, for the same reason.
+/// `UserTrait.last_login`, which is noise like the key of the profile.
 const NOISE_USER_FIELD: u32 = 9;
 
 /// Appends the canonical form of `message` without the fields in `skip`.
@@ -30,7 +29,7 @@ pub(in crate::snapshot) fn canonical(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keys {
     All,
-    /// A profile's own keys: all but [`NOISE_KEYS`].
+    /// A profile's own keys: all but [`keys::NOISE`].
     Lasting,
 }
 
@@ -157,7 +156,7 @@ impl Canonical<'_> {
     fn map(&mut self, number: u32, map: &Map<'_>, keys: Keys) -> Result<(), Malformed> {
         for entry in map.entries()? {
             let (key, value) = entry?;
-            if keys == Keys::Lasting && NOISE_KEYS.iter().any(|noise| noise.as_bytes() == key) {
+            if keys == Keys::Lasting && keys::NOISE.iter().any(|noise| noise.as_bytes() == key) {
                 continue;
             }
             self.delimited(number, |this| {

@@ -5,11 +5,11 @@
 
 use prost::Message;
 
-use super::encode::{JOINED_AT, MEMBERSHIP_ID};
 use super::proto::{self, Annotation};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, MembershipId, Profile, Purpose,
     Resource, ResourceId, ResourceType, ResourceTypeId, Status, Timestamp, Trait, UserTrait, Value,
+    keys,
 };
 
 type Result<T> = std::result::Result<T, prost::DecodeError>;
@@ -142,9 +142,9 @@ pub(in crate::snapshot) fn grant(
         .unwrap_or_default();
     let mut grant = Grant::new(entitlement, principal).with_id(id);
     grant.joined_at = metadata
-        .text(JOINED_AT)
+        .text(keys::JOINED_AT)
         .and_then(|text| Timestamp::parse(text).ok());
-    grant.membership_id = metadata.text(MEMBERSHIP_ID).map(MembershipId::new);
+    grant.membership_id = metadata.text(keys::MEMBERSHIP_ID).map(MembershipId::new);
     Ok(grant)
 }
 

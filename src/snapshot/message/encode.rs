@@ -5,12 +5,8 @@ use prost::Message;
 use super::proto::{self, Annotation};
 use crate::model::{
     AccountType, Entitlement, EntitlementId, Grant, Profile, Purpose, Resource, ResourceId,
-    ResourceType, Status, Timestamp, Trait, UserTrait, Value,
+    ResourceType, Status, Timestamp, Trait, UserTrait, Value, keys,
 };
-
-/// Keys of a grant's metadata.
-pub(in crate::snapshot) const JOINED_AT: &str = "joined_at";
-pub(in crate::snapshot) const MEMBERSHIP_ID: &str = "membership_id";
 
 /// A resource type's blob.
 pub(in crate::snapshot) fn resource_type(from: &ResourceType) -> Vec<u8> {
@@ -140,10 +136,13 @@ pub(in crate::snapshot) fn grant(
 ) -> Vec<u8> {
     let metadata: Profile = [
         from.joined_at
-            .map(|at| (JOINED_AT.into(), Value::Text(at.to_string().into()))),
-        from.membership_id
-            .as_ref()
-            .map(|id| (MEMBERSHIP_ID.into(), Value::Text(id.to_string().into()))),
+            .map(|at| (keys::JOINED_AT.into(), Value::Text(at.to_string().into()))),
+        from.membership_id.as_ref().map(|id| {
+            (
+                keys::MEMBERSHIP_ID.into(),
+                Value::Text(id.to_string().into()),
+            )
+        }),
     ]
     .into_iter()
     .flatten()

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind, descriptor};
 use super::row::Row;
-use crate::model::Seat;
+use crate::model::{Seat, keys};
 use crate::snapshot::message::{Any, Item, Malformed, Message, Shape};
 
 /// Values by name.
@@ -185,8 +185,8 @@ fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(),
 
 /// Adds what several facts together mean: the seat, and switches that only the profile states.
 fn add_meaning(facts: &mut Facts) {
-    let level = facts.get("profile.organization_level");
-    let word = facts.get("profile.organization_role");
+    let level = facts.get(keys::in_profile::ORGANIZATION_LEVEL);
+    let word = facts.get(keys::in_profile::ORGANIZATION_ROLE);
     let stated = Seat::stated(level.and_then(Value::as_f64), word.and_then(Value::as_str));
     let seat = match stated {
         Some(seat) => Some(Value::String(seat.to_string())),
@@ -196,8 +196,8 @@ fn add_meaning(facts: &mut Facts) {
         facts.insert("seat".to_owned(), seat);
     }
     for (fact, key) in [
-        ("two_factor", "profile.is_2fa_enabled"),
-        ("linked_login", "profile.has_social_auth"),
+        ("two_factor", keys::in_profile::IS_2FA_ENABLED),
+        ("linked_login", keys::in_profile::HAS_SOCIAL_AUTH),
     ] {
         let switch = facts.get(key).filter(|value| value.is_boolean()).cloned();
         if let Some(switch) = switch {

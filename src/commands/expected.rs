@@ -470,7 +470,7 @@ fn kinds(change: &Change) -> BTreeSet<ChangeKind> {
 
 /// What a line must say to accept a change.
 fn terms(change: &Change) -> Vec<Term> {
-    let mut terms: Vec<_> = change.terms().iter().map(Term::of).collect();
+    let mut terms: Vec<_> = change.terms().map(Term::of).collect();
     terms.sort();
     terms
 }

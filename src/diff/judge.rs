@@ -131,7 +131,14 @@ impl Judge {
         let seat = subject.seat.as_deref().and_then(|word| word.parse().ok());
         let mut kinds = vec![ChangeKind::MemberAdded];
         kinds.extend(seat.and_then(seat_kind));
-        self.push_person(Action::Added, topic, kinds, subject, new);
+        self.push_person(
+            Action::Added,
+            topic,
+            kinds,
+            subject,
+            [None, Some(new)],
+            Vec::new(),
+        );
     }
 
     fn person_removed(&mut self, old: &Resource, subject: Party) {
@@ -140,7 +147,14 @@ impl Judge {
             false => Topic::UnlistedRemoved,
         };
         let kinds = vec![ChangeKind::MemberRemoved];
-        self.push_person(Action::Removed, topic, kinds, subject, old);
+        self.push_person(
+            Action::Removed,
+            topic,
+            kinds,
+            subject,
+            [Some(old), None],
+            Vec::new(),
+        );
     }
 
     /// One person may have changed in several ways that matter; each becomes a change of its own. Seat and second factor
@@ -181,8 +195,9 @@ impl Judge {
         }
         if let Some((topic, kind)) = listing {
             let fields = take(&mut rest, follows_listing).unwrap_or_default();
-            let kinds = vec![kind];
-            self.push(Action::Changed, topic, kinds, subject.clone(), fields);
+            let (kinds, subject) = (vec![kind], subject.clone());
+            let sides = [Some(old), Some(new)];
+            self.push_person(Action::Changed, topic, kinds, subject, sides, fields);
         }
         self.rest_changed(subject, rest);
     }
@@ -356,27 +371,18 @@ impl Judge {
         self.push_with(action, topic, kinds, subject, fields, facts);
     }
 
-    /// A person who is new or gone; `resource` is the one that is there.
+    /// A person who is new or gone, or entered or left the member list; `sides` is who they were and who they are.
     fn push_person(
         &mut self,
         action: Action,
         topic: Topic,
         kinds: Vec<ChangeKind>,
         subject: Party,
-        resource: &Resource,
+        sides: [Option<&Resource>; 2],
+        fields: Vec<FieldChange>,
     ) {
-        let facts = facts(
-            action,
-            [
-                (
-                    "joined_at",
-                    resource.created_at.map(|at| at.to_string().into()),
-                ),
-                ("listed_as_member", Some(subject.listed.into())),
-                ("seat", subject.seat.clone().map(Value::from)),
-            ],
-        );
-        self.push_with(action, topic, kinds, subject, Vec::new(), facts);
+        let facts = person_facts(sides, &fields);
+        self.push_with(action, topic, kinds, subject, fields, facts);
     }
 
     fn push_with(
@@ -439,6 +445,50 @@ fn facts(
         }
     };
     known.filter_map(of).collect()
+}
+
+/// What sets a person's arrival or departure apart from another one of the same person: the values before and after,
+/// changed or not, without those that `fields` has already.
+fn person_facts(sides: [Option<&Resource>; 2], fields: &[FieldChange]) -> Vec<FieldChange> {
+    type Fact = fn(&Person<'_>) -> Option<Value>;
+    const FACTS: [(&str, Fact, &[&str]); 4] = [
+        (
+            "joined_at",
+            |person| Some(person.joined_at()?.to_string().into()),
+            &["created_at"],
+        ),
+        (
+            "listed_as_member",
+            |person| Some(person.is_listed().into()),
+            &[LISTED_AS_MEMBER],
+        ),
+        (
+            "seat",
+            |person| Some(kept_text(&person.seat_word()?).into()),
+            &["seat"],
+        ),
+        (
+            "two_factor",
+            |person| Some(person.mfa_enabled()?.into()),
+            &["two_factor"],
+        ),
+    ];
+    let [old, new] = sides.map(|side| side.and_then(Person::of));
+    let is_said = |places: &[&str]| {
+        fields
+            .iter()
+            .any(|change| places.contains(&change.field.as_str()))
+    };
+    FACTS
+        .into_iter()
+        .filter(|(_, _, places)| !is_said(places))
+        .map(|(field, value, _)| FieldChange {
+            field: field.to_owned(),
+            old: old.as_ref().and_then(value),
+            new: new.as_ref().and_then(value),
+        })
+        .filter(|fact| fact.old.is_some() || fact.new.is_some())
+        .collect()
 }
 
 fn action<T>(old: Option<T>, new: Option<T>) -> Action {

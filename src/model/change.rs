@@ -233,8 +233,8 @@ pub struct Change {
     pub entitlement: Option<String>,
     /// What became of the fields, by name; empty for what is new or gone.
     pub fields: Vec<FieldChange>,
-    /// Of what is new or gone: what tells it from the same object at another time, such as a seat or since when; empty
-    /// for what changed.
+    /// Of what is new or gone, or entered or left the member list: what sets it apart from the same change at another
+    /// time, such as a seat or since when, even where that did not change; empty for any other change.
     pub facts: Vec<FieldChange>,
 }
 
@@ -254,12 +254,9 @@ pub enum Risk {
 }
 
 impl Change {
-    /// What changed, from what, to what: the fields, or the facts of what is new or gone.
-    pub fn terms(&self) -> &[FieldChange] {
-        match self.action {
-            Action::Changed => &self.fields,
-            Action::Added | Action::Removed => &self.facts,
-        }
+    /// What an agreement on the change states: the fields that changed, and the facts.
+    pub fn terms(&self) -> impl Iterator<Item = &FieldChange> {
+        self.fields.iter().chain(&self.facts)
     }
 
     /// Whether each field is a change of its own, so that one may be agreed on without the others.

@@ -195,7 +195,7 @@ fn a_person_who_joins_anew_needs_a_line_anew() {
     assert_eq!(
         lines,
         "member-added user:eve joined_at none → 2026-09-10T00:00:00Z, listed_as_member none → true, \
-         seat none → member  # Eve Archer <eve@example.com>: member\n\
+         seat none → member, two_factor none → true  # Eve Archer <eve@example.com>: member\n\
          grant-added role:sup:member:user:eve joined_at none → 2026-09-10T00:00:00Z  \
          # Eve Archer <eve@example.com>: is now member of Support\n"
     );

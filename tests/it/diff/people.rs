@@ -2,6 +2,7 @@
 //! all of them turned into each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use posthog_c1z::model::Value;
@@ -377,6 +378,65 @@ fn what_is_said_of_a_person_is_what_is_known() {
         ),
     ] {
         assert_eq!(said(old, new), expected, "{old:?} to {new:?}");
+    }
+}
+
+/// Lines that accept that a person appears, no longer appears, or enters or leaves the member list are tried on
+/// everybody: each accepts only the change it was printed for.
+#[test]
+fn a_line_for_entering_or_leaving_the_list_accepts_one_state_turned_into_one_other() {
+    let seats = [0, 1, 5];
+    let mut states = vec![None];
+    for listed in [true, false] {
+        for seat in seats {
+            for second_factor in [Some(true), Some(false), None] {
+                states.push(Some(State {
+                    listed,
+                    seat,
+                    said_by: SaidBy::LevelAndWord,
+                    second_factor,
+                }));
+            }
+        }
+    }
+    let mut old = Organization::new();
+    let mut new = old.a_week_later();
+    let mut people = Vec::new();
+    for (from, before) in states.iter().enumerate() {
+        for (to, after) in states.iter().enumerate() {
+            let is_listed = |state: &Option<State>| state.map(|state| state.listed);
+            if is_listed(before) == is_listed(after) {
+                continue;
+            }
+            let name = format!("P{from}x{to}");
+            for (state, organization) in [(before, &mut old), (after, &mut new)] {
+                if let Some(state) = state {
+                    state.join(organization, &name);
+                }
+            }
+            people.push(format!("user:{}", name.to_lowercase()));
+        }
+    }
+    assert_eq!(people.len(), 198);
+    let pair = Pair::of(&old, &new);
+    let lines = pair.text(1, &["--print-accept"]);
+    let is_of_list = |line: &&str| line.split(' ').next().unwrap().contains("member-");
+    let lines = lines.lines().filter(is_of_list);
+    let lines: Vec<_> = lines
+        .map(|line| line.split_once("  # ").unwrap().0)
+        .collect();
+    assert_eq!(lines.len(), people.len());
+    for line in lines.into_iter().step_by(9) {
+        let [kinds, id, terms] = line.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
+        let everybody: String = people
+            .iter()
+            .map(|person| format!("{kinds} {person} {terms}\n"))
+            .collect();
+        fs::write(pair.shelf.path("accept.txt"), everybody).unwrap();
+        let document = pair.json(&["--accept", "accept.txt"]);
+        let accepted = document["accepted"].as_array().unwrap();
+        let accepted: Vec<_> = accepted.iter().map(|change| &change["id"]).collect();
+        assert_eq!(accepted, [id], "{line}");
     }
 }
 

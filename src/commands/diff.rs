@@ -115,30 +115,30 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let mut warnings = Vec::from_iter(RolesCompared::warning(&old, &new));
     warnings.extend(comparable(&old, &new, args.comparability)?);
     let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
+    let knows_members = knows_members(&old, &new);
     let captured_at = new.run.ended_at.unwrap_or(new.run.started_at);
     let Sorted {
         accepted,
         changes,
-        warnings: about_lines,
-    } = expected.sort(changes, captured_at);
-    warnings.extend(about_lines);
+        unused_lines,
+    } = expected.sort(changes, captured_at, knows_members);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
+        knows_members,
         fail_on: args.fail_on.clone(),
         not_compared: match roles {
             RolesCompared::Yes => Vec::new(),
             RolesCompared::No => vec![NOT_READ_ROLES.to_owned()],
         },
         warnings,
+        unused_lines,
         changes,
         accepted,
     };
 
-    for message in &comparison.warnings {
-        world.reporter.report(Event::Warned {
-            message: message.clone(),
-        });
+    for message in comparison.all_warnings() {
+        world.reporter.report(Event::Warned { message });
     }
     match args.output {
         DiffOutput::Report(format, detail) => {
@@ -156,6 +156,11 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     } else {
         Outcome::Done
     })
+}
+
+/// Whether both sides have a member list. Our own snapshots do; of others it is only known that they have users.
+fn knows_members(old: &Source<'_>, new: &Source<'_>) -> bool {
+    old.evidence.is_some() && new.evidence.is_some()
 }
 
 /// Refuses names of fields to ignore that neither this program knows nor any row has: a name that is misspelt would ignore
@@ -485,7 +490,7 @@ fn compare_sources(
     roles: RolesCompared,
 ) -> Result<(Vec<Change>, (ContentDigest, ContentDigest))> {
     let mut walk = Walk {
-        judge: Judge::default(),
+        judge: Judge::new(knows_members(old, new)),
         fields,
         roles,
         old: Finder::new(old)?,

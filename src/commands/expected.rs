@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
-use crate::model::{Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, is_harmful};
+use crate::model::{
+    Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, UnusedLine, is_harmful,
+};
 use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
 
@@ -33,8 +35,8 @@ pub(super) struct Expected {
 pub(super) struct Sorted {
     pub accepted: Vec<Accepted>,
     pub changes: Vec<Change>,
-    /// What is wrong with lines, in words, in the order of the file.
-    pub warnings: Vec<String>,
+    /// What is wrong with lines, in the order of the file.
+    pub unused_lines: Vec<UnusedLine>,
 }
 
 /// A line of the file.
@@ -95,7 +97,12 @@ impl Expected {
 
     /// Sets apart what was agreed on for a snapshot of this time. Each line accepts one change, and no change is accepted
     /// in part unless its fields are changes of their own.
-    pub fn sort(&self, changes: Vec<Change>, captured_at: Timestamp) -> Sorted {
+    pub fn sort(
+        &self,
+        changes: Vec<Change>,
+        captured_at: Timestamp,
+        knows_members: bool,
+    ) -> Sorted {
         let today = captured_at.to_day();
         let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
         for line in self.lines.iter().filter(|line| !line.is_expired(&today)) {
@@ -105,7 +112,7 @@ impl Expected {
         let mut sorted = Sorted {
             accepted: Vec::new(),
             changes: Vec::new(),
-            warnings: Vec::new(),
+            unused_lines: Vec::new(),
         };
         for change in changes {
             let lines = by_id.get(change.id.as_str()).cloned().unwrap_or_default();
@@ -134,14 +141,13 @@ impl Expected {
             .iter()
             .filter(|line| !used.contains(&line.number));
         for line in unused {
-            let problems = line.problems(&sorted.changes, &today);
-            sorted.warnings.extend(problems.into_iter().map(|problem| {
-                format!(
-                    "line {} of `{}` {problem}",
-                    line.number,
-                    self.path.display()
-                )
-            }));
+            let problems = line.problems(&sorted.changes, &today, knows_members);
+            let place = format!("line {} of `{}`", line.number, self.path.display());
+            let problems = problems.into_iter().map(|unused| UnusedLine {
+                problem: format!("{place} {}", unused.problem),
+                ..unused
+            });
+            sorted.unused_lines.extend(problems);
         }
         sorted
     }
@@ -254,15 +260,22 @@ impl Line {
     }
 
     /// Why the line accepts none of what is left, in words.
-    fn problems(&self, left: &[Change], today: &str) -> Vec<String> {
+    fn problems(&self, left: &[Change], today: &str, knows_members: bool) -> Vec<UnusedLine> {
+        let because = |problem: String| {
+            vec![UnusedLine {
+                problem,
+                instead: None,
+            }]
+        };
         let of_id = || left.iter().filter(|change| change.id == self.id);
         if let Some(until) = self.until.as_ref().filter(|_| self.is_expired(today)) {
-            return vec![format!("expired after {until} and accepts nothing: {self}")];
+            return because(format!("expired after {until} and accepts nothing: {self}"));
         }
         if self.terms.is_empty() {
             let is_meant =
                 |change: &&Change| change.kinds.iter().any(|kind| self.kinds.contains(kind));
-            let instead = of_id().filter(is_meant).flat_map(lines_of);
+            let instead = of_id().filter(is_meant);
+            let instead = instead.flat_map(|change| lines_of(change, knows_members));
             let instead: Vec<_> = instead
                 .map(|line| {
                     let line = Self {
@@ -270,18 +283,21 @@ impl Line {
                         reason: self.reason.clone().or(line.reason),
                         ..line
                     };
-                    format!("is too broad and accepts nothing; write instead: {line}")
+                    UnusedLine {
+                        problem: "is too broad and accepts nothing; write instead:".to_owned(),
+                        instead: Some(line.to_string()),
+                    }
                 })
                 .collect();
             return match instead.is_empty() {
-                true => vec![format!("is too broad, and matches nothing: {self}")],
+                true => because(format!("is too broad, and matches nothing: {self}")),
                 false => instead,
             };
         }
         let also = of_id().find(|change| {
             self.kinds.iter().all(|kind| change.kinds.contains(kind)) && self.terms == terms(change)
         });
-        vec![match also {
+        because(match also {
             Some(change) => {
                 let more = change
                     .kinds
@@ -295,7 +311,7 @@ impl Line {
                 )
             }
             None => format!("matches nothing: {self}"),
-        }]
+        })
     }
 }
 
@@ -476,8 +492,9 @@ fn terms(change: &Change) -> Vec<Term> {
 }
 
 /// The lines that would accept a change, with what happened as the reason: one for each field that is a change of its own.
-fn lines_of(change: &Change) -> Vec<Line> {
-    let line = |change: &Change| Line::of(change, None, Some(report::in_words(change)));
+fn lines_of(change: &Change, knows_members: bool) -> Vec<Line> {
+    let reason = |change: &Change| report::in_words(change, knows_members);
+    let line = |change: &Change| Line::of(change, None, Some(reason(change)));
     if !change.is_divisible() {
         return vec![line(change)];
     }
@@ -491,11 +508,13 @@ fn lines_of(change: &Change) -> Vec<Line> {
 /// The lines that would accept every change, those that are accepted as they were agreed on; warnings are comments above
 /// them.
 pub(super) fn write_lines(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
-    for warning in &comparison.warnings {
-        writeln!(out, "# warning: {}", printable(warning))?;
+    for warning in comparison.all_warnings() {
+        writeln!(out, "# warning: {}", printable(&warning))?;
     }
-    for line in comparison.changes.iter().flat_map(lines_of) {
-        writeln!(out, "{line}")?;
+    for change in &comparison.changes {
+        for line in lines_of(change, comparison.knows_members) {
+            writeln!(out, "{line}")?;
+        }
     }
     for accepted in &comparison.accepted {
         let Accepted {

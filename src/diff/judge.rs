@@ -15,9 +15,14 @@ use crate::model::{
 /// The field that says whether a person is in the member list.
 const LISTED_AS_MEMBER: &str = "profile.listed_as_member";
 
+/// Its name among the facts of a person who is new or gone.
+const LISTED_FACT: &str = "listed_as_member";
+
 /// Takes differences and makes changes of them.
 #[derive(Default)]
 pub struct Judge {
+    /// Whether both sides have a member list.
+    knows_members: bool,
     changes: Vec<Change>,
     added: HashSet<String>,
     removed: HashSet<String>,
@@ -43,6 +48,14 @@ pub struct GrantEnds {
 }
 
 impl Judge {
+    /// Nothing is judged yet. `knows_members` says whether both sides have a member list.
+    pub fn new(knows_members: bool) -> Self {
+        Self {
+            knows_members,
+            ..Self::default()
+        }
+    }
+
     /// A resource type that is new, gone (`None` on the other side), or another.
     pub fn resource_type(
         &mut self,
@@ -128,9 +141,8 @@ impl Judge {
             true => Topic::MemberAdded,
             false => Topic::UnlistedAdded,
         };
-        let seat = subject.seat.as_deref().and_then(|word| word.parse().ok());
         let mut kinds = vec![ChangeKind::MemberAdded];
-        kinds.extend(seat.and_then(seat_kind));
+        kinds.extend(subject.rank.and_then(seat_kind));
         self.push_person(
             Action::Added,
             topic,
@@ -169,14 +181,16 @@ impl Judge {
         let mut rest = fields;
         // The field may be one that does not count.
         let is_compared = rest.iter().any(|change| change.field == LISTED_AS_MEMBER);
-        let was_listed = Person::of(old).is_none_or(|person| person.is_listed());
+        let before = Person::of(old);
+        let was_listed = before.as_ref().is_none_or(Person::is_listed);
         let listing = match (was_listed, subject.listed) {
             _ if !is_compared => None,
             (false, true) => Some((Topic::MemberAdded, ChangeKind::MemberAdded)),
             (true, false) => Some((Topic::MemberRemoved, ChangeKind::MemberRemoved)),
             _ => None,
         };
-        let (topic, kinds) = seat_change(seat(old), seat(new));
+        let seat = before.as_ref().and_then(Person::seat);
+        let (topic, kinds) = seat_change(seat, subject.rank);
         if !kinds.is_empty()
             && let Some(seat) = take(&mut rest, |change| change.field == "seat")
         {
@@ -381,7 +395,8 @@ impl Judge {
         sides: [Option<&Resource>; 2],
         fields: Vec<FieldChange>,
     ) {
-        let facts = person_facts(sides, &fields);
+        let mut facts = person_facts(sides, &fields);
+        facts.retain(|fact| self.knows_members || fact.field != LISTED_FACT);
         self.push_with(action, topic, kinds, subject, fields, facts);
     }
 
@@ -458,7 +473,7 @@ fn person_facts(sides: [Option<&Resource>; 2], fields: &[FieldChange]) -> Vec<Fi
             &["created_at"],
         ),
         (
-            "listed_as_member",
+            LISTED_FACT,
             |person| Some(person.is_listed().into()),
             &[LISTED_AS_MEMBER],
         ),
@@ -497,10 +512,6 @@ fn action<T>(old: Option<T>, new: Option<T>) -> Action {
         (true, false) => Action::Removed,
         (true, true) => Action::Changed,
     }
-}
-
-fn seat(resource: &Resource) -> Option<Seat> {
-    Person::of(resource)?.seat()
 }
 
 /// What it means that a person's seat is another; no kind where the seats are not known well enough to compare. A seat

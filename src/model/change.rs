@@ -190,6 +190,8 @@ pub struct Party {
     pub email: Option<String>,
     /// Of a user: the seat's word.
     pub seat: Option<String>,
+    /// Of a user: the seat, if the word is that of one.
+    pub rank: Option<Seat>,
     /// Of a user: whether a second factor is on.
     pub two_factor: Option<bool>,
     /// False for a role holder who is not in the member list.
@@ -241,13 +243,13 @@ pub struct Change {
 /// How much a reader must see a change, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// An owner who is new, new in the member list, no longer in it, or without a second factor that was there.
+    /// It is about somebody who is or was an owner.
     Owner,
-    /// The same of an administrator.
+    /// It is about somebody who is or was an administrator.
     Administrator,
     /// A higher seat of another kind.
     HigherSeat,
-    /// A person without a second factor who had one, or who is new or not listed.
+    /// It is about a person without a second factor.
     NoSecondFactor,
     /// Anything else.
     Other,
@@ -264,28 +266,32 @@ impl Change {
         self.action == Action::Changed && self.kinds == [ChangeKind::OtherChanged]
     }
 
-    /// How much a reader must see it.
+    /// How much a reader must see it. What these people can do matters, or could do before, not only what changed about
+    /// it.
     pub fn risk(&self) -> Risk {
         let is = |kind| self.kinds.contains(&kind);
-        // What these people can do matters, not only what changed about it.
-        let is_here = matches!(
-            self.topic,
-            Topic::MemberAdded
-                | Topic::UnlistedAdded
-                | Topic::MemberRemoved
-                | Topic::TwoFactorDisabled
-        ) && self.action != Action::Removed;
-        let seat = self.subject.seat.as_deref().filter(|_| is_here);
-        let seat = seat.and_then(|word| word.parse().ok());
-        if is(ChangeKind::OwnerAdded) || seat == Some(Seat::Owner) {
+        let is_of_person = self.object == Object::Resource && self.subject.sort == Sort::User;
+        let values = |name: &'static str| {
+            let terms = self.terms().filter(move |term| term.field == name);
+            terms.flat_map(|term| [&term.old, &term.new]).flatten()
+        };
+        let is_or_was = |seat: Seat| {
+            let said = |value: &Value| value.as_str().and_then(|word| word.parse().ok());
+            is_of_person
+                && (self.subject.rank == Some(seat)
+                    || values("seat").any(|value| said(value) == Some(seat)))
+        };
+        let lacks_second_factor = match self.subject.two_factor {
+            Some(on) => !on,
+            None => values("two_factor").any(|value| *value == Value::Bool(false)),
+        };
+        if is(ChangeKind::OwnerAdded) || is_or_was(Seat::Owner) {
             Risk::Owner
-        } else if is(ChangeKind::AdminAdded) || seat == Some(Seat::Administrator) {
+        } else if is(ChangeKind::AdminAdded) || is_or_was(Seat::Administrator) {
             Risk::Administrator
         } else if is(ChangeKind::SeatRaised) {
             Risk::HigherSeat
-        } else if is(ChangeKind::TwoFactorDisabled)
-            || is_here && self.subject.two_factor == Some(false)
-        {
+        } else if is(ChangeKind::TwoFactorDisabled) || is_of_person && lacks_second_factor {
             Risk::NoSecondFactor
         } else {
             Risk::Other
@@ -319,6 +325,25 @@ pub struct Side {
     pub content_digest: String,
 }
 
+/// A line of the file of accepted changes that accepts nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedLine {
+    /// Which line, and why, in words.
+    pub problem: String,
+    /// The line to write instead, if there is one; `problem` introduces it.
+    pub instead: Option<String>,
+}
+
+impl fmt::Display for UnusedLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)?;
+        match &self.instead {
+            Some(line) => write!(f, " {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// All differences between two inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -326,12 +351,16 @@ pub struct Comparison {
     pub old: Side,
     /// What is.
     pub new: Side,
+    /// Whether both sides have a member list. Our own snapshots do; of others it is only known that they have users.
+    pub knows_members: bool,
     /// The kinds that exit 1, where not all of them do.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
     pub not_compared: Vec<String>,
     /// What a reader should know before trusting it, in words.
     pub warnings: Vec<String>,
+    /// What is wrong with lines of the file of accepted changes, in the order of the file.
+    pub unused_lines: Vec<UnusedLine>,
     /// By topic, then by name.
     pub changes: Vec<Change>,
     /// Changes that were agreed on and are set apart, in the same order.
@@ -339,6 +368,12 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// All that a reader should know, in words: about the inputs first, then about the file of accepted changes.
+    pub fn all_warnings(&self) -> impl Iterator<Item = String> {
+        let lines = self.unused_lines.iter().map(ToString::to_string);
+        self.warnings.iter().cloned().chain(lines)
+    }
+
     /// Whether nothing differs, expected or not.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.accepted.is_empty()
@@ -378,6 +413,7 @@ impl Party {
                 .as_ref()
                 .and_then(Person::seat_word)
                 .map(|word| kept_text(&word)),
+            rank: person.as_ref().and_then(Person::seat),
             two_factor: person.as_ref().and_then(Person::mfa_enabled),
             listed: person.is_none_or(|person| person.is_listed()),
         }

@@ -22,7 +22,7 @@ mod time;
 pub use arcstr::literal;
 pub use change::{
     Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Object, Party, Risk, Side, Sort,
-    Topic, kept_text,
+    Topic, UnusedLine, kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{

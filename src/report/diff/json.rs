@@ -22,7 +22,7 @@ struct Document<'a> {
     new: SideDocument<'a>,
     /// What one of the crawls was asked not to read.
     not_compared: &'a [String],
-    warnings: &'a [String],
+    warnings: Vec<String>,
     /// The kinds that `--fail-on` names and that occur; `null` without the option.
     failed_on: Option<Vec<&'static str>>,
     /// How many changes of each kind, the accepted ones left out.
@@ -86,6 +86,9 @@ struct PartyDocument<'a> {
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<&'a str>,
+    /// Whether a second factor is on; absent where that is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    two_factor: Option<bool>,
     /// Only of somebody who holds a role without being in the list of members, and false.
     #[serde(skip_serializing_if = "Option::is_none")]
     listed_as_member: Option<bool>,
@@ -117,7 +120,7 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
         old: side(&comparison.old),
         new: side(&comparison.new),
         not_compared: &comparison.not_compared,
-        warnings: &comparison.warnings,
+        warnings: comparison.all_warnings().collect(),
         failed_on: story
             .failed_on()
             .map(|counts| counts.keys().map(|kind| kind.as_str()).collect()),
@@ -141,7 +144,7 @@ pub(super) fn write_events(
     }
     let captured_at = comparison.new.captured_at.as_str();
     let organization = comparison.new.organization.as_deref();
-    for message in &comparison.warnings {
+    for message in &comparison.all_warnings().collect::<Vec<_>>() {
         let event = WarningEvent {
             action: "warned",
             kind: "comparison",
@@ -224,6 +227,7 @@ fn party(party: &Party) -> PartyDocument<'_> {
         name: &party.name,
         email: party.email.as_deref(),
         seat: party.seat.as_deref(),
+        two_factor: party.two_factor,
         listed_as_member: (!party.listed).then_some(false),
     }
 }

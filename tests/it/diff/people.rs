@@ -345,11 +345,16 @@ fn what_is_said_of_a_person_is_what_is_known() {
             state(true, Some(8), on),
             &[
                 "1 new administrator, +1 member, 1 seat raised",
-                "↑ (none) → administrator",
+                "↑ unknown → administrator",
                 "+ administrator, was not in the member list before",
             ],
         ),
-        // A seat that is another.
+        (
+            state(true, Some(1), on),
+            state(true, Some(1), None),
+            &["1 other change", "~ two_factor: on → unknown"],
+        ),
+        // A seat that has changed.
         (
             state(true, Some(15), on),
             state(true, Some(8), on),
@@ -366,7 +371,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
         (
             state(true, Some(15), on),
             state(true, None, on),
-            &["1 other change", "~ seat: owner → (none)"],
+            &["1 other change", "~ seat: owner → unknown"],
         ),
         (
             state(false, Some(15), on),
@@ -456,12 +461,62 @@ fn a_name_that_changed_with_the_place_in_the_list_is_a_change_of_its_own() {
 }
 
 #[test]
-fn a_level_that_is_not_a_whole_number_is_not_a_seat() {
+fn where_the_level_is_not_a_whole_number_the_word_says_the_seat() {
     for level in [15.5, f64::NAN, 1e300] {
-        let pair = Pair::after(|o| {
-            o.set("Ann", "organization_level", Some(Value::Number(level)));
-            o.set("Ann", "organization_role", None);
-        });
+        let say = |o: &mut Organization, name: &str, word: Option<&str>| {
+            o.set(name, "organization_level", Some(Value::Number(level)));
+            o.set(name, "organization_role", word.map(Value::from));
+        };
+        let pair = Pair::after(|o| say(o, "Ann", None));
         assert_eq!(pair.meanings(), ["other-changed user:ann"], "{level}");
+        let owners = [
+            "seat-raised+owner-added user:ann",
+            "member-added+owner-added user:eve",
+        ];
+        let pair = Pair::after(|o| {
+            say(o, "Ann", Some("owner"));
+            o.join("Eve", 1);
+            say(o, "Eve", Some("owner"));
+        });
+        assert_eq!(pair.meanings(), owners, "{level}");
+        let run = pair
+            .shelf
+            .run(&["access", "eve@example.com", "-f", "new.c1z"]);
+        let said = String::from_utf8(run.stdout).unwrap();
+        assert!(said.contains("seat           owner"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_member_list_where_none_is_known() {
+    let mut old = Organization::new();
+    old.evidence = None;
+    let mut new = old.a_week_later();
+    for (name, level) in [("Eve", Some(15)), ("Fay", None)] {
+        new.join(name, level.unwrap_or(1));
+        new.second_factor(name, Some(false));
+    }
+    for key in ["organization_level", "organization_role"] {
+        new.set("Fay", key, None);
+    }
+    new.leave("Ann");
+    let pair = Pair::of(&old, &new);
+    let lines = pair.text(1, &["--print-accept"]);
+    fs::write(pair.shelf.path("accept.txt"), &lines).unwrap();
+    let who = [
+        ("Eve", "owner without a second factor"),
+        ("Fay", "new user without a second factor"),
+        ("Ann", "no longer appears (was member)"),
+    ];
+    let accepted = pair.text(0, &["--accept", "accept.txt"]);
+    let markdown = pair.text(1, &["-o", "markdown"]);
+    for text in [&pair.text(1, &[]), &accepted, &lines, &markdown] {
+        assert!(!text.contains("member list"), "{text}");
+        assert!(!text.contains("listed_as_member"), "{text}");
+        for (name, said) in who {
+            let of_person = |line: &str| line.contains(&format!("{name} Archer"));
+            let mut of_person = text.lines().filter(|line| of_person(line));
+            assert!(of_person.any(|line| line.contains(said)), "{name}: {text}");
+        }
     }
 }

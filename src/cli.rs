@@ -271,10 +271,10 @@ struct DiffOptions {
     /// Compare two organizations, or sync runs that are not full, all the same
     #[arg(long)]
     force: bool,
-    /// Show ids behind the names
+    /// Show ids after the names
     #[arg(long)]
     ids: bool,
-    /// Show the first line and where the inputs come from, and no changes
+    /// Show the first line, the inputs and how many changes there are of each kind, and no changes
     #[arg(long)]
     stat: bool,
     /// Print nothing; the exit code says it
@@ -778,14 +778,9 @@ fn diff_args(options: DiffOptions, global: &GlobalOptions) -> DiffArgs {
             new: options.new_sync,
         },
     };
-    let any = options.fail_on.is_empty()
-        || options
-            .fail_on
-            .iter()
-            .any(|kind| matches!(kind, KindName::Any));
-    let kinds = options.fail_on.iter().filter_map(|kind| match kind {
-        KindName::Any => None,
-        KindName::One(kind) => Some(*kind),
+    let kinds = options.fail_on.iter().flat_map(|kind| match kind {
+        KindName::Any => ChangeKind::ALL,
+        KindName::One(kind) => std::slice::from_ref(kind),
     });
     let format = match global.output_format {
         OutputFormat::Console => DiffFormat::Console,
@@ -805,7 +800,7 @@ fn diff_args(options: DiffOptions, global: &GlobalOptions) -> DiffArgs {
             include: options.include,
             ignore: options.ignore,
         },
-        fail_on: (!any).then(|| kinds.collect()),
+        fail_on: (!options.fail_on.is_empty()).then(|| kinds.copied().collect()),
         accept: options.accept,
         comparability: if options.force {
             Comparability::Forced

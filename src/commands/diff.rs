@@ -29,7 +29,7 @@ pub struct DiffArgs {
     pub inputs: DiffInputs,
     /// Which fields count.
     pub fields: FieldFilter,
-    /// Kinds of changes that exit 1; `None` for any.
+    /// Kinds of changes that exit 1; `None` for all, without a verdict in the report.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// A file of expected changes.
     pub accept: Option<PathBuf>,
@@ -121,7 +121,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         accepted,
         changes,
         unused_lines,
-    } = expected.sort(changes, captured_at, knows_members);
+    } = expected.sort(changes, captured_at, knows_members, roles);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
@@ -139,6 +139,11 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
 
     for message in comparison.all_warnings() {
         world.reporter.report(Event::Warned { message });
+    }
+    // Also where nothing is printed: an exit code of 0 is no answer for these.
+    if let Some(unjudged) = report::not_judged(&comparison) {
+        let message = unjudged.trim_end_matches('.').to_owned();
+        world.reporter.report(Event::Limited { message });
     }
     match args.output {
         DiffOutput::Report(format, detail) => {
@@ -450,7 +455,7 @@ impl<'s> Finder<'s> {
 
 /// Whether roles are compared: what one side did not read may be there all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RolesCompared {
+pub(super) enum RolesCompared {
     Yes,
     No,
 }
@@ -482,7 +487,7 @@ impl RolesCompared {
 const NO_THREAD: &str = "starting a thread that reads a snapshot";
 
 /// One pass over both inputs: the changes, and both content digests. Two rows are the same when what the digest is made
-/// of is the same, so that equal digests and "no differences" are one statement.
+/// of is the same, so that unfiltered inputs have no differences exactly where their digests are equal.
 fn compare_sources(
     old: &Source<'_>,
     new: &Source<'_>,

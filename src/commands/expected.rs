@@ -9,6 +9,7 @@
 //! would end or disguise it is a JSON string; other values are JSON. The last day is included, in UTC, and is compared
 //! with the capture time of the new snapshot.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
+use super::diff::RolesCompared;
 use crate::model::{
     Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, UnusedLine, is_harmful,
 };
@@ -102,11 +104,16 @@ impl Expected {
         changes: Vec<Change>,
         captured_at: Timestamp,
         knows_members: bool,
+        roles: RolesCompared,
     ) -> Sorted {
         let today = captured_at.to_day();
         let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
         for line in self.lines.iter().filter(|line| !line.is_expired(&today)) {
             by_id.entry(&line.id).or_default().push(line);
+        }
+        // The line that says more of a change goes first: a shorter one would take a part of it away.
+        for lines in by_id.values_mut() {
+            lines.sort_by_key(|line| Reverse(line.terms.len()));
         }
         let mut used = BTreeSet::new();
         let mut sorted = Sorted {
@@ -140,6 +147,21 @@ impl Expected {
             .lines
             .iter()
             .filter(|line| !used.contains(&line.number));
+        let is_compared = |line: &&Line| {
+            roles == RolesCompared::Yes || !line.is_of_roles() || line.is_expired(&today)
+        };
+        let (unused, not_compared): (Vec<_>, Vec<_>) = unused.partition(is_compared);
+        if !not_compared.is_empty() {
+            let lines = match not_compared.len() {
+                1 => "1 line".to_owned(),
+                n => format!("{n} lines"),
+            };
+            let path = self.path.display();
+            sorted.unused_lines.push(UnusedLine {
+                problem: format!("{lines} of `{path}` could not be compared: roles were not read"),
+                instead: None,
+            });
+        }
         for line in unused {
             let problems = line.problems(&sorted.changes, &today, knows_members);
             let place = format!("line {} of `{}`", line.number, self.path.display());
@@ -222,6 +244,16 @@ impl Line {
             until,
             reason,
         }))
+    }
+
+    /// Whether the line is about roles, who holds them, or people who are not in the member list.
+    fn is_of_roles(&self) -> bool {
+        let not_listed = Token::Json("false".to_owned());
+        self.kinds.iter().any(|kind| kind.is_of_roles())
+            || self.id.starts_with("role:")
+            || self.terms.iter().any(|term| {
+                term.field == "listed_as_member" && [&term.old, &term.new].contains(&&not_listed)
+            })
     }
 
     fn is_expired(&self, today: &str) -> bool {

@@ -147,6 +147,20 @@ change_kinds! {
     OtherChanged = "other-changed",
 }
 
+impl ChangeKind {
+    /// Whether such a change is one of roles, or of who holds them.
+    pub fn is_of_roles(self) -> bool {
+        matches!(
+            self,
+            Self::GrantAdded
+                | Self::GrantRevoked
+                | Self::RoleAdded
+                | Self::RoleRemoved
+                | Self::RoleRenamed
+        )
+    }
+}
+
 impl fmt::Display for ChangeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -353,7 +367,7 @@ pub struct Comparison {
     pub new: Side,
     /// Whether both sides have a member list. Our own snapshots do; of others it is only known that they have users.
     pub knows_members: bool,
-    /// The kinds that exit 1, where not all of them do.
+    /// The kinds that exit 1, where they were named.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
     pub not_compared: Vec<String>,
@@ -372,6 +386,15 @@ impl Comparison {
     pub fn all_warnings(&self) -> impl Iterator<Item = String> {
         let lines = self.unused_lines.iter().map(ToString::to_string);
         self.warnings.iter().cloned().chain(lines)
+    }
+
+    /// Kinds that were named to exit 1, and of which nothing is known since roles were not compared.
+    pub fn not_judged(&self) -> Vec<ChangeKind> {
+        let is_unknown = !self.not_compared.is_empty();
+        let named = self.fail_on.iter().flatten().copied();
+        named
+            .filter(|kind| is_unknown && kind.is_of_roles())
+            .collect()
     }
 
     /// Whether nothing differs, expected or not.

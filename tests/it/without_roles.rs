@@ -111,6 +111,77 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
 }
 
 #[test]
+fn a_gate_says_which_kinds_it_could_not_judge() {
+    let shelf = shelf();
+    let some = "grant-added,role-added,seat-raised";
+    let named = "Not judged under `--fail-on`: grant-added, role-added (roles were not read)";
+    let all = "Not judged under `--fail-on`: grant-added, grant-revoked, role-added, role-removed, role-renamed \
+               (roles were not read)";
+    for (old, new, kinds, code, said) in [
+        ("bare.c1z", "full.c1z", some, 0, named),
+        ("full.c1z", "bare.c1z", some, 0, named),
+        ("full.c1z", "bare.c1z", "any", 0, all),
+        ("bare.c1z", "later.c1z", some, 1, named),
+        ("full.c1z", "full.c1z", some, 0, ""),
+        ("bare.c1z", "full.c1z", "seat-raised", 0, ""),
+    ] {
+        let args = ["diff", old, new, "--fail-on", kinds];
+        for more in [
+            &[][..],
+            &["--stat"],
+            &["-q"],
+            &["-o", "markdown"],
+            &["-o", "ndjson"],
+            &["-o", "json"],
+        ] {
+            let run = shelf.run(&[&args[..], more].concat());
+            assert_eq!(run.code, code, "{old} {new} {kinds} {more:?}");
+            let note = match said {
+                "" => String::new(),
+                said => format!("note: {said}\n"),
+            };
+            assert_eq!(run.stderr, note, "{old} {new} {kinds} {more:?}");
+            let printed = text(&run);
+            match more.last() {
+                Some(&"-q") => assert_eq!(printed, ""),
+                Some(&"json") => {
+                    let list = json(&run)["not_judged"].as_array().unwrap().len();
+                    assert_eq!(
+                        list,
+                        said.matches("-added").count() + said.matches("-re").count()
+                    );
+                }
+                _ => assert_eq!(printed.contains(said), true, "{printed}"),
+            }
+            let passed = printed.lines().find(|line| line.starts_with("Passed"));
+            assert!(passed.is_none_or(|line| line.contains(said)), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn agreed_lines_about_roles_are_not_called_stale_where_roles_were_not_read() {
+    let shelf = shelf();
+    let lines = text(&shelf.run(&["diff", "full.c1z", "later.c1z", "--print-accept"]));
+    let is_of_roles = |line: &&str| line.starts_with("grant-") || line.starts_with("role-");
+    let n = lines.lines().filter(is_of_roles).count();
+    std::fs::write(shelf.path("accept.txt"), &lines).unwrap();
+    let run = shelf.run(&[
+        "diff",
+        "full.c1z",
+        "later-bare.c1z",
+        "--accept",
+        "accept.txt",
+    ]);
+    let printed = text(&run);
+    assert_eq!(run.code, 0, "{printed}");
+    let said =
+        format!("warning: {n} lines of `accept.txt` could not be compared: roles were not read\n");
+    assert!(printed.contains(&said), "{printed}");
+    assert!(!printed.contains("matches nothing"), "{printed}");
+}
+
+#[test]
 fn an_answer_does_not_pass_what_was_not_read_off_as_nothing() {
     let shelf = shelf();
     let note = "note: `bare.c1z` was made without reading roles: roles, who holds them, and people who are not in the \

@@ -16,11 +16,11 @@ pub(super) fn write(
     let style = |code: &'static str| if page.styled { code } else { "" };
     let (bold, reset) = (style("\x1b[1m"), style("\x1b[0m"));
     writeln!(out, "{bold}{}{reset}", story.headline())?;
-    if comparison.is_empty() && comparison.all_warnings().next().is_none() {
-        return Ok(());
-    }
     if let Some(verdict) = story.verdict() {
         writeln!(out, "{verdict}")?;
+    }
+    if comparison.is_empty() && comparison.all_warnings().next().is_none() {
+        return Ok(());
     }
     writeln!(out)?;
     if !comparison.is_empty() {

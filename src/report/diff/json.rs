@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Detail, Story};
+use super::{Detail, Story, not_judged};
 use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side};
 
 const SCHEMA: &str = "posthog-c1z.diff";
@@ -25,6 +25,8 @@ struct Document<'a> {
     warnings: Vec<String>,
     /// The kinds that `--fail-on` names and that occur; `null` without the option.
     failed_on: Option<Vec<&'static str>>,
+    /// The kinds that `--fail-on` names and that could not be judged; `null` without the option.
+    not_judged: Option<Vec<&'static str>>,
     /// How many changes of each kind, the accepted ones left out.
     summary: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +126,10 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
         failed_on: story
             .failed_on()
             .map(|counts| counts.keys().map(|kind| kind.as_str()).collect()),
+        not_judged: comparison.fail_on.as_ref().map(|_| {
+            let kinds = comparison.not_judged().into_iter();
+            kinds.map(ChangeKind::as_str).collect()
+        }),
         summary: summary(&comparison.changes),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
         accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),
@@ -144,7 +150,8 @@ pub(super) fn write_events(
     }
     let captured_at = comparison.new.captured_at.as_str();
     let organization = comparison.new.organization.as_deref();
-    for message in &comparison.all_warnings().collect::<Vec<_>>() {
+    let warnings = comparison.all_warnings().chain(not_judged(comparison));
+    for message in &warnings.collect::<Vec<_>>() {
         let event = WarningEvent {
             action: "warned",
             kind: "comparison",

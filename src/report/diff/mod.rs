@@ -197,7 +197,13 @@ impl<'c> Story<'c> {
             ("other change", "other changes"),
             "",
         );
-        let accepted = self.comparison.accepted.len();
+        // Parts of one change that were agreed on one by one are one change.
+        let accepted = self
+            .comparison
+            .accepted
+            .iter()
+            .map(|Accepted { change, .. }| (change.object.to_string(), &change.id, change.topic));
+        let accepted = accepted.collect::<HashSet<_>>().len();
         match (parts.is_empty(), accepted) {
             (true, 0) if !self.comparison.not_compared.is_empty() => {
                 "no differences in what both snapshots read".to_owned()
@@ -210,21 +216,32 @@ impl<'c> Story<'c> {
         }
     }
 
-    /// Why the exit code under `--fail-on` is what it is, in one line; `None` without the option.
+    /// Why the exit code under `--fail-on` is what it is, and what it does not say, in one line; `None` without the
+    /// option.
     fn verdict(&self) -> Option<String> {
+        let verdict = self.judged()?;
+        Some(match not_judged(self.comparison) {
+            Some(unjudged) => format!("{verdict} {unjudged}"),
+            None => verdict,
+        })
+    }
+
+    fn judged(&self) -> Option<String> {
         /// More kinds than these are counted.
         const KINDS: usize = 5;
         let failed = self.failed_on()?;
         if failed.is_empty() {
-            return Some("Passed: nothing that `--fail-on` names.".to_owned());
+            return Some("Passed: no change is of a kind named by `--fail-on`.".to_owned());
         }
         let mut kinds: Vec<_> = failed
             .iter()
             .take(KINDS)
             .map(|(kind, n)| format!("{n} {kind}"))
             .collect();
-        if failed.len() > KINDS {
-            kinds.push(format!("and {} more kinds", failed.len() - KINDS));
+        match failed.len().saturating_sub(KINDS) {
+            0 => {}
+            1 => kinds.push("and 1 more kind".to_owned()),
+            n => kinds.push(format!("and {n} more kinds")),
         }
         Some(format!("Failed under `--fail-on`: {}.", kinds.join(", ")))
     }
@@ -318,6 +335,18 @@ impl<'c> Story<'c> {
             n => format!(", held {n} grants: {names}"),
         }
     }
+}
+
+/// The kinds that `--fail-on` names and that could not be judged, in a sentence; `None` if there are none.
+pub fn not_judged(comparison: &Comparison) -> Option<String> {
+    let kinds = comparison.not_judged();
+    let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Not judged under `--fail-on`: {} (roles were not read).",
+            names.join(", ")
+        )
+    })
 }
 
 /// Whether a change is that a person is new or gone, or entered or left the member list.

@@ -658,22 +658,37 @@ fn a_line_to_write_instead_can_be_copied_from_markdown() {
 fn a_job_says_in_one_line_why_it_failed_or_not() {
     let pair = Pair::after(|o| {
         o.seat("Ann", 15);
+        o.seat("Cem", 8);
         o.give("sup", "Bob");
+        o.add_role("ops", "Operations");
     });
     for (fail_on, code, verdict, failed_on) in [
         (
             "grant-revoked",
             0,
-            Some("Passed: nothing that `--fail-on` names."),
+            "Passed: no change is of a kind named by `--fail-on`.",
             json!([]),
         ),
         (
             "owner-added,grant-added",
             1,
-            Some("Failed under `--fail-on`: 1 owner-added, 1 grant-added."),
+            "Failed under `--fail-on`: 1 owner-added, 1 grant-added.",
             json!(["owner-added", "grant-added"]),
         ),
-        ("any", 1, None, Value::Null),
+        (
+            "any",
+            1,
+            "Failed under `--fail-on`: 1 seat-raised, 1 seat-lowered, 1 owner-added, 1 admin-added, 1 grant-added, \
+             and 1 more kind.",
+            json!([
+                "seat-raised",
+                "seat-lowered",
+                "owner-added",
+                "admin-added",
+                "grant-added",
+                "role-added"
+            ]),
+        ),
     ] {
         let args = ["--fail-on", fail_on];
         for format in ["console", "markdown"] {
@@ -681,10 +696,18 @@ fn a_job_says_in_one_line_why_it_failed_or_not() {
             let found = text
                 .lines()
                 .find(|line| line.starts_with("Passed") || line.starts_with("Failed"));
-            assert_eq!(found, verdict, "{fail_on}");
+            assert_eq!(found, Some(verdict), "{fail_on}");
         }
-        assert_eq!(pair.json(&args)["failed_on"], failed_on);
+        let document = pair.json(&args);
+        assert_eq!(document["failed_on"], failed_on);
+        assert_eq!(document["not_judged"], json!([]));
     }
+    let without = pair.json(&[]);
+    assert_eq!(
+        (&without["failed_on"], &without["not_judged"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(!pair.text(1, &[]).contains("--fail-on"));
     // What was agreed on does not fail.
     let lines = pair.text(1, &["--print-accept"]);
     fs::write(pair.shelf.path("accept.txt"), lines).unwrap();

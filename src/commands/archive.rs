@@ -65,13 +65,14 @@ impl Own {
     }
 }
 
-/// The newest snapshot of `organization` that `template` made, by what the files say, and whether there are any that the
-/// clock has not reached yet; those are passed over.
+/// The newest snapshot of `organization` that `template` made and that is wanted, by what the files say, and whether there
+/// are any that the clock has not reached yet; those are passed over.
 pub(super) fn newest(
     template: &Template,
     organization: &str,
     now: Timestamp,
     options: &ReadOptions,
+    is_wanted: impl Fn(&Before) -> bool,
 ) -> Result<(Option<Own>, Option<Own>)> {
     let (mut newest, mut ahead): (Option<Own>, Option<Own>) = (None, None);
     for (name, path) in template.candidates(organization)? {
@@ -82,7 +83,8 @@ pub(super) fn newest(
         if found.is_some_and(|found| found >= name) {
             break;
         }
-        let Some(own) = Own::open(&path, organization, options)? else {
+        let own = Own::open(&path, organization, options)?;
+        let Some(own) = own.filter(|own| is_wanted(&own.before)) else {
             continue;
         };
         let place = match own.before.captured_at.is_future(now) {

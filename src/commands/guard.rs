@@ -180,27 +180,58 @@ pub(super) fn find_baseline(
     baseline(file, path, target, organization, now)
 }
 
-/// Compares a new snapshot with the one before, if there is one. Returns what a person should know about that, in words.
+/// Compares a new snapshot with the one before, if there is one. Where that one did not read roles, these are compared with
+/// the newest one that did. Returns what a person should know about that, in words.
 ///
 /// # Errors
-/// [`Refusal`] if too much is gone.
+/// [`Refusal`] if too much is gone; what keeps an older snapshot from being read.
 pub(super) fn check_shrink(
     baseline: Option<(PathBuf, Before)>,
+    file: &FileOutput,
+    now: Timestamp,
     inventory: &Inventory,
     evidence: &Evidence,
-    settings: GuardSettings,
 ) -> Result<Option<String>> {
     let Some((path, before)) = baseline else {
         return Ok(None);
     };
-    before.check_shrink(&path, inventory, evidence, settings.max_shrink)?;
-    let left_out = before.roles_left_out(evidence);
-    Ok(left_out.map(|what| {
-        format!(
-            "roles were not read: the new snapshot does not have the {what} of `{}`",
-            path.display()
-        )
-    }))
+    let max_shrink = file.guard.max_shrink;
+    let lack_roles = (before.lacks_roles(), evidence.lacks_roles());
+    if lack_roles == (false, false) {
+        before.check_users(&path, inventory, max_shrink)?;
+    }
+    before.check_members(&path, inventory, evidence, max_shrink)?;
+    let shown = path.display();
+    match lack_roles {
+        (false, false) => {
+            before.check_roles(&path, inventory, max_shrink)?;
+            Ok(None)
+        }
+        (true, false) => {
+            if file.template.varies() {
+                let organization = &evidence.organization.id;
+                let has_roles = |before: &Before| !before.lacks_roles();
+                let (older, _) =
+                    archive::newest(&file.template, organization, now, &file.read, has_roles)?;
+                if let Some(older) = older {
+                    older
+                        .before
+                        .check_roles(&older.path, inventory, max_shrink)?;
+                    return Ok(None);
+                }
+            }
+            Ok(Some(format!(
+                "`{shown}` was made without reading roles: roles and grants were not compared with it"
+            )))
+        }
+        (false, true) => Ok(Some(format!(
+            "roles were not read: the new snapshot does not have the {} roles and {} grants of `{shown}`, and they were \
+             not compared",
+            before.count("role"),
+            before.grants()
+        ))),
+        (true, true) => Ok(None),
+    }
 }
 
 /// What a snapshot of `organization` must be like that is taken `now`: the one at `latest`, else the newest that a name
@@ -233,7 +264,8 @@ fn baseline(
         return Ok(Some((latest.clone(), before)));
     }
     if file.template.varies() {
-        let (newest, passed_over) = archive::newest(&file.template, organization, now, options)?;
+        let (newest, passed_over) =
+            archive::newest(&file.template, organization, now, options, |_| true)?;
         if let Some(own) = newest {
             return Ok(Some((own.path, own.before)));
         }
@@ -292,7 +324,7 @@ pub(super) fn check_unlinked(path: &Path) -> Result<(), Refusal> {
     }
 }
 
-/// Whether too much is gone: more than so many percent and more than a handful, or all there was.
+/// Whether too much is gone: more than `max_percent` and more than a handful, or all there was.
 fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
     let gone = before.saturating_sub(now);
     let percent_is_over = u128::from(gone) * 100 > u128::from(before) * u128::from(max_percent);
@@ -352,44 +384,63 @@ impl Before {
         self.counts.grants.values().sum()
     }
 
-    /// Roles and grants that the new snapshot does not have because they were not read, in words.
-    fn roles_left_out(&self, evidence: &Evidence) -> Option<String> {
-        let roles = self.count("role");
-        (evidence.lacks_roles() && roles > 0)
-            .then(|| format!("{roles} roles and {} grants", self.grants()))
+    /// Whether roles were left out.
+    fn lacks_roles(&self) -> bool {
+        self.evidence.as_ref().is_some_and(Evidence::lacks_roles)
     }
 
-    /// Whether nothing fell by too much since. What either crawl was asked not to read cannot be compared: then it is the
-    /// listed members alone that count.
-    fn check_shrink(
+    /// Whether the listed members did not fall by too much since. Every crawl reads them.
+    fn check_members(
         &self,
         path: &Path,
         inventory: &Inventory,
         evidence: &Evidence,
         max_percent: u8,
     ) -> Result<(), Refusal> {
-        let now = |name: &str| inventory.count_of_type(name) as u64;
         let own = self.evidence.as_ref();
-        let lacks_roles = own.is_some_and(Evidence::lacks_roles) || evidence.lacks_roles();
         let unlisted = own.map_or(0, |own| own.unlisted_principals);
-        let compared = match lacks_roles {
-            true => vec![(
-                "members",
-                self.count("user").saturating_sub(unlisted),
-                now("user").saturating_sub(evidence.unlisted_principals),
-            )],
-            false => vec![
-                ("users", self.count("user"), now("user")),
-                ("roles", self.count("role"), now("role")),
-                ("grants", self.grants(), inventory.grants().len() as u64),
-            ],
-        };
-        for (what, before, now) in compared {
-            if is_shrunk(before, now, max_percent) {
-                return Err(Refusal::of(path, Reason::Shrunk { what, before, now }));
-            }
-        }
-        Ok(())
+        let before = self.count("user").saturating_sub(unlisted);
+        let now = inventory.count_of_type("user") as u64;
+        let now = now.saturating_sub(evidence.unlisted_principals);
+        check(path, "members", before, now, max_percent)
+    }
+
+    /// Whether users, unlisted ones too, did not fall by too much since.
+    fn check_users(
+        &self,
+        path: &Path,
+        inventory: &Inventory,
+        max_percent: u8,
+    ) -> Result<(), Refusal> {
+        let now = inventory.count_of_type("user") as u64;
+        check(path, "users", self.count("user"), now, max_percent)
+    }
+
+    /// Whether neither roles nor grants fell by too much since.
+    fn check_roles(
+        &self,
+        path: &Path,
+        inventory: &Inventory,
+        max_percent: u8,
+    ) -> Result<(), Refusal> {
+        let now = inventory.count_of_type("role") as u64;
+        check(path, "roles", self.count("role"), now, max_percent)?;
+        let now = inventory.grants().len() as u64;
+        check(path, "grants", self.grants(), now, max_percent)
+    }
+}
+
+/// Refuses what fell by too much since the snapshot at `path`.
+fn check(
+    path: &Path,
+    what: &'static str,
+    before: u64,
+    now: u64,
+    max_percent: u8,
+) -> Result<(), Refusal> {
+    match is_shrunk(before, now, max_percent) {
+        true => Err(Refusal::of(path, Reason::Shrunk { what, before, now })),
+        false => Ok(()),
     }
 }
 

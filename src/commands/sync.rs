@@ -224,9 +224,11 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
                 let kept = keep(&path, target::INCOMPLETE, file, organization, write)?;
                 return Err(Refusal::incomplete(&path, doubt, kept).into());
             }
-            let guarded = guard::find_baseline(file, &path, organization, (world.now)()).and_then(
-                |baseline| guard::check_shrink(baseline, &inventory, &evidence, file.guard),
-            );
+            let now = (world.now)();
+            let guarded =
+                guard::find_baseline(file, &path, organization, now).and_then(|baseline| {
+                    guard::check_shrink(baseline, file, now, &inventory, &evidence)
+                });
             match guarded {
                 Ok(None) => {}
                 Ok(Some(message)) => world.reporter.report(Event::Warned { message }),

@@ -64,6 +64,11 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
     let shelf = shelf();
     with_older_evidence(&shelf, "bare.c1z", "older-bare.c1z");
     with_older_evidence(&shelf, "full.c1z", "older-full.c1z");
+    // Another program may say so too.
+    let renamed = "update v1_assets set data = cast(json_set(cast(data as text), '$.tool.name', 'x') as blob)";
+    Edited::of(&shelf.path("bare.c1z"))
+        .sql(renamed)
+        .pack(&shelf.path("other-bare.c1z"));
     let members = "1 new administrator, +2 members, −1 member, 1 seat raised, 1 second factor switched off, 1 other change";
     let nothing = "no differences in what both snapshots read";
     for (old, new, code, headline) in [
@@ -73,6 +78,7 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
         ("full.c1z", "older-bare.c1z", 0, nothing),
         ("older-bare.c1z", "full.c1z", 0, nothing),
         ("older-full.c1z", "older-bare.c1z", 0, nothing),
+        ("full.c1z", "other-bare.c1z", 0, nothing),
         ("full.c1z", "later-bare.c1z", 1, members),
         ("bare.c1z", "later.c1z", 1, members),
         ("bare.c1z", "later-bare.c1z", 1, members),
@@ -151,7 +157,7 @@ fn a_gate_says_which_kinds_it_could_not_judge() {
                         said.matches("-added").count() + said.matches("-re").count()
                     );
                 }
-                _ => assert_eq!(printed.contains(said), true, "{printed}"),
+                _ => assert!(printed.contains(said), "{printed}"),
             }
             let passed = printed.lines().find(|line| line.starts_with("Passed"));
             assert!(passed.is_none_or(|line| line.contains(said)), "{printed}");
@@ -245,18 +251,55 @@ fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
     let bare = run(&["--without-roles"]).succeeds();
     assert!(
         bare.stderr.contains(
-            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`"
+            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`, and they were \
+             not compared"
         ),
         "{}",
         bare.stderr
     );
     let again = run(&["--without-roles"]).succeeds();
+    assert!(!again.stderr.contains("not compared"), "{}", again.stderr);
+    let back = run(&[]).succeeds();
     assert!(
-        !again.stderr.contains("roles were not read"),
+        back.stderr.contains(
+            "`x.c1z` was made without reading roles: roles and grants were not compared with it"
+        ),
         "{}",
-        again.stderr
+        back.stderr
     );
-    run(&[]).succeeds();
+}
+
+#[test]
+fn a_crawl_without_roles_in_between_does_not_hide_that_they_are_gone() {
+    let served = |roles: u16| {
+        let mut organization = Organization::new().members((1..=20).map(member));
+        for n in 1..=roles {
+            organization = organization.role(role(n), (1..=20).map(|m| membership(n, &member(m))));
+        }
+        organization.serve()
+    };
+    let sandbox = Sandbox::new();
+    let crawl = |roles: u16, file: &str, args: &[&str]| {
+        let args = [&["-f", file, "--log-level", "warn"], args].concat();
+        sandbox.crawl(&served(roles), &args).run()
+    };
+    // Of an archive, the newest snapshot that has them counts.
+    for (name, args) in [
+        ("p-2020-01-01.c1z", &[][..]),
+        ("p-2020-01-02.c1z", &["--without-roles"]),
+    ] {
+        crawl(12, "sync.c1z", args).succeeds();
+        std::fs::rename(sandbox.path("sync.c1z"), sandbox.path(name)).unwrap();
+    }
+    let archive = "p-{date}.c1z";
+    crawl(0, archive, &[]).fails(9, &["roles fell from 12 to 0 since `./p-2020-01-01.c1z`"]);
+    assert_eq!(crawl(12, archive, &[]).succeeds().stderr, "");
+    // A name that stays has no memory, and says so.
+    crawl(12, "x.c1z", &[]).succeeds();
+    for (roles, args) in [(12, &["--without-roles"][..]), (0, &[])] {
+        let run = crawl(roles, "x.c1z", args).succeeds();
+        assert!(run.stderr.contains("not compared"), "{}", run.stderr);
+    }
 }
 
 #[test]
@@ -276,6 +319,8 @@ fn members_that_are_gone_are_noticed_whether_or_not_roles_are_read() {
         (((40, 0), WITHOUT), ((20, 60), &[]), Some("40 to 20")),
         (((40, 0), WITHOUT), ((20, 0), WITHOUT), Some("40 to 20")),
         (((40, 30), WITHOUT), ((40, 0), &[]), None),
+        // As many users, but hardly any of them listed.
+        (((40, 0), &[]), ((20, 20), &[]), Some("40 to 20")),
     ] {
         let sandbox = Sandbox::new();
         let crawl = |((members, unlisted), args): ((u16, u16), &[&str])| {

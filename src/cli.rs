@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::{ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{
@@ -212,14 +213,14 @@ struct ListOptions {
     input: InputOptions,
     /// Of this resource type only; for entitlements and grants, of the resource they are on; for principals, of themselves
     /// or of what they hold something on
-    #[arg(short = 't', long, value_name = "TYPE")]
+    #[arg(short = 't', long, value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
     resource_type: Option<String>,
     /// Of this resource only, by its id or <type>:<id>; for entitlements and grants, the one they are on; for principals,
     /// themselves or the one they hold something on
-    #[arg(short = 'r', long, value_name = "ID")]
+    #[arg(short = 'r', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     resource: Option<String>,
     /// Of this entitlement only; not for resource types and resources
-    #[arg(short = 'e', long, value_name = "ID")]
+    #[arg(short = 'e', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     entitlement: Option<String>,
 }
 

@@ -362,8 +362,8 @@ fn comparable(
                 host(&b.base_url)
             ))?;
         }
-        (Some(told), None) => warnings.push(untold(new, told)),
-        (None, Some(told)) => warnings.push(untold(old, told)),
+        (Some(known), None) => warnings.push(organization_unknown(new, known)),
+        (None, Some(known)) => warnings.push(organization_unknown(old, known)),
         _ => {}
     }
     if old.run.ended_at > new.run.ended_at {
@@ -407,9 +407,9 @@ fn host(base_url: &str) -> &str {
     }
 }
 
-fn untold(source: &Source<'_>, other: &Evidence) -> String {
+fn organization_unknown(source: &Source<'_>, other: &Evidence) -> String {
     format!(
-        "`{}` does not tell which organization it is of; the other snapshot is of {}",
+        "`{}` does not say which organization it is of; the other snapshot is of {}",
         source.input.path.display(),
         organization(other)
     )
@@ -540,8 +540,8 @@ impl Walk<'_> {
         match step {
             Step::Old(row) if self.is_unknown_elsewhere(&row, &self.old)? => Ok(()),
             Step::New(row) if self.is_unknown_elsewhere(&row, &self.new)? => Ok(()),
-            Step::Old(row) => self.tell(Some(&row), None, Vec::new()),
-            Step::New(row) => self.tell(None, Some(&row), Vec::new()),
+            Step::Old(row) => self.classify(Some(&row), None, Vec::new()),
+            Step::New(row) => self.classify(None, Some(&row), Vec::new()),
             Step::Both(a, b) if a == b => Ok(()),
             Step::Both(a, b) => self.both(&a, &b),
         }
@@ -586,11 +586,11 @@ impl Walk<'_> {
         if fields.is_empty() {
             Ok(())
         } else {
-            self.tell(Some(a), Some(b), fields)
+            self.classify(Some(a), Some(b), fields)
         }
     }
 
-    fn tell(
+    fn classify(
         &mut self,
         old: Option<&Row<'_>>,
         new: Option<&Row<'_>>,
@@ -671,7 +671,7 @@ impl Walk<'_> {
     }
 }
 
-/// What stands for a row whose difference no known field explains.
+/// What represents a row whose difference no known field explains.
 fn fingerprint(record: &[u8]) -> Value {
     let mut digester = Digester::new();
     digester.record(record);

@@ -136,7 +136,7 @@ impl fmt::Display for Refusal {
             }
             Reason::Incomplete(doubt) => write!(
                 f,
-                "`{path}` stays as it is: the crawl could not tell {doubt}"
+                "`{path}` stays as it is: the crawl could not determine {doubt}"
             ),
         }
     }
@@ -149,7 +149,7 @@ impl std::error::Error for Refusal {}
 pub struct GuardSettings {
     /// How many percent of users, roles or grants may go.
     pub max_shrink: u8,
-    /// Whether a target is replaced that is no readable snapshot of the same organization.
+    /// Whether a target is replaced that is not a readable snapshot of the same organization.
     pub replace: Replace,
 }
 

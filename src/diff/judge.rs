@@ -514,7 +514,7 @@ fn action<T>(old: Option<T>, new: Option<T>) -> Action {
     }
 }
 
-/// What it means that a person's seat is another; no kind where the seats are not known well enough to compare. A seat
+/// What it means that a person's seat has changed; no kind where the seats are not known well enough to compare. A seat
 /// that was not known counts as member, so that no owner goes unnoticed; one that is no longer known is not lower.
 fn seat_change(before: Option<Seat>, after: Option<Seat>) -> (Topic, Vec<ChangeKind>) {
     let Some(after) = after.filter(|after| before != Some(*after)) else {
@@ -574,12 +574,12 @@ fn follows(change: &FieldChange, (old_name, new_name): &(String, String)) -> boo
     match (text(&change.old), text(&change.new)) {
         (Some(old), Some(new)) => {
             let once = old.match_indices(old_name.as_str()).any(|(at, _)| {
-                let (before, behind) = (&old[..at], &old[at + old_name.len()..]);
+                let (before, after) = (&old[..at], &old[at + old_name.len()..]);
                 new.strip_prefix(before)
-                    .and_then(|rest| rest.strip_suffix(behind))
+                    .and_then(|rest| rest.strip_suffix(after))
                     .is_some_and(|between| between == new_name)
             });
-            // Both ways, so that it is told in both directions or in none.
+            // Both ways, so that it is reported in both directions or in none.
             let throughout =
                 old.replace(old_name, new_name) == new && new.replace(new_name, old_name) == old;
             matches!(change.field.as_str(), "display_name" | "description") && (once || throughout)

@@ -15,7 +15,7 @@ pub enum Action {
     Added,
     /// It is gone.
     Removed,
-    /// It is another than it was.
+    /// It has changed.
     Changed,
 }
 
@@ -82,13 +82,13 @@ pub enum Topic {
     RoleAdded,
     /// A role is gone.
     RoleRemoved,
-    /// A role has another name.
+    /// The name of a role has changed.
     RoleRenamed,
     /// Anything else is new: another connector's resource, an entitlement, a resource type.
     OtherAdded,
     /// Anything else is gone.
     OtherRemoved,
-    /// Any other field is another.
+    /// Any other field has changed.
     OtherChanged,
 }
 
@@ -135,7 +135,7 @@ change_kinds! {
     RoleAdded = "role-added",
     /// A role is gone.
     RoleRemoved = "role-removed",
-    /// A role has another name.
+    /// The name of a role has changed.
     RoleRenamed = "role-renamed",
     /// A second factor is off and was on.
     TwoFactorDisabled = "2fa-disabled",
@@ -143,7 +143,7 @@ change_kinds! {
     OtherAdded = "other-added",
     /// Anything else is gone.
     OtherRemoved = "other-removed",
-    /// Any other field is another.
+    /// Any other field has changed.
     OtherChanged = "other-changed",
 }
 
@@ -212,7 +212,7 @@ pub struct Party {
     pub listed: bool,
 }
 
-/// One field that is another than it was; absent values are `None`.
+/// One field that has changed; absent values are `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
     /// Its name, such as `email` or `profile.distinct_id`.
@@ -224,7 +224,7 @@ pub struct FieldChange {
 }
 
 impl FieldChange {
-    /// The name under which differences stand that no known field explains.
+    /// The name for differences that no known field explains.
     pub const OTHER_FIELDS: &'static str = "other fields";
 }
 
@@ -241,7 +241,7 @@ pub struct Change {
     pub topic: Topic,
     /// What it means.
     pub kinds: Vec<ChangeKind>,
-    /// What it is about: the user or role; for a grant whoever holds it.
+    /// What it is about: the user or role; for a grant its principal.
     pub subject: Party,
     /// For a grant or an entitlement: the resource it is on.
     pub on: Option<Party>,
@@ -333,7 +333,7 @@ pub struct Side {
     pub sync_id: String,
     /// When it was complete, RFC 3339.
     pub captured_at: String,
-    /// The organization's name, else its id, if the file tells.
+    /// The organization's name, else its id, if the file says.
     pub organization: Option<String>,
     /// The content digest.
     pub content_digest: String,

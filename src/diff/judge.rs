@@ -395,9 +395,14 @@ impl Judge {
         sides: [Option<&Resource>; 2],
         fields: Vec<FieldChange>,
     ) {
-        let mut facts = person_facts(sides, &fields);
-        facts.retain(|fact| self.knows_members || fact.field != LISTED_FACT);
-        self.push_with(action, topic, kinds, subject, fields, facts);
+        let mut known = person_facts(sides, &fields);
+        known.retain(|fact| self.knows_members || fact.field != LISTED_FACT);
+        if known.is_empty() {
+            // Another connector may know no more than a name.
+            let name = Value::from(subject.name.clone());
+            known = facts(action, [("display_name", Some(name))]);
+        }
+        self.push_with(action, topic, kinds, subject, fields, known);
     }
 
     fn push_with(

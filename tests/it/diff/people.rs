@@ -500,12 +500,18 @@ fn nothing_is_said_of_a_member_list_where_none_is_known() {
         new.set("Fay", key, None);
     }
     new.leave("Ann");
+    // Of a group's user no more than a name may be known.
+    new.join("Gus", 1);
+    let gus = new.person("Gus");
+    (gus.created_at, gus.profile) = (None, Default::default());
+    new.user("Gus").mfa_enabled = None;
     let pair = Pair::of(&old, &new);
     let lines = pair.text(1, &["--print-accept"]);
     fs::write(pair.shelf.path("accept.txt"), &lines).unwrap();
     let who = [
         ("Eve", "owner without a second factor"),
         ("Fay", "new user without a second factor"),
+        ("Gus", "new user"),
         ("Ann", "no longer appears (was member)"),
     ];
     let accepted = pair.text(0, &["--accept", "accept.txt"]);

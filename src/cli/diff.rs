@@ -49,10 +49,10 @@ pub(super) struct DiffOptions {
         value_parser = flag(Comparability::Required, Comparability::Forced)
     )]
     force: Comparability,
-    /// Show ids behind the names
+    /// Show ids after the names
     #[arg(long)]
     ids: bool,
-    /// Show the first line and where the inputs come from, and no changes
+    /// Show the first line, the inputs and how many changes there are of each kind, and no changes
     #[arg(long)]
     stat: bool,
     /// Print nothing; the exit code says it
@@ -116,16 +116,13 @@ impl DiffOptions {
         }
     }
 
-    /// Returns the kinds of changes that fail; all if it is `None`.
+    /// Returns the kinds of changes that fail; `None` if none was named, which means all of them.
     fn failing_kinds(&self) -> Option<BTreeSet<ChangeKind>> {
-        if self.fail_on.is_empty() {
-            return None;
-        }
-        let kinds = self.fail_on.iter().map(|name| match name {
-            KindName::Any => None,
-            KindName::One(kind) => Some(*kind),
+        let kinds = self.fail_on.iter().flat_map(|name| match name {
+            KindName::Any => ChangeKind::ALL,
+            KindName::One(kind) => std::slice::from_ref(kind),
         });
-        kinds.collect()
+        (!self.fail_on.is_empty()).then(|| kinds.copied().collect())
     }
 
     /// Returns what to print.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::global::GlobalOptions;
@@ -47,14 +48,14 @@ pub(super) struct ListOptions {
     input: InputOptions,
     /// Of this resource type only; for entitlements and grants, of the resource they are on; for principals, of themselves
     /// or of what they hold something on
-    #[arg(short = 't', long, value_name = "TYPE")]
+    #[arg(short = 't', long, value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
     resource_type: Option<String>,
     /// Of this resource only, by its id or <type>:<id>; for entitlements and grants, the one they are on; for principals,
     /// themselves or the one they hold something on
-    #[arg(short = 'r', long, value_name = "ID")]
+    #[arg(short = 'r', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     resource: Option<String>,
     /// Of this entitlement only; not for resource types and resources
-    #[arg(short = 'e', long, value_name = "ID")]
+    #[arg(short = 'e', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     entitlement: Option<String>,
 }
 

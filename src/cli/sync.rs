@@ -103,7 +103,7 @@ pub(super) struct SyncOptions {
         value_parser = flag(Rejected::Dropped, Rejected::Kept)
     )]
     keep_rejected: Rejected,
-    /// Replace a file that is no readable snapshot of the same organization
+    /// Replace a file that is not a readable snapshot of the same organization
     #[arg(
         long,
         action = ArgAction::SetTrue,

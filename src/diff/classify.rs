@@ -14,9 +14,14 @@ use crate::model::{
     ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
 };
 
+/// The name of [`keys::LISTED_AS_MEMBER`] among the facts of a person who is new or gone.
+const LISTED_FACT: &str = keys::LISTED_AS_MEMBER;
+
 /// Takes differences and makes changes of them.
 #[derive(Default)]
 pub(super) struct Classifier {
+    /// Whether both sides have a member list.
+    knows_members: bool,
     changes: Vec<Change>,
     added: HashSet<String>,
     removed: HashSet<String>,
@@ -42,7 +47,15 @@ pub(super) struct GrantEnds {
 }
 
 impl Classifier {
-    /// A resource type that is new, gone, or another than it was.
+    /// Nothing is classified yet. `knows_members` says whether both sides have a member list.
+    pub(super) fn new(knows_members: bool) -> Self {
+        Self {
+            knows_members,
+            ..Self::default()
+        }
+    }
+
+    /// A resource type that is new, gone, or has changed.
     pub(super) fn resource_type(&mut self, step: Step<&ResourceType>, fields: Vec<FieldChange>) {
         let shown = step.newest();
         let subject = Party {
@@ -114,10 +127,16 @@ impl Classifier {
         } else {
             Topic::UnlistedAdded
         };
-        let seat = subject.seat.as_deref().and_then(|word| word.parse().ok());
         let mut kinds = vec![ChangeKind::MemberAdded];
-        kinds.extend(seat.and_then(seat_kind));
-        self.push_person(Action::Added, topic, kinds, subject, new);
+        kinds.extend(subject.rank.and_then(seat_kind));
+        self.push_person(
+            Action::Added,
+            topic,
+            kinds,
+            subject,
+            [None, Some(new)],
+            Vec::new(),
+        );
     }
 
     fn person_removed(&mut self, old: &Resource, subject: Party) {
@@ -127,7 +146,14 @@ impl Classifier {
             Topic::UnlistedRemoved
         };
         let kinds = vec![ChangeKind::MemberRemoved];
-        self.push_person(Action::Removed, topic, kinds, subject, old);
+        self.push_person(
+            Action::Removed,
+            topic,
+            kinds,
+            subject,
+            [Some(old), None],
+            Vec::new(),
+        );
     }
 
     /// One person may have changed in several ways that matter; each becomes a change of its own. Seat and second factor
@@ -144,14 +170,16 @@ impl Classifier {
         let is_compared = rest
             .iter()
             .any(|change| change.field == in_profile::LISTED_AS_MEMBER);
-        let was_listed = Person::of(old).is_none_or(|person| person.is_listed());
+        let before = Person::of(old);
+        let was_listed = before.as_ref().is_none_or(Person::is_listed);
         let listing = match (was_listed, subject.listed) {
             _ if !is_compared => None,
             (false, true) => Some((Topic::MemberAdded, ChangeKind::MemberAdded)),
             (true, false) => Some((Topic::MemberRemoved, ChangeKind::MemberRemoved)),
             _ => None,
         };
-        let (topic, kinds) = seat_change(seat(old), seat(new));
+        let seat = before.as_ref().and_then(Person::seat);
+        let (topic, kinds) = seat_change(seat, subject.rank);
         if !kinds.is_empty()
             && let Some(seat) = take(&mut rest, |change| change.field == "seat")
         {
@@ -170,8 +198,9 @@ impl Classifier {
         }
         if let Some((topic, kind)) = listing {
             let fields = take(&mut rest, follows_listing).unwrap_or_default();
-            let kinds = vec![kind];
-            self.push(Action::Changed, topic, kinds, subject.clone(), fields);
+            let (kinds, subject) = (vec![kind], subject.clone());
+            let sides = [Some(old), Some(new)];
+            self.push_person(Action::Changed, topic, kinds, subject, sides, fields);
         }
         self.rest_changed(subject, rest);
     }
@@ -347,27 +376,24 @@ impl Classifier {
         self.push_with(action, topic, kinds, subject, fields, facts);
     }
 
-    /// A person who is new or gone; `resource` is the one that is there.
+    /// A person who is new or gone, or entered or left the member list; `sides` is who they were and who they are.
     fn push_person(
         &mut self,
         action: Action,
         topic: Topic,
         kinds: Vec<ChangeKind>,
         subject: Party,
-        resource: &Resource,
+        sides: [Option<&Resource>; 2],
+        fields: Vec<FieldChange>,
     ) {
-        let facts = facts(
-            action,
-            [
-                (
-                    keys::JOINED_AT,
-                    resource.created_at.map(|at| at.to_string().into()),
-                ),
-                (keys::LISTED_AS_MEMBER, Some(subject.listed.into())),
-                ("seat", subject.seat.clone().map(Value::from)),
-            ],
-        );
-        self.push_with(action, topic, kinds, subject, Vec::new(), facts);
+        let mut known = person_facts(sides, &fields);
+        known.retain(|fact| self.knows_members || fact.field != LISTED_FACT);
+        if known.is_empty() {
+            // Another connector may know no more than a name.
+            let name = Value::from(subject.name.clone());
+            known = facts(action, [("display_name", Some(name))]);
+        }
+        self.push_with(action, topic, kinds, subject, fields, known);
     }
 
     fn push_with(
@@ -432,11 +458,51 @@ fn facts(
     known.filter_map(of).collect()
 }
 
-fn seat(resource: &Resource) -> Option<Seat> {
-    Person::of(resource)?.seat()
+/// What sets a person's arrival or departure apart from another one of the same person: the values before and after,
+/// changed or not, without those that `fields` has already.
+fn person_facts(sides: [Option<&Resource>; 2], fields: &[FieldChange]) -> Vec<FieldChange> {
+    type Fact = fn(&Person<'_>) -> Option<Value>;
+    const FACTS: [(&str, Fact, &[&str]); 4] = [
+        (
+            keys::JOINED_AT,
+            |person| Some(person.joined_at()?.to_string().into()),
+            &["created_at"],
+        ),
+        (
+            LISTED_FACT,
+            |person| Some(person.is_listed().into()),
+            &[in_profile::LISTED_AS_MEMBER],
+        ),
+        (
+            "seat",
+            |person| Some(kept_text(&person.seat_word()?).into()),
+            &["seat"],
+        ),
+        (
+            "two_factor",
+            |person| Some(person.mfa_enabled()?.into()),
+            &["two_factor"],
+        ),
+    ];
+    let [old, new] = sides.map(|side| side.and_then(Person::of));
+    let is_said = |places: &[&str]| {
+        fields
+            .iter()
+            .any(|change| places.contains(&change.field.as_str()))
+    };
+    FACTS
+        .into_iter()
+        .filter(|(_, _, places)| !is_said(places))
+        .map(|(field, value, _)| FieldChange {
+            field: field.to_owned(),
+            old: old.as_ref().and_then(value),
+            new: new.as_ref().and_then(value),
+        })
+        .filter(|fact| fact.old.is_some() || fact.new.is_some())
+        .collect()
 }
 
-/// What it means that a person's seat is another; no kind where the seats are not known well enough to compare. A seat
+/// What it means that a person's seat has changed; no kind where the seats are not known well enough to compare. A seat
 /// that was not known counts as member, so that no owner goes unnoticed; one that is no longer known is not lower.
 fn seat_change(before: Option<Seat>, after: Option<Seat>) -> (Topic, Vec<ChangeKind>) {
     let Some(after) = after.filter(|after| before != Some(*after)) else {

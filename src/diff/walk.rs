@@ -79,8 +79,8 @@ pub enum RolesCompared {
     No,
 }
 
-/// Compares the rows of two sides. Two rows are the same when their records are, so that equal digests and "no
-/// differences" are one statement. Kinds must come in the order of the methods: what is a change of a grant depends on
+/// Compares the rows of two sides. Two rows are the same when their records are, so that
+/// unfiltered inputs have no differences exactly where their digests are equal. Kinds must come in the order of the methods: what is a change of a grant depends on
 /// those of its principal.
 pub struct Walk<'f, N> {
     classifier: Classifier,
@@ -93,10 +93,17 @@ pub struct Walk<'f, N> {
 }
 
 impl<'f, N: Names> Walk<'f, N> {
-    /// A walk over two sides that refer to what `old` and `new` know.
-    pub fn new(old: N, new: N, fields: &'f FieldFilter, roles: RolesCompared) -> Self {
+    /// A walk over two sides that refer to what `old` and `new` know. `knows_members` says whether both have a member
+    /// list.
+    pub fn new(
+        old: N,
+        new: N,
+        fields: &'f FieldFilter,
+        roles: RolesCompared,
+        knows_members: bool,
+    ) -> Self {
         Self {
-            classifier: Classifier::default(),
+            classifier: Classifier::new(knows_members),
             fields,
             roles,
             old,

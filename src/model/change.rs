@@ -15,7 +15,7 @@ pub enum Action {
     Added,
     /// It is gone.
     Removed,
-    /// It is another than it was.
+    /// It has changed.
     Changed,
 }
 
@@ -58,13 +58,13 @@ pub enum Topic {
     RoleAdded,
     /// A role is gone.
     RoleRemoved,
-    /// A role has another name.
+    /// The name of a role has changed.
     RoleRenamed,
     /// Anything else is new: another connector's resource, an entitlement, a resource type.
     OtherAdded,
     /// Anything else is gone.
     OtherRemoved,
-    /// Any other field is another.
+    /// Any other field has changed.
     OtherChanged,
 }
 
@@ -111,7 +111,7 @@ change_kinds! {
     RoleAdded = "role-added",
     /// A role is gone.
     RoleRemoved = "role-removed",
-    /// A role has another name.
+    /// The name of a role has changed.
     RoleRenamed = "role-renamed",
     /// A second factor is off and was on.
     TwoFactorDisabled = "2fa-disabled",
@@ -119,8 +119,22 @@ change_kinds! {
     OtherAdded = "other-added",
     /// Anything else is gone.
     OtherRemoved = "other-removed",
-    /// Any other field is another.
+    /// Any other field has changed.
     OtherChanged = "other-changed",
+}
+
+impl ChangeKind {
+    /// Whether such a change is one of roles, or of who holds them.
+    pub fn is_of_roles(self) -> bool {
+        matches!(
+            self,
+            Self::GrantAdded
+                | Self::GrantRevoked
+                | Self::RoleAdded
+                | Self::RoleRemoved
+                | Self::RoleRenamed
+        )
+    }
 }
 
 impl fmt::Display for ChangeKind {
@@ -166,13 +180,15 @@ pub struct Party {
     pub email: Option<String>,
     /// Of a user: the seat's word.
     pub seat: Option<String>,
+    /// Of a user: the seat, if the word is that of one.
+    pub rank: Option<Seat>,
     /// Of a user: whether a second factor is on.
     pub two_factor: Option<bool>,
     /// False for a role holder who is not in the member list.
     pub listed: bool,
 }
 
-/// One field that is another than it was; absent values are `None`.
+/// One field that has changed; absent values are `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
     /// Its name, such as `email` or `profile.distinct_id`.
@@ -184,7 +200,7 @@ pub struct FieldChange {
 }
 
 impl FieldChange {
-    /// The name under which differences stand that no known field explains.
+    /// The name for differences that no known field explains.
     pub const OTHER_FIELDS: &'static str = "other fields";
 }
 
@@ -201,7 +217,7 @@ pub struct Change {
     pub topic: Topic,
     /// What it means.
     pub kinds: Vec<ChangeKind>,
-    /// What it is about: the user or role; for a grant whoever holds it.
+    /// What it is about: the user or role; for a grant its principal.
     pub subject: Party,
     /// For a grant or an entitlement: the resource it is on.
     pub on: Option<Party>,
@@ -209,33 +225,30 @@ pub struct Change {
     pub entitlement: Option<String>,
     /// What became of the fields, by name; empty for what is new or gone.
     pub fields: Vec<FieldChange>,
-    /// Of what is new or gone: what tells it from the same object at another time, such as a seat or since when; empty
-    /// for what changed.
+    /// Of what is new or gone, or entered or left the member list: what sets it apart from the same change at another
+    /// time, such as a seat or since when, even where that did not change; empty for any other change.
     pub facts: Vec<FieldChange>,
 }
 
 /// How much a reader must see a change, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// An owner who is new, new in the member list, no longer in it, or without a second factor that was there.
+    /// It is about somebody who is or was an owner.
     Owner,
-    /// The same of an administrator.
+    /// It is about somebody who is or was an administrator.
     Administrator,
     /// A higher seat of another kind.
     HigherSeat,
-    /// A person without a second factor who had one, or who is new or not listed.
+    /// It is about a person without a second factor.
     NoSecondFactor,
     /// Anything else.
     Other,
 }
 
 impl Change {
-    /// What changed, from what, to what: the fields, or the facts of what is new or gone.
-    pub fn terms(&self) -> &[FieldChange] {
-        match self.action {
-            Action::Changed => &self.fields,
-            Action::Added | Action::Removed => &self.facts,
-        }
+    /// What an agreement on the change states: the fields that changed, and the facts.
+    pub fn terms(&self) -> impl Iterator<Item = &FieldChange> {
+        self.fields.iter().chain(&self.facts)
     }
 
     /// Whether each field is a change of its own, so that one may be agreed on without the others.
@@ -243,28 +256,32 @@ impl Change {
         self.action == Action::Changed && self.kinds == [ChangeKind::OtherChanged]
     }
 
-    /// How much a reader must see it.
+    /// How much a reader must see it. What these people can do matters, or could do before, not only what changed about
+    /// it.
     pub fn risk(&self) -> Risk {
         let is = |kind| self.kinds.contains(&kind);
-        // What these people can do matters, not only what changed about it.
-        let is_here = matches!(
-            self.topic,
-            Topic::MemberAdded
-                | Topic::UnlistedAdded
-                | Topic::MemberRemoved
-                | Topic::TwoFactorDisabled
-        ) && self.action != Action::Removed;
-        let seat = self.subject.seat.as_deref().filter(|_| is_here);
-        let seat = seat.and_then(|word| word.parse().ok());
-        if is(ChangeKind::OwnerAdded) || seat == Some(Seat::Owner) {
+        let is_of_person = self.object == RowKind::Resource && self.subject.sort == Sort::User;
+        let values = |name: &'static str| {
+            let terms = self.terms().filter(move |term| term.field == name);
+            terms.flat_map(|term| [&term.old, &term.new]).flatten()
+        };
+        let is_or_was = |seat: Seat| {
+            let said = |value: &Value| value.as_str().and_then(|word| word.parse().ok());
+            is_of_person
+                && (self.subject.rank == Some(seat)
+                    || values("seat").any(|value| said(value) == Some(seat)))
+        };
+        let lacks_second_factor = match self.subject.two_factor {
+            Some(on) => !on,
+            None => values("two_factor").any(|value| *value == Value::Bool(false)),
+        };
+        if is(ChangeKind::OwnerAdded) || is_or_was(Seat::Owner) {
             Risk::Owner
-        } else if is(ChangeKind::AdminAdded) || seat == Some(Seat::Administrator) {
+        } else if is(ChangeKind::AdminAdded) || is_or_was(Seat::Administrator) {
             Risk::Administrator
         } else if is(ChangeKind::SeatRaised) {
             Risk::HigherSeat
-        } else if is(ChangeKind::TwoFactorDisabled)
-            || is_here && self.subject.two_factor == Some(false)
-        {
+        } else if is(ChangeKind::TwoFactorDisabled) || is_of_person && lacks_second_factor {
             Risk::NoSecondFactor
         } else {
             Risk::Other
@@ -298,6 +315,25 @@ pub struct Side {
     pub content_digest: String,
 }
 
+/// A line of the file of accepted changes that accepts nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedLine {
+    /// Which line, and why, in words.
+    pub problem: String,
+    /// The line to write instead, if there is one; `problem` introduces it.
+    pub instead: Option<String>,
+}
+
+impl fmt::Display for UnusedLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)?;
+        match &self.instead {
+            Some(line) => write!(f, " {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// All differences between two inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -305,12 +341,16 @@ pub struct Comparison {
     pub old: Side,
     /// What is.
     pub new: Side,
-    /// The kinds that exit 1, where not all of them do.
+    /// Whether both sides have a member list. Our own snapshots do; of others it is only known that they have users.
+    pub knows_members: bool,
+    /// The kinds that exit 1, where they were named.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
     pub not_compared: Vec<String>,
     /// What a reader should know before trusting it, in words.
     pub warnings: Vec<String>,
+    /// What is wrong with lines of the file of accepted changes, in the order of the file.
+    pub unused_lines: Vec<UnusedLine>,
     /// By topic, then by name.
     pub changes: Vec<Change>,
     /// Changes that were agreed on and are set apart, in the same order.
@@ -318,6 +358,21 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// All that a reader should know, in words: about the inputs first, then about the file of accepted changes.
+    pub fn all_warnings(&self) -> impl Iterator<Item = String> {
+        let lines = self.unused_lines.iter().map(ToString::to_string);
+        self.warnings.iter().cloned().chain(lines)
+    }
+
+    /// Kinds that were named to exit 1, and of which nothing is known since roles were not compared.
+    pub fn not_judged(&self) -> Vec<ChangeKind> {
+        let is_unknown = !self.not_compared.is_empty();
+        let named = self.fail_on.iter().flatten().copied();
+        named
+            .filter(|kind| is_unknown && kind.is_of_roles())
+            .collect()
+    }
+
     /// Whether nothing differs, expected or not.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.accepted.is_empty()
@@ -359,6 +414,7 @@ impl Party {
                 .as_ref()
                 .and_then(Person::seat_word)
                 .map(|word| kept_text(&word)),
+            rank: person.as_ref().and_then(Person::seat),
             two_factor: person.as_ref().and_then(Person::mfa_enabled),
             listed: person.is_none_or(|person| person.is_listed()),
         }

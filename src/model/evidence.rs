@@ -88,7 +88,7 @@ impl Evidence {
     /// who are not in the member list. A document from before `not_read` shows it by its lists.
     pub fn lacks_roles(&self) -> bool {
         let is_listed = self.lists.iter().any(|list| list.path == "roles/");
-        self.is_own() && (!is_listed || self.not_read.iter().any(|name| name == NOT_READ_ROLES))
+        self.not_read.iter().any(|name| name == NOT_READ_ROLES) || self.is_own() && !is_listed
     }
 
     /// Whether a JSON document says of itself that it is one of these, in a form that this program understands.

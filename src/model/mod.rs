@@ -24,7 +24,7 @@ mod time;
 pub use arcstr::literal;
 pub use change::{
     Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, Risk, Side, Sort, Topic,
-    kept_text,
+    UnusedLine, kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{

@@ -12,7 +12,7 @@ pub struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// `None` for what is no user.
+    /// `None` for what is not a user.
     pub fn of(resource: &'a Resource) -> Option<Self> {
         resource.user.is_some().then_some(Self { resource })
     }
@@ -127,7 +127,7 @@ impl<'a> Person<'a> {
         self.resource.profile.get(keys::LISTED_AS_MEMBER) != Some(&Value::Bool(false))
     }
 
-    /// The self-declared job, which is no access role.
+    /// The self-declared job, which is not an access role.
     pub fn job(&self) -> Option<&'a str> {
         self.text(keys::ROLE_AT_ORGANIZATION)
     }

@@ -20,10 +20,10 @@ pub enum Seat {
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Seat {
-    /// The seat that a profile states: by its level, or by its word where the level is absent.
+    /// The seat that a profile states: by its level, or by its word where the level is absent or not a whole number.
     pub fn stated(level: Option<f64>, word: Option<&str>) -> Option<Self> {
-        match level {
-            Some(level) => Self::from_number(level),
+        match level.and_then(Self::from_number) {
+            Some(seat) => Some(seat),
             None => word?.parse().ok(),
         }
     }
@@ -117,7 +117,8 @@ mod tests {
             (None, Some(""), None),
             (None, None, None),
             // What is not a whole number is not a level.
-            (Some(15.9), Some("owner"), None),
+            (Some(15.9), Some("owner"), Some(Owner)),
+            (Some(1.5), Some("Owner"), None),
             (Some(f64::NAN), None, None),
             (Some(f64::INFINITY), None, None),
             (Some(1e300), None, None),

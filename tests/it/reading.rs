@@ -269,6 +269,26 @@ fn every_filter_is_answered_or_refused_by_every_list() {
 }
 
 #[test]
+fn an_empty_filter_is_refused_in_every_list() {
+    let shelf = Shelf::new().with_golden(SMALL);
+    for list in LISTS {
+        for option in [
+            "-t",
+            "-r",
+            "-e",
+            "--resource-type",
+            "--resource",
+            "--entitlement",
+        ] {
+            for format in ["console", "json"] {
+                let run = shelf.run(&[list, option, "", "-o", format, SMALL]);
+                run.fails(2, &["a value is required for '--"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_filter_that_nothing_fits_gives_an_empty_list_and_no_error() {
     let shelf = Shelf::new().with_golden(SMALL);
     for list in LISTS {

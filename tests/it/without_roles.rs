@@ -64,6 +64,11 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
     let shelf = shelf();
     with_older_evidence(&shelf, "bare.c1z", "older-bare.c1z");
     with_older_evidence(&shelf, "full.c1z", "older-full.c1z");
+    // Another program may say so too.
+    let renamed = "update v1_assets set data = cast(json_set(cast(data as text), '$.tool.name', 'x') as blob)";
+    Edited::of(&shelf.path("bare.c1z"))
+        .sql(renamed)
+        .pack(&shelf.path("other-bare.c1z"));
     let members = "1 new administrator, +2 members, −1 member, 1 seat raised, 1 second factor switched off, 1 other change";
     let nothing = "no differences in what both snapshots read";
     for (old, new, code, headline) in [
@@ -73,6 +78,7 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
         ("full.c1z", "older-bare.c1z", 0, nothing),
         ("older-bare.c1z", "full.c1z", 0, nothing),
         ("older-full.c1z", "older-bare.c1z", 0, nothing),
+        ("full.c1z", "other-bare.c1z", 0, nothing),
         ("full.c1z", "later-bare.c1z", 1, members),
         ("bare.c1z", "later.c1z", 1, members),
         ("bare.c1z", "later-bare.c1z", 1, members),
@@ -108,6 +114,77 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
         let document = json(&shelf.run(&["diff", old, new, "-o", "json"]));
         assert_eq!(document["not_compared"], json!([]), "{old} {new}");
     }
+}
+
+#[test]
+fn a_gate_says_which_kinds_it_could_not_judge() {
+    let shelf = shelf();
+    let some = "grant-added,role-added,seat-raised";
+    let named = "Not judged under `--fail-on`: grant-added, role-added (roles were not read)";
+    let all = "Not judged under `--fail-on`: grant-added, grant-revoked, role-added, role-removed, role-renamed \
+               (roles were not read)";
+    for (old, new, kinds, code, said) in [
+        ("bare.c1z", "full.c1z", some, 0, named),
+        ("full.c1z", "bare.c1z", some, 0, named),
+        ("full.c1z", "bare.c1z", "any", 0, all),
+        ("bare.c1z", "later.c1z", some, 1, named),
+        ("full.c1z", "full.c1z", some, 0, ""),
+        ("bare.c1z", "full.c1z", "seat-raised", 0, ""),
+    ] {
+        let args = ["diff", old, new, "--fail-on", kinds];
+        for more in [
+            &[][..],
+            &["--stat"],
+            &["-q"],
+            &["-o", "markdown"],
+            &["-o", "ndjson"],
+            &["-o", "json"],
+        ] {
+            let run = shelf.run(&[&args[..], more].concat());
+            assert_eq!(run.code, code, "{old} {new} {kinds} {more:?}");
+            let note = match said {
+                "" => String::new(),
+                said => format!("note: {said}\n"),
+            };
+            assert_eq!(run.stderr, note, "{old} {new} {kinds} {more:?}");
+            let printed = text(&run);
+            match more.last() {
+                Some(&"-q") => assert_eq!(printed, ""),
+                Some(&"json") => {
+                    let list = json(&run)["not_judged"].as_array().unwrap().len();
+                    assert_eq!(
+                        list,
+                        said.matches("-added").count() + said.matches("-re").count()
+                    );
+                }
+                _ => assert!(printed.contains(said), "{printed}"),
+            }
+            let passed = printed.lines().find(|line| line.starts_with("Passed"));
+            assert!(passed.is_none_or(|line| line.contains(said)), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn agreed_lines_about_roles_are_not_called_stale_where_roles_were_not_read() {
+    let shelf = shelf();
+    let lines = text(&shelf.run(&["diff", "full.c1z", "later.c1z", "--print-accept"]));
+    let is_of_roles = |line: &&str| line.starts_with("grant-") || line.starts_with("role-");
+    let n = lines.lines().filter(is_of_roles).count();
+    std::fs::write(shelf.path("accept.txt"), &lines).unwrap();
+    let run = shelf.run(&[
+        "diff",
+        "full.c1z",
+        "later-bare.c1z",
+        "--accept",
+        "accept.txt",
+    ]);
+    let printed = text(&run);
+    assert_eq!(run.code, 0, "{printed}");
+    let said =
+        format!("warning: {n} lines of `accept.txt` could not be compared: roles were not read\n");
+    assert!(printed.contains(&said), "{printed}");
+    assert!(!printed.contains("matches nothing"), "{printed}");
 }
 
 #[test]
@@ -174,18 +251,55 @@ fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
     let bare = run(&["--without-roles"]).succeeds();
     assert!(
         bare.stderr.contains(
-            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`"
+            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`, and they were \
+             not compared"
         ),
         "{}",
         bare.stderr
     );
     let again = run(&["--without-roles"]).succeeds();
+    assert!(!again.stderr.contains("not compared"), "{}", again.stderr);
+    let back = run(&[]).succeeds();
     assert!(
-        !again.stderr.contains("roles were not read"),
+        back.stderr.contains(
+            "`x.c1z` was made without reading roles: roles and grants were not compared with it"
+        ),
         "{}",
-        again.stderr
+        back.stderr
     );
-    run(&[]).succeeds();
+}
+
+#[test]
+fn a_crawl_without_roles_in_between_does_not_hide_that_they_are_gone() {
+    let served = |roles: u16| {
+        let mut organization = Organization::new().members((1..=20).map(member));
+        for n in 1..=roles {
+            organization = organization.role(role(n), (1..=20).map(|m| membership(n, &member(m))));
+        }
+        organization.serve()
+    };
+    let sandbox = Sandbox::new();
+    let crawl = |roles: u16, file: &str, args: &[&str]| {
+        let args = [&["-f", file, "--log-level", "warn"], args].concat();
+        sandbox.crawl(&served(roles), &args).run()
+    };
+    // Of an archive, the newest snapshot that has them counts.
+    for (name, args) in [
+        ("p-2020-01-01.c1z", &[][..]),
+        ("p-2020-01-02.c1z", &["--without-roles"]),
+    ] {
+        crawl(12, "sync.c1z", args).succeeds();
+        std::fs::rename(sandbox.path("sync.c1z"), sandbox.path(name)).unwrap();
+    }
+    let archive = "p-{date}.c1z";
+    crawl(0, archive, &[]).fails(9, &["roles fell from 12 to 0 since `./p-2020-01-01.c1z`"]);
+    assert_eq!(crawl(12, archive, &[]).succeeds().stderr, "");
+    // A name that stays has no memory, and says so.
+    crawl(12, "x.c1z", &[]).succeeds();
+    for (roles, args) in [(12, &["--without-roles"][..]), (0, &[])] {
+        let run = crawl(roles, "x.c1z", args).succeeds();
+        assert!(run.stderr.contains("not compared"), "{}", run.stderr);
+    }
 }
 
 #[test]
@@ -205,6 +319,8 @@ fn members_that_are_gone_are_noticed_whether_or_not_roles_are_read() {
         (((40, 0), WITHOUT), ((20, 60), &[]), Some("40 to 20")),
         (((40, 0), WITHOUT), ((20, 0), WITHOUT), Some("40 to 20")),
         (((40, 30), WITHOUT), ((40, 0), &[]), None),
+        // As many users, but hardly any of them listed.
+        (((40, 0), &[]), ((20, 20), &[]), Some("40 to 20")),
     ] {
         let sandbox = Sandbox::new();
         let crawl = |((members, unlisted), args): ((u16, u16), &[&str])| {

@@ -9,6 +9,7 @@
 //! would end or disguise it is a JSON string; other values are JSON. The last day is included, in UTC, and is compared
 //! with the capture time of the new snapshot.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
@@ -18,7 +19,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
-use crate::model::{Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, is_harmful};
+use crate::diff::RolesCompared;
+use crate::model::{
+    Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, UnusedLine, is_harmful,
+};
 use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
 
@@ -33,8 +37,8 @@ pub(super) struct Expected {
 pub(super) struct Sorted {
     pub accepted: Vec<Accepted>,
     pub changes: Vec<Change>,
-    /// What is wrong with lines, in words, in the order of the file.
-    pub warnings: Vec<String>,
+    /// What is wrong with lines, in the order of the file.
+    pub unused_lines: Vec<UnusedLine>,
 }
 
 /// A line of the file.
@@ -95,17 +99,27 @@ impl Expected {
 
     /// Sets apart what was agreed on for a snapshot of this time. Each line accepts one change, and no change is accepted
     /// in part unless its fields are changes of their own.
-    pub(super) fn sort(&self, changes: Vec<Change>, captured_at: Timestamp) -> Sorted {
+    pub(super) fn sort(
+        &self,
+        changes: Vec<Change>,
+        captured_at: Timestamp,
+        knows_members: bool,
+        roles: RolesCompared,
+    ) -> Sorted {
         let today = captured_at.to_day();
         let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
         for line in self.lines.iter().filter(|line| !line.is_expired(&today)) {
             by_id.entry(&line.id).or_default().push(line);
         }
+        // The line that says more of a change goes first: a shorter one would take a part of it away.
+        for lines in by_id.values_mut() {
+            lines.sort_by_key(|line| Reverse(line.terms.len()));
+        }
         let mut used = BTreeSet::new();
         let mut sorted = Sorted {
             accepted: Vec::new(),
             changes: Vec::new(),
-            warnings: Vec::new(),
+            unused_lines: Vec::new(),
         };
         for change in changes {
             let lines = by_id.get(change.id.as_str()).cloned().unwrap_or_default();
@@ -133,15 +147,29 @@ impl Expected {
             .lines
             .iter()
             .filter(|line| !used.contains(&line.number));
+        let is_compared = |line: &&Line| {
+            roles == RolesCompared::Yes || !line.is_of_roles() || line.is_expired(&today)
+        };
+        let (unused, not_compared): (Vec<_>, Vec<_>) = unused.partition(is_compared);
+        if !not_compared.is_empty() {
+            let lines = match not_compared.len() {
+                1 => "1 line".to_owned(),
+                n => format!("{n} lines"),
+            };
+            let path = self.path.display();
+            sorted.unused_lines.push(UnusedLine {
+                problem: format!("{lines} of `{path}` could not be compared: roles were not read"),
+                instead: None,
+            });
+        }
         for line in unused {
-            let problems = line.problems(&sorted.changes, &today);
-            sorted.warnings.extend(problems.into_iter().map(|problem| {
-                format!(
-                    "line {} of `{}` {problem}",
-                    line.number,
-                    self.path.display()
-                )
-            }));
+            let problems = line.problems(&sorted.changes, &today, knows_members);
+            let place = format!("line {} of `{}`", line.number, self.path.display());
+            let problems = problems.into_iter().map(|unused| UnusedLine {
+                problem: format!("{place} {}", unused.problem),
+                ..unused
+            });
+            sorted.unused_lines.extend(problems);
         }
         sorted
     }
@@ -218,6 +246,16 @@ impl Line {
         }))
     }
 
+    /// Whether the line is about roles, who holds them, or people who are not in the member list.
+    fn is_of_roles(&self) -> bool {
+        let not_listed = Token::Json("false".to_owned());
+        self.kinds.iter().any(|kind| kind.is_of_roles())
+            || self.id.starts_with("role:")
+            || self.terms.iter().any(|term| {
+                term.field == "listed_as_member" && [&term.old, &term.new].contains(&&not_listed)
+            })
+    }
+
     fn is_expired(&self, today: &str) -> bool {
         self.until.as_deref().is_some_and(|until| until < today)
     }
@@ -255,15 +293,22 @@ impl Line {
     }
 
     /// Why the line accepts none of what is left, in words.
-    fn problems(&self, left: &[Change], today: &str) -> Vec<String> {
+    fn problems(&self, left: &[Change], today: &str, knows_members: bool) -> Vec<UnusedLine> {
+        let because = |problem: String| {
+            vec![UnusedLine {
+                problem,
+                instead: None,
+            }]
+        };
         let of_id = || left.iter().filter(|change| change.id == self.id);
         if let Some(until) = self.until.as_ref().filter(|_| self.is_expired(today)) {
-            return vec![format!("expired after {until} and accepts nothing: {self}")];
+            return because(format!("expired after {until} and accepts nothing: {self}"));
         }
         if self.terms.is_empty() {
             let is_meant =
                 |change: &&Change| change.kinds.iter().any(|kind| self.kinds.contains(kind));
-            let instead = of_id().filter(is_meant).flat_map(lines_of);
+            let instead = of_id().filter(is_meant);
+            let instead = instead.flat_map(|change| lines_of(change, knows_members));
             let instead: Vec<_> = instead
                 .map(|line| {
                     let line = Self {
@@ -271,11 +316,14 @@ impl Line {
                         reason: self.reason.clone().or(line.reason),
                         ..line
                     };
-                    format!("is too broad and accepts nothing; write instead: {line}")
+                    UnusedLine {
+                        problem: "is too broad and accepts nothing; write instead:".to_owned(),
+                        instead: Some(line.to_string()),
+                    }
                 })
                 .collect();
             return if instead.is_empty() {
-                vec![format!("is too broad, and matches nothing: {self}")]
+                because(format!("is too broad, and matches nothing: {self}"))
             } else {
                 instead
             };
@@ -283,7 +331,7 @@ impl Line {
         let also = of_id().find(|change| {
             self.kinds.iter().all(|kind| change.kinds.contains(kind)) && self.terms == terms(change)
         });
-        vec![match also {
+        because(match also {
             Some(change) => {
                 let more = change
                     .kinds
@@ -297,7 +345,7 @@ impl Line {
                 )
             }
             None => format!("matches nothing: {self}"),
-        }]
+        })
     }
 }
 
@@ -474,14 +522,15 @@ fn kinds(change: &Change) -> BTreeSet<ChangeKind> {
 
 /// What a line must say to accept a change.
 fn terms(change: &Change) -> Vec<Term> {
-    let mut terms: Vec<_> = change.terms().iter().map(Term::of).collect();
+    let mut terms: Vec<_> = change.terms().map(Term::of).collect();
     terms.sort();
     terms
 }
 
 /// The lines that would accept a change, with what happened as the reason: one for each field that is a change of its own.
-fn lines_of(change: &Change) -> Vec<Line> {
-    let line = |change: &Change| Line::of(change, None, Some(report::in_words(change)));
+fn lines_of(change: &Change, knows_members: bool) -> Vec<Line> {
+    let reason = |change: &Change| report::in_words(change, knows_members);
+    let line = |change: &Change| Line::of(change, None, Some(reason(change)));
     if !change.is_divisible() {
         return vec![line(change)];
     }
@@ -495,11 +544,13 @@ fn lines_of(change: &Change) -> Vec<Line> {
 /// The lines that would accept every change, those that are accepted as they were agreed on; warnings are comments above
 /// them.
 pub(super) fn write_lines(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
-    for warning in &comparison.warnings {
-        writeln!(out, "# warning: {}", printable(warning))?;
+    for warning in comparison.all_warnings() {
+        writeln!(out, "# warning: {}", printable(&warning))?;
     }
-    for line in comparison.changes.iter().flat_map(lines_of) {
-        writeln!(out, "{line}")?;
+    for change in &comparison.changes {
+        for line in lines_of(change, comparison.knows_members) {
+            writeln!(out, "{line}")?;
+        }
     }
     for accepted in &comparison.accepted {
         let Accepted {

@@ -128,6 +128,11 @@ impl<'s> Source<'s> {
         Ok(())
     }
 
+    /// Whether it has a member list. Our own snapshots do; of others it is only known that they have users.
+    pub(super) fn knows_members(&self) -> bool {
+        self.evidence.is_some()
+    }
+
     /// When it was complete.
     pub(super) fn captured_at(&self) -> Timestamp {
         self.run.ended_at.unwrap_or(self.run.started_at)
@@ -311,7 +316,7 @@ fn host(base_url: &str) -> &str {
 
 fn of_unknown_organization(source: &Source<'_>, other: &Evidence) -> String {
     format!(
-        "`{}` does not tell which organization it is of; the other snapshot is of {}",
+        "`{}` does not say which organization it is of; the other snapshot is of {}",
         source.input.path.display(),
         organization(other)
     )

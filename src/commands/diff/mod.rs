@@ -31,7 +31,7 @@ pub struct DiffArgs {
     pub inputs: DiffInputs,
     /// Which fields count.
     pub fields: FieldFilter,
-    /// Kinds of changes that exit 1; `None` for any.
+    /// Kinds of changes that exit 1; `None` for all, without a verdict in the report.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// A file of expected changes.
     pub accept: Option<PathBuf>,
@@ -62,30 +62,35 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (roles, warning) = roles_compared(&old, &new);
     let mut warnings = Vec::from_iter(warning);
     warnings.extend(comparable(&old, &new, args.comparability)?);
+    let knows_members = old.knows_members() && new.knows_members();
     let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
     let Sorted {
         accepted,
         changes,
-        warnings: about_lines,
-    } = expected.sort(changes, new.captured_at());
-    warnings.extend(about_lines);
+        unused_lines,
+    } = expected.sort(changes, new.captured_at(), knows_members, roles);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
+        knows_members,
         fail_on: args.fail_on.clone(),
         not_compared: match roles {
             RolesCompared::Yes => Vec::new(),
             RolesCompared::No => vec![NOT_READ_ROLES.to_owned()],
         },
         warnings,
+        unused_lines,
         changes,
         accepted,
     };
 
-    for message in &comparison.warnings {
-        world.reporter.report(Event::Warned {
-            message: message.clone(),
-        });
+    for message in comparison.all_warnings() {
+        world.reporter.report(Event::Warned { message });
+    }
+    // Also where nothing is printed: an exit code of 0 is no answer for these.
+    if let Some(unjudged) = report::not_judged(&comparison) {
+        let message = unjudged.trim_end_matches('.').to_owned();
+        world.reporter.report(Event::Limited { message });
     }
     match args.output {
         DiffOutput::Report(format, detail) => {
@@ -131,7 +136,8 @@ fn compare_sources(
     fields: &FieldFilter,
     roles: RolesCompared,
 ) -> Result<(Vec<Change>, (ContentDigest, ContentDigest))> {
-    let mut walk = Walk::new(old.catalog()?, new.catalog()?, fields, roles);
+    let members = old.knows_members() && new.knows_members();
+    let mut walk = Walk::new(old.catalog()?, new.catalog()?, fields, roles, members);
     let digests = std::thread::scope(|scope| {
         let mut old_rows = old.read_in_background(scope)?;
         let mut new_rows = new.read_in_background(scope)?;

@@ -73,12 +73,13 @@ pub(super) struct Newest {
     pub(super) ahead: Option<Own>,
 }
 
-/// Finds the newest snapshots of `organization` that `template` made.
+/// Finds the newest snapshots of `organization` that `template` made and that are wanted.
 pub(super) fn newest(
     template: &Template,
     organization: &str,
     now: Timestamp,
     options: &ReadOptions,
+    is_wanted: impl Fn(&Before) -> bool,
 ) -> Result<Newest> {
     let (mut reached, mut ahead): (Option<Own>, Option<Own>) = (None, None);
     for (name, path) in template.candidates(organization)? {
@@ -89,7 +90,8 @@ pub(super) fn newest(
         if found.is_some_and(|found| found >= name) {
             break;
         }
-        let Some(own) = Own::open(&path, organization, options)? else {
+        let own = Own::open(&path, organization, options)?;
+        let Some(own) = own.filter(|own| is_wanted(&own.before)) else {
             continue;
         };
         let place = if own.before.captured_at.is_future(now) {

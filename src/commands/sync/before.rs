@@ -56,43 +56,70 @@ impl Before {
             .is_some_and(|evidence| evidence.is_own() && evidence.organization.id == organization)
     }
 
-    fn count(&self, resource_type: &str) -> u64 {
+    /// Whether roles were left out.
+    pub(super) fn lacks_roles(&self) -> bool {
+        self.evidence.as_ref().is_some_and(Evidence::lacks_roles)
+    }
+
+    /// Returns how many resources of a type there were.
+    pub(super) fn count(&self, resource_type: &str) -> u64 {
         let count = self.counts.resources.get(resource_type);
         count.copied().unwrap_or_default()
     }
 
-    fn grants(&self) -> u64 {
+    /// Returns how many grants there were.
+    pub(super) fn grants(&self) -> u64 {
         self.counts.grants.values().sum()
     }
 
-    /// Roles and grants that the new snapshot does not have because they were not read, in words.
-    pub(super) fn roles_left_out(&self, evidence: &Evidence) -> Option<String> {
-        let roles = self.count("role");
-        (evidence.lacks_roles() && roles > 0)
-            .then(|| format!("{roles} roles and {} grants", self.grants()))
-    }
-
-    /// Lists what both crawls counted: its name, how many there were, and how many there are now. What either crawl was
-    /// asked not to read cannot be compared: then it is the listed members alone that count.
-    pub(super) fn compared_with(
+    /// Compares people: the listed members, whom every crawl reads, and all users where both crawls read roles too.
+    pub(super) fn people_compared_with(
         &self,
         inventory: &Inventory,
         evidence: &Evidence,
-    ) -> Vec<(&'static str, u64, u64)> {
-        let now = |name: &str| inventory.count_of_type(name) as u64;
+    ) -> Vec<Compared> {
         let own = self.evidence.as_ref();
-        if own.is_some_and(Evidence::lacks_roles) || evidence.lacks_roles() {
-            let unlisted = own.map_or(0, |own| own.unlisted_principals);
-            return vec![(
-                "members",
-                self.count("user").saturating_sub(unlisted),
-                now("user").saturating_sub(evidence.unlisted_principals),
-            )];
+        let unlisted = own.map_or(0, |own| own.unlisted_principals);
+        let (before, now) = (self.count("user"), inventory.count_of_type("user") as u64);
+        let members = Compared {
+            what: "members",
+            before: before.saturating_sub(unlisted),
+            now: now.saturating_sub(evidence.unlisted_principals),
+        };
+        if self.lacks_roles() || evidence.lacks_roles() {
+            return vec![members];
         }
+        let users = Compared {
+            what: "users",
+            before,
+            now,
+        };
+        vec![users, members]
+    }
+
+    /// Compares roles, and who holds them.
+    pub(super) fn roles_compared_with(&self, inventory: &Inventory) -> Vec<Compared> {
         vec![
-            ("users", self.count("user"), now("user")),
-            ("roles", self.count("role"), now("role")),
-            ("grants", self.grants(), inventory.grants().len() as u64),
+            Compared {
+                what: "roles",
+                before: self.count("role"),
+                now: inventory.count_of_type("role") as u64,
+            },
+            Compared {
+                what: "grants",
+                before: self.grants(),
+                now: inventory.grants().len() as u64,
+            },
         ]
     }
+}
+
+/// What two crawls counted.
+pub(super) struct Compared {
+    /// What was counted.
+    pub(super) what: &'static str,
+    /// How many there were.
+    pub(super) before: u64,
+    /// How many there are now.
+    pub(super) now: u64,
 }

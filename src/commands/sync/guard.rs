@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::before::Before;
+use super::before::{Before, Compared};
 use super::settings::{FileOutput, GuardSettings, Replace};
 use crate::model::{Evidence, Inventory, Timestamp};
 use crate::snapshot::{self, ReadOptions};
@@ -133,7 +133,7 @@ impl fmt::Display for Refusal {
             }
             Reason::Incomplete(doubt) => write!(
                 f,
-                "`{path}` stays as it is: the crawl could not tell {doubt}"
+                "`{path}` stays as it is: the crawl could not determine {doubt}"
             ),
         }
     }
@@ -189,24 +189,57 @@ pub(in crate::commands) fn find_baseline(
     baseline(file, path, target, organization, now)
 }
 
-/// Compares a new snapshot with the one before, which is at `path`.
+/// Compares a new snapshot with the one before, which is at `path`. Where that one did not read roles, these are compared
+/// with the newest one that did. Returns what a person should know about that, in words.
 ///
 /// # Errors
-/// [`Refusal`] if too much is gone.
+/// [`Refusal`] if too much is gone; what keeps an older snapshot from being read.
 pub(super) fn check_shrink(
     path: &Path,
     before: &Before,
+    file: &FileOutput,
+    now: Timestamp,
     inventory: &Inventory,
     evidence: &Evidence,
-    max_percent: u8,
-) -> Result<(), Refusal> {
-    let compared = before.compared_with(inventory, evidence);
-    let shrunk = compared
-        .into_iter()
-        .find(|(_, before, now)| is_shrunk(*before, *now, max_percent));
-    match shrunk {
-        Some((what, before, now)) => Err(Refusal::of(path, Reason::Shrunk { what, before, now })),
-        None => Ok(()),
+) -> Result<Option<String>, Objection> {
+    let check = |path: &Path, compared: Vec<Compared>| {
+        let is_shrunk = |of: &Compared| is_shrunk(of.before, of.now, file.guard.max_shrink);
+        match compared.into_iter().find(is_shrunk) {
+            Some(Compared { what, before, now }) => {
+                Err(Refusal::of(path, Reason::Shrunk { what, before, now }))
+            }
+            None => Ok(()),
+        }
+    };
+    check(path, before.people_compared_with(inventory, evidence))?;
+    let shown = path.display();
+    match (before.lacks_roles(), evidence.lacks_roles()) {
+        (false, false) => {
+            check(path, before.roles_compared_with(inventory))?;
+            Ok(None)
+        }
+        (true, false) => {
+            if file.template.varies() {
+                let organization = &evidence.organization.id;
+                let has_roles = |before: &Before| !before.lacks_roles();
+                let newest =
+                    archive::newest(&file.template, organization, now, &file.read, has_roles)?;
+                if let Some(older) = newest.reached {
+                    check(&older.path, older.before.roles_compared_with(inventory))?;
+                    return Ok(None);
+                }
+            }
+            Ok(Some(format!(
+                "`{shown}` was made without reading roles: roles and grants were not compared with it"
+            )))
+        }
+        (false, true) => Ok(Some(format!(
+            "roles were not read: the new snapshot does not have the {} roles and {} grants of `{shown}`, and they were \
+             not compared",
+            before.count("role"),
+            before.grants()
+        ))),
+        (true, true) => Ok(None),
     }
 }
 
@@ -240,7 +273,7 @@ fn baseline(
         return Ok(Some((latest.clone(), before)));
     }
     if file.template.varies() {
-        let newest = archive::newest(&file.template, organization, now, options)?;
+        let newest = archive::newest(&file.template, organization, now, options, |_| true)?;
         if let Some(own) = newest.reached {
             return Ok(Some((own.path, own.before)));
         }
@@ -299,7 +332,7 @@ pub(super) fn check_unlinked(path: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether too much is gone: more than so many percent and more than a handful, or all there was.
+/// Whether too much is gone: more than `max_percent` and more than a handful, or all there was.
 fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
     let gone = before.saturating_sub(now);
     let percent_is_over = u128::from(gone) * 100 > u128::from(before) * u128::from(max_percent);

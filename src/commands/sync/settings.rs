@@ -101,7 +101,7 @@ pub enum Rejected {
 pub struct GuardSettings {
     /// How many percent of users, roles or grants may go.
     pub max_shrink: u8,
-    /// Whether a target is replaced that is no readable snapshot of the same organization.
+    /// Whether a target is replaced that is not a readable snapshot of the same organization.
     pub replace: Replace,
 }
 

@@ -96,13 +96,10 @@ impl<'a, 'w> Store<'a, 'w> {
         else {
             return Ok(());
         };
-        let max_shrink = self.file.guard.max_shrink;
-        guard::check_shrink(&path, &before, inventory, evidence, max_shrink)?;
-        if let Some(what) = before.roles_left_out(evidence) {
-            self.warn(format!(
-                "roles were not read: the new snapshot does not have the {what} of `{}`",
-                path.display()
-            ));
+        let now = self.now();
+        let message = guard::check_shrink(&path, &before, self.file, now, inventory, evidence)?;
+        if let Some(message) = message {
+            self.warn(message);
         }
         Ok(())
     }

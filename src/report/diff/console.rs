@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, agreement, in_words, who};
+use super::{Detail, Story, agreement, who};
 use crate::model::{Action, Change, Side, Topic};
 use crate::report::{Page, printable};
 
@@ -16,11 +16,11 @@ pub(super) fn write(
     let style = |code: &'static str| if page.styled { code } else { "" };
     let (bold, reset) = (style("\x1b[1m"), style("\x1b[0m"));
     writeln!(out, "{bold}{}{reset}", story.headline())?;
-    if comparison.is_empty() && comparison.warnings.is_empty() {
-        return Ok(());
-    }
     if let Some(verdict) = story.verdict() {
         writeln!(out, "{verdict}")?;
+    }
+    if comparison.is_empty() && comparison.all_warnings().next().is_none() {
+        return Ok(());
     }
     writeln!(out)?;
     if !comparison.is_empty() {
@@ -28,9 +28,9 @@ pub(super) fn write(
         write_side(out, "old", &comparison.old, detail.ids || one_file)?;
         write_side(out, "new", &comparison.new, detail.ids || one_file)?;
     }
-    for warning in &comparison.warnings {
+    for warning in comparison.all_warnings() {
         let yellow = style("\x1b[1;33m");
-        writeln!(out, "{yellow}warning:{reset} {}", printable(warning))?;
+        writeln!(out, "{yellow}warning:{reset} {}", printable(&warning))?;
     }
     if detail.counts_only {
         return write_counts(story, out);
@@ -47,9 +47,10 @@ pub(super) fn write(
     if !comparison.accepted.is_empty() {
         writeln!(out, "\n{bold}Accepted{reset}")?;
         for accepted in &comparison.accepted {
-            let agreed = printable(&agreement(accepted)).into_owned();
+            let agreed = printable(&agreement(accepted, comparison.knows_members)).into_owned();
             let change = &accepted.change;
-            writeln!(out, "  {} {}{agreed}", sign(change), in_words(change))?;
+            let line = format!("{}: {}", who(&change.subject), story.what(change));
+            writeln!(out, "  {} {}{agreed}", sign(change), printable(&line))?;
         }
     }
     Ok(())

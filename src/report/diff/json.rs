@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Detail, Story};
+use super::{Detail, Story, not_judged};
 use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side};
 
 const SCHEMA: &str = "posthog-c1z.diff";
@@ -22,9 +22,11 @@ struct Document<'a> {
     new: SideDocument<'a>,
     /// What one of the crawls was asked not to read.
     not_compared: &'a [String],
-    warnings: &'a [String],
+    warnings: Vec<String>,
     /// The kinds that `--fail-on` names and that occur; `null` without the option.
     failed_on: Option<Vec<&'static str>>,
+    /// The kinds that `--fail-on` names and that could not be judged; `null` without the option.
+    not_judged: Option<Vec<&'static str>>,
     /// How many changes of each kind, the accepted ones left out.
     summary: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +88,9 @@ struct PartyDocument<'a> {
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<&'a str>,
+    /// Whether a second factor is on; absent where that is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    two_factor: Option<bool>,
     /// Only of somebody who holds a role without being in the list of members, and false.
     #[serde(skip_serializing_if = "Option::is_none")]
     listed_as_member: Option<bool>,
@@ -117,10 +122,14 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
         old: side(&comparison.old),
         new: side(&comparison.new),
         not_compared: &comparison.not_compared,
-        warnings: &comparison.warnings,
+        warnings: comparison.all_warnings().collect(),
         failed_on: story
             .failed_on()
             .map(|counts| counts.keys().map(|kind| kind.as_str()).collect()),
+        not_judged: comparison.fail_on.as_ref().map(|_| {
+            let kinds = comparison.not_judged().into_iter();
+            kinds.map(ChangeKind::as_str).collect()
+        }),
         summary: summary(&comparison.changes),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
         accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),
@@ -142,7 +151,8 @@ pub(super) fn write_events(
     let captured_at = comparison.new.captured_at.to_string();
     let captured_at = captured_at.as_str();
     let organization = comparison.new.organization.as_deref();
-    for message in &comparison.warnings {
+    let warnings = comparison.all_warnings().chain(not_judged(comparison));
+    for message in &warnings.collect::<Vec<_>>() {
         let event = WarningEvent {
             action: "warned",
             kind: "comparison",
@@ -225,6 +235,7 @@ fn party(party: &Party) -> PartyDocument<'_> {
         name: &party.name,
         email: party.email.as_deref(),
         seat: party.seat.as_deref(),
+        two_factor: party.two_factor,
         listed_as_member: (!party.listed).then_some(false),
     }
 }

@@ -4,16 +4,23 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, agreement, short};
-use crate::model::{Change, Risk, Side, Topic};
+use super::{Detail, LUGGAGE_NAMES, Story, agreement, is_of_person, short};
+use crate::model::{Change, Comparison, Risk, Side, Topic, UnusedLine};
 use crate::report::printable;
 
 /// Entries under one heading that are not folded away.
 const OPEN_ROWS: usize = 20;
 /// Entries of each section that come before any further ones of another.
 const FIRST_ROWS: usize = 5;
-/// Bytes kept free for what says how much was left out.
+/// Bytes kept free for what says how many changes were left out.
 const RESERVE: usize = 128;
+/// Bytes kept free for what says how many warnings of one kind were left out.
+const WARNINGS_RESERVE: usize = 100;
+/// Longest cell that says what happened, in bytes; names of roles beyond that are counted.
+const WHAT_BYTES: usize = 400;
+/// Longest cells of a row that is shown briefly, in bytes: a name or an id, and what happened.
+const BRIEF_NAME_BYTES: usize = 100;
+const BRIEF_WHAT_BYTES: usize = 120;
 /// For text that is short enough as it is.
 const UNCUT: usize = usize::MAX;
 /// Longest name of an organization and of a file in the head, in bytes.
@@ -34,12 +41,22 @@ pub(super) fn write(
     };
     let mut text = head(story, HEAD_NAME_BYTES.min(max_bytes / HEAD_NAME_PART));
     let headings: usize = sections.iter().map(|section| section.heading().len()).sum();
-    let room = max_bytes.saturating_sub(RESERVE);
-    // Half of what is left, so that they do not take the place of the changes.
-    let for_warnings = room.saturating_sub(text.len() + headings) / 2;
-    let room_with_warnings = text.len() + for_warnings;
-    push_warnings(story, &mut text, room_with_warnings);
-    let left_out = fill(&mut sections, room.saturating_sub(text.len() + headings));
+    let comparison = story.comparison;
+    let has_some = [
+        !comparison.warnings.is_empty(),
+        !comparison.unused_lines.is_empty(),
+    ];
+    let reserve = RESERVE + has_some.iter().filter(|has| **has).count() * WARNINGS_RESERVE;
+    let mut room = max_bytes.saturating_sub(reserve + text.len() + headings);
+    // What happened to the people that matter most goes before all warnings. These may take half of what is left, so that
+    // they do not take the place of all other changes.
+    let fits_all_risks = fill_risky(&mut sections, &mut room);
+    text.push_str(&warnings(comparison, &mut room));
+    text.push_str(&unused_lines(comparison, &mut room));
+    if fits_all_risks {
+        fill_rest(&mut sections, &mut room);
+    }
+    let left_out = left_out(&sections);
     for section in &sections {
         section.push(&mut text);
     }
@@ -94,20 +111,51 @@ fn head(story: &Story<'_>, name_bytes: usize) -> String {
     text
 }
 
-/// The warnings that fit, and how many do not.
-fn push_warnings(story: &Story<'_>, text: &mut String, room: usize) {
-    let warnings = &story.comparison.warnings;
-    for (at, warning) in warnings.iter().enumerate() {
-        let line = format!("\n> **Warning:** {}\n", escape(&short(warning), UNCUT));
-        if text.len() + line.len() > room {
-            text.push_str(&format!(
-                "\n> **Warning:** {} more, left out to fit.\n",
-                warnings.len() - at
-            ));
-            return;
+/// The warnings about the inputs that fit into half of `room`, and how many do not.
+fn warnings(comparison: &Comparison, room: &mut usize) -> String {
+    let warnings = comparison.warnings.iter();
+    let blocks = warnings.map(|warning| format!("{}\n", escape(&short(warning), UNCUT)));
+    let more = |n| format!("{n} more, left out to fit.\n");
+    quoted(blocks.collect(), more, room)
+}
+
+/// The warnings about lines of the file of accepted changes that fit into half of `room`, and how many do not. A line to
+/// write instead can be copied.
+fn unused_lines(comparison: &Comparison, room: &mut usize) -> String {
+    let block = |unused: &UnusedLine| {
+        let problem = escape(&short(&unused.problem), UNCUT);
+        match &unused.instead {
+            None => format!("{problem}\n"),
+            Some(line) => {
+                let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+                let fence = "`".repeat((longest + 1).max(3));
+                format!("{problem}\n>\n> {fence}text\n> {line}\n> {fence}\n")
+            }
         }
-        text.push_str(&line);
+    };
+    let more = |n| format!("{n} more about accepted lines, left out; see `--print-accept`.\n");
+    quoted(
+        comparison.unused_lines.iter().map(block).collect(),
+        more,
+        room,
+    )
+}
+
+/// The blocks that fit into half of `room`, which they take, and after them how many do not.
+fn quoted(blocks: Vec<String>, more: impl Fn(usize) -> String, room: &mut usize) -> String {
+    let mut text = String::new();
+    let all = blocks.len();
+    let max = *room / 2;
+    for (at, block) in blocks.into_iter().enumerate() {
+        let block = format!("\n> **Warning:** {block}");
+        if text.len() + block.len() > max {
+            *room -= text.len();
+            return format!("{text}\n> **Warning:** {}", more(all - at));
+        }
+        text.push_str(&block);
     }
+    *room -= text.len();
+    text
 }
 
 /// How many changes there are of each kind; one change may be of several.
@@ -136,6 +184,8 @@ struct Section {
 /// A row of a table.
 struct Entry {
     row: String,
+    /// The same with no more than who it is about and their seat, where that is shorter and matters.
+    brief: Option<String>,
     risk: Risk,
     /// Whether it fits.
     is_shown: bool,
@@ -145,9 +195,31 @@ impl Entry {
     fn new(row: String) -> Self {
         Self {
             row,
+            brief: None,
             risk: Risk::Other,
             is_shown: false,
         }
+    }
+
+    /// A row about a change; `agreed` follows what happened.
+    fn of(story: &Story<'_>, change: &Change, agreed: &str, detail: Detail) -> Self {
+        let entry = Self {
+            risk: change.risk(),
+            ..Self::new(row(story, change, agreed, detail))
+        };
+        let brief = match entry.risk {
+            Risk::Other => None,
+            _ => Some(brief_row(story, change, detail)),
+        };
+        Self {
+            brief: brief.filter(|brief| brief.len() < entry.row.len()),
+            ..entry
+        }
+    }
+
+    /// The row as it is shown: briefly, as long as there is a brief form.
+    fn text(&self) -> &str {
+        self.brief.as_ref().unwrap_or(&self.row)
     }
 }
 
@@ -157,10 +229,9 @@ fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
         .chunk_by(|a, b| story.heading(a.topic) == story.heading(b.topic));
     let mut sections: Vec<Section> = groups
         .map(|group| {
-            let entries = group.iter().map(|change| Entry {
-                risk: change.risk(),
-                ..Entry::new(row(story, change, "", detail))
-            });
+            let entries = group
+                .iter()
+                .map(|change| Entry::of(story, change, "", detail));
             let topic = group[0].topic;
             let is_minor = topic >= Topic::OtherAdded;
             section(story.heading(topic), entries.collect(), detail, is_minor)
@@ -168,11 +239,12 @@ fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
         .collect();
     let accepted = &story.comparison.accepted;
     if !accepted.is_empty() {
-        let rows = accepted
-            .iter()
-            .map(|accepted| row(story, &accepted.change, &agreement(accepted), detail));
-        let entries = rows.map(Entry::new).collect();
-        sections.push(section("Accepted", entries, detail, true));
+        let knows_members = story.knows_members();
+        let entries = accepted.iter().map(|accepted| {
+            let agreed = agreement(accepted, knows_members);
+            Entry::of(story, &accepted.change, &agreed, detail)
+        });
+        sections.push(section("Accepted", entries.collect(), detail, true));
     }
     sections
 }
@@ -195,34 +267,69 @@ fn section(title: &str, entries: Vec<Entry>, detail: Detail, is_minor: bool) -> 
     }
 }
 
-/// Marks the entries that fit into `room`: those of higher risk first, whatever section they are in, then the first few of
-/// each section, then the others. How many do not fit.
-fn fill(sections: &mut [Section], mut room: usize) -> usize {
-    for risk in [
+/// Marks the entries with a risk that fit into `room`, those of higher risk first, whatever section they are in, and takes
+/// what they need from it. Whether all of them fit: if not, nothing of a lower risk may take the place of one that is left
+/// out.
+fn fill_risky(sections: &mut [Section], room: &mut usize) -> bool {
+    const RISKS: [Risk; 4] = [
         Risk::Owner,
         Risk::Administrator,
         Risk::HigherSeat,
         Risk::NoSecondFactor,
-    ] {
+    ];
+    for risk in RISKS {
         for section in &mut *sections {
-            section.fill(&mut room, |_, entry| entry.risk == risk);
+            section.fill(room, |_, entry| entry.risk == risk);
+        }
+        let mut entries = sections.iter().flat_map(Section::entries);
+        if entries.any(|entry| entry.risk == risk && !entry.is_shown) {
+            return false;
         }
     }
+    // All are there, so there is room to say more of them.
+    for risk in RISKS {
+        for section in &mut *sections {
+            section.expand(room, risk);
+        }
+    }
+    true
+}
+
+/// Marks the first few entries of each section that fit into `room`, then the others.
+fn fill_rest(sections: &mut [Section], room: &mut usize) {
     for section in &mut *sections {
-        section.fill(&mut room, |at, _| at < FIRST_ROWS);
+        section.fill(room, |at, _| at < FIRST_ROWS);
     }
     for section in &mut *sections {
-        section.fill(&mut room, |_, _| true);
+        section.fill(room, |_, _| true);
     }
-    let entries = sections
-        .iter()
-        .flat_map(|section| section.open.iter().chain(&section.folded));
+}
+
+/// How many entries do not fit.
+fn left_out(sections: &[Section]) -> usize {
+    let entries = sections.iter().flat_map(Section::entries);
     entries.filter(|entry| !entry.is_shown).count()
 }
 
 impl Section {
     fn heading(&self) -> String {
         format!("\n### {}\n", self.title)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.open.iter().chain(&self.folded)
+    }
+
+    /// Shows entries of this risk in full as long as there is room, which it takes.
+    fn expand(&mut self, room: &mut usize, risk: Risk) {
+        let entries = self.open.iter_mut().chain(&mut self.folded);
+        for entry in entries.filter(|entry| entry.risk == risk) {
+            let more = entry.row.len() - entry.text().len();
+            if more <= *room {
+                entry.brief = None;
+                *room -= more;
+            }
+        }
     }
 
     /// What surrounds the folded entries, where the heading stays or is what can be unfolded.
@@ -254,7 +361,7 @@ impl Section {
             };
             let mut frame = if has_shown(entries) { 0 } else { frame };
             for (at, entry) in entries.iter_mut().enumerate() {
-                let needed = frame + entry.row.len();
+                let needed = frame + entry.text().len();
                 if !entry.is_shown && is_wanted(at, entry) && needed <= *room {
                     entry.is_shown = true;
                     *room -= needed;
@@ -285,7 +392,7 @@ impl Section {
     fn push_table(&self, entries: &[Entry], text: &mut String) {
         text.push_str(self.head);
         let shown = entries.iter().filter(|entry| entry.is_shown);
-        shown.for_each(|entry| text.push_str(&entry.row));
+        shown.for_each(|entry| text.push_str(entry.text()));
     }
 }
 
@@ -295,22 +402,47 @@ fn has_shown(entries: &[Entry]) -> bool {
 
 /// `agreed` follows what happened.
 fn row(story: &Story<'_>, change: &Change, agreed: &str, detail: Detail) -> String {
-    let email = change
-        .subject
-        .email
-        .as_deref()
-        .map(|email| code(&short(email)))
-        .unwrap_or_default();
-    let mut row = format!(
-        "| {} | {email} | {} |",
-        escape(&short(&change.subject.name), UNCUT),
-        escape(&(story.what(change) + agreed), UNCUT)
-    );
-    if detail.ids {
-        row.push_str(&format!(" {} |", code(&change.id)));
+    let name = escape(&short(&change.subject.name), UNCUT);
+    let email = change.subject.email.as_deref();
+    let email = email.map(|email| code(&short(email)));
+    let what = what(story, change) + &escape(agreed, WHAT_BYTES);
+    let id = detail.ids.then(|| code(&change.id));
+    cells(&name, &email.unwrap_or_default(), &what, id)
+}
+
+/// A row that is never long: who it is about, and their seat.
+fn brief_row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
+    let is_brief = |text: &String| text.len() <= BRIEF_NAME_BYTES;
+    let name = escape(&change.subject.name, BRIEF_NAME_BYTES);
+    let email = change.subject.email.as_deref().map(code).filter(is_brief);
+    let what = super::what(change, story.knows_members());
+    let what = escape(&what, BRIEF_WHAT_BYTES);
+    let id = detail.ids.then(|| {
+        let id = Some(code(&change.id)).filter(is_brief);
+        id.unwrap_or_else(|| escape(&change.id, BRIEF_NAME_BYTES))
+    });
+    cells(&name, &email.unwrap_or_default(), &what, id)
+}
+
+fn cells(name: &str, email: &str, what: &str, id: Option<String>) -> String {
+    let id = id.map_or_else(String::new, |id| format!(" {id} |"));
+    format!("| {name} | {email} | {what} |{id}\n")
+}
+
+/// What happened, as a cell: with as many names of roles as fit.
+fn what(story: &Story<'_>, change: &Change) -> String {
+    let mut names = LUGGAGE_NAMES;
+    loop {
+        let text = story.what_with(change, names);
+        let cell = escape(&text, UNCUT);
+        if cell.len() <= WHAT_BYTES {
+            return cell;
+        }
+        if names == 0 || !is_of_person(change.topic) {
+            return escape(&text, WHAT_BYTES);
+        }
+        names /= 2;
     }
-    row.push('\n');
-    row
 }
 
 /// Text that Markdown shows as it is, on one line; cut where it would be longer than `max_bytes`.

@@ -120,9 +120,8 @@ impl<'c> Story<'c> {
         }
     }
 
-    /// Our own snapshots know an organization and its member list; of others it is only known that they have users.
     fn knows_members(&self) -> bool {
-        self.comparison.old.organization.is_some() && self.comparison.new.organization.is_some()
+        self.comparison.knows_members
     }
 
     /// The one line that says it all: "1 new owner, +2 members, −1 member, 1 seat raised", or "no differences".
@@ -199,7 +198,13 @@ impl<'c> Story<'c> {
             ("other change", "other changes"),
             "",
         );
-        let accepted = self.comparison.accepted.len();
+        // Parts of one change that were agreed on one by one are one change.
+        let accepted = self
+            .comparison
+            .accepted
+            .iter()
+            .map(|Accepted { change, .. }| (change.object, &change.id, change.topic));
+        let accepted = accepted.collect::<HashSet<_>>().len();
         match (parts.is_empty(), accepted) {
             (true, 0) if !self.comparison.not_compared.is_empty() => {
                 "no differences in what both snapshots read".to_owned()
@@ -212,21 +217,32 @@ impl<'c> Story<'c> {
         }
     }
 
-    /// Why the exit code under `--fail-on` is what it is, in one line; `None` without the option.
+    /// Why the exit code under `--fail-on` is what it is, and what it does not say, in one line; `None` without the
+    /// option.
     fn verdict(&self) -> Option<String> {
+        let verdict = self.judged()?;
+        Some(match not_judged(self.comparison) {
+            Some(unjudged) => format!("{verdict} {unjudged}"),
+            None => verdict,
+        })
+    }
+
+    fn judged(&self) -> Option<String> {
         /// More kinds than these are counted.
         const KINDS: usize = 5;
         let failed = self.failed_on()?;
         if failed.is_empty() {
-            return Some("Passed: nothing that `--fail-on` names.".to_owned());
+            return Some("Passed: no change is of a kind named by `--fail-on`.".to_owned());
         }
         let mut kinds: Vec<_> = failed
             .iter()
             .take(KINDS)
             .map(|(kind, n)| format!("{n} {kind}"))
             .collect();
-        if failed.len() > KINDS {
-            kinds.push(format!("and {} more kinds", failed.len() - KINDS));
+        match failed.len().saturating_sub(KINDS) {
+            0 => {}
+            1 => kinds.push("and 1 more kind".to_owned()),
+            n => kinds.push(format!("and {n} more kinds")),
         }
         Some(format!("Failed under `--fail-on`: {}.", kinds.join(", ")))
     }
@@ -263,15 +279,14 @@ impl<'c> Story<'c> {
 
     /// What happened, in words, with all that is shown together with it.
     fn what(&self, change: &Change) -> String {
-        let mut text = match change.topic {
-            Topic::MemberAdded if !self.knows_members() && change.subject.seat.is_none() => {
-                "new user".to_owned()
-            }
-            Topic::MemberRemoved if !self.knows_members() => "no longer appears".to_owned(),
-            _ => what(change),
-        };
+        self.what_with(change, LUGGAGE_NAMES)
+    }
+
+    /// What happened, in words; of what a person came with or held, at most `names` are named, and the others counted.
+    fn what_with(&self, change: &Change, names: usize) -> String {
+        let mut text = what(change, self.knows_members());
         match change.topic {
-            topic if is_of_person(topic) => text += &self.luggage_of(change),
+            topic if is_of_person(topic) => text += &self.luggage_of(change, names),
             Topic::RoleAdded | Topic::RoleRemoved => match self.of_role.get(change.id.as_str()) {
                 None => {}
                 Some(1) => text += ", with 1 grant",
@@ -283,20 +298,21 @@ impl<'c> Story<'c> {
     }
 
     /// What a person came with or held, in words.
-    fn luggage_of(&self, person: &Change) -> String {
+    fn luggage_of(&self, person: &Change, max_names: usize) -> String {
         let things = self.luggage.get(person.id.as_str());
         let things = things.map(Vec::as_slice).unwrap_or_default();
         let mut names: Vec<_> = things
             .iter()
-            .take(LUGGAGE_NAMES)
+            .take(max_names)
             .map(|on| short(&on.name))
             .collect();
-        if things.len() > LUGGAGE_NAMES {
-            names.push(format!("and {} more", things.len() - LUGGAGE_NAMES).into());
+        if things.len() > max_names {
+            names.push(format!("and {} more", things.len() - max_names).into());
         }
         let names = names.join(", ");
         let all_roles = things.iter().all(|on| on.sort == Sort::Role);
         let is_added = matches!(person.topic, Topic::MemberAdded | Topic::UnlistedAdded);
+        let verb = if is_added { "came with" } else { "held" };
         match things.len() {
             0 if person.action == Action::Removed
                 && self.knows_members()
@@ -305,12 +321,33 @@ impl<'c> Story<'c> {
                 ", held no role".to_owned()
             }
             0 => String::new(),
+            n if max_names == 0 => {
+                let what = match (n, all_roles) {
+                    (1, true) => "role",
+                    (1, false) => "grant",
+                    (_, true) => "roles",
+                    (_, false) => "grants",
+                };
+                format!(", {verb} {n} {what}")
+            }
             _ if is_added => format!(", came with {names}"),
             1 => format!(", held {names}"),
             n if all_roles => format!(", held {n} roles: {names}"),
             n => format!(", held {n} grants: {names}"),
         }
     }
+}
+
+/// The kinds that `--fail-on` names and that could not be judged, in a sentence; `None` if there are none.
+pub fn not_judged(comparison: &Comparison) -> Option<String> {
+    let kinds = comparison.not_judged();
+    let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Not judged under `--fail-on`: {} (roles were not read).",
+            names.join(", ")
+        )
+    })
 }
 
 /// Whether a change is that a person is new or gone, or entered or left the member list.
@@ -354,8 +391,8 @@ fn heading(topic: Topic) -> &'static str {
 }
 
 /// What was agreed about a change, in words; empty if that is no more than what happened.
-fn agreement(accepted: &Accepted) -> String {
-    let what = in_words(&accepted.change);
+fn agreement(accepted: &Accepted, knows_members: bool) -> String {
+    let what = in_words(&accepted.change, knows_members);
     let reason = accepted.reason.as_deref().filter(|reason| *reason != what);
     let until = accepted.until.as_ref().map(|day| format!("until {day}"));
     let parts: Vec<_> = reason
@@ -371,8 +408,8 @@ fn agreement(accepted: &Accepted) -> String {
 }
 
 /// A change in one line: for comments and lists.
-pub fn in_words(change: &Change) -> String {
-    let line = format!("{}: {}", who(&change.subject), what(change));
+pub fn in_words(change: &Change, knows_members: bool) -> String {
+    let line = format!("{}: {}", who(&change.subject), what(change, knows_members));
     printable(&line).into_owned()
 }
 
@@ -384,8 +421,8 @@ fn who(party: &Party) -> String {
     }
 }
 
-/// What happened, in words, without saying to whom.
-fn what(change: &Change) -> String {
+/// What happened, in words, without saying to whom. Without a member list, it is only known that a user appears.
+fn what(change: &Change, knows_members: bool) -> String {
     let on = change.on.as_ref().map(|on| short(&on.name));
     let on = on.unwrap_or_default();
     let slug = change.entitlement.as_deref().unwrap_or_default();
@@ -397,6 +434,10 @@ fn what(change: &Change) -> String {
     match (change.topic, change.object) {
         (Topic::SeatRaised | Topic::SeatLowered, _) => seat_change(&change.fields) + unlisted,
         (Topic::TwoFactorDisabled, _) => format!("no longer has a second factor{unlisted}"),
+        (Topic::MemberAdded, _) if !knows_members && change.action == Action::Added => {
+            let seat = change.subject.seat.as_deref().unwrap_or("new user");
+            seat_and_factor(seat, &change.subject)
+        }
         (Topic::MemberAdded, _) if change.action == Action::Changed => format!(
             "{}, was not in the member list before",
             person_in_words(&change.subject)
@@ -407,6 +448,9 @@ fn what(change: &Change) -> String {
                 "{}, not in the member list",
                 person_in_words(&change.subject)
             )
+        }
+        (Topic::MemberRemoved, _) if !knows_members && change.action == Action::Removed => {
+            "no longer appears".to_owned() + &last_seat(change)
         }
         (Topic::MemberRemoved, _) => {
             "is no longer in the member list".to_owned() + &last_seat(change)
@@ -484,13 +528,14 @@ fn object_in_words(change: &Change) -> String {
 
 /// The seat of a person who is new here, and whether a second factor is known to be missing.
 fn person_in_words(party: &Party) -> String {
-    let seat = match &party.seat {
-        Some(seat) => short(seat).into_owned(),
-        None => "seat unknown".to_owned(),
-    };
+    seat_and_factor(party.seat.as_deref().unwrap_or("seat unknown"), party)
+}
+
+fn seat_and_factor(seat: &str, party: &Party) -> String {
+    let seat = short(seat);
     match party.two_factor {
         Some(false) => format!("{seat} without a second factor"),
-        _ => seat,
+        _ => seat.into_owned(),
     }
 }
 
@@ -533,6 +578,8 @@ fn old_and_new(change: &FieldChange) -> String {
 fn value_in_words(field: &str, value: &Option<Value>) -> String {
     let is_switch = matches!(field, "two_factor" | "linked_login");
     match value {
+        // Everybody has a seat, and a second factor or none.
+        None if is_switch || field == "seat" => "unknown".to_owned(),
         None => "(none)".to_owned(),
         Some(Value::Bool(true)) if is_switch => "on".to_owned(),
         Some(Value::Bool(false)) if is_switch => "off".to_owned(),

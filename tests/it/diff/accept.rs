@@ -66,8 +66,9 @@ fn what_print_accept_writes_accepts_everything() {
     let lines = pair.text(1, &["--print-accept"]);
     let n = lines.lines().count();
     let text = pair.accepting(0, &lines, &[]);
+    let changes = pair.json(&[])["changes"].as_array().unwrap().len();
     assert!(
-        text.starts_with(&format!("nothing but {n} accepted changes\n")),
+        text.starts_with(&format!("nothing but {changes} accepted changes\n")),
         "{text}"
     );
     assert!(!text.contains("warning"), "{text}");
@@ -195,7 +196,7 @@ fn a_person_who_joins_anew_needs_a_line_anew() {
     assert_eq!(
         lines,
         "member-added user:eve joined_at none → 2026-09-10T00:00:00Z, listed_as_member none → true, \
-         seat none → member  # Eve Archer <eve@example.com>: member\n\
+         seat none → member, two_factor none → true  # Eve Archer <eve@example.com>: member\n\
          grant-added role:sup:member:user:eve joined_at none → 2026-09-10T00:00:00Z  \
          # Eve Archer <eve@example.com>: is now member of Support\n"
     );
@@ -235,6 +236,15 @@ fn fields_of_one_object_are_agreed_on_one_by_one_or_together() {
         ),
         "{text}"
     );
+    // Whatever the order of the lines, the wider one goes first.
+    let both = format!("other-changed user:ann {email}, {team}\n");
+    for lines in [
+        format!("other-changed user:ann {email}\n{both}"),
+        format!("{both}other-changed user:ann {email}\n"),
+    ] {
+        let text = pair.accepting(0, &lines, &[]);
+        assert_eq!(text.matches("matches nothing").count(), 1, "{text}");
+    }
     // Not in part.
     let text = pair.accepting(
         1,

@@ -108,11 +108,11 @@ fn second_factor_that_is_not_told_is_not_off() {
         |o| o.second_factor("Ann", None),
         &[
             "1 other change",
-            "~ Ann Archer <ann@example.com>: two_factor: on → (none)",
+            "~ Ann Archer <ann@example.com>: two_factor: on → unknown",
         ],
         &[
             "1 other change",
-            "~ Ann Archer <ann@example.com>: two_factor: (none) → on",
+            "~ Ann Archer <ann@example.com>: two_factor: unknown → on",
         ],
     );
 }
@@ -546,7 +546,7 @@ fn groups_and_applications_of_other_connectors() {
             "+ Eve Archer <eve@example.com>: member",
             "+ Ann Archer <ann@example.com>: is now member of Blue team",
             "+ Ann Archer <ann@example.com>: now has access on Payroll",
-            "− Dee Archer <dee@example.com>: no longer appears, held 2 roles: Engineering, Support",
+            "− Dee Archer <dee@example.com>: no longer appears (was member), held 2 roles: Engineering, Support",
             "+ Blue team: new resource of type group",
             "+ Payroll: new resource of type app",
             "+ app: new resource type",

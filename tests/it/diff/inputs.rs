@@ -120,7 +120,7 @@ fn what_was_not_proved_is_a_warning() {
 #[test]
 fn snapshot_that_does_not_tell_its_organization_is_a_warning() {
     let pair = pair_with(|old, _| old.evidence = None);
-    warns(&pair, "`old.c1z` does not tell which organization it is of");
+    warns(&pair, "`old.c1z` does not say which organization it is of");
     // Those of other connectors never tell.
     let pair = pair_with(|old, new| (old.evidence, new.evidence) = (None, None));
     assert!(!pair.text(1, &[]).contains("warning"));

@@ -2,6 +2,7 @@
 //! all of them turned into each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use posthog_c1z::model::Value;
@@ -343,11 +344,16 @@ fn what_is_said_of_a_person_is_what_is_known() {
             state(true, Some(8), on),
             &[
                 "1 new administrator, +1 member, 1 seat raised",
-                "↑ (none) → administrator",
+                "↑ unknown → administrator",
                 "+ administrator, was not in the member list before",
             ],
         ),
-        // A seat that is another.
+        (
+            state(true, Some(1), on),
+            state(true, Some(1), None),
+            &["1 other change", "~ two_factor: on → unknown"],
+        ),
+        // A seat that has changed.
         (
             state(true, Some(15), on),
             state(true, Some(8), on),
@@ -364,7 +370,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
         (
             state(true, Some(15), on),
             state(true, None, on),
-            &["1 other change", "~ seat: owner → (none)"],
+            &["1 other change", "~ seat: owner → unknown"],
         ),
         (
             state(false, Some(15), on),
@@ -376,6 +382,65 @@ fn what_is_said_of_a_person_is_what_is_known() {
         ),
     ] {
         assert_eq!(said(old, new), expected, "{old:?} to {new:?}");
+    }
+}
+
+/// Lines that accept that a person appears, no longer appears, or enters or leaves the member list are tried on
+/// everybody: each accepts only the change it was printed for.
+#[test]
+fn a_line_for_entering_or_leaving_the_list_accepts_one_state_turned_into_one_other() {
+    let seats = [0, 1, 5];
+    let mut states = vec![None];
+    for listed in [true, false] {
+        for seat in seats {
+            for second_factor in [Some(true), Some(false), None] {
+                states.push(Some(State {
+                    listed,
+                    seat,
+                    said_by: SaidBy::LevelAndWord,
+                    second_factor,
+                }));
+            }
+        }
+    }
+    let mut old = Organization::new();
+    let mut new = old.a_week_later();
+    let mut people = Vec::new();
+    for (from, before) in states.iter().enumerate() {
+        for (to, after) in states.iter().enumerate() {
+            let is_listed = |state: &Option<State>| state.map(|state| state.listed);
+            if is_listed(before) == is_listed(after) {
+                continue;
+            }
+            let name = format!("P{from}x{to}");
+            for (state, organization) in [(before, &mut old), (after, &mut new)] {
+                if let Some(state) = state {
+                    state.join(organization, &name);
+                }
+            }
+            people.push(format!("user:{}", name.to_lowercase()));
+        }
+    }
+    assert_eq!(people.len(), 198);
+    let pair = Pair::of(&old, &new);
+    let lines = pair.text(1, &["--print-accept"]);
+    let is_of_list = |line: &&str| line.split(' ').next().unwrap().contains("member-");
+    let lines = lines.lines().filter(is_of_list);
+    let lines: Vec<_> = lines
+        .map(|line| line.split_once("  # ").unwrap().0)
+        .collect();
+    assert_eq!(lines.len(), people.len());
+    for line in lines.into_iter().step_by(9) {
+        let [kinds, id, terms] = line.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
+        let everybody: String = people
+            .iter()
+            .map(|person| format!("{kinds} {person} {terms}\n"))
+            .collect();
+        fs::write(pair.shelf.path("accept.txt"), everybody).unwrap();
+        let document = pair.json(&["--accept", "accept.txt"]);
+        let accepted = document["accepted"].as_array().unwrap();
+        let accepted: Vec<_> = accepted.iter().map(|change| &change["id"]).collect();
+        assert_eq!(accepted, [id], "{line}");
     }
 }
 
@@ -395,12 +460,68 @@ fn a_name_that_changed_with_the_place_in_the_list_is_a_change_of_its_own() {
 }
 
 #[test]
-fn a_level_that_is_not_a_whole_number_is_not_a_seat() {
+fn where_the_level_is_not_a_whole_number_the_word_says_the_seat() {
     for level in [15.5, f64::NAN, 1e300] {
-        let pair = Pair::after(|o| {
-            o.set("Ann", "organization_level", Some(Value::Number(level)));
-            o.set("Ann", "organization_role", None);
-        });
+        let say = |o: &mut Organization, name: &str, word: Option<&str>| {
+            o.set(name, "organization_level", Some(Value::Number(level)));
+            o.set(name, "organization_role", word.map(Value::from));
+        };
+        let pair = Pair::after(|o| say(o, "Ann", None));
         assert_eq!(pair.meanings(), ["other-changed user:ann"], "{level}");
+        let owners = [
+            "seat-raised+owner-added user:ann",
+            "member-added+owner-added user:eve",
+        ];
+        let pair = Pair::after(|o| {
+            say(o, "Ann", Some("owner"));
+            o.join("Eve", 1);
+            say(o, "Eve", Some("owner"));
+        });
+        assert_eq!(pair.meanings(), owners, "{level}");
+        let run = pair
+            .shelf
+            .run(&["access", "eve@example.com", "-f", "new.c1z"]);
+        let said = String::from_utf8(run.stdout).unwrap();
+        assert!(said.contains("seat           owner"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_member_list_where_none_is_known() {
+    let mut old = Organization::new();
+    old.evidence = None;
+    let mut new = old.a_week_later();
+    for (name, level) in [("Eve", Some(15)), ("Fay", None)] {
+        new.join(name, level.unwrap_or(1));
+        new.second_factor(name, Some(false));
+    }
+    for key in ["organization_level", "organization_role"] {
+        new.set("Fay", key, None);
+    }
+    new.leave("Ann");
+    // Of a group's user no more than a name may be known.
+    new.join("Gus", 1);
+    let gus = new.person("Gus");
+    (gus.created_at, gus.profile) = (None, Default::default());
+    new.user("Gus").mfa_enabled = None;
+    let pair = Pair::of(&old, &new);
+    let lines = pair.text(1, &["--print-accept"]);
+    fs::write(pair.shelf.path("accept.txt"), &lines).unwrap();
+    let who = [
+        ("Eve", "owner without a second factor"),
+        ("Fay", "new user without a second factor"),
+        ("Gus", "new user"),
+        ("Ann", "no longer appears (was member)"),
+    ];
+    let accepted = pair.text(0, &["--accept", "accept.txt"]);
+    let markdown = pair.text(1, &["-o", "markdown"]);
+    for text in [&pair.text(1, &[]), &accepted, &lines, &markdown] {
+        assert!(!text.contains("member list"), "{text}");
+        assert!(!text.contains("listed_as_member"), "{text}");
+        for (name, said) in who {
+            let of_person = |line: &str| line.contains(&format!("{name} Archer"));
+            let mut of_person = text.lines().filter(|line| of_person(line));
+            assert!(of_person.any(|line| line.contains(said)), "{name}: {text}");
+        }
     }
 }

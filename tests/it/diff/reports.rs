@@ -491,26 +491,204 @@ fn what_matters_most_is_the_last_to_be_left_out_of_markdown() {
     }
 }
 
+/// The names of those rows of a Markdown text whose name begins with one of these.
+fn shown<'t>(text: &'t str, starts: &[&str]) -> Vec<&'t str> {
+    let names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    names
+        .filter(|name| starts.iter().any(|start| name.starts_with(start)))
+        .collect()
+}
+
+const SIZES: [&str; 5] = ["2048", "4096", "8192", "16384", "65536"];
+
+#[test]
+fn long_rows_of_people_who_matter_are_shortened_and_not_left_out() {
+    type Case = (&'static str, String, String);
+    let cases: [Case; 4] = [
+        (
+            "ordinary names of roles",
+            "Everyone who may read dashboards ".repeat(5),
+            String::new(),
+        ),
+        ("names that grow", "@".repeat(250), String::new()),
+        ("own names that grow", "x".to_owned(), "@|".repeat(150)),
+        (
+            "all of them",
+            "|".repeat(250),
+            "Everyone who may ".repeat(15),
+        ),
+    ];
+    for (what, role, own) in cases {
+        let mut old = Organization::new();
+        for n in 0..30 {
+            old.add_role(&format!("r{n:02}"), &format!("{role}{n}"));
+        }
+        let mut new = old.a_week_later();
+        for n in 0..300 {
+            new.join(&format!("Plain{n:03}"), 1);
+        }
+        for name in ["Owner1", "Owner2", "Admin1", "Careless1"] {
+            let level = match name {
+                "Admin1" => 8,
+                "Careless1" => 1,
+                _ => 15,
+            };
+            new.join(name, level);
+            new.person(name).display_name = format!("{name} {own}").as_str().into();
+            if name == "Careless1" {
+                new.second_factor(name, Some(false));
+            }
+            for n in 0..30 {
+                new.give(&format!("r{n:02}"), name);
+            }
+        }
+        let pair = Pair::of(&old, &new);
+        for size in SIZES {
+            for more in [&[][..], &["--ids"]] {
+                let args = [&["-o", "markdown", "--max-bytes", size], more].concat();
+                let text = pair.text(1, &args);
+                assert!(text.len() <= size.parse().unwrap(), "{what} {size}");
+                let risky = shown(&text, &["Owner", "Admin", "Careless"]);
+                assert_eq!(risky.len(), 4, "{what} {size}: {text}");
+                let longest = text.lines().map(str::len).max().unwrap();
+                assert!(longest < 4_000, "{what} {size}: {longest}");
+                let is_full = shown(&text, &["Plain"]).len() == 300;
+                assert_eq!(!text.contains("left out"), is_full, "{what} {size}");
+            }
+        }
+        // What does not fit into a cell is counted.
+        let text = pair.text(1, &["-o", "markdown"]);
+        let row = text.lines().find(|line| line.starts_with("| Owner1"));
+        let row = row.unwrap();
+        let is_counted = row.contains(" more |") || row.contains(" came with 30 roles |");
+        assert!(is_counted, "{row}");
+    }
+}
+
+#[test]
+fn nobody_who_matters_is_left_out_while_anybody_else_is_shown() {
+    let mut old = Organization::new();
+    for name in ["OwnerLeft", "OwnerLowered", "OwnerUnlisted", "OwnerUnknown"] {
+        old.join(name, 15);
+    }
+    old.second_factor("OwnerUnknown", None);
+    old.join("AdminLeft", 8);
+    for n in 0..100 {
+        old.join(&format!("Plain{n:03}"), 1);
+    }
+    let mut new = old.a_week_later();
+    for n in 0..50 {
+        new.leave(&format!("Plain{n:03}"));
+        new.set(&format!("Plain{:03}", n + 50), "team", Some("x".into()));
+        new.join(&format!("PlainNew{n:03}"), 1);
+        new.join(&format!("OwnerAgreed{n:03}"), 15);
+    }
+    new.leave("OwnerLeft");
+    new.leave("AdminLeft");
+    new.seat("OwnerLowered", 1);
+    new.unlist("OwnerUnlisted");
+    new.second_factor("OwnerUnknown", Some(false));
+    let pair = Pair::of(&old, &new);
+    let lines = pair.text(1, &["--print-accept"]);
+    let agreed = lines.lines().filter(|line| line.contains("owneragreed"));
+    // None of the others is of use.
+    let unused = (0..40).map(|n| format!("member-removed user:x{n} seat member → none"));
+    let accept: String = agreed
+        .map(ToOwned::to_owned)
+        .chain(unused)
+        .map(|line| line + "\n")
+        .collect();
+    fs::write(pair.shelf.path("accept.txt"), accept).unwrap();
+    for size in SIZES {
+        for more in [&[][..], &["--accept", "accept.txt"]] {
+            let args = [&["-o", "markdown", "--max-bytes", size], more].concat();
+            let text = pair.text(1, &args);
+            assert!(text.len() <= size.parse().unwrap(), "{size}");
+            let owners = shown(&text, &["Owner"]).len();
+            let admins = shown(&text, &["Admin"]).len();
+            let others = shown(&text, &["Plain"]).len();
+            assert!(admins == 0 || owners == 54, "{size}: {text}");
+            assert!(others == 0 || (owners, admins) == (54, 1), "{size}: {text}");
+            if !["2048", "4096"].contains(&size) {
+                assert_eq!((owners, admins), (54, 1), "{size}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_to_write_instead_can_be_copied_from_markdown() {
+    let pair = Pair::after(|o| {
+        o.email(
+            "Ann",
+            &format!("{}``` @team #1@example.com", "a".repeat(300)),
+        );
+        o.give("sup", "Bob");
+    });
+    let older = "other-changed user:ann\ngrant-added role:sup:member:user:bob\n";
+    let path = pair.shelf.path("accept.txt");
+    fs::write(&path, older).unwrap();
+    let args = ["-o", "markdown", "--accept", "accept.txt"];
+    let text = pair.text(1, &args);
+    let mut lines = text.lines();
+    let mut copied = String::new();
+    while let Some(line) = lines.next() {
+        if let Some(fence) = line.strip_prefix("> ").and_then(|l| l.strip_suffix("text")) {
+            let line = lines.next().unwrap().strip_prefix("> ").unwrap();
+            assert!(!line.contains(fence), "{line}");
+            assert_eq!(lines.next().unwrap(), format!("> {fence}"));
+            copied += &format!("{line}\n");
+        }
+    }
+    assert_eq!(copied.lines().count(), 2, "{text}");
+    fs::write(&path, copied).unwrap();
+    pair.text(0, &args);
+    fs::write(&path, older).unwrap();
+    // Where they do not fit, it says where they are.
+    let run = pair.diff(&[&args[..], &["--max-bytes", "2048"]].concat());
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert!(text.len() <= 2_048);
+    let pointer = "> **Warning:** 2 more about accepted lines, left out; see `--print-accept`.\n";
+    assert!(text.contains(pointer), "{text}");
+}
+
 #[test]
 fn a_job_says_in_one_line_why_it_failed_or_not() {
     let pair = Pair::after(|o| {
         o.seat("Ann", 15);
+        o.seat("Cem", 8);
         o.give("sup", "Bob");
+        o.add_role("ops", "Operations");
     });
     for (fail_on, code, verdict, failed_on) in [
         (
             "grant-revoked",
             0,
-            Some("Passed: nothing that `--fail-on` names."),
+            "Passed: no change is of a kind named by `--fail-on`.",
             json!([]),
         ),
         (
             "owner-added,grant-added",
             1,
-            Some("Failed under `--fail-on`: 1 owner-added, 1 grant-added."),
+            "Failed under `--fail-on`: 1 owner-added, 1 grant-added.",
             json!(["owner-added", "grant-added"]),
         ),
-        ("any", 1, None, Value::Null),
+        (
+            "any",
+            1,
+            "Failed under `--fail-on`: 1 seat-raised, 1 seat-lowered, 1 owner-added, 1 admin-added, 1 grant-added, \
+             and 1 more kind.",
+            json!([
+                "seat-raised",
+                "seat-lowered",
+                "owner-added",
+                "admin-added",
+                "grant-added",
+                "role-added"
+            ]),
+        ),
     ] {
         let args = ["--fail-on", fail_on];
         for format in ["console", "markdown"] {
@@ -518,10 +696,18 @@ fn a_job_says_in_one_line_why_it_failed_or_not() {
             let found = text
                 .lines()
                 .find(|line| line.starts_with("Passed") || line.starts_with("Failed"));
-            assert_eq!(found, verdict, "{fail_on}");
+            assert_eq!(found, Some(verdict), "{fail_on}");
         }
-        assert_eq!(pair.json(&args)["failed_on"], failed_on);
+        let document = pair.json(&args);
+        assert_eq!(document["failed_on"], failed_on);
+        assert_eq!(document["not_judged"], json!([]));
     }
+    let without = pair.json(&[]);
+    assert_eq!(
+        (&without["failed_on"], &without["not_judged"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(!pair.text(1, &[]).contains("--fail-on"));
     // What was agreed on does not fail.
     let lines = pair.text(1, &["--print-accept"]);
     fs::write(pair.shelf.path("accept.txt"), lines).unwrap();

@@ -282,7 +282,9 @@ fn an_empty_filter_is_refused_in_every_list() {
         ] {
             for format in ["console", "json"] {
                 let run = shelf.run(&[list, option, "", "-o", format, SMALL]);
-                run.fails(2, &["a value is required for '--"]);
+                assert_eq!((run.code, run.stdout.len()), (2, 0), "{list} {option}");
+                let says = "error: a value is required for '--";
+                assert!(run.stderr.starts_with(says), "{}", run.stderr);
             }
         }
     }

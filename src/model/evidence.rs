@@ -154,7 +154,7 @@ pub struct KeyOwner {
 
 /// One list, and what became of its rows.
 ///
-/// Files written before a field was introduced lack it; it then reads as zero, or as not known.
+/// Files written before a field was introduced lack it; it is then not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListEvidence {
     /// Its path below the base URL.
@@ -163,7 +163,7 @@ pub struct ListEvidence {
     pub pages: u64,
     /// Times that the list, or the end of it, was read.
     #[serde(default)]
-    pub readings: u64,
+    pub readings: Option<u64>,
     /// Rows its first answer announced.
     #[serde(default)]
     pub first_count: Option<u64>,
@@ -173,10 +173,11 @@ pub struct ListEvidence {
     pub received: u64,
     /// Rows that came and had come before: overlaps, and what was read again.
     #[serde(default)]
-    pub repeated: u64,
-    /// Rows by which later pages had moved towards the front because others had left the list.
+    pub repeated: Option<u64>,
+    /// Rows by which later pages had moved towards the front because others had left the list. Not known of a list without
+    /// an order.
     #[serde(default)]
-    pub shifted: u64,
+    pub shifted: Option<u64>,
     /// Rows kept, each once.
     pub kept: u64,
 }
@@ -187,12 +188,12 @@ impl ListEvidence {
         Self {
             path,
             pages: 0,
-            readings: 0,
+            readings: None,
             first_count: None,
             count: None,
             received: 0,
-            repeated: 0,
-            shifted: 0,
+            repeated: None,
+            shifted: None,
             kept: 0,
         }
     }

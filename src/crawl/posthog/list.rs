@@ -98,6 +98,8 @@ struct Pages<'a, T> {
     source: &'a ListSource<'a>,
     row: &'a ReadRow<'a, T>,
     evidence: ListEvidence,
+    /// Times that the list, or the end of it, was read.
+    readings: u64,
 }
 
 impl<'a, T: Kept> Pages<'a, T> {
@@ -106,6 +108,7 @@ impl<'a, T: Kept> Pages<'a, T> {
             source,
             row,
             evidence: ListEvidence::new(source.path.clone()),
+            readings: 0,
         }
     }
 
@@ -188,7 +191,9 @@ impl<'a, T: Kept> Pages<'a, T> {
     /// The list, of which `distinct` rows were seen.
     fn finish(mut self, rows: Vec<T>, distinct: u64, end: End<String>) -> ListRead<T> {
         self.evidence.kept = rows.len() as u64;
-        self.evidence.repeated = self.evidence.received.saturating_sub(distinct);
+        let repeated = self.evidence.received.saturating_sub(distinct);
+        self.evidence.repeated = Some(repeated);
+        self.evidence.readings = Some(self.readings);
         let (doubt, is_one_answer) = match end {
             End::OneAnswer => (None, true),
             End::Proved => (None, false),
@@ -297,7 +302,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         {
             return Ok(false);
         }
-        self.pages.evidence.readings += 1;
+        self.pages.readings += 1;
         let query = format!("?limit={everything}{}", self.order);
         match self.pages.fetch(&query, Tries::One) {
             Ok(page) if page.is_last => {
@@ -337,7 +342,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
 
     /// Asks for pages until the list ends.
     fn follow(&mut self, first: Ask) -> Result<End<&'static str>, Error> {
-        self.pages.evidence.readings += 1;
+        self.pages.readings += 1;
         self.announced = None;
         let mut ask = first;
         loop {
@@ -419,7 +424,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
             doubt,
             ..
         } = self;
-        pages.evidence.shifted = walk.shifted();
+        pages.evidence.shifted = Some(walk.shifted());
         let distinct = walk.distinct();
         match (doubt, walk.proof()) {
             (Some(doubt), _) => {
@@ -441,7 +446,7 @@ pub(super) fn read_unordered<T: ListRow>(
     row: &ReadRow<'_, T>,
 ) -> Result<ListRead<T>, Error> {
     let mut pages = Pages::new(source, row);
-    pages.evidence.readings = 1;
+    pages.readings = 1;
     let mut seen = Seen::default();
     let first = match pages.fetch("", Tries::All) {
         Ok(first) => first,
@@ -465,7 +470,7 @@ pub(super) fn read_unordered<T: ListRow>(
     seen.note(&first.rows);
     drop(first);
     let mut limit = everything;
-    pages.evidence.readings += 1;
+    pages.readings += 1;
     match pages.fetch(&format!("?limit={everything}"), Tries::One) {
         Ok(page) if page.is_last => return Ok(seen.whole(pages, page.rows)),
         // The server has a limit of its own, which is the page size then.
@@ -504,7 +509,7 @@ fn agreeing_walks<T: ListRow>(
     let mut before: Option<HashSet<Text>> = None;
     let mut seen: HashMap<Text, T> = HashMap::new();
     for _ in 0..MAX_WALKS {
-        pages.evidence.readings += 1;
+        pages.readings += 1;
         let mut keys = HashSet::new();
         let mut offset = 0;
         let mut repeats = false;

@@ -1,7 +1,6 @@
 //! All that one person has.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -28,7 +27,8 @@ pub struct AccessArgs {
 }
 
 /// Nobody of that description.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("nobody matches `{}`", person.escape_debug())]
 pub(super) struct NobodyFound {
     person: String,
     file: PathBuf,
@@ -41,16 +41,9 @@ impl NobodyFound {
     }
 }
 
-impl fmt::Display for NobodyFound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nobody matches `{}`", self.person.escape_debug())
-    }
-}
-
-impl std::error::Error for NobodyFound {}
-
 /// More than one person of that description.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{} people match `{}`", candidates.len(), person.escape_debug())]
 pub(super) struct SeveralFound {
     person: String,
     /// `<type>:<id>`, name and e-mail of each.
@@ -63,19 +56,6 @@ impl SeveralFound {
         self.candidates.join("\n      ")
     }
 }
-
-impl fmt::Display for SeveralFound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} people match `{}`",
-            self.candidates.len(),
-            self.person.escape_debug()
-        )
-    }
-}
-
-impl std::error::Error for SeveralFound {}
 
 const COLUMNS: &[Column] = &[
     Column::new("Holds"),

@@ -1,7 +1,6 @@
 //! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -32,7 +31,8 @@ pub enum Listing {
 }
 
 /// A filter that has no meaning for a list.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("`{option}` has no meaning for `{}`", listing.command())]
 pub(super) struct MeaninglessFilter {
     option: &'static str,
     listing: Listing,
@@ -51,15 +51,6 @@ impl MeaninglessFilter {
         format!("it filters {} and {last}", names.join(", "))
     }
 }
-
-impl fmt::Display for MeaninglessFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let command = self.listing.command();
-        write!(f, "`{}` has no meaning for `{command}`", self.option)
-    }
-}
-
-impl std::error::Error for MeaninglessFilter {}
 
 const RESOURCE_TYPE: &str = "--resource-type";
 const RESOURCE: &str = "--resource";

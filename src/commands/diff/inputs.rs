@@ -1,6 +1,5 @@
 //! The two snapshots to compare: which they are, whether they can be compared, and what one of them did not read.
 
-use std::fmt;
 use std::rc::Rc;
 use std::thread::{Builder, Scope};
 
@@ -43,28 +42,14 @@ pub enum Comparability {
 }
 
 /// Two inputs that cannot be compared.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct NotComparable(String);
 
-impl fmt::Display for NotComparable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NotComparable {}
-
 /// One file that does not hold two sync runs to compare.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct NoSecondSync(String);
-
-impl fmt::Display for NoSecondSync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NoSecondSync {}
 
 /// One input, open.
 pub(super) struct Source<'s> {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Detail, Story, agreement, who};
 use crate::model::{Action, Change, Side, Topic};
-use crate::report::{Page, printable};
+use crate::report::{Page, printable, style};
 
 pub(super) fn write(
     story: &Story<'_>,
@@ -13,9 +13,9 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let comparison = story.comparison;
-    let style = |code: &'static str| if page.styled { code } else { "" };
-    let (bold, reset) = (style("\x1b[1m"), style("\x1b[0m"));
-    writeln!(out, "{bold}{}{reset}", story.headline())?;
+    let heading_style = style::wanted(style::HEADING, page.styled);
+    let headline = story.headline();
+    writeln!(out, "{heading_style}{headline}{heading_style:#}")?;
     if let Some(verdict) = story.verdict() {
         writeln!(out, "{verdict}")?;
     }
@@ -29,8 +29,8 @@ pub(super) fn write(
         write_side(out, "new", &comparison.new, detail.ids || one_file)?;
     }
     for warning in comparison.all_warnings() {
-        let yellow = style("\x1b[1;33m");
-        writeln!(out, "{yellow}warning:{reset} {}", printable(&warning))?;
+        let style = style::wanted(style::WARNING, page.styled);
+        writeln!(out, "{style}warning:{style:#} {}", printable(&warning))?;
     }
     if detail.counts_only {
         return write_counts(story, out);
@@ -39,13 +39,13 @@ pub(super) fn write(
     for change in &story.entries {
         let heading = story.heading(change.topic);
         if heading != last_heading {
-            writeln!(out, "\n{bold}{heading}{reset}")?;
+            writeln!(out, "\n{heading_style}{heading}{heading_style:#}")?;
             last_heading = heading;
         }
-        write_change(out, story, change, detail, &style)?;
+        write_change(out, story, change, detail, page.styled)?;
     }
     if !comparison.accepted.is_empty() {
-        writeln!(out, "\n{bold}Accepted{reset}")?;
+        writeln!(out, "\n{heading_style}Accepted{heading_style:#}")?;
         for accepted in &comparison.accepted {
             let agreed = printable(&agreement(accepted, comparison.knows_members)).into_owned();
             let change = &accepted.change;
@@ -88,21 +88,21 @@ fn write_change(
     story: &Story<'_>,
     change: &Change,
     detail: Detail,
-    style: &dyn Fn(&'static str) -> &'static str,
+    styled: bool,
 ) -> io::Result<()> {
-    let color = style(match (change.topic, change.action) {
-        (Topic::SeatRaised | Topic::TwoFactorDisabled, _) => "\x1b[1;33m",
-        (_, Action::Added) => "\x1b[32m",
-        (_, Action::Removed) => "\x1b[31m",
-        (_, Action::Changed) => "\x1b[36m",
-    });
+    let style = match (change.topic, change.action) {
+        (Topic::SeatRaised | Topic::TwoFactorDisabled, _) => style::WARNING,
+        (_, Action::Added) => style::ADDED,
+        (_, Action::Removed) => style::REMOVED,
+        (_, Action::Changed) => style::CHANGED,
+    };
+    let style = style::wanted(style, styled);
     let text = story.what(change);
     let subject = printable(&who(&change.subject)).into_owned();
     writeln!(
         out,
-        "  {color}{}{} {subject}: {}",
+        "  {style}{}{style:#} {subject}: {}",
         sign(change),
-        style("\x1b[0m"),
         printable(&text)
     )?;
     if detail.ids {

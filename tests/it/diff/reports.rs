@@ -141,7 +141,7 @@ fn no_colour_in_a_pipe() {
     }
     let coloured = pair.text(1, &["--color", "always"]);
     assert!(
-        coloured.contains("\x1b[1;33m↑\x1b[0m Ann Archer"),
+        coloured.contains("\x1b[1m\x1b[33m↑\x1b[0m Ann Archer"),
         "{coloured}"
     );
 }

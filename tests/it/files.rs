@@ -6,7 +6,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Edited, PROGRAM, Program, Sandbox, Shelf};
+use crate::support::{
+    Edited, Organization, PROGRAM, Program, Sandbox, Shelf, member, membership, role,
+};
 
 const SMALL: &str = "small.c1z";
 
@@ -172,19 +174,32 @@ fn what_is_not_a_regular_file_is_written_to_and_stays() {
 
 #[test]
 fn signal_in_the_middle_of_an_export_leaves_the_older_one() {
+    // Large enough that its export takes a moment.
+    let large = Organization::new().members((1..=2_000).map(member));
+    let large = (1..=4).fold(large, |all, n| {
+        all.role(role(n), (1..=1_000).map(move |m| membership(n, &member(m))))
+    });
+    let sandbox = Sandbox::new();
+    let posthog = large.serve();
+    sandbox
+        .crawl(&posthog, &["--memberships", "embedded"])
+        .run()
+        .succeeds_silently();
+    let large = fs::read(sandbox.path("sync.c1z")).unwrap();
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
-        let shelf = Shelf::with_demo();
+        let shelf = Shelf::new();
+        fs::write(shelf.path("large.c1z"), &large).unwrap();
         fs::write(shelf.path("out"), OLDER).unwrap();
         let mut caught = false;
         for _ in 0..50 {
-            let args = ["export", "json", "demo.c1z", "--out", "out"];
+            let args = ["export", "json", "large.c1z", "--out", "out"];
             let mut running = shelf.sandbox.program(&args).start();
             while running.is_alive() && shelf.sandbox.files().len() == 2 {
                 std::thread::yield_now();
             }
             running.signal_if_alive(signal);
             let ended = running.end();
-            assert_eq!(shelf.sandbox.files(), ["demo.c1z", "out"]);
+            assert_eq!(shelf.sandbox.files(), ["large.c1z", "out"]);
             if ended == Some(code) {
                 caught = true;
                 assert_eq!(fs::read_to_string(shelf.path("out")).unwrap(), OLDER);

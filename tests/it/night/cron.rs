@@ -291,7 +291,7 @@ fn end_in_the_middle_of_writing_leaves_the_old_snapshot() {
         let before = last_night(&sandbox);
         let night = large().serve_by(as_usual);
         let mut caught = false;
-        for _ in 0..10 {
+        for _ in 0..40 {
             let args = ["--memberships", "embedded", "--max-shrink", "100"];
             let mut running = sandbox.crawl_at(&night.base_url(), &args).start();
             while running.is_alive() && unfinished(&sandbox.path("")).is_none() {
@@ -310,7 +310,7 @@ fn end_in_the_middle_of_writing_leaves_the_old_snapshot() {
             assert_eq!(written.inventory.count_of_type("user"), 1_500);
             fs::write(sandbox.path("sync.c1z"), &before).unwrap();
         }
-        assert!(caught, "ten runs were too quick");
+        assert!(caught, "forty runs were too quick");
         match signal {
             // The kernel leaves all as it is.
             "KILL" => assert!(sandbox.files().iter().all(|name| {

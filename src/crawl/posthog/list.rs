@@ -22,6 +22,10 @@ const SMALLEST_PAGE: u64 = 25;
 const MAX_UNCOUNTED: u64 = 1_000;
 /// Rows beyond those that a list announced, to ask for when all of it is wanted in one answer.
 const MORE_THAN_COUNTED: u64 = 100;
+/// Why a walk over an ordered list shows nothing: its pages do not overlap.
+const TANGLED: &str = "its pages did not fit together";
+/// Why it shows nothing although they do.
+const RESTLESS: &str = "people came or went, and its order does not show whether all were read";
 /// Rows in a page if no number is asked for.
 pub(super) const DEFAULT_PAGE: u64 = 100;
 
@@ -189,7 +193,7 @@ impl<'a, T: Kept> Pages<'a, T> {
     }
 
     /// The list, of which `distinct` rows were seen.
-    fn finish(mut self, rows: Vec<T>, distinct: u64, end: End<String>) -> ListRead<T> {
+    fn finish(mut self, rows: Vec<T>, distinct: u64, end: End) -> ListRead<T> {
         self.evidence.kept = rows.len() as u64;
         let repeated = self.evidence.received.saturating_sub(distinct);
         self.evidence.repeated = Some(repeated);
@@ -209,11 +213,11 @@ impl<'a, T: Kept> Pages<'a, T> {
 }
 
 /// How the reading of a list ended.
-enum End<D> {
+enum End {
     OneAnswer,
     Proved,
     /// It may not be whole, and why.
-    Doubtful(D),
+    Doubtful(String),
 }
 
 /// What becomes of a list whose pages overlap, where nothing shows that its rows keep their order.
@@ -269,13 +273,13 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     /// When a page cannot be read.
     pub(super) fn read(&mut self, max_walks: u32) -> Result<(), Error> {
         let max_walks = max_walks.min(MAX_WALKS);
-        let mut why = "its pages did not fit together";
+        let mut why = TANGLED;
         while self.walks < max_walks {
             self.walks += 1;
             let first = self.walk.restart();
             match self.follow(first)? {
-                End::Proved | End::OneAnswer => return Ok(()),
-                End::Doubtful(doubt) => why = doubt,
+                None => return Ok(()),
+                Some(doubt) => why = doubt,
             }
             if self.overlap == Overlap::NeedsQuiet && self.read_at_once()? {
                 return Ok(());
@@ -325,23 +329,15 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
     pub(super) fn read_again(&mut self, expected: u64) -> Result<(), Error> {
         if self.walk.proof() == Proof::OldestFirst {
             let tail = self.walk.resume(expected);
-            if let End::Proved = self.follow(tail)? {
+            if self.follow(tail)?.is_none() {
                 return Ok(());
             }
         }
-        self.read_anew()
-    }
-
-    /// Reads all of it again.
-    ///
-    /// # Errors
-    /// When a page cannot be read.
-    pub(super) fn read_anew(&mut self) -> Result<(), Error> {
         self.read(MAX_WALKS)
     }
 
-    /// Asks for pages until the list ends.
-    fn follow(&mut self, first: Ask) -> Result<End<&'static str>, Error> {
+    /// Asks for pages until the list ends. Returns why it may not be whole, if that is so.
+    fn follow(&mut self, first: Ask) -> Result<Option<&'static str>, Error> {
         self.pages.readings += 1;
         self.announced = None;
         let mut ask = first;
@@ -362,32 +358,16 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
             }
             match self.walk.take(ask, page.rows, page.is_last) {
                 Step::Whole => break,
-                Step::Broken => return Ok(End::Doubtful("its pages did not fit together")),
+                Step::Broken => return Ok(Some(TANGLED)),
                 Step::Ask(next) => ask = next,
             }
             self.pages.check_length(self.walk.distinct(), count)?;
         }
-        Ok(match (self.walk.proof(), self.overlap) {
-            (Proof::OneAnswer, _) => End::OneAnswer,
-            (Proof::Overlap, Overlap::NeedsQuiet) if !self.was_quiet() => End::Doubtful(
-                "people came or went, and its order does not show whether all were read",
-            ),
-            _ => End::Proved,
-        })
-    }
-
-    /// Whether every page of the last walk announced the same number of rows.
-    fn was_quiet(&self) -> bool {
-        self.announced.is_none_or(Span::is_one_number)
-    }
-
-    /// Rows that came, from those of different people to all.
-    fn kept(&self) -> Span {
-        let kept = self.walk.kept();
-        Span {
-            least: kept,
-            most: kept.saturating_add(self.walk.repeats()),
-        }
+        let was_quiet = self.announced.is_none_or(Span::is_one_number);
+        let is_doubtful = self.walk.proof() == Proof::Overlap
+            && self.overlap == Overlap::NeedsQuiet
+            && !was_quiet;
+        Ok(is_doubtful.then_some(RESTLESS))
     }
 
     /// What was read; `None` if it may not be whole.
@@ -395,18 +375,17 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         if self.doubt.is_some() {
             return None;
         }
-        let rows = match self.walk.proof() {
-            Proof::Overlap => self.kept(),
-            Proof::OneAnswer | Proof::OldestFirst => {
-                let most = self.walk.length();
-                Span {
-                    least: most.saturating_sub(self.walk.repeats()),
-                    most,
-                }
-            }
+        let repeats = self.walk.repeats();
+        let most = match self.walk.proof() {
+            // Where rows may have changed places, only those that were read count.
+            Proof::Overlap => self.walk.kept().saturating_add(repeats),
+            Proof::OneAnswer | Proof::OldestFirst => self.walk.length(),
         };
         Some(Listed {
-            rows,
+            rows: Span {
+                least: most.saturating_sub(repeats),
+                most,
+            },
             fingerprint: self.walk.fingerprint(),
         })
     }
@@ -426,13 +405,12 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         } = self;
         pages.evidence.shifted = Some(walk.shifted());
         let distinct = walk.distinct();
-        match (doubt, walk.proof()) {
-            (Some(doubt), _) => {
-                pages.finish(walk.everything_seen(), distinct, End::Doubtful(doubt))
-            }
-            (None, Proof::OneAnswer) => pages.finish(walk.into_rows(), distinct, End::OneAnswer),
-            (None, _) => pages.finish(walk.into_rows(), distinct, End::Proved),
-        }
+        let (rows, end) = match (doubt, walk.proof()) {
+            (Some(doubt), _) => (walk.everything_seen(), End::Doubtful(doubt)),
+            (None, Proof::OneAnswer) => (walk.into_rows(), End::OneAnswer),
+            (None, _) => (walk.into_rows(), End::Proved),
+        };
+        pages.finish(rows, distinct, end)
     }
 }
 
@@ -479,7 +457,7 @@ pub(super) fn read_unordered<T: ListRow>(
             limit = (page.rows.len() as u64).max(1);
         }
         Err(error) if error.problem.is_overload() => {
-            if matches!(error.problem, Problem::Status { status: 500, .. }) {
+            if may_refuse_parameters(&error) {
                 probe_parameters(&mut pages)?;
             }
             limit /= 2;
@@ -489,14 +467,50 @@ pub(super) fn read_unordered<T: ListRow>(
     agreeing_walks(pages, seen, limit)
 }
 
+/// Whether a server takes no parameters for a list without an order, or has another fault that looks the same.
+fn may_refuse_parameters(error: &Error) -> bool {
+    matches!(error.problem, Problem::Status { status: 500, .. })
+}
+
 /// Whether the server takes parameters at all: one that answers 500 to the smallest page is from before 2026.
-fn probe_parameters<T: ListRow>(pages: &mut Pages<'_, T>) -> Result<(), Error> {
+fn probe_parameters<T: Kept>(pages: &mut Pages<'_, T>) -> Result<(), Error> {
     match pages.fetch("?limit=1", Tries::One) {
-        Err(error) if matches!(error.problem, Problem::Status { status: 500, .. }) => {
-            Err(pages.source.error(Problem::OldServer))
-        }
+        Err(error) if may_refuse_parameters(&error) => Err(pages.source.error(Problem::OldServer)),
         _ => Ok(()),
     }
+}
+
+/// Asks a list for the number of its rows.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn count(source: &ListSource<'_>) -> Result<Option<u64>, Error> {
+    let page = Pages::new(source, &skip).fetch("?limit=1", Tries::All)?;
+    Ok(page.count)
+}
+
+/// Asks a list that has no order for the number of its rows. A server from before 2026 must be asked for all of it, and
+/// cannot give more than its first page.
+///
+/// # Errors
+/// When it cannot be read whole, as far as that shows.
+pub(super) fn count_unordered(source: &ListSource<'_>) -> Result<Option<u64>, Error> {
+    let mut pages = Pages::new(source, &skip);
+    match pages.fetch("?limit=1", Tries::One) {
+        Ok(page) => return Ok(page.count),
+        Err(error) if may_refuse_parameters(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let first = pages.fetch("", Tries::All)?;
+    if !first.is_last {
+        probe_parameters(&mut pages)?;
+    }
+    Ok(first.count)
+}
+
+/// Passes over a row that is only counted.
+fn skip(json: &mut JsonStream<'_>) -> Result<(), JsonError> {
+    json.skip()
 }
 
 /// Reads pages in whatever order they come, until two walks have the same rows.

@@ -30,7 +30,9 @@ impl Crawl<'_> {
             Some(organization) => Some(organization),
             None => self.organization()?,
         };
-        self.check_visible(before.as_ref(), None)?;
+        if let Some(before) = &before {
+            self.check_visible(before, None)?;
+        }
 
         let base_path = self.base.path();
         let source = self.list(
@@ -50,13 +52,10 @@ impl Crawl<'_> {
         if list.listed().is_none() && self.config.incomplete == Incomplete::Refuse {
             return list.finish().proved(&source).map(drop);
         }
-        let count_before = before.as_ref().and_then(|before| before.member_count);
-        let after = match before {
-            Some(before) => Some(self.organization()?.unwrap_or(before)),
-            None => None,
-        };
-        match after {
-            Some(after) => {
+        match before {
+            Some(before) => {
+                let count_before = before.member_count;
+                let after = self.organization()?.unwrap_or(before);
                 let after = self.compare(after, &mut list)?;
                 self.note_organization(after, count_before);
             }
@@ -87,7 +86,7 @@ impl Crawl<'_> {
         let Some(first) = list.listed() else {
             return Ok(organization);
         };
-        self.check_visible(Some(&organization), Some(first.rows))?;
+        self.check_visible(&organization, Some(first.rows))?;
         let Some(count) = organization.member_count else {
             self.note_unproved(
                 "whether the list of members shows everybody could not be checked: the organization does not count its \
@@ -98,7 +97,7 @@ impl Crawl<'_> {
             return Ok(organization);
         };
         let mut recount = Recount::new(first, count);
-        'readings: for reading in 0..MAX_RECOUNTS {
+        for reading in 0..MAX_RECOUNTS {
             if recount.comparison() != Comparison::Differ {
                 break;
             }
@@ -106,27 +105,38 @@ impl Crawl<'_> {
                 list.read_again(recount.last_counted())?;
             } else {
                 // Only all rows show whether it is still the same people who are missing.
-                list.read_anew()?;
+                list.read(u32::MAX)?;
             }
             let Some(listed) = list.listed() else {
                 return Ok(organization);
             };
-            let mut counts = [recount.last_counted(); 2];
-            for count in &mut counts {
-                let Some(again) = self.organization()? else {
-                    break 'readings;
-                };
-                self.check_visible(Some(&again), Some(listed.rows))?;
-                let Some(again_counted) = again.member_count else {
-                    break 'readings;
-                };
-                *count = again_counted;
-                organization = again;
-            }
-            recount.add(listed, counts);
+            let Some(first) = self.count_again(&mut organization, listed.rows)? else {
+                break;
+            };
+            let Some(second) = self.count_again(&mut organization, listed.rows)? else {
+                break;
+            };
+            recount.add(listed, [first, second]);
         }
         self.judge(&recount, &organization)?;
         Ok(organization)
+    }
+
+    /// Reads the organization again, of whose members `shown` are shown. Returns how many it counts, if it still says so.
+    fn count_again(
+        &mut self,
+        organization: &mut Organization,
+        shown: Span,
+    ) -> Result<Option<u64>, Error> {
+        let Some(again) = self.organization()? else {
+            return Ok(None);
+        };
+        self.check_visible(&again, Some(shown))?;
+        let count = again.member_count;
+        if count.is_some() {
+            *organization = again;
+        }
+        Ok(count)
     }
 
     /// Where the organization's count is not known, the list's own is all there is. It must not announce more rows than
@@ -142,18 +152,15 @@ impl Crawl<'_> {
             "{} came, and the list announces {announced}",
             members(listed.rows)
         );
-        self.members_differ(problem)
+        self.doubtful(Problem::CountsDiffer(problem))
     }
 
     /// Fails if the organization says that it hides members from the key's owner.
     pub(super) fn check_visible(
         &self,
-        organization: Option<&Organization>,
+        organization: &Organization,
         shown: Option<Span>,
     ) -> Result<(), Error> {
-        let Some(organization) = organization else {
-            return Ok(());
-        };
         if organization.members_can_see_org_members != Some(false) {
             return Ok(());
         }
@@ -213,16 +220,12 @@ impl Crawl<'_> {
         };
         let found = members(listed);
         let problem = format!("{found} came, and the organization counts {counted}; {why}");
-        if is_confirmed {
-            self.members_differ(problem)
+        self.doubtful(if is_confirmed {
+            // Reading them again would not help.
+            Problem::CountsDiffer(problem)
         } else {
-            self.doubtful(Problem::NotProved(problem))
-        }
-    }
-
-    /// The list of members does not have as many as are counted, and reading it again would not help.
-    fn members_differ(&mut self, problem: String) -> Result<(), Error> {
-        self.doubtful(Problem::CountsDiffer(problem))
+            Problem::NotProved(problem)
+        })
     }
 
     /// The list of members may not be whole, which ends the crawl unless that is accepted.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::api::{self, Page};
-use super::list::DEFAULT_PAGE;
+use super::list::{self, DEFAULT_PAGE};
 use super::members::MEMBERS_PAGE;
 use super::recount::Span;
 use super::{Config, Crawl, Memberships};
-use crate::crawl::error::{Error, Problem};
-use crate::crawl::http::{Http, Tries};
+use crate::crawl::error::Error;
+use crate::crawl::http::Http;
 use crate::crawl::pace::least_duration;
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::progress::Reporter;
@@ -66,7 +65,9 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     });
     probe.organization = Some(crawl.evidence.organization.clone());
     if config.memberships != Memberships::WithoutRoles {
-        probe.roles = crawl.count_roles()?;
+        let base_path = crawl.base.path();
+        let roles = crawl.list("roles", None, &base_path, "roles/".to_owned());
+        probe.roles = list::count_unordered(&roles)?;
     }
     let shown = members.unwrap_or_default();
     let roles = probe.roles.unwrap_or_default();
@@ -82,23 +83,23 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
         _ => 2,
     };
     // The key's own entry, and the organization before and after its members; after them only if it may be read.
-    let alone = if crawl.evidence.organization.name.is_some() {
+    let entries = if crawl.evidence.organization.name.is_some() {
         3
     } else {
         2
     };
-    let base = |pages_of_members: u64| alone + pages_of_members + list_of_roles;
+    let base = |pages_of_members: u64| entries + pages_of_members + list_of_roles;
     // Two walks that agree, and each empty role's own list.
     let pages = roles.div_ceil(DEFAULT_PAGE).saturating_mul(2);
     let cost = |requests| Cost {
         requests,
         least: least_duration(requests, &config.http.pace),
     };
-    let alone = base(pages_of_members(2));
+    let embedded = base(pages_of_members(2));
     probe.costs = Some(Costs {
         endpoint: cost(base(pages_of_members(1)).saturating_add(roles)),
-        embedded: cost(alone),
-        embedded_at_most: cost(alone.saturating_add(pages).saturating_add(roles)),
+        embedded: cost(embedded),
+        embedded_at_most: cost(embedded.saturating_add(pages).saturating_add(roles)),
     });
     Ok(())
 }
@@ -107,11 +108,13 @@ impl Crawl<'_> {
     /// How many members there are. Where that is not what the organization counts, the members are read as a crawl would
     /// read them: only that shows whether it is due to people who come and go.
     fn probe_members(&mut self) -> Result<Option<u64>, Error> {
-        let announced = self.ask("members", "members/?limit=1", Tries::All)?.count;
+        let base_path = self.base.path();
+        let members = self.list("members", None, &base_path, "members/".to_owned());
+        let announced = list::count(&members)?;
         let Some(organization) = self.organization()? else {
             return Ok(announced);
         };
-        self.check_visible(Some(&organization), announced.map(Span::from))?;
+        self.check_visible(&organization, announced.map(Span::from))?;
         let counted = organization.member_count;
         if counted.is_none() || counted == announced {
             self.note_organization(organization, counted);
@@ -120,36 +123,5 @@ impl Crawl<'_> {
         self.resolved = Some(organization);
         self.members_and_organization()?;
         Ok(self.evidence.lists.first().map(|members| members.kept))
-    }
-
-    /// How many roles there are. A server from before 2026 answers 500 to any parameter of this list. Then it must be
-    /// asked for all of it, and cannot give more than its first page.
-    fn count_roles(&self) -> Result<Option<u64>, Error> {
-        let is_refused =
-            |error: &Error| matches!(error.problem, Problem::Status { status: 500, .. });
-        match self.ask("roles", "roles/?limit=1", Tries::One) {
-            Ok(page) => return Ok(page.count),
-            Err(error) if is_refused(&error) => {}
-            Err(error) => return Err(error),
-        }
-        let first = self.ask("roles", "roles/", Tries::All)?;
-        if first.next.is_some() {
-            match self.ask("roles", "roles/?limit=1", Tries::One) {
-                Err(error) if is_refused(&error) => {
-                    let path = format!("{}roles/", self.base.path());
-                    return Err(self.http.error("roles", &path, Problem::OldServer));
-                }
-                _ => {}
-            }
-        }
-        Ok(first.count)
-    }
-
-    /// What the first page of a list says besides its rows.
-    fn ask(&self, reading: &'static str, path: &str, tries: Tries) -> Result<Page<()>, Error> {
-        let path = format!("{}{path}", self.base.path());
-        self.http.get(reading, &path, tries, |json| {
-            api::page(json, |json| json.skip())
-        })
     }
 }

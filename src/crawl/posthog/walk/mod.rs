@@ -148,8 +148,8 @@ impl<T: ListRow> Walk<T> {
     pub(super) fn restart(&mut self) -> Ask {
         let mut before = std::mem::replace(self, Self::new());
         before.aside.append(&mut before.rows);
-        before.aside.extend(before.late.into_values());
-        before.late = HashMap::new();
+        let late = before.late.drain().map(|(_, row)| row);
+        before.aside.extend(late);
         before.set_ahead_aside();
         before.places.values_mut().for_each(|place| *place = None);
         self.places = before.places;
@@ -253,8 +253,7 @@ impl<T: ListRow> Walk<T> {
     pub(super) fn everything_seen(mut self) -> Vec<T> {
         self.set_ahead_aside();
         let mut rows = self.aside;
-        rows.append(&mut self.rows);
-        rows.extend(self.late.into_values());
+        rows.extend(self.rows.into_iter().chain(self.late.into_values()));
         newest(rows)
     }
 
@@ -299,18 +298,17 @@ impl<T: ListRow> Walk<T> {
     fn wanted_overlap(&self) -> u64 {
         // A page must lead beyond the rows that are known already, and not by a little.
         let overlap = self.overlap.min(self.page_size / 4);
-        let tied = if self.page_size < SMALLEST_VOUCHED_PAGE {
-            0
-        } else {
-            self.rows_of_last_time().unwrap_or(0)
-        };
+        let tied = self.rows_of_last_time().unwrap_or(0);
         overlap.max(tied).min(self.at)
     }
 
     /// Known rows that joined last, all at the same time. A page that begins before the first of them has them all, and
-    /// others of their time. `None` if they are too many for a page, or nobody is known who joined earlier.
+    /// others of their time. `None` if they are too many for a page, pages are too small, or nobody is known who joined
+    /// earlier.
     fn rows_of_last_time(&self) -> Option<u64> {
-        let last = self.last_time()?;
+        let last = self
+            .last_time()
+            .filter(|_| self.page_size >= SMALLEST_VOUCHED_PAGE)?;
         let most = usize::try_from(self.page_size / 2).unwrap_or(usize::MAX);
         let rows = self.rows.iter().rev().take(most.saturating_add(1));
         let tied = rows.take_while(|row| row.joined_at() == Some(last)).count();
@@ -424,10 +422,8 @@ impl<T: ListRow> Walk<T> {
         }
         let rows = page.rows.iter();
         let tied = rows.take_while(|(_, row)| row.joined_at() == Some(last));
-        let is_possible = self.page_size >= SMALLEST_VOUCHED_PAGE
-            && tied.count() as u64 <= self.page_size / 2
-            && self.rows_of_last_time().is_some();
-        if is_possible {
+        let fits = tied.count() as u64 <= self.page_size / 2;
+        if fits && self.rows_of_last_time().is_some() {
             Border::TooLate
         } else {
             Border::Unknown
@@ -537,7 +533,7 @@ impl<T: ListRow> Walk<T> {
 }
 
 /// Each row once, as it comes last.
-pub(super) fn newest<T: ListRow>(rows: Vec<T>) -> Vec<T> {
+fn newest<T: ListRow>(rows: Vec<T>) -> Vec<T> {
     let mut known = HashSet::new();
     let rows = rows.into_iter().rev();
     let mut rows: Vec<T> = rows.filter(|row| known.insert(row.key().clone())).collect();

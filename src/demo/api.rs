@@ -201,7 +201,7 @@ fn memberships<'a>(organization: &'a Organization, role: &'a Role) -> Vec<Member
 struct MemberRow<'a> {
     id: &'a str,
     user: &'a User,
-    level: u8,
+    level: i64,
     joined_at: &'a str,
     updated_at: &'a str,
     is_2fa_enabled: bool,

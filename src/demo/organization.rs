@@ -9,9 +9,6 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// PostHog's level of an ordinary member is 1 and of an owner 15; this one lies between.
-pub(super) const ADMINISTRATOR: u8 = 8;
-
 const KNOWN_KEY: &str =
     "the sample names only people and roles it has, and a test walks both weeks";
 
@@ -80,7 +77,7 @@ pub(super) struct User {
 #[serde(deny_unknown_fields)]
 pub(super) struct Seat {
     pub id: String,
-    pub level: u8,
+    pub level: i64,
     pub joined_at: String,
     pub updated_at: String,
     pub is_2fa_enabled: bool,

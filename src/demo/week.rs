@@ -3,7 +3,8 @@
 //! Everything a reader of `diff` should find is in the first half of the one function here, a line or two
 //! each; the second half is what no reader should be bothered with.
 
-use super::organization::{ADMINISTRATOR, Organization};
+use super::organization::Organization;
+use crate::model::Seat;
 
 /// The organization a week on.
 pub(super) fn a_week_later(mut week: Organization) -> Organization {
@@ -57,7 +58,7 @@ pub(super) fn a_week_later(mut week: Organization) -> Organization {
 
     // Daniel becomes an administrator; Chiara switches her second factor off.
     let daniel = week.seat_mut("daniel");
-    daniel.level = ADMINISTRATOR;
+    daniel.level = Seat::Administrator.level();
     daniel.updated_at = "2026-09-10T14:20:11.906318Z".to_owned();
     week.seat_mut("chiara").is_2fa_enabled = false;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::{Text, literal};
+
 /// A seat. Other numbers than PostHog's three are kept: the server may know more than this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seat {
@@ -54,6 +56,16 @@ impl Seat {
         }
     }
 
+    /// Its word. Those of PostHog's three take no memory of their own.
+    pub fn word(self) -> Text {
+        match self {
+            Self::Member => literal!("member"),
+            Self::Administrator => literal!("administrator"),
+            Self::Owner => literal!("owner"),
+            Self::Unknown(level) => format!("unknown ({level})").into(),
+        }
+    }
+
     /// Whether this seat is higher than `other`. PostHog compares levels by their number, and nobody is above an owner.
     pub fn is_above(self, other: Self) -> bool {
         let rank = |seat: Self| (seat == Self::Owner, seat.level());
@@ -63,12 +75,7 @@ impl Seat {
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Member => f.write_str("member"),
-            Self::Administrator => f.write_str("administrator"),
-            Self::Owner => f.write_str("owner"),
-            Self::Unknown(level) => write!(f, "unknown ({level})"),
-        }
+        f.write_str(&self.word())
     }
 }
 

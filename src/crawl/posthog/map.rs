@@ -5,8 +5,8 @@ use super::api::{ALLOCATION, Kept, Member, MembershipKey, Role, RoleMembership, 
 use crate::crawl::json::{JsonError, from_slice};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
-    Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait,
-    UserTrait, Value, keys, literal,
+    Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Seat, Status, Text, Timestamp,
+    Trait, UserTrait, Value, keys, literal,
 };
 
 /// Longest display name, in bytes (FORMAT.md, limits).
@@ -251,16 +251,6 @@ pub(super) fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
         && holder.organization_member.is_some()
 }
 
-/// PostHog's word for a seat's number.
-pub(super) fn organization_role(level: i64) -> Text {
-    match level {
-        1 => literal!("member"),
-        8 => literal!("administrator"),
-        15 => literal!("owner"),
-        other => format!("unknown ({other})").into(),
-    }
-}
-
 fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) -> Profile {
     let level = membership.and_then(|m| m.level);
     profile([
@@ -303,7 +293,7 @@ fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) 
         ),
         (
             literal!(keys::ORGANIZATION_ROLE),
-            level.map(|level| Value::Text(organization_role(level))),
+            level.map(|level| Value::Text(Seat::from_level(level).word())),
         ),
         (
             literal!(keys::JOINED_AT),
@@ -393,7 +383,7 @@ mod tests {
 
     #[test]
     fn seat_names_are_posthogs_and_others_keep_their_number() {
-        let names = [1, 8, 15, 3, -1].map(organization_role);
+        let names = [1, 8, 15, 3, -1].map(|level| Seat::from_level(level).word());
         assert_eq!(
             names.each_ref().map(|n| &**n),
             [

@@ -7,7 +7,7 @@
 
 use super::list::{ListRead, OrderedList, Overlap};
 use super::recount::{Comparison, Recount, Span};
-use super::{Crawl, Incomplete, api, map};
+use super::{Crawl, Incomplete, api};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::json::{self, JsonStream};
 use crate::model::{KeyOwner, OrganizationEvidence, Seat, Text};
@@ -298,7 +298,7 @@ impl Crawl<'_> {
                 email: text(&member.user.email),
                 organization_role: member
                     .level
-                    .map(|level| map::organization_role(level).to_string()),
+                    .map(|level| Seat::from_level(level).to_string()),
             });
         }
     }

@@ -4,7 +4,7 @@
 #
 #   scripts/busy.sh [CRAWLS]
 #
-# CRAWLS are made for each row, 20 unless told otherwise. The columns: seconds that one page takes; changes a second;
+# Each row is of CRAWLS crawls, 20 by default. The columns: seconds that one page takes; changes a second;
 # what changes; where role memberships are read from; snapshots made; those made within twice the time of a crawl at
 # rest; exit codes of the others; seconds at rest; seconds of the longest; requests (at rest); rows by which pages
 # moved; rows of members received more than once.

@@ -1,6 +1,19 @@
-//! What Linux counts of this process: resident memory, time on a processor.
+//! How a program of the benchmark ends, and what Linux counts of it: resident memory, time on a processor.
 
+use std::fmt::Display;
 use std::fs;
+use std::process::ExitCode;
+
+/// Prints the error, if there is one; 2 then, else 0.
+pub fn exit_code<E: Display>(outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
 
 /// Resident now, in KiB; 0 where the system does not tell.
 pub fn resident_kib() -> u64 {

@@ -48,15 +48,9 @@ fn main() -> ExitCode {
             .parse()
             .map_err(Into::into)
             .and_then(|n| zstd(database, new, n)),
-        _ => Err("how to call it stands at the top of bench/src/bin/floors.rs".into()),
+        _ => Err("its arguments are described at the top of bench/src/bin/floors.rs".into()),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    process::exit_code(outcome)
 }
 
 fn served(url: &str, paths: &str) -> Outcome {

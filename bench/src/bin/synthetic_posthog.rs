@@ -23,19 +23,14 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use posthog_c1z_bench::organization::{Organization, Person};
+use posthog_c1z_bench::process;
 use posthog_c1z_bench::shape::Shape;
 
 /// Rows of a page when no number is asked for. PostHog knows no maximum.
 const DEFAULT_LIMIT: usize = 100;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::from(2)
-        }
-    }
+    process::exit_code(run())
 }
 
 fn run() -> Result<(), String> {

@@ -22,13 +22,7 @@ use posthog_c1z_bench::process;
 use posthog_c1z_bench::shape::Shape;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    process::exit_code(run())
 }
 
 fn run() -> Result<(), Box<dyn Error>> {

@@ -63,7 +63,7 @@ fn refuse_misplaced_key(matches: &ArgMatches) -> Result<(), Misuse> {
     }
 }
 
-/// Where the options of `sync` may stand: before any command, and behind the two that have them.
+/// Where the options of `sync` may be given: before any command, and after the two that have them.
 fn of_sync(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
     let behind = matches
         .subcommand()
@@ -71,7 +71,7 @@ fn of_sync(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
     std::iter::once(matches).chain(behind.map(|(_, matches)| matches))
 }
 
-/// Whether an option stands on the command line; what the environment says is meant for other runs too.
+/// Whether an option is given on the command line; what the environment says is meant for other runs too.
 fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
@@ -170,7 +170,7 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
     Ok(())
 }
 
-/// Options of `sync` stand behind it, or without any command; before another command they would be lost.
+/// Options of `sync` come after it, or without any command; before another command they would be lost.
 fn refuse_sync_options_before(command: &str, matches: &ArgMatches) -> Result<(), Misuse> {
     let options = SyncOptions::augment_args(clap::Command::new(""));
     let given = options

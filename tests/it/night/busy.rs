@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{number, tell, users};
+use super::{crawls, number, users};
 use crate::support::{
     Asked, Organization, Reply, Sandbox, Written, member, membership, role, with,
 };
@@ -140,17 +140,11 @@ fn crawl_of_an_organization_that_never_stands_still_is_whole() {
                 let what = format!("{traffic:?}, {times} with each request, {args:?}");
                 let (record, script) = changing(SIZE, traffic, times);
                 let night = organization(SIZE).pages_of(100).serve_by(script);
-                let sandbox = Sandbox::new();
-                sandbox
-                    .crawl_at(&night.base_url(), args)
-                    .run()
-                    .succeeds_silently();
-                let written = Written::open(&sandbox.path("sync.c1z"));
+                let written = crawls(&what, &night, args);
                 assert_true(&written, &record.lock().unwrap(), &what);
                 // Eleven pages make up the list of members when nobody comes or goes.
                 let pages = night.asked_for("members/").len();
                 assert!(pages <= 2 * 11, "{what}: {pages} pages of members");
-                tell(&what, "whole snapshot", 0, night.asked().len());
             }
         }
     }
@@ -194,15 +188,8 @@ fn list_in_another_order_must_agree_with_the_count() {
         let organization = Organization::new().members((1..=996).map(by_name));
         organization.pages_of(100).serve_by(script)
     };
-    let sandbox = Sandbox::new();
-    sandbox
-        .crawl_at(&serve(0).base_url(), &[])
-        .run()
-        .succeeds_silently();
-    assert_eq!(
-        users(&Written::open(&sandbox.path("sync.c1z"))),
-        (1..=996).collect::<Vec<_>>()
-    );
+    let written = crawls("members by name, at rest", &serve(0), &[]);
+    assert_eq!(users(&written), (1..=996).collect::<Vec<_>>());
     let sandbox = Sandbox::new();
     let run = sandbox.crawl_at(&serve(1).base_url(), &[]).run();
     run.fails(9, &["5 times", "people came or went"]);
@@ -215,12 +202,8 @@ fn evidence_says_what_moved_and_what_was_read_again() {
     let crawl = |traffic, times| {
         let (_, script) = changing(SIZE, traffic, times);
         let night = organization(SIZE).pages_of(100).serve_by(script);
-        let sandbox = Sandbox::new();
-        sandbox
-            .crawl_at(&night.base_url(), &[])
-            .run()
-            .succeeds_silently();
-        let evidence = Written::open(&sandbox.path("sync.c1z")).evidence;
+        let what = format!("{traffic:?}, {times} with each request");
+        let evidence = crawls(&what, &night, &[]).evidence;
         assert_eq!(evidence.requests, night.asked().len() as u64);
         let lists = |path: &String| path.contains('?') || path == "roles/";
         let answers = night.asked().iter().filter(|path| lists(path)).count();
@@ -263,12 +246,8 @@ fn person_who_is_listed_twice_is_one_member() {
             .members(rows.iter().copied().map(joined))
             .pages_of(pages)
             .serve_by(super::as_usual);
-        let sandbox = Sandbox::new();
-        sandbox
-            .crawl_at(&night.base_url(), &[])
-            .run()
-            .succeeds_silently();
-        let written = Written::open(&sandbox.path("sync.c1z"));
+        let what = format!("members {rows:?} in pages of {pages}");
+        let written = crawls(&what, &night, &[]);
         let expected: BTreeSet<u16> = rows.iter().copied().collect();
         assert_eq!(users(&written), expected.into_iter().collect::<Vec<_>>());
     }

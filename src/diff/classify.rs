@@ -14,9 +14,6 @@ use crate::model::{
     ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
 };
 
-/// The name of [`keys::LISTED_AS_MEMBER`] among the facts of a person who is new or gone.
-const LISTED_FACT: &str = keys::LISTED_AS_MEMBER;
-
 /// Takes differences and makes changes of them.
 #[derive(Default)]
 pub(super) struct Classifier {
@@ -58,20 +55,8 @@ impl Classifier {
     /// A resource type that is new, gone, or has changed.
     pub(super) fn resource_type(&mut self, step: Step<&ResourceType>, fields: Vec<FieldChange>) {
         let shown = step.newest();
-        let subject = Party {
-            id: shown.id.to_string(),
-            name: kept_text(&shown.display_name),
-            listed: true,
-            ..Party::default()
-        };
-        self.other(
-            RowKind::ResourceType,
-            step.action(),
-            shown.id.to_string(),
-            subject,
-            None,
-            fields,
-        );
+        let subject = Party::named(shown.id.to_string(), &shown.display_name);
+        self.other(RowKind::ResourceType, step.action(), subject, None, fields);
     }
 
     /// A resource that is new, gone, or another. `is_role` says whether its type has the trait of a role.
@@ -115,8 +100,7 @@ impl Classifier {
             }
             (Sort::Role, Step::Both(old, new)) => self.role_changed(old, new, subject, fields),
             (Sort::Other, step) => {
-                let id = subject.id.clone();
-                self.other(RowKind::Resource, step.action(), id, subject, None, fields);
+                self.other(RowKind::Resource, step.action(), subject, None, fields);
             }
         }
     }
@@ -260,16 +244,10 @@ impl Classifier {
         } else {
             &shown.display_name
         };
-        let subject = Party {
-            id: shown.id.to_string(),
-            name: kept_text(name),
-            listed: true,
-            ..Party::default()
-        };
+        let subject = Party::named(shown.id.to_string(), name);
         self.other(
             RowKind::Entitlement,
             step.action(),
-            shown.id.to_string(),
             subject,
             Some(on),
             fields,
@@ -315,16 +293,13 @@ impl Classifier {
         let first = known.into_iter().find(|(_, value)| value.is_some());
         let facts = facts(action, first);
         self.changes.push(Change {
-            action,
             object: RowKind::Grant,
             id,
-            topic,
-            kinds: vec![kind],
-            subject: principal,
             on: Some(on),
             entitlement: Some(entitlement),
             fields,
             facts,
+            ..change_of(action, topic, vec![kind], principal)
         });
     }
 
@@ -332,7 +307,6 @@ impl Classifier {
         &mut self,
         object: RowKind,
         action: Action,
-        id: String,
         subject: Party,
         on: Option<Party>,
         fields: Vec<FieldChange>,
@@ -342,22 +316,12 @@ impl Classifier {
             Action::Removed => (Topic::OtherRemoved, ChangeKind::OtherRemoved),
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
         };
-        let kinds = vec![kind];
-        let facts = facts(
-            action,
-            [("display_name", Some(subject.name.clone().into()))],
-        );
         self.changes.push(Change {
-            action,
             object,
-            id,
-            topic,
-            kinds,
-            subject,
             on,
-            entitlement: None,
             fields,
-            facts,
+            facts: name_as_fact(action, &subject),
+            ..change_of(action, topic, vec![kind], subject)
         });
     }
 
@@ -369,11 +333,11 @@ impl Classifier {
         subject: Party,
         fields: Vec<FieldChange>,
     ) {
-        let facts = facts(
-            action,
-            [("display_name", Some(subject.name.clone().into()))],
-        );
-        self.push_with(action, topic, kinds, subject, fields, facts);
+        self.changes.push(Change {
+            fields,
+            facts: name_as_fact(action, &subject),
+            ..change_of(action, topic, kinds, subject)
+        });
     }
 
     /// A person who is new or gone, or entered or left the member list; `sides` is who they were and who they are.
@@ -387,37 +351,15 @@ impl Classifier {
         fields: Vec<FieldChange>,
     ) {
         let mut known = person_facts(sides, &fields);
-        known.retain(|fact| self.knows_members || fact.field != LISTED_FACT);
+        known.retain(|fact| self.knows_members || fact.field != keys::LISTED_AS_MEMBER);
         if known.is_empty() {
             // Another connector may know no more than a name.
-            let name = Value::from(subject.name.clone());
-            known = facts(action, [("display_name", Some(name))]);
+            known = name_as_fact(action, &subject);
         }
-        self.push_with(action, topic, kinds, subject, fields, known);
-    }
-
-    fn push_with(
-        &mut self,
-        action: Action,
-        topic: Topic,
-        kinds: Vec<ChangeKind>,
-        subject: Party,
-        fields: Vec<FieldChange>,
-        facts: Vec<FieldChange>,
-    ) {
-        let id = subject.id.clone();
-        let object = RowKind::Resource;
         self.changes.push(Change {
-            action,
-            object,
-            id,
-            topic,
-            kinds,
-            subject,
-            on: None,
-            entitlement: None,
             fields,
-            facts,
+            facts: known,
+            ..change_of(action, topic, kinds, subject)
         });
     }
 
@@ -431,6 +373,30 @@ impl Classifier {
         self.changes.sort_by(|a, b| key(a).cmp(&key(b)));
         self.changes
     }
+}
+
+/// A change of the resource that it is about, without fields or facts.
+fn change_of(action: Action, topic: Topic, kinds: Vec<ChangeKind>, subject: Party) -> Change {
+    Change {
+        action,
+        object: RowKind::Resource,
+        id: subject.id.clone(),
+        topic,
+        kinds,
+        subject,
+        on: None,
+        entitlement: None,
+        fields: Vec::new(),
+        facts: Vec::new(),
+    }
+}
+
+/// The name of something that is new or gone, where nothing more is known to set it apart.
+fn name_as_fact(action: Action, subject: &Party) -> Vec<FieldChange> {
+    facts(
+        action,
+        [("display_name", Some(subject.name.clone().into()))],
+    )
 }
 
 /// What is known of something that is new or gone, as fields that came or went; nothing of what changed.
@@ -469,7 +435,7 @@ fn person_facts(sides: [Option<&Resource>; 2], fields: &[FieldChange]) -> Vec<Fi
             &["created_at"],
         ),
         (
-            LISTED_FACT,
+            keys::LISTED_AS_MEMBER,
             |person| Some(person.is_listed().into()),
             &[in_profile::LISTED_AS_MEMBER],
         ),

@@ -420,6 +420,16 @@ impl Party {
         }
     }
 
+    /// Something that is neither a user nor a role.
+    pub fn named(id: String, name: &str) -> Self {
+        Self {
+            id,
+            name: kept_text(name),
+            listed: true,
+            ..Self::default()
+        }
+    }
+
     /// Something of which only the id is known.
     pub fn unknown(id: &ResourceId) -> Self {
         Self {

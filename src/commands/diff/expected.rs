@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::diff::RolesCompared;
 use crate::model::{
-    Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, UnusedLine, is_harmful,
+    Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, UnusedLine, is_harmful, keys,
 };
 use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
@@ -252,7 +252,8 @@ impl Line {
         self.kinds.iter().any(|kind| kind.is_of_roles())
             || self.id.starts_with("role:")
             || self.terms.iter().any(|term| {
-                term.field == "listed_as_member" && [&term.old, &term.new].contains(&&not_listed)
+                term.field == keys::LISTED_AS_MEMBER
+                    && [&term.old, &term.new].contains(&&not_listed)
             })
     }
 
@@ -273,23 +274,20 @@ impl Line {
             };
         }
         let is_agreed = |field: &FieldChange| self.terms.contains(&Term::of(field));
-        if change
-            .fields
-            .iter()
-            .filter(|field| is_agreed(field))
-            .count()
-            != self.terms.len()
-        {
+        let fields = change.fields.iter().cloned();
+        let (agreed, left): (Vec<_>, Vec<_>) = fields.partition(is_agreed);
+        if agreed.len() != self.terms.len() {
             return (None, Some(change));
         }
-        let mut rest = change.clone();
-        let (agreed, left) = change.fields.iter().cloned().partition(is_agreed);
-        rest.fields = left;
+        let rest = (!left.is_empty()).then(|| Change {
+            fields: left,
+            ..change.clone()
+        });
         let agreed = Change {
             fields: agreed,
             ..change
         };
-        (Some(agreed), (!rest.fields.is_empty()).then_some(rest))
+        (Some(agreed), rest)
     }
 
     /// Why the line accepts none of what is left, in words.

@@ -130,7 +130,7 @@ fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
             let kinds = comparison.not_judged().into_iter();
             kinds.map(ChangeKind::as_str).collect()
         }),
-        summary: summary(&comparison.changes),
+        summary: summary(story),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
         accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),
     }
@@ -145,8 +145,7 @@ pub(super) fn write_events(
 ) -> io::Result<()> {
     let comparison = story.comparison;
     if detail.counts_only {
-        serde_json::to_writer(&mut *out, &document(story, detail))?;
-        return out.write_all(b"\n");
+        return write_line(out, &document(story, detail));
     }
     let captured_at = comparison.new.captured_at.to_string();
     let captured_at = captured_at.as_str();
@@ -160,8 +159,7 @@ pub(super) fn write_events(
             captured_at,
             organization,
         };
-        serde_json::to_writer(&mut *out, &event)?;
-        out.write_all(b"\n")?;
+        write_line(out, &event)?;
     }
     let changes = comparison
         .changes
@@ -176,21 +174,22 @@ pub(super) fn write_events(
             organization,
             ..event
         };
-        serde_json::to_writer(&mut *out, &event)?;
-        out.write_all(b"\n")?;
+        write_line(out, &event)?;
     }
     Ok(())
 }
 
-fn summary(changes: &[Change]) -> BTreeMap<&'static str, usize> {
-    let mut summary: BTreeMap<_, _> = ChangeKind::ALL
-        .iter()
-        .map(|kind| (kind.as_str(), 0))
-        .collect();
-    for kind in changes.iter().flat_map(|change| &change.kinds) {
-        *summary.entry(kind.as_str()).or_default() += 1;
-    }
-    summary
+/// How many changes there are of each kind, those included that do not occur.
+fn summary(story: &Story<'_>) -> BTreeMap<&'static str, usize> {
+    let counts = story.counts();
+    let count = |kind: &ChangeKind| counts.get(kind).copied().unwrap_or_default();
+    let all = ChangeKind::ALL.iter();
+    all.map(|kind| (kind.as_str(), count(kind))).collect()
+}
+
+fn write_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
 }
 
 fn side(side: &Side) -> SideDocument<'_> {

@@ -127,8 +127,7 @@ fn unused_lines(comparison: &Comparison, room: &mut usize) -> String {
         match &unused.instead {
             None => format!("{problem}\n"),
             Some(line) => {
-                let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-                let fence = "`".repeat((longest + 1).max(3));
+                let fence = "`".repeat((longest_backticks(line) + 1).max(3));
                 format!("{problem}\n>\n> {fence}text\n> {line}\n> {fence}\n")
             }
         }
@@ -350,7 +349,8 @@ impl Section {
         for is_folded in [false, true] {
             // The heading counts although a fold may take its place.
             let frame = if is_folded {
-                self.head.len() + self.fold().0.len() + self.fold().1.len()
+                let (open, close) = self.fold();
+                self.head.len() + open.len() + close.len()
             } else {
                 1 + self.head.len()
             };
@@ -572,13 +572,17 @@ fn code(text: &str) -> String {
         // Readers disagree on how a bar within backticks is escaped in a table, above all behind a backslash.
         return format!("<code>{}</code>", escape(text, UNCUT));
     }
-    let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
+    let fence = "`".repeat(longest_backticks(&shown) + 1);
     if shown.starts_with('`') || shown.ends_with('`') {
         format!("{fence} {shown} {fence}")
     } else {
         format!("{fence}{shown}{fence}")
     }
+}
+
+/// How many backticks come in a row at the most.
+fn longest_backticks(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -475,10 +475,7 @@ fn what(change: &Change, knows_members: bool) -> String {
         (Topic::RoleAdded, _) => "new role".to_owned(),
         (Topic::RoleRemoved, _) => "role is gone".to_owned(),
         (Topic::RoleRenamed, _) => {
-            let name = change
-                .fields
-                .iter()
-                .find(|field| field.field == "display_name");
+            let name = field_of(&change.fields, "display_name");
             format!(
                 "was called {}",
                 value_in_words("display_name", &name.and_then(|field| field.old.clone()))
@@ -542,7 +539,7 @@ fn seat_and_factor(seat: &str, party: &Party) -> String {
 /// The seat of a person who is not in the member list any more: what it is, or else what it was.
 fn last_seat(change: &Change) -> String {
     let old_seat = || {
-        let seat = change.fields.iter().find(|field| field.field == "seat")?;
+        let seat = field_of(&change.fields, "seat")?;
         seat.old.as_ref()?.as_str()
     };
     match (&change.subject.seat, change.action) {
@@ -554,11 +551,14 @@ fn last_seat(change: &Change) -> String {
 
 /// The seat, old → new, by its word or else by its number.
 fn seat_change(fields: &[FieldChange]) -> String {
-    let seat = fields.iter().find(|change| change.field == "seat");
-    match seat.or(fields.first()) {
+    match field_of(fields, "seat").or(fields.first()) {
         Some(change) => old_and_new(change),
         None => String::new(),
     }
+}
+
+fn field_of<'c>(fields: &'c [FieldChange], name: &str) -> Option<&'c FieldChange> {
+    fields.iter().find(|change| change.field == name)
 }
 
 /// Fields as `name: old → new`.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind, descriptor};
 use super::row::Row;
 use crate::model::{Seat, keys};
-use crate::snapshot::message::{Any, Item, Malformed, Message, Shape};
+use crate::snapshot::message::{Any, InOrder, Item, Malformed, Message, Shape};
 
 /// Values by name.
 type Facts = BTreeMap<String, Value>;
@@ -27,9 +27,9 @@ impl<K: Kind> Row<'_, K> {
 
     fn try_facts(&self) -> Result<Facts, Malformed> {
         let message = Message::new(descriptor(K::KIND), &self.data);
-        let own = self.own_members(&message)?;
-        let mut facts = Facts::new();
         let ordered = message.in_order()?;
+        let own = self.own_members(&ordered)?;
+        let mut facts = Facts::new();
         for item in ordered.fields() {
             if let Item::Known(field) = item?
                 && field.schema.json == ANNOTATIONS
@@ -54,9 +54,8 @@ impl<K: Kind> Row<'_, K> {
     }
 
     /// What the object says outside its annotations.
-    fn own_members(&self, message: &Message<'_>) -> Result<Members, Malformed> {
+    fn own_members(&self, ordered: &InOrder<'_>) -> Result<Members, Malformed> {
         let mut own = Members::new();
-        let ordered = message.in_order()?;
         for item in ordered.fields() {
             let Item::Known(field) = item? else {
                 continue;

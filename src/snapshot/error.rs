@@ -172,11 +172,22 @@ impl Error {
         }
     }
 
+    /// SQLite says of a file only that it cannot be opened. Another one in the same folder is refused for the same reason,
+    /// and the system says which.
     pub(super) fn building(dir: &Path) -> impl Fn(rusqlite::Error) -> Self {
         let dir = dir.to_owned();
-        move |source| Self::Building {
-            dir: dir.clone(),
-            source,
+        move |source| {
+            let refused = match source.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::CannotOpen) => files::Temporary::create_in(&dir).err(),
+                _ => None,
+            };
+            match refused {
+                Some(reason) => Self::io(BUILDING, &dir)(reason),
+                None => Self::Building {
+                    dir: dir.clone(),
+                    source,
+                },
+            }
         }
     }
 

@@ -40,6 +40,12 @@ impl Inventory {
         &self.grants
     }
 
+    /// The resource of this id.
+    pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
+        let at = self.resources.binary_search_by(|r| r.id.cmp(id)).ok()?;
+        Some(&self.resources[at])
+    }
+
     /// How many resources are of type `id`.
     pub fn count_of_type(&self, id: &str) -> usize {
         self.resources

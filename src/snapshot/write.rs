@@ -238,7 +238,9 @@ impl Writer<'_> {
              values (?3, ?4, ?5, ?6, ?1, ?2)",
             inventory.entitlements(),
             |row, digester| {
-                let data = encode::entitlement(row);
+                let resource = inventory.resource(&row.resource);
+                let resource = resource.expect("an inventory has the resource of every entitlement");
+                let data = encode::entitlement(row, resource);
                 let resource = row.resource.to_string();
                 let parts = [row.id.as_str().as_bytes(), resource.as_bytes()];
                 digester.row(RowKind::Entitlement, &parts, &data);

@@ -99,3 +99,41 @@ fn the_vectors_of_the_digest_are_what_the_program_says() {
             .all(|two| two[0].digest == two[1].digest)
     );
 }
+
+/// What version 0.1 said of the sample organization. A snapshot is compared with one that is years older.
+#[test]
+fn the_digest_of_an_organization_is_what_it_was_in_0_1() {
+    let shelf = Shelf::new();
+    for (week, digest) in [
+        (
+            "--demo",
+            "v1:d2c506ee0c2f3889b562520dffc91541e50254377a85da7a1e639f16697277b1",
+        ),
+        (
+            "--demo=later",
+            "v1:7e5462c14916364351a32ca4420d576cf3721d9277c0944af48f8b84e21f6b20",
+        ),
+    ] {
+        shelf
+            .run(&["sync", week, "--force", "--file", "demo.c1z"])
+            .succeeds();
+        let stats = shelf.json(&["stats", "-o", "json", "demo.c1z"]);
+        assert_eq!(stats["content_digest"], digest, "{week}");
+    }
+}
+
+/// The `baton` CLI's exports to CSV and XLSX take a resource's name from the entitlement's blob, for its grants too.
+#[test]
+fn the_blob_of_an_entitlement_names_its_resource() {
+    let shelf = Shelf::with_demo();
+    let list = shelf.json(&["entitlements", "demo.c1z", "-o", "json"]);
+    let rows = list["entitlements"].as_array().unwrap();
+    assert!(!rows.is_empty());
+    for row in rows {
+        let copy = &row["entitlement"]["resource"];
+        assert_eq!(copy["displayName"], row["resource"]["displayName"]);
+        assert_eq!(copy["id"], row["resource"]["id"]);
+        let names: Vec<_> = copy.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["displayName", "id"]);
+    }
+}

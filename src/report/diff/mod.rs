@@ -1,6 +1,7 @@
 //! A comparison for people (console, Markdown) and for programs (JSON, JSON lines).
 
 mod console;
+mod fields;
 mod json;
 mod markdown;
 
@@ -8,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
-use serde_json::Value;
+use fields::{fields_in_words, old_and_new, value_in_words};
 
 use super::{Page, printable};
 use crate::model::{
@@ -559,34 +560,4 @@ fn seat_change(fields: &[FieldChange]) -> String {
 
 fn field_of<'c>(fields: &'c [FieldChange], name: &str) -> Option<&'c FieldChange> {
     fields.iter().find(|change| change.field == name)
-}
-
-/// Fields as `name: old → new`.
-fn fields_in_words(fields: &[FieldChange]) -> String {
-    let field = |change: &FieldChange| match change.field.as_str() {
-        FieldChange::OTHER_FIELDS => "other fields changed".to_owned(),
-        name => format!("{}: {}", short(name), old_and_new(change)),
-    };
-    fields.iter().map(field).collect::<Vec<_>>().join("; ")
-}
-
-fn old_and_new(change: &FieldChange) -> String {
-    let words = |value| value_in_words(&change.field, value);
-    format!("{} → {}", words(&change.old), words(&change.new))
-}
-
-fn value_in_words(field: &str, value: &Option<Value>) -> String {
-    let is_switch = matches!(field, "two_factor" | "linked_login");
-    match value {
-        // Everybody has a seat, and a second factor or none.
-        None if is_switch || field == "seat" => "unknown".to_owned(),
-        None => "(none)".to_owned(),
-        Some(Value::Bool(true)) if is_switch => "on".to_owned(),
-        Some(Value::Bool(false)) if is_switch => "off".to_owned(),
-        Some(Value::Bool(true)) => "yes".to_owned(),
-        Some(Value::Bool(false)) => "no".to_owned(),
-        Some(Value::String(text)) if text.is_empty() => "(empty)".to_owned(),
-        Some(Value::String(text)) => short(text).into_owned(),
-        Some(other) => short(&other.to_string()).into_owned(),
-    }
 }

@@ -100,8 +100,9 @@ fn user_trait(
     }
 }
 
-/// An entitlement's blob, which refers to its resource and to the types that may hold it by their ids.
-pub(in crate::snapshot) fn entitlement(from: &Entitlement) -> Vec<u8> {
+/// An entitlement's blob. It refers to the types that may hold it by their ids, and to its resource by id and display
+/// name: the `baton` CLI's CSV and XLSX exports take the name of the resource from here, for its grants too.
+pub(in crate::snapshot) fn entitlement(from: &Entitlement, of: &Resource) -> Vec<u8> {
     let grantable_to = from
         .grantable_to
         .iter()
@@ -111,7 +112,10 @@ pub(in crate::snapshot) fn entitlement(from: &Entitlement) -> Vec<u8> {
         })
         .collect();
     proto::Entitlement {
-        resource: Some(resource_reference(&from.resource)),
+        resource: Some(proto::Resource {
+            display_name: of.display_name.to_string(),
+            ..resource_reference(&of.id)
+        }),
         id: from.id.to_string(),
         display_name: from.display_name.to_string(),
         description: from.description.to_string(),

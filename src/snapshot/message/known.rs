@@ -495,7 +495,7 @@ impl<'s> Map<'s> {
 }
 
 /// The bytes under 1 and under 2: type URL and contents of an Any, key and value of a map's entry.
-fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+pub(in crate::snapshot) fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let (mut first, mut second): (&[u8], &[u8]) = (b"", b"");
     for raw in walk(message) {
         let raw = raw?;

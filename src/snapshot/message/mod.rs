@@ -23,5 +23,5 @@ mod wire;
 pub(super) use canonical::canonical;
 pub(super) use flaws::{Flaw, Oddity, validate};
 pub(super) use json::write_json;
-pub(super) use known::{Any, InOrder, Item, Message, Shape};
+pub(super) use known::{Any, InOrder, Item, Message, Shape, two_parts};
 pub(super) use wire::{Malformed, Payload, walk};

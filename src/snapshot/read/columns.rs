@@ -1,5 +1,6 @@
 //! The columns of a row as the file has them, checked for their type as they are taken.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::survey::StoredTable;
@@ -10,7 +11,9 @@ use crate::model::{
 use crate::snapshot::container::{StoredRow, Value};
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::limits::{MAX_BLOB, MAX_SHORT_TEXT, MAX_TEXT};
-use crate::snapshot::table::{EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row};
+use crate::snapshot::table::{
+    EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row, expansion,
+};
 
 /// The columns of one row, checked for their type as they are taken. They are numbered as in [`Readable::NAMES`].
 pub struct RowColumns<'r> {
@@ -88,6 +91,9 @@ pub trait Readable: Kind {
         row: &RowColumns<'r>,
         recent: &mut TextCache,
     ) -> Result<Self::Columns<'r>, Error>;
+
+    /// Brings a row to one form where SDKs differ in the place of a fact.
+    fn unify<'r>(_: &mut Self::Columns<'r>, _data: &mut Cow<'r, [u8]>) {}
 }
 
 impl Readable for ResourceType {
@@ -164,15 +170,22 @@ impl Readable for Grant {
             },
         })
     }
+
+    fn unify<'r>(columns: &mut GrantColumns<'r>, data: &mut Cow<'r, [u8]>) {
+        expansion::unify(&mut columns.expansion, data);
+    }
 }
 
 impl<'r> RowColumns<'r> {
     pub(super) fn row<K: Readable>(&self, recent: &mut TextCache) -> Result<Row<'r, K>, Error> {
         let id = self.text(0)?;
+        let mut columns = K::columns(self, recent)?;
+        let mut data = self.blob(1)?.into();
+        K::unify(&mut columns, &mut data);
         Ok(Row {
-            columns: K::columns(self, recent)?,
             id: id.into(),
-            data: self.blob(1)?.into(),
+            columns,
+            data,
         })
     }
 

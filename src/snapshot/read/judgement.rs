@@ -4,7 +4,7 @@ use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
 use crate::snapshot::error::{Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity, validate};
-use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row, descriptor};
+use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row, descriptor, expansion};
 
 /// What is to be said of a row. Readers refuse one with a problem; `verify` reports everything.
 pub(in crate::snapshot) struct Judgement {
@@ -49,6 +49,13 @@ pub(in crate::snapshot) fn judge<K: Kind>(
         && expected != *resource
     {
         contradictions.push(other_resource(resource, &expected));
+    }
+    if let AnyColumns::Grant(GrantColumns { expansion, .. }) = row.any_columns()
+        && expansion
+            .as_deref()
+            .is_some_and(|bytes| !expansion::is_valid(bytes))
+    {
+        contradictions.push("its expansion is not a valid message".to_owned());
     }
     Ok(Judgement {
         blob: validate(descriptor(K::KIND), &row.data),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::expansion;
 use super::kind::{AnyColumns, EntitlementColumns, GrantColumns, Kind, descriptor};
 use super::row::Row;
 use crate::model::{Seat, keys};
@@ -91,7 +92,7 @@ impl<K: Kind> Row<'_, K> {
                 own.insert("entitlement", entitlement.to_string().into());
                 own.insert("principal", principal.to_string().into());
                 if let Some(expansion) = expansion {
-                    own.insert("expansion", expansion.to_vec().into());
+                    own.insert("expansion", expansion::to_value(expansion));
                 }
             }
         }

@@ -95,7 +95,7 @@ pub struct GrantColumns<'r> {
     pub entitlement: EntitlementId,
     /// Who holds it.
     pub principal: ResourceId,
-    /// A serialized `GrantExpandable`, if the grant is one.
+    /// A serialized `GrantExpandable`, if the grant has one, wherever the file has it; never empty.
     pub expansion: Option<Cow<'r, [u8]>>,
 }
 

@@ -1,5 +1,6 @@
 //! What stands for a row in the content digest. FORMAT.md, "content digest", describes it for others to recompute.
 
+use super::expansion;
 use super::kind::{
     AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, column_fields, descriptor,
     tag,
@@ -34,12 +35,15 @@ impl<K: Kind> Row<'_, K> {
                 ..
             }) => {
                 let principal = principal.to_string();
-                let expansion = expansion.as_deref().unwrap_or_default();
+                let mut canonical_expansion = Vec::new();
+                if let Some(expansion) = expansion {
+                    expansion::push_canonical(expansion, &mut canonical_expansion);
+                }
                 let parts = [
                     id,
                     entitlement.as_str().as_bytes(),
                     principal.as_bytes(),
-                    expansion,
+                    &canonical_expansion,
                 ];
                 push_record(K::KIND, &parts, &self.data, out);
             }

@@ -214,7 +214,9 @@ fn copies_of_other_objects_are_given_by_their_ids() {
         "id": "id",
         "annotations": [any("GrantMetadata", &metadata)],
     });
-    for expansion in [None, Some(vec![1, 200])] {
+    let expandable = json!({"entitlementIds": ["a"], "shallow": true});
+    let bytes = encoded(&descriptors::GRANT_EXPANDABLE, &expandable);
+    for expansion in [None, Some(bytes)] {
         let columns = GrantColumns {
             resource: id("r"),
             entitlement: EntitlementId::new("e"),
@@ -227,8 +229,8 @@ fn copies_of_other_objects_are_given_by_their_ids() {
             "joined_at": "t",
             "membership_id": "m",
         });
-        if let Some(expansion) = expansion {
-            expected["expansion"] = expansion.into();
+        if expansion.is_some() {
+            expected["expansion"] = expandable.clone();
         }
         assert_eq!(facts::<Grant>(columns, &said), expected);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Shelf, decoded, golden, packed};
+use crate::support::{Edited, Shelf, decoded, golden, packed};
 
 fn ids(list: &Value, id: impl Fn(&Value) -> String) -> BTreeSet<String> {
     let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -179,4 +179,102 @@ fn varint(bytes: &[u8]) -> (u64, usize) {
     let parts = bytes[..length].iter().rev();
     let value = parts.fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f));
     (value, length)
+}
+
+/// A length-delimited field.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).unwrap();
+    assert!(length < 0x80, "a longer length takes two bytes");
+    [&[number << 3 | 2, length], content].concat()
+}
+
+#[test]
+fn an_expansion_is_one_fact_in_the_blob_and_in_the_column() {
+    let expansion = |shallow: bool| {
+        let shallow: &[u8] = if shallow { b"\x10\x01" } else { b"" };
+        [&field(1, b"team:1:member"), shallow, &*field(3, b"user")].concat()
+    };
+    let in_other_order = [field(3, b"user"), field(1, b"team:1:member")].concat();
+    let annotation = |expansion: &[u8]| {
+        let url = b"type.googleapis.com/c1.connector.v2.GrantExpandable";
+        field(4, &[field(1, url), field(2, expansion)].concat())
+    };
+    let (deep, shallow) = (expansion(false), expansion(true));
+    let in_words = "expansion: to holders of `team:1:member`, of type user → \
+                    to holders of `team:1:member`, direct ones only, of type user";
+
+    // Column and annotation of one grant, in two snapshots.
+    type Place = (Option<Vec<u8>>, Vec<u8>);
+    let column = |expansion: &[u8]| -> Place { (Some(expansion.to_vec()), Vec::new()) };
+    let blob = |expansion: &[u8]| -> Place { (None, annotation(expansion)) };
+    let both = |column: &[u8], blob: &[u8]| -> Place { (Some(column.to_vec()), annotation(blob)) };
+    let none: Place = (None, Vec::new());
+    let cases: [(&str, Place, Place, &str); 9] = [
+        ("blob and column", blob(&deep), column(&deep), ""),
+        ("both places", both(&deep, &deep), column(&deep), ""),
+        (
+            "column before blob",
+            both(&shallow, &deep),
+            column(&shallow),
+            "",
+        ),
+        (
+            "order of fields",
+            column(&in_other_order),
+            column(&deep),
+            "",
+        ),
+        ("the SDK's mark", column(b""), none, ""),
+        (
+            "the mark before a blob",
+            both(b"", &deep),
+            column(&deep),
+            "",
+        ),
+        (
+            "column and column",
+            column(&deep),
+            column(&shallow),
+            in_words,
+        ),
+        (
+            "blob and other column",
+            blob(&deep),
+            column(&shallow),
+            in_words,
+        ),
+        ("blob and other blob", blob(&deep), blob(&shallow), in_words),
+    ];
+    let shelf = Shelf::new();
+    let one_grant = "id = (select min(id) from v1_grants)";
+    let write = |(column, annotation): Place, name: &str| {
+        let mut file = Edited::golden("small.c1z");
+        if let Some(column) = column {
+            let sql = format!("update v1_grants set expansion = ?1 where {one_grant}");
+            file = file.with_blob(&sql, &column);
+        }
+        file.append("v1_grants", one_grant, &annotation)
+            .pack(&shelf.path(name));
+    };
+    for (what, old, new, change) in cases {
+        write(old, "old.c1z");
+        write(new, "new.c1z");
+        let run = shelf.run(&["diff", "old.c1z", "new.c1z", "--force"]);
+        let stdout = String::from_utf8(run.stdout).unwrap();
+        assert_eq!(run.code, i32::from(!change.is_empty()), "{what}: {stdout}");
+        assert!(stdout.contains(change), "{what}: {stdout}");
+        let digest = |name| shelf.json(&["stats", name, "-o", "json"])["content_digest"].clone();
+        let is_same = digest("old.c1z") == digest("new.c1z");
+        assert_eq!(is_same, change.is_empty(), "{what}");
+    }
+
+    // A value that is not a message is damage, in either place.
+    for (what, place) in [("column", column(b"\xff")), ("blob", blob(b"\xff"))] {
+        write(place, "bad.c1z");
+        shelf
+            .run(&["grants", "bad.c1z"])
+            .fails(15, &["its expansion is not a valid message"]);
+        let run = shelf.run(&["verify", "bad.c1z"]);
+        assert_eq!(run.code, 1, "{what}");
+    }
 }

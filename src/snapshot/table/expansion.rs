@@ -1,0 +1,78 @@
+//! The expansion of a grant: whoever holds the named entitlements of its principal, a group, holds the grant too. SDKs
+//! up to 0.7.3 leave it in the grant's blob, as an annotation; later ones put it into a column. Rows have it in one place,
+//! so that readers need not know which SDK wrote them.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::snapshot::message::descriptors::{self, GRANT_EXPANDABLE};
+use crate::snapshot::message::{Malformed, Message, Payload, canonical, two_parts, validate, walk};
+
+/// `Grant.annotations`.
+const ANNOTATIONS: u32 = 4;
+
+/// Moves the expansion of a grant out of its blob. What the column says goes before it, as it does for the SDK. In the
+/// column, an empty value is an SDK's mark that the grant was looked at and has none.
+pub(in crate::snapshot) fn unify<'r>(column: &mut Option<Cow<'r, [u8]>>, data: &mut Cow<'r, [u8]>) {
+    column.take_if(|bytes| bytes.is_empty());
+    if let Ok(Some((expansion, rest))) = split(data) {
+        if column.is_none() && !expansion.is_empty() {
+            *column = Some(expansion.into());
+        }
+        *data = rest.into();
+    }
+}
+
+/// The first GrantExpandable of a grant, and the grant without any; `None` if it has none.
+fn split(grant: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
+    let mut found = None;
+    for field in walk(grant) {
+        let field = field?;
+        if found.is_none() && field.number == ANNOTATIONS {
+            found = expansion(field.payload)?;
+        }
+    }
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let mut rest = Vec::with_capacity(grant.len());
+    for field in walk(grant) {
+        let field = field?;
+        if field.number != ANNOTATIONS || expansion(field.payload)?.is_none() {
+            rest.extend_from_slice(field.encoded);
+        }
+    }
+    Ok(Some((found.to_vec(), rest)))
+}
+
+/// The contents of an annotation that is a GrantExpandable.
+fn expansion(annotation: Payload<'_>) -> Result<Option<&[u8]>, Malformed> {
+    let Payload::Bytes(annotation) = annotation else {
+        return Err(Malformed);
+    };
+    let (type_url, contents) = two_parts(annotation)?;
+    let known = descriptors::by_type_url(type_url);
+    let is_expansion = known.is_some_and(|known| std::ptr::eq(known, &GRANT_EXPANDABLE));
+    Ok(is_expansion.then_some(contents))
+}
+
+/// Whether an expansion is a message of its type.
+pub(in crate::snapshot) fn is_valid(expansion: &[u8]) -> bool {
+    validate(&GRANT_EXPANDABLE, expansion).is_ok()
+}
+
+/// What stands for an expansion in the content digest.
+pub(super) fn push_canonical(expansion: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    if canonical(&GRANT_EXPANDABLE, expansion, &[], out).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(expansion);
+    }
+}
+
+/// An expansion as JSON shows the message; `null` if it is none.
+pub(super) fn to_value(expansion: &[u8]) -> Value {
+    let message = Message::new(&GRANT_EXPANDABLE, expansion);
+    message.to_value().unwrap_or_default()
+}

@@ -28,6 +28,7 @@ fn main() -> std::process::ExitCode {
             reporter: &terminal,
             out: &mut out,
             page: terminal.page(),
+            quiet: invocation.speech.quiet,
             arrived: &|| files::arrived(io::stdout()),
         };
         commands::run(&command, &mut world)

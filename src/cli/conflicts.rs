@@ -2,13 +2,14 @@
 //!
 //! It depends on whether an option was typed, or came from the environment, which is meant for other runs too.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 
-use super::global::{OF_ONE_FORM, OUTPUT_FORMAT, OutputFormat};
+use super::global::OutputFormat;
+use super::help::{OUTPUT_FORMAT, format_of, formats};
 use super::sync::SyncOptions;
 use crate::crawl::holds_key;
 
@@ -39,6 +40,22 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Misuse> {
     }
     refuse_unused_format(matches)?;
     refuse_options_of_files(matches)
+}
+
+/// Says what to do with a file that was given where a command was expected.
+pub(super) fn explain_file(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    if name.ends_with(".c1z") || Path::new(name).is_file() {
+        let tip =
+            format!("`{name}` is a file; to see what is in it, run `posthog-c1z stats {name}`");
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
+    }
+    error
 }
 
 /// A key where a name, a file or anything else was wanted: it would be shown, or become the name of a file. The address
@@ -119,12 +136,12 @@ fn refuse_address_of_demo(matches: &ArgMatches) -> Result<(), Misuse> {
 /// A form of the answer, asked of a command whose answer has but one. In the environment it is meant for the others.
 fn refuse_unused_format(matches: &ArgMatches) -> Result<(), Misuse> {
     let command = matches.subcommand_name().unwrap_or("sync");
-    if !OF_ONE_FORM.contains(&command) {
+    if !formats(command).is_empty() {
         return Ok(());
     }
     let own = matches.subcommand().map(|(_, matches)| matches);
     let is_refused = [Some(matches), own].into_iter().flatten().any(|matches| {
-        let format = matches.get_one(OUTPUT_FORMAT);
+        let format = format_of(matches);
         is_typed(matches, OUTPUT_FORMAT) && !matches!(format, None | Some(OutputFormat::Console))
     });
     if !is_refused {
@@ -180,6 +197,6 @@ fn refuse_sync_options_before(command: &str, matches: &ArgMatches) -> Result<(),
         return Ok(());
     };
     Err(conflict(format!(
-        "`--{option}` belongs behind the command: posthog-c1z {command} --{option} …"
+        "`--{option}` belongs after the command: posthog-c1z {command} --{option} …"
     )))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
 use super::global::{GlobalOptions, OutputFormat};
@@ -14,51 +15,47 @@ use crate::report::diff::{Detail, DiffFormat};
 
 #[derive(Args)]
 pub(super) struct DiffOptions {
-    /// What was; alone, a file whose two newest finished full sync runs are compared
+    /// Old snapshot; without NEW, a file whose two newest finished full sync runs are compared
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// What is
+    /// New snapshot
     #[arg(value_name = "NEW")]
     new: Option<PathBuf>,
-    /// The sync run to compare from [default: the newest finished full one; of one file, the one before --new-sync]
+    /// Sync run of OLD [default: the newest finished full one; in a single file, the one before --new-sync]
     #[arg(long, value_name = "ID")]
     old_sync: Option<String>,
-    /// The sync run to compare with [default: the newest finished full one]
+    /// Sync run of NEW [default: the newest finished full one]
     #[arg(long, value_name = "ID")]
     new_sync: Option<String>,
-    /// Count fields that are left out as noise: last_login, updated_at
+    /// Compare a field that is ignored as noise: last_login or updated_at
     #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = parse_noise)]
     include: Vec<String>,
-    /// Leave out a field, such as email or profile.distinct_id
+    /// Ignore a field, such as email or profile.distinct_id
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     ignore: Vec<String>,
-    /// Exit 1 only for these kinds of changes, such as seat-raised,owner-added,grant-added; `any` for all
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = parse_kind)]
+    /// Exit 1 only for these kinds of changes
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind_parser())]
     fail_on: Vec<KindName>,
-    /// A file of changes that were agreed on, one a line, as --print-accept writes them: they are set apart and do not
-    /// fail
+    /// File of accepted changes, one a line, as --print-accept writes them; they are listed apart and do not fail
     #[arg(long, value_name = "FILE")]
     accept: Option<PathBuf>,
-    /// Print the lines that would accept every change
+    /// Print the lines that accept every change
     #[arg(long, conflicts_with_all = ["stat", "quiet"])]
     print_accept: bool,
-    /// Compare two organizations, or sync runs that are not full, all the same
+    /// Compare even different organizations, and sync runs that are not full
     #[arg(
         long,
         action = ArgAction::SetTrue,
         value_parser = flag(Comparability::Required, Comparability::Forced)
     )]
     force: Comparability,
-    /// Show ids after the names
+    /// Show ids after names
     #[arg(long)]
     ids: bool,
-    /// Show the first line, the inputs and how many changes there are of each kind, and no changes
+    /// Show only the first line, the inputs and the number of changes of each kind
     #[arg(long)]
     stat: bool,
-    /// Print nothing; the exit code says it
-    #[arg(short, long)]
-    quiet: bool,
-    /// Longest Markdown text; what does not fit is counted
+    /// Longest Markdown text; changes that do not fit are counted
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = parse_max_bytes)]
     max_bytes: usize,
 }
@@ -78,14 +75,11 @@ enum KindName {
     One(ChangeKind),
 }
 
-fn parse_kind(text: &str) -> Result<KindName, String> {
-    if text == "any" {
-        return Ok(KindName::Any);
-    }
-    text.parse().map(KindName::One).map_err(|problem: String| {
-        let all: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        format!("{problem}; there are any, {}", all.join(", "))
-    })
+/// Takes the names of all kinds, which help and completions list.
+fn kind_parser() -> impl TypedValueParser<Value = KindName> {
+    let names = ChangeKind::ALL.iter().map(|kind| kind.as_str());
+    PossibleValuesParser::new(std::iter::once("any").chain(names))
+        .map(|name| name.parse().map_or(KindName::Any, KindName::One))
 }
 
 /// The heading, the first line and the two inputs always fit into this.
@@ -101,11 +95,11 @@ fn parse_max_bytes(text: &str) -> Result<usize, String> {
 }
 
 impl DiffOptions {
-    /// Settles what to compare, and how.
+    /// Resolves what to compare, and how.
     pub(super) fn into_args(self, global: &GlobalOptions) -> DiffArgs {
         DiffArgs {
             fail_on: self.failing_kinds(),
-            output: self.output(global.output_format),
+            output: self.output(global),
             inputs: inputs(self.old, self.new, self.old_sync, self.new_sync, global),
             fields: FieldFilter {
                 include: self.include,
@@ -126,14 +120,14 @@ impl DiffOptions {
     }
 
     /// Returns what to print.
-    fn output(&self, format: OutputFormat) -> DiffOutput {
-        if self.quiet {
+    fn output(&self, global: &GlobalOptions) -> DiffOutput {
+        if global.quiet {
             return DiffOutput::Nothing;
         }
         if self.print_accept {
             return DiffOutput::AcceptLines;
         }
-        let format = match format {
+        let format = match global.output_format {
             OutputFormat::Console => DiffFormat::Console,
             OutputFormat::Json => DiffFormat::Json,
             OutputFormat::Ndjson => DiffFormat::Ndjson,

@@ -1,81 +1,81 @@
-//! The options of every command: which snapshot, the form of the answer, and what goes to standard error.
+//! The options of every command: the snapshot, the output format, and what goes to standard error.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::builder::Resettable;
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::heading;
 use crate::commands::DEFAULT_FILE;
 use crate::report::Format;
 use crate::snapshot::{Limits, ReadOptions};
 
-/// How much is said on standard error, and in which form.
+/// How much goes to standard error, and in which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Speech {
-    /// The least important thing that is said; `None` is the default of the place.
+    /// The least important messages to show; `None` chooses by where standard error goes.
     pub level: Option<LogLevel>,
     /// Text or JSON lines.
     pub format: LogFormat,
     /// When to use colour.
     pub color: ColorChoice,
+    /// Whether to leave out progress, summary and warnings.
+    pub quiet: bool,
 }
 
 /// How important a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum LogLevel {
-    /// Why the run failed
+    /// Why the run failed.
     Error,
-    /// And what a person should look at
+    /// What needs attention.
     Warn,
-    /// And what came of the run
+    /// The result of the run.
     Info,
-    /// And every page that was read
+    /// Every request.
     Debug,
 }
 
-/// The form of what is said on standard error.
+/// The form of messages on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Text for people
+    /// Text for people.
     #[default]
     Console,
-    /// One JSON object a line
+    /// One JSON object a line.
     Json,
 }
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always
+    /// Always.
     Always,
-    /// Never
+    /// Never.
     Never,
 }
 
-#[derive(Clone, Copy, Default, ValueEnum)]
+/// Every output format that a command has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum OutputFormat {
-    /// For people
     #[default]
     Console,
-    /// For programs
     Json,
-    /// For log collectors: one event a line; of `diff` only
     Ndjson,
-    /// For pull requests; of `diff` only
     Markdown,
 }
 
+/// Options of every command.
 #[derive(Args)]
+#[command(next_help_heading = heading::GLOBAL)]
 pub(super) struct GlobalOptions {
-    /// The snapshot; for `sync`, `-` is standard output, and readers take no `-` [default: sync.c1z, with --demo
-    /// demo.c1z]
+    /// Snapshot to read or write [default: sync.c1z]
     #[arg(short, long, global = true, env = "BATON_FILE", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// The form of the answer, of commands that have several
+    /// Output format; the formats depend on the command
     #[arg(
         short,
         long,
@@ -84,23 +84,28 @@ pub(super) struct GlobalOptions {
         env = "BATON_OUTPUT_FORMAT",
         value_name = "FORMAT",
         value_enum,
-        default_value_t
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
     )]
     pub(super) output_format: OutputFormat,
-    /// Say on standard error what came of the run; twice: every page
+    /// Print no progress, summary or warnings; check, diff, stats and verify print no report either
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Log the result of the run to standard error; -vv logs every request
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// What to say on standard error
     #[arg(
         long,
         global = true,
         env = "BATON_LOG_LEVEL",
         value_name = "LEVEL",
         value_enum,
-        ignore_case = true
+        ignore_case = true,
+        hide_possible_values = true,
+        help = "Log level: error, warn, info or debug"
     )]
     log_level: Option<LogLevel>,
-    /// How to say it
     #[arg(
         long,
         global = true,
@@ -108,15 +113,27 @@ pub(super) struct GlobalOptions {
         value_name = "FORMAT",
         value_enum,
         default_value_t,
-        ignore_case = true
+        ignore_case = true,
+        hide_possible_values = true,
+        help = "Log format: console or json"
     )]
     log_format: LogFormat,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help = "Use colour: auto, always or never"
+    )]
     color: ColorChoice,
-    /// The folder for the decoded database [default: beside the snapshot on writing, the system's on reading]
+    /// Folder for temporary files [default: next to the snapshot when writing, the system's when reading]
     #[arg(long, global = true, env = "BATON_TMPDIR", value_name = "DIR")]
     pub(super) temp_dir: Option<PathBuf>,
+    /// Print help
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
     // The limits of the official readers, under their names.
     #[arg(
         long,
@@ -130,9 +147,10 @@ pub(super) struct GlobalOptions {
 }
 
 impl GlobalOptions {
-    /// Returns how loud to be on standard error, and in which form.
+    /// Returns how much goes to standard error, and in which form.
     pub(super) fn speech(&self) -> Speech {
         let level = match (self.log_level, self.verbose) {
+            _ if self.quiet => Some(LogLevel::Error),
             (_, 2..) => Some(LogLevel::Debug),
             (Some(level), 1) => Some(level.max(LogLevel::Info)),
             (None, 1) => Some(LogLevel::Info),
@@ -142,16 +160,17 @@ impl GlobalOptions {
             level,
             format: self.log_format,
             color: self.color,
+            quiet: self.quiet,
         }
     }
 
-    /// Returns the form of the answer of a command other than `diff`.
+    /// Returns the output format of a command that has no others than these two.
     pub(super) fn format(&self) -> Result<Format> {
         match self.output_format {
             OutputFormat::Console => Ok(Format::Console),
             OutputFormat::Json => Ok(Format::Json),
             OutputFormat::Ndjson | OutputFormat::Markdown => {
-                bail!("only `diff` has that output format")
+                bail!("only `diff` has this output format")
             }
         }
     }
@@ -177,30 +196,4 @@ impl GlobalOptions {
             .or_else(|| self.file.clone())
             .unwrap_or_else(|| DEFAULT_FILE.into())
     }
-}
-
-/// The id of the option that chooses a form of the answer.
-pub(super) const OUTPUT_FORMAT: &str = "output_format";
-
-/// Commands whose answer has one form.
-pub(super) const OF_ONE_FORM: [&str; 4] = ["sync", "export", "completions", "man"];
-
-/// The same command, whose help offers a format only where the answer has several. The option is still understood
-/// elsewhere, so that what is said to it can be to the point.
-pub(super) fn with_formats_where_they_are(mut command: clap::Command) -> clap::Command {
-    let Some(format) = command
-        .get_arguments()
-        .find(|arg| arg.get_id() == OUTPUT_FORMAT)
-        .cloned()
-    else {
-        return command;
-    };
-    let hidden = format
-        .hide(true)
-        .env(Resettable::Reset)
-        .default_value(Resettable::Reset);
-    for name in OF_ONE_FORM {
-        command = command.mut_subcommand(name, |command| command.arg(hidden.clone()));
-    }
-    command
 }

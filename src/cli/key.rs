@@ -7,16 +7,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::heading;
 use super::values::environment;
 use crate::crawl::{ApiKey, KeyError};
 
 #[derive(Args)]
 pub(super) struct KeyOptions {
-    /// The personal API key; visible to other users of this machine, so rather use BATON_API_TOKEN or a file
-    #[arg(long, value_name = "KEY", hide_env_values = true)]
+    /// Personal API key; visible to other users of this machine, so prefer BATON_API_TOKEN or a file
+    #[arg(
+        long,
+        value_name = "KEY",
+        hide_env_values = true,
+        help_heading = heading::KEY
+    )]
     api_token: Option<String>,
-    /// A file that holds the key; `-` is standard input
-    #[arg(long, env = "BATON_API_TOKEN_FILE", value_name = "PATH")]
+    /// File that holds the key; `-` for standard input
+    #[arg(
+        long,
+        env = "BATON_API_TOKEN_FILE",
+        value_name = "PATH",
+        help_heading = heading::KEY
+    )]
     api_token_file: Option<PathBuf>,
 }
 

@@ -1,20 +1,26 @@
-//! The command line: clap types and help texts, turned once into a [`Command`].
+//! The command line: clap types and help texts, resolved in one step into a [`Command`].
 //!
-//! | file | for |
+//! | file | holds |
 //! |---|---|
 //! | `global.rs` | the options of every command |
 //! | `sync.rs` | the options of `sync` and `check` |
 //! | `key.rs` | where the API key is taken from |
 //! | `read.rs` | the options of the commands that read one snapshot |
 //! | `diff.rs` | the options of `diff` |
-//! | `conflicts.rs` | what clap cannot say about options together |
+//! | `heading.rs` | the headings of help |
+//! | `help.rs` | output formats and examples |
+//! | `conflicts.rs` | combinations of options that clap cannot refuse |
 //! | `values.rs` | parsers that several of these use |
-//! | `message.rs` | help, the version and errors of usage |
+//! | `message.rs` | help, the version and usage errors as they are printed |
+//! | `manual.rs` | the manual page |
 
 mod conflicts;
 mod diff;
 mod global;
+mod heading;
+mod help;
 mod key;
+mod manual;
 mod message;
 mod read;
 mod sync;
@@ -24,11 +30,11 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use diff::DiffOptions;
-use global::{GlobalOptions, with_formats_where_they_are};
-use read::{AccessOptions, ExportSub, ListOptions, StatsOptions, VerifyOptions};
+use global::GlobalOptions;
+use read::{AccessOptions, ExportSub, ListOptions, OneTypeOptions, StatsOptions, VerifyOptions};
 use sync::SyncOptions;
 
 use crate::commands::{Command, Listing};
@@ -36,78 +42,92 @@ use crate::commands::{Command, Listing};
 pub use global::{ColorChoice, LogFormat, LogLevel, Speech};
 pub use message::Message;
 
-/// How the program was called: what to do, and how to speak of it.
+/// A parsed command line.
 pub struct Invocation {
-    /// What to do, or why that cannot be told.
+    /// The command, or why its settings cannot be resolved.
     pub command: Result<Command>,
-    /// How to speak of it.
+    /// How much goes to standard error, and in which form.
     pub speech: Speech,
 }
 
-/// Crawls a PostHog organization (members, roles, who holds which role) into a .c1z snapshot for ConductorOne
-///
-/// Without a command it does `sync`.
+/// Crawl a PostHog organization into a .c1z snapshot for ConductorOne; read, verify, export and compare snapshots
 #[derive(Parser)]
-#[command(name = "posthog-c1z", version, max_term_width = 100)]
+#[command(
+    name = "posthog-c1z",
+    version,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 struct Cli {
     #[command(flatten)]
-    global: GlobalOptions,
-    #[command(flatten)]
     sync: SyncOptions,
+    #[command(flatten)]
+    global: GlobalOptions,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = heading::GLOBAL)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Option<Sub>,
 }
 
 #[derive(Subcommand)]
 enum Sub {
-    /// Crawl one organization and write one snapshot
+    /// Crawl an organization and write a snapshot (the default command)
     Sync(Box<SyncOptions>),
-    /// Say before the night comes whether `sync` with the same options would work
+    /// Check in advance whether a sync with the same options would work
     Check(Box<SyncOptions>),
-    /// Sync runs, counts, content digest, and what the crawl could prove
+    /// Show sync runs, counts and the content digest of a snapshot
     Stats(StatsOptions),
-    /// List resource types
-    ResourceTypes(ListOptions),
-    /// List resources: users and roles
-    Resources(ListOptions),
-    /// List entitlements: what can be held
-    Entitlements(ListOptions),
+    /// List users with seat, 2FA, last login and number of roles
+    Users(OneTypeOptions),
+    /// List roles
+    Roles(OneTypeOptions),
     /// List grants: who holds what
     Grants(ListOptions),
-    /// List those who hold something
-    Principals(ListOptions),
-    /// All that one person has
+    /// Show everything that one person has
     Access(AccessOptions),
-    /// Read everything and tell every defect; exits 1 with findings, 15 with a file that cannot be read
+    /// List resources of every type
+    Resources(ListOptions),
+    /// List resource types
+    ResourceTypes(ListOptions),
+    /// List entitlements: what can be granted
+    Entitlements(ListOptions),
+    /// List everyone who holds something
+    Principals(ListOptions),
+    /// Read whole snapshots and report every defect
     Verify(VerifyOptions),
-    /// What changed between two snapshots; exits 0 without differences, 1 with them, 2 or more in trouble
+    /// Compare two snapshots
     Diff(Box<DiffOptions>),
-    /// The snapshot as CSV or JSON
+    /// Export a snapshot as CSV or JSON
     #[command(subcommand)]
     Export(ExportSub),
-    /// Completions for a shell, for you to put where it looks for them
+    /// Print completions for a shell
     Completions {
-        /// Which shell
+        /// Shell
         shell: clap_complete::Shell,
     },
-    /// The manual page, in roff
+    /// Print the manual page in roff
     Man,
 }
 
-/// Takes the command line and the environment.
+/// Parses the command line and the environment.
 ///
 /// # Errors
-/// What clap says to wrong usage, `--help` and `--version`.
+/// Clap's message for wrong usage, `--help` and `--version`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Message> {
     invocation(args).map_err(Message::of)
 }
 
 fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let matches = prepared(definition()).try_get_matches_from(args)?;
+    let matches = prepared(definition())
+        .try_get_matches_from(args)
+        .map_err(conflicts::explain_file)?;
     let Cli {
-        global,
         sync,
+        global,
         command,
+        version: _,
     } = Cli::from_arg_matches(&matches)?;
     conflicts::check(&matches)
         .map_err(|misuse| Cli::command().error(misuse.kind, misuse.message))?;
@@ -118,7 +138,7 @@ fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cl
     })
 }
 
-/// Settles everything that a command needs to know.
+/// Resolves every setting of a command.
 fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
     let list = |listing, options: ListOptions| options.into_args(listing, global);
     Ok(match sub {
@@ -126,6 +146,8 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Check(options) => Command::Check(Box::new(options.into_check_args(global)?)),
         Sub::Stats(options) => Command::Stats(options.into_args(global)?),
         Sub::ResourceTypes(options) => Command::List(list(Listing::ResourceTypes, options)?),
+        Sub::Users(options) => Command::List(options.into_args("user", global)?),
+        Sub::Roles(options) => Command::List(options.into_args("role", global)?),
         Sub::Resources(options) => Command::List(list(Listing::Resources, options)?),
         Sub::Entitlements(options) => Command::List(list(Listing::Entitlements, options)?),
         Sub::Grants(options) => Command::List(list(Listing::Grants, options)?),
@@ -135,43 +157,23 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global))),
         Sub::Export(options) => Command::Export(options.into_args(global)),
         Sub::Completions { shell } => Command::Show(completions(shell)),
-        Sub::Man => Command::Show(manual()),
+        Sub::Man => Command::Show(manual::page(definition())),
     })
 }
 
 /// The command line as help, completions and the manual page show it.
 fn definition() -> clap::Command {
-    with_formats_where_they_are(Cli::command())
+    help::complete(Cli::command())
 }
 
 fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut definition(), "posthog-c1z", &mut script);
+    clap_complete::generate(shell, &mut definition(), help::PROGRAM, &mut script);
     script
 }
 
-/// The manual page of the program, then those of its commands, as one document.
-fn manual() -> Vec<u8> {
-    fn render(command: &clap::Command, out: &mut Vec<u8>) {
-        clap_mangen::Man::new(command.clone())
-            .render(out)
-            .expect("a Vec takes all bytes");
-        for sub in command
-            .get_subcommands()
-            .filter(|sub| sub.get_name() != "help")
-        {
-            render(sub, out);
-        }
-    }
-    let mut command = definition();
-    command.build();
-    let mut page = Vec::new();
-    render(&command, &mut page);
-    page
-}
-
-/// The same command, deaf to variables that are set to nothing, since CI systems set many so, and with help that does not
-/// show what a variable holds: that may be a password in an address.
+/// The same command without the variables that are set to nothing, as CI systems do, and with help that does not show the
+/// value of a variable: that may be a password in an address.
 fn prepared(command: clap::Command) -> clap::Command {
     let is_blank = |arg: &clap::Arg| {
         let value = arg.get_env().and_then(std::env::var_os);

@@ -1,9 +1,9 @@
 //! The options of the commands that read one snapshot: `stats`, the lists, `access`, `verify` and `export`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
@@ -18,10 +18,10 @@ use crate::snapshot::Filter;
 
 #[derive(Args)]
 struct InputOptions {
-    /// The snapshot [default: what -f names]
+    /// Snapshot file [default: that of --file]
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
-    /// The sync run to look at [default: the newest finished full one, else the newest finished one]
+    /// Sync run to read [default: the newest finished full one, else the newest finished one]
     #[arg(long, value_name = "ID")]
     sync_id: Option<String>,
 }
@@ -30,14 +30,14 @@ struct InputOptions {
 pub(super) struct StatsOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Print the whole evidence as JSON, and nothing else
+    /// Print the evidence, which is what the crawl recorded about itself, as JSON
     #[arg(
         long,
         action = ArgAction::SetTrue,
         value_parser = flag(StatsScope::Overview, StatsScope::Evidence)
     )]
     evidence: StatsScope,
-    /// Exit 1 if the newest finished sync run is older, such as 26h or 2d
+    /// Exit 1 if the newest finished sync run is older than this, such as 26h or 2d
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
 }
@@ -46,22 +46,32 @@ pub(super) struct StatsOptions {
 pub(super) struct ListOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Of this resource type only; for entitlements and grants, of the resource they are on; for principals, of themselves
-    /// or of what they hold something on
+    /// Only of this resource type: for entitlements and grants, the type of their resource; for principals, their own or
+    /// that of a resource they hold something on
     #[arg(short = 't', long, value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
     resource_type: Option<String>,
-    /// Of this resource only, by its id or <type>:<id>; for entitlements and grants, the one they are on; for principals,
-    /// themselves or the one they hold something on
+    /// Only this resource, by id or <type>:<id>: for entitlements and grants, their resource; for principals, themselves or
+    /// a resource they hold something on
     #[arg(short = 'r', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     resource: Option<String>,
-    /// Of this entitlement only; not for resource types and resources
+    /// Only this entitlement; not for resource types and resources
     #[arg(short = 'e', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     entitlement: Option<String>,
 }
 
+/// Options of a list of one resource type.
+#[derive(Args)]
+pub(super) struct OneTypeOptions {
+    #[command(flatten)]
+    input: InputOptions,
+    /// Only this one, by id or <type>:<id>
+    #[arg(short = 'r', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    resource: Option<String>,
+}
+
 #[derive(Args)]
 pub(super) struct AccessOptions {
-    /// An e-mail, a uuid, or user:<uuid>
+    /// E-mail address, uuid, or user:<uuid>
     person: String,
     #[command(flatten)]
     input: InputOptions,
@@ -69,24 +79,24 @@ pub(super) struct AccessOptions {
 
 #[derive(Args)]
 pub(super) struct VerifyOptions {
-    /// The snapshots [default: what -f names]
+    /// Snapshot files [default: that of --file]
     #[arg(value_name = "FILE")]
     inputs: Vec<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub(super) enum ExportSub {
-    /// The twelve columns of ConductorOne's file import, or with --table one for people
+    /// The twelve columns of ConductorOne's file import, or with --table a table for people
     Csv {
         #[command(flatten)]
         export: ExportOptions,
-        /// A table for people, with all that is known
-        #[arg(long, value_enum, value_name = "TABLE")]
+        /// Table for people, with everything that is known: users, roles or grants
+        #[arg(long, value_enum, value_name = "TABLE", hide_possible_values = true)]
         table: Option<TableName>,
-        /// Make cells harmless that a spreadsheet would run as a formula [default with --table]
+        /// Defuse cells that a spreadsheet would run as a formula [default with --table]
         #[arg(long, conflicts_with = "raw")]
         safe: bool,
-        /// Leave every cell as it is [default without --table]
+        /// Write every cell as it is [default without --table]
         #[arg(long)]
         raw: bool,
     },
@@ -106,21 +116,18 @@ pub(super) enum ExportSub {
 pub(super) struct ExportOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Where to [default: standard output]
+    /// Output file [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Permissions of that file, in octal
+    /// Permissions of the output file, in octal
     #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
     mode: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum TableName {
-    /// Who there is, with seat, second factor, last login
     Users,
-    /// Which roles there are
     Roles,
-    /// Who holds what, since when
     Grants,
 }
 
@@ -135,7 +142,7 @@ impl InputOptions {
 }
 
 impl StatsOptions {
-    /// Settles what to show of which snapshot.
+    /// Resolves what to show of which snapshot.
     pub(super) fn into_args(self, global: &GlobalOptions) -> Result<StatsArgs> {
         Ok(StatsArgs {
             format: global.format()?,
@@ -147,7 +154,7 @@ impl StatsOptions {
 }
 
 impl ListOptions {
-    /// Settles which rows of `listing` to show.
+    /// Resolves which rows of `listing` to show.
     pub(super) fn into_args(self, listing: Listing, global: &GlobalOptions) -> Result<ListArgs> {
         Ok(ListArgs {
             listing,
@@ -163,9 +170,33 @@ impl ListOptions {
     }
 }
 
+impl OneTypeOptions {
+    /// Resolves which resources of `resource_type` to show.
+    pub(super) fn into_args(self, resource_type: &str, global: &GlobalOptions) -> Result<ListArgs> {
+        let options = ListOptions {
+            input: self.input,
+            resource_type: Some(resource_type.to_owned()),
+            resource: self.resource,
+            entitlement: None,
+        };
+        options.into_args(Listing::Resources, global)
+    }
+}
+
 impl AccessOptions {
-    /// Settles whose access to show.
+    /// Resolves whose access to show.
     pub(super) fn into_args(self, global: &GlobalOptions) -> Result<AccessArgs> {
+        if let Some(file) = &self.input.input
+            && Path::new(&self.person).is_file()
+            && !file.exists()
+        {
+            bail!(
+                "`{}` is a file: the person comes first, as in `posthog-c1z access {} {}`",
+                self.person.escape_debug(),
+                file.display(),
+                self.person.escape_debug()
+            );
+        }
         Ok(AccessArgs {
             person: self.person,
             format: global.format()?,
@@ -175,7 +206,7 @@ impl AccessOptions {
 }
 
 impl VerifyOptions {
-    /// Settles which snapshots to verify.
+    /// Resolves which snapshots to verify.
     pub(super) fn into_args(mut self, global: &GlobalOptions) -> Result<VerifyArgs> {
         if self.inputs.is_empty() {
             self.inputs.push(global.path(None));
@@ -189,7 +220,7 @@ impl VerifyOptions {
 }
 
 impl ExportSub {
-    /// Settles what to export, in which form, and where to.
+    /// Resolves what to export, in which format, and where to.
     pub(super) fn into_args(self, global: &GlobalOptions) -> ExportArgs {
         let formulas = |is_safe| {
             if is_safe {

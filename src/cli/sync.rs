@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::global::GlobalOptions;
+use super::heading;
 use super::key::KeyOptions;
 use super::values::{environment, flag, parse_age, parse_mode};
 use crate::commands::{
@@ -19,42 +20,49 @@ use crate::crawl::{AddressError, BaseUrl, HttpSettings, PaceSettings, PlainHttp}
 use crate::demo::Week;
 use crate::snapshot::ReadOptions;
 
-/// Where a snapshot of the sample organization is written if nothing else is said.
+/// The default file for a snapshot of the sample organization.
 const DEMO_FILE: &str = "demo.c1z";
 
 #[derive(Args)]
 pub(super) struct SyncOptions {
-    /// The organization: https://<host>/api/organizations/<id> [also POSTHOG_HOST]
-    #[arg(long, env = "BATON_BASE_URL", value_name = "URL")]
+    /// Organization: https://<host>/api/organizations/<id> [also POSTHOG_HOST]
+    #[arg(
+        long,
+        env = "BATON_BASE_URL",
+        value_name = "URL",
+        help_heading = heading::KEY
+    )]
     base_url: Option<String>,
-    /// The organization's id, where --base-url names the host alone [also POSTHOG_ORGANIZATION_ID]
-    #[arg(long, value_name = "ID")]
+    /// Organization id, if --base-url names only the host [also POSTHOG_ORGANIZATION_ID]
+    #[arg(long, value_name = "ID", help_heading = heading::KEY)]
     organization: Option<String>,
     #[command(flatten)]
     key: KeyOptions,
-    /// Send the key unencrypted where the address begins with http://
+    /// Allow an address that begins with http://, and so send the key unencrypted
     #[arg(
         long,
+        help_heading = heading::KEY,
         action = ArgAction::SetTrue,
         value_parser = flag(PlainHttp::Refuse, PlainHttp::Allow)
     )]
     allow_http: PlainHttp,
-    /// Seconds that one request may take, with its whole answer
+    /// Time limit for one request with its whole answer, in seconds
     #[arg(
         long,
+        help_heading = heading::CRAWL,
         env = "BATON_HTTP_TIMEOUT_SECONDS",
         value_name = "SECONDS",
         default_value_t = 300,
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     http_timeout_seconds: u64,
-    /// A file of PEM certificates to trust instead of the system's [also SSL_CERT_FILE, for the system's]
-    #[arg(long, value_name = "FILE")]
+    /// PEM file of certificates to trust instead of the system's [also SSL_CERT_FILE]
+    #[arg(long, value_name = "FILE", help_heading = heading::KEY)]
     ca_cert: Option<PathBuf>,
-    /// How often a request is sent again that may succeed then
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(..=100))]
+    /// Number of times to retry a request that may succeed later
+    #[arg(long, value_name = "N", help_heading = heading::CRAWL, default_value_t = 6, value_parser = clap::value_parser!(u32).range(..=100))]
     retries: u32,
-    // The wait before the first retry, in milliseconds: for tests.
+    // The delay before the first retry, in milliseconds: for tests.
     #[arg(
         long,
         hide = true,
@@ -62,77 +70,44 @@ pub(super) struct SyncOptions {
         default_value_t = 500
     )]
     retry_delay_ms: u64,
-    /// Requests that may go out in any minute; PostHog allows 480 to a key
-    #[arg(long, value_name = "N", default_value_t = 450, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Most requests in any minute; PostHog allows 480 for each key
+    #[arg(long, value_name = "N", help_heading = heading::CRAWL, default_value_t = 450, value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_minute: u32,
-    /// Requests that may go out in any hour; PostHog allows 4,800 to a key
-    #[arg(long, value_name = "N", default_value_t = 4_500, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Most requests in any hour; PostHog allows 4,800 for each key
+    #[arg(long, value_name = "N", help_heading = heading::CRAWL, default_value_t = 4_500, value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_hour: u32,
-    /// How long the whole run may take, such as 2h [default: without end]
-    #[arg(long, value_name = "TIME", value_parser = parse_age)]
+    /// Time limit for the whole run, such as 2h [default: none]
+    #[arg(long, value_name = "TIME", help_heading = heading::CRAWL, value_parser = parse_age)]
     max_duration: Option<Duration>,
-    /// How many roles are read at a time
+    /// Number of roles to read at a time
     #[arg(
         long,
+        help_heading = heading::CRAWL,
         env = "BATON_WORKERS",
         value_name = "N",
         default_value_t = 4,
         value_parser = clap::value_parser!(u32).range(1..=64)
     )]
     workers: u32,
-    /// Where role memberships are read from
-    #[arg(long, value_name = "FROM", value_enum, default_value_t)]
+    /// Source of role memberships: endpoint (the list of each role) or embedded (the list of roles alone: far fewer
+    /// requests, for organizations with many roles)
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        value_enum,
+        default_value_t,
+        help_heading = heading::CRAWL,
+        hide_possible_values = true
+    )]
     memberships: MembershipsFrom,
-    /// Take the people alone: for servers that have no roles
-    #[arg(long, conflicts_with = "memberships")]
+    /// Read only users, for servers that have no roles
+    #[arg(long, conflicts_with = "memberships", help_heading = heading::CRAWL)]
     without_roles: bool,
-    /// Keep what cannot be proved to be whole as NAME.incomplete.c1z beside the snapshot (the run still exits 9)
+    /// Crawl the sample organization that is built into the program; --demo=later as it is a week later
     #[arg(
         long,
-        action = ArgAction::SetTrue,
-        value_parser = flag(Incomplete::Refuse, Incomplete::Accept)
-    )]
-    accept_incomplete: Incomplete,
-    /// How many percent of users, roles or grants may be gone since the snapshot before
-    #[arg(long, value_name = "PERCENT", default_value_t = 30, value_parser = clap::value_parser!(u8).range(..=100))]
-    max_shrink: u8,
-    /// Keep a snapshot that was refused as NAME.rejected.c1z beside the old one
-    #[arg(
-        long,
-        action = ArgAction::SetTrue,
-        value_parser = flag(Rejected::Dropped, Rejected::Kept)
-    )]
-    keep_rejected: Rejected,
-    /// Replace a file that is not a readable snapshot of the same organization
-    #[arg(
-        long,
-        action = ArgAction::SetTrue,
-        value_parser = flag(Replace::SameOrganization, Replace::Anything)
-    )]
-    force: Replace,
-    /// Keep a copy of the newest snapshot under this name
-    #[arg(long, value_name = "PATH")]
-    latest: Option<PathBuf>,
-    /// Keep so many snapshots that a name with {date} or {time} made, and remove older ones
-    #[arg(long, value_name = "N")]
-    keep_last: Option<NonZeroUsize>,
-    /// Crawl nothing; show what a run with --keep-last would write and remove
-    #[arg(
-        long,
-        requires = "keep_last",
-        action = ArgAction::SetTrue,
-        value_parser = flag(Pruning::Done, Pruning::Told)
-    )]
-    dry_run: Pruning,
-    /// Seconds to wait for another run to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    wait: u64,
-    /// Permissions of the snapshot, in octal
-    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
-    mode: u32,
-    /// Crawl the sample organization that this program carries in itself, or the same a week later
-    #[arg(
-        long,
+        help_heading = heading::CRAWL,
+        hide_possible_values = true,
         value_name = "WEEK",
         value_enum,
         num_args = 0..=1,
@@ -141,7 +116,55 @@ pub(super) struct SyncOptions {
         conflicts_with_all = ["organization", "api_token"]
     )]
     demo: Option<DemoWeek>,
-    // What the official connector takes to run as a service. Set in the environment, these are ignored.
+    /// Time to wait for another run to finish, in seconds
+    #[arg(long, value_name = "SECONDS", help_heading = heading::OUTPUT, default_value_t = 0)]
+    wait: u64,
+    /// Permissions of the snapshot, in octal
+    #[arg(long, value_name = "MODE", help_heading = heading::OUTPUT, default_value = "0600", value_parser = parse_mode)]
+    mode: u32,
+    /// Keep a crawl that cannot be proved complete as NAME.incomplete.c1z next to the snapshot; the run still exits 9
+    #[arg(
+        long,
+        help_heading = heading::GUARDS,
+        action = ArgAction::SetTrue,
+        value_parser = flag(Incomplete::Refuse, Incomplete::Accept)
+    )]
+    accept_incomplete: Incomplete,
+    /// Largest loss of users, roles or grants since the previous snapshot, in percent
+    #[arg(long, value_name = "PERCENT", help_heading = heading::GUARDS, default_value_t = 30, value_parser = clap::value_parser!(u8).range(..=100))]
+    max_shrink: u8,
+    /// Keep a snapshot that a guard refused as NAME.rejected.c1z next to the old one
+    #[arg(
+        long,
+        help_heading = heading::GUARDS,
+        action = ArgAction::SetTrue,
+        value_parser = flag(Rejected::Dropped, Rejected::Kept)
+    )]
+    keep_rejected: Rejected,
+    /// Replace a file even if it is not a readable snapshot of the same organization
+    #[arg(
+        long,
+        help_heading = heading::GUARDS,
+        action = ArgAction::SetTrue,
+        value_parser = flag(Replace::SameOrganization, Replace::Anything)
+    )]
+    force: Replace,
+    /// Keep a copy of the newest snapshot at this path
+    #[arg(long, value_name = "PATH", help_heading = heading::RETENTION)]
+    latest: Option<PathBuf>,
+    /// Keep the newest N snapshots of a --file with {date} or {time} and remove older ones
+    #[arg(long, value_name = "N", help_heading = heading::RETENTION)]
+    keep_last: Option<NonZeroUsize>,
+    /// Crawl nothing; show what a run with --keep-last would write and remove
+    #[arg(
+        long,
+        help_heading = heading::RETENTION,
+        requires = "keep_last",
+        action = ArgAction::SetTrue,
+        value_parser = flag(Pruning::Done, Pruning::Told)
+    )]
+    dry_run: Pruning,
+    // The official connector's options for running as a service. In the environment they are ignored.
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     client_id: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
@@ -152,18 +175,14 @@ pub(super) struct SyncOptions {
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum MembershipsFrom {
-    /// Each role's own list, held against what the list of roles carries
     #[default]
     Endpoint,
-    /// The list of roles alone: far fewer requests, for organizations with many roles
     Embedded,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum DemoWeek {
-    /// As it is
     First,
-    /// A week on
     Later,
 }
 
@@ -186,7 +205,7 @@ impl From<DemoWeek> for Week {
 }
 
 impl SyncOptions {
-    /// Settles what to crawl, how, and where to put it.
+    /// Resolves what to crawl, how, and where to write it.
     pub(super) fn into_args(self, global: &GlobalOptions) -> Result<SyncArgs> {
         let (source, default_file) = match self.demo {
             Some(week) => (Source::Demo(week.into()), DEMO_FILE),
@@ -206,7 +225,7 @@ impl SyncOptions {
         })
     }
 
-    /// Settles which sync to check in advance.
+    /// Resolves which sync to check in advance.
     pub(super) fn into_check_args(self, global: &GlobalOptions) -> Result<CheckArgs> {
         let format = global.format()?;
         let key_file = match self.demo {
@@ -236,7 +255,7 @@ impl SyncOptions {
             organization.as_deref(),
             self.allow_http,
         )?;
-        // The variable is for addresses that leave the organization open; an option that loses would be a surprise.
+        // The variable is for addresses without an organization, but an option must not lose silently.
         if let Some(other) = &self.organization
             && !other.trim().eq_ignore_ascii_case(base_url.organization())
         {
@@ -290,7 +309,7 @@ impl SyncOptions {
                 replace: self.force,
             },
             rejected: self.keep_rejected,
-            // Where the new one is built: the system's folder may be missing or small, and matters to readers alone.
+            // The folder in which the new one is built: the system's may be missing or small, and is only for reading.
             read: ReadOptions {
                 temp_dir: Some(
                     global
@@ -306,7 +325,7 @@ impl SyncOptions {
     }
 }
 
-/// Returns the settings for the official connector's service mode that are set, and mean nothing here.
+/// Returns the names of the settings for the official connector's service mode that are set; they are ignored.
 fn ignored_settings() -> Vec<String> {
     ["BATON_CLIENT_ID", "BATON_CLIENT_SECRET", "BATON_HOST_ID"]
         .into_iter()

@@ -100,6 +100,14 @@ impl Command {
 }
 
 impl Command {
+    /// Whether its exit code alone can be the answer.
+    fn is_judged(&self) -> bool {
+        matches!(
+            self,
+            Self::Check(_) | Self::Stats(_) | Self::Verify(_) | Self::Diff(_)
+        )
+    }
+
     /// What its answer on standard output is.
     fn answer(&self) -> Answer {
         match self {
@@ -154,6 +162,8 @@ pub struct World<'a> {
     pub out: &'a mut dyn Write,
     /// What it is.
     pub page: Page,
+    /// Whether to leave out an answer that only explains the exit code.
+    pub quiet: bool,
     /// Fails if standard output has lost its reader, or had none to begin with.
     pub arrived: &'a dyn Fn() -> io::Result<()>,
 }
@@ -168,7 +178,13 @@ pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         // Before hours of work that nobody would get.
         (world.arrived)().map_err(|_| NotArrived)?;
     }
-    let mut stdout = Stdout::new(&mut *world.out, answer);
+    let mut nowhere = io::sink();
+    let out: &mut dyn Write = if world.quiet && command.is_judged() {
+        &mut nowhere
+    } else {
+        &mut *world.out
+    };
+    let mut stdout = Stdout::new(out, answer);
     let mut out = Outlet::new(&mut stdout, command.medium(world.page));
     let mut inner = World {
         now: world.now,
@@ -176,6 +192,7 @@ pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         reporter: world.reporter,
         out: &mut out,
         page: world.page,
+        quiet: world.quiet,
         arrived: world.arrived,
     };
     let result = dispatch(command, &mut inner);

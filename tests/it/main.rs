@@ -15,6 +15,7 @@ mod export;
 mod files;
 mod format;
 mod harmless;
+mod help;
 mod hostile;
 mod json;
 mod machine;

@@ -16,7 +16,7 @@ const ANNOTATIONS: u32 = 4;
 /// column, an empty value is an SDK's mark that the grant was looked at and has none.
 pub(in crate::snapshot) fn unify<'r>(column: &mut Option<Cow<'r, [u8]>>, data: &mut Cow<'r, [u8]>) {
     column.take_if(|bytes| bytes.is_empty());
-    if let Ok(Some((expansion, rest))) = split(data) {
+    if let Ok(Some(Split { expansion, rest })) = split(data) {
         if column.is_none() && !expansion.is_empty() {
             *column = Some(expansion.into());
         }
@@ -24,8 +24,16 @@ pub(in crate::snapshot) fn unify<'r>(column: &mut Option<Cow<'r, [u8]>>, data: &
     }
 }
 
-/// The first GrantExpandable of a grant, and the grant without any; `None` if it has none.
-fn split(grant: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
+/// A grant in two parts.
+struct Split {
+    /// The contents of its first GrantExpandable.
+    expansion: Vec<u8>,
+    /// The message without annotations of that type.
+    rest: Vec<u8>,
+}
+
+/// Takes a grant apart; `None` if its blob has no GrantExpandable.
+fn split(grant: &[u8]) -> Result<Option<Split>, Malformed> {
     let mut found = None;
     for field in walk(grant) {
         let field = field?;
@@ -43,7 +51,10 @@ fn split(grant: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
             rest.extend_from_slice(field.encoded);
         }
     }
-    Ok(Some((found.to_vec(), rest)))
+    Ok(Some(Split {
+        expansion: found.to_vec(),
+        rest,
+    }))
 }
 
 /// The contents of an annotation that is a GrantExpandable.

@@ -118,6 +118,7 @@ pub fn answer_by(now: &dyn Fn() -> Timestamp, temp_dir: &Path, args: &[&str]) ->
             reporter: &Silent,
             out: &mut out,
             page: Page::default(),
+            quiet: false,
             arrived: &|| Ok(()),
         };
         commands::run(&command, &mut world)

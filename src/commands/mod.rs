@@ -9,6 +9,7 @@ mod export;
 mod failure;
 mod input;
 mod list;
+mod missing;
 mod stats;
 mod sync;
 mod verify;

@@ -173,6 +173,7 @@ impl<'r> RowColumns<'r> {
             columns: K::columns(self, recent)?,
             id: id.into(),
             data: self.blob(1)?.into(),
+            rowid: self.row.rowid,
         })
     }
 

@@ -378,10 +378,10 @@ fn the_same_snapshot_gives_the_same_bytes_each_time() {
 }
 
 #[test]
-fn who_holds_a_grant_is_found_by_the_id_of_the_row_as_everywhere() {
+fn the_import_names_who_holds_a_grant_and_leaves_out_grants_that_no_person_holds() {
     let shelf = Shelf::new()
         .with_golden("invalid-external-id.c1z")
-        .with_golden(SMALL);
+        .with_golden("invalid-dangling-principal.c1z");
     // Blobs that repeat nothing of the columns contradict nothing.
     Edited::golden(SMALL)
         .sql(
@@ -389,25 +389,20 @@ fn who_holds_a_grant_is_found_by_the_id_of_the_row_as_everywhere() {
          (select resource_id from v1_entitlements limit 1)",
         )
         .pack(&shelf.path("role.c1z"));
-    for (file, is_named) in [
-        // Its id is not made of type and id.
-        ("invalid-external-id.c1z", false),
-        (SMALL, true),
+    for (file, grants) in [
+        // The id of each row is not made of type and id; its message is.
+        ("invalid-external-id.c1z", 4),
+        // One of four is held by a user who is not there.
+        ("invalid-dangling-principal.c1z", 3),
+        ("role.c1z", 0),
     ] {
         let import = records(&exported(&shelf, &["csv"], file));
-        let grants = import.iter().filter(|row| row[0] == "Grant");
-        let names: Vec<_> = grants.map(|row| [&row[1], &row[2], &row[5]]).collect();
-        assert!(!names.is_empty());
-        let as_expected = |cells: &[&String; 3]| cells.iter().all(|c| c.is_empty() != is_named);
-        assert!(names.iter().all(as_expected), "{file}: {names:?}");
-    }
-    // No person: nothing but its id is told.
-    let import = records(&exported(&shelf, &["csv"], "role.c1z"));
-    let mut grants = import.iter().filter(|row| row[0] == "Grant").peekable();
-    assert!(grants.peek().is_some());
-    for row in grants {
-        let cells: Vec<_> = row[1..6].iter().map(|cell| !cell.is_empty()).collect();
-        assert_eq!(cells, [false, false, true, false, false], "{row:?}");
+        let rows: Vec<_> = import.iter().filter(|row| row[0] == "Grant").collect();
+        assert_eq!(rows.len(), grants, "{file}");
+        for row in rows {
+            let are_named = [1, 2, 3, 5].map(|at| !row[at].is_empty());
+            assert_eq!(are_named, [true; 4], "{file}: {row:?}");
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod json;
 mod machine;
 mod many;
 mod night;
+mod others;
 mod reading;
 mod roundtrip;
 mod scripts;

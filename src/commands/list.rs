@@ -1,6 +1,5 @@
 //! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -8,6 +7,7 @@ use anyhow::{Result, bail};
 use super::catalog::{Catalog, JsonCache, email};
 use super::input::{Input, lacks_roles};
 use super::missing::Missing;
+use super::principals::principals;
 use super::{Outcome, World};
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, SyncRun, Trait,
@@ -233,6 +233,10 @@ impl<'a> List<'a> {
         self.warn_if_empty(is_empty, world)
     }
 
+    fn principals(&self) -> Result<Vec<ResourceId>> {
+        principals(self.snapshot, &self.run.id, &self.args.filter)
+    }
+
     /// Warns of a list that is empty because of its filter.
     fn warn_if_empty(&self, is_empty: bool, world: &mut World<'_>) -> Result<()> {
         if is_empty && self.args.filter != Filter::default() {
@@ -277,76 +281,6 @@ impl<'a> List<'a> {
             list.push(&json)?;
         }
         Ok(list.finish()?)
-    }
-
-    /// Those who hold something, each once, in the order in which their first grants were written, as the `baton` CLI
-    /// lists them. Type and resource are those of the principal or of what is held: `-t user` and `-r role:ID` both have
-    /// an answer.
-    fn principals(&self) -> Result<Vec<ResourceId>> {
-        let filter = &self.args.filter;
-        let by_entitlement = Filter {
-            entitlement: filter.entitlement.clone(),
-            ..Filter::default()
-        };
-        let is_of_type = |id: &ResourceId| {
-            let wanted = filter.resource_type.as_deref();
-            wanted.is_none_or(|wanted| id.resource_type.as_str() == wanted)
-        };
-        let is_named = |id: &ResourceId| {
-            let wanted = filter.resource.as_deref();
-            wanted.is_none_or(|wanted| *id.resource == *wanted || id.to_string() == wanted)
-        };
-        let mut principals = FirstGrants::default();
-        self.snapshot.batches::<Grant, _, anyhow::Error>(
-            &self.run.id,
-            &by_entitlement,
-            |_| {
-                Ok(Box::new(|rows| {
-                    let mut some = FirstGrants::default();
-                    while let Some(row) = rows.next_row(0) {
-                        let GrantColumns {
-                            principal,
-                            resource,
-                            ..
-                        } = &row.columns;
-                        if (is_of_type(principal) || is_of_type(resource))
-                            && (is_named(principal) || is_named(resource))
-                        {
-                            some.add(principal, row.rowid);
-                        }
-                    }
-                    Ok(some)
-                }))
-            },
-            |some| {
-                for (principal, rowid) in &some.0 {
-                    principals.add(principal, *rowid);
-                }
-                Ok(())
-            },
-        )?;
-        Ok(principals.in_order())
-    }
-}
-
-/// Who holds something, each with the row id of the first of the grants.
-#[derive(Default)]
-struct FirstGrants(HashMap<ResourceId, i64>);
-
-impl FirstGrants {
-    fn add(&mut self, principal: &ResourceId, rowid: i64) {
-        match self.0.get_mut(principal) {
-            Some(first) => *first = rowid.min(*first),
-            None => {
-                self.0.insert(principal.clone(), rowid);
-            }
-        }
-    }
-
-    fn in_order(self) -> Vec<ResourceId> {
-        let mut all: Vec<_> = self.0.into_iter().collect();
-        all.sort_unstable_by_key(|(_, rowid)| *rowid);
-        all.into_iter().map(|(principal, _)| principal).collect()
     }
 }
 

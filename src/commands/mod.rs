@@ -10,6 +10,7 @@ mod failure;
 mod input;
 mod list;
 mod missing;
+mod principals;
 mod stats;
 mod sync;
 mod verify;

@@ -16,6 +16,7 @@ mod files;
 mod format;
 mod harmless;
 mod hostile;
+mod import;
 mod json;
 mod machine;
 mod many;

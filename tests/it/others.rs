@@ -1,7 +1,7 @@
 //! Files of other connectors, written by several versions of ConductorOne's SDK, beside what its own CLI printed of them:
 //! `-o json` object by object, and C1's file import.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -147,7 +147,7 @@ fn compare(theirs: &Value, ours: &Value, path: &str, found: &mut Vec<String>) {
     }
     match (theirs, ours) {
         (Value::Object(theirs), Value::Object(ours)) => {
-            let names = theirs.keys().chain(ours.keys());
+            let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
             for name in names {
                 let values = [theirs, ours].map(|side| side.get(name).unwrap_or(&Value::Null));
                 compare(values[0], values[1], &format!("{path}.{name}"), found);

@@ -24,6 +24,7 @@ fn facts<K: RowType>(columns: K::Columns<'static>, message: &Value) -> Value {
         id: "id".into(),
         columns,
         data: data.into(),
+        rowid: 1,
     };
     row.facts().into_iter().collect()
 }
@@ -244,6 +245,7 @@ fn a_blob_that_is_not_a_message_says_nothing() {
         id: "id".into(),
         columns: (),
         data: vec![0xff].into(),
+        rowid: 1,
     };
     assert!(row.facts().is_empty());
 }

@@ -54,12 +54,6 @@ impl<'a> Person<'a> {
             .unwrap_or_default()
     }
 
-    /// What C1's file import calls the user's id: `user_id` of the profile, else the resource's.
-    pub fn user_id(&self) -> &'a str {
-        self.text(keys::USER_ID)
-            .unwrap_or(&self.resource.id.resource)
-    }
-
     /// Primary address.
     pub fn email(&self) -> Option<&'a str> {
         self.user()

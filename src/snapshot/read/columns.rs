@@ -186,6 +186,7 @@ impl<'r> RowColumns<'r> {
             id: id.into(),
             columns,
             data,
+            rowid: self.row.rowid,
         })
     }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
-use crate::snapshot::message::{Malformed, encode, walk, write_json};
+use crate::model::{Entitlement, Grant, Text};
+use crate::snapshot::message::{Malformed, decode, encode, walk, write_json};
 
 /// One row of the four tables of content. It borrows from the page it is on until the next row is read, or owns its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Row<'r, K: Kind> {
     pub columns: K::Columns<'r>,
     /// Its message.
     pub data: Cow<'r, [u8]>,
+    /// SQLite's number for it: writers number rows as they write them.
+    pub rowid: i64,
 }
 
 impl<K: Kind> Row<'_, K> {
@@ -41,6 +44,7 @@ impl<K: Kind> Row<'_, K> {
             id: self.id.into_owned().into(),
             columns: K::into_owned(self.columns),
             data: self.data.into_owned().into(),
+            rowid: self.rowid,
         }
     }
 
@@ -90,5 +94,31 @@ impl<K: Kind> Row<'_, K> {
         }
         let missing = encode::grant_references(entitlement, principal, id);
         Cow::Owned([missing.as_slice(), &*self.data].concat())
+    }
+}
+
+impl Row<'_, Entitlement> {
+    /// The name of its resource, as its message repeats it.
+    ///
+    /// # Errors
+    /// When its blob is not a message of its kind.
+    pub fn repeated_resource_name(&self) -> Result<Text, BadBlob> {
+        decode::repeated_resource_name(&self.data).map_err(BadBlob::of)
+    }
+}
+
+impl Row<'_, Grant> {
+    /// Its entitlement and the name of the entitlement's resource, as its message repeats them.
+    ///
+    /// # Errors
+    /// When its blob is not a message of its kind.
+    pub fn repeated_entitlement(&self) -> Result<(Entitlement, Text), BadBlob> {
+        let GrantColumns {
+            resource,
+            entitlement,
+            ..
+        } = &self.columns;
+        decode::repeated_entitlement(entitlement.clone(), resource.clone(), &self.data)
+            .map_err(BadBlob::of)
     }
 }

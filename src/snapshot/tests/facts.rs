@@ -24,6 +24,7 @@ fn facts<K: RowType>(columns: K::Columns<'static>, message: &Value) -> Value {
         id: "id".into(),
         columns,
         data: data.into(),
+        rowid: 1,
     };
     row.facts().into_iter().collect()
 }
@@ -246,6 +247,7 @@ fn a_blob_that_is_not_a_message_says_nothing() {
         id: "id".into(),
         columns: (),
         data: vec![0xff].into(),
+        rowid: 1,
     };
     assert!(row.facts().is_empty());
 }

@@ -104,7 +104,9 @@ impl<'a> Stats<'a> {
             decoded_bytes: snapshot.decoded_bytes,
             runs: snapshot.sync_runs()?,
             content_digest: content_digest.to_string(),
-            wrong_stats: stated.and_then(|stated| counts.differs_from(&stated)),
+            wrong_stats: stated.and_then(|stated| {
+                counts.differs_from(&stated, &shown.sync_type, evidence.as_ref())
+            }),
             counts,
             shown,
             evidence,
@@ -139,7 +141,7 @@ impl<'a> Stats<'a> {
             content_digest: &self.content_digest,
             shown_sync_id: self.shown.id.as_str(),
             sync_runs: self.runs.iter().map(SyncRunDocument::of).collect(),
-            resource_types: self.counts.resource_types,
+            resource_types: self.counts.resource_types.len() as u64,
             counts: self
                 .types()
                 .into_iter()

@@ -57,10 +57,20 @@ impl<K: Kind> Row<'_, K> {
     }
 
     /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that a blob leaves out are taken
-    /// from the columns, as the SDK does. A blob that is not a message is `null`.
+    /// from the columns, as the SDK does. The expansion of a grant is an annotation, as connectors write it. A blob that is not
+    /// a message is `null`.
     pub fn push_json(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let message = self.with_references();
+        let mut message = self.with_references();
+        if let AnyColumns::Grant(GrantColumns {
+            expansion: Some(expansion),
+            ..
+        }) = self.any_columns()
+        {
+            message
+                .to_mut()
+                .extend_from_slice(&encode::expansion_annotation(expansion));
+        }
         if write_json(descriptor(K::KIND), &message, out).is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");

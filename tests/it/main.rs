@@ -29,3 +29,4 @@ mod terminal;
 mod tidy;
 mod verify;
 mod without_roles;
+mod zones;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
-use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncRun};
+use crate::model::{Entitlement, Grant, RecordedTime, Resource, ResourceType, SyncRun};
 use crate::snapshot::container::Keep;
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::read::{Counts, Filter, ReadOptions, Readable, Snapshot};
@@ -82,7 +82,7 @@ impl Verifier<'_> {
             }
             Err(error) => return Err(error),
         };
-        self.sync_runs(&runs);
+        self.sync_runs(&runs)?;
         self.orphans();
         for run in &runs {
             self.rows(run)?;
@@ -94,7 +94,7 @@ impl Verifier<'_> {
         (self.found)(Finding::new(code, message));
     }
 
-    fn sync_runs(&mut self, runs: &[SyncRun]) {
+    fn sync_runs(&mut self, runs: &[SyncRun]) -> Result<(), Error> {
         if !runs.iter().any(|run| run.ended_at.is_some()) {
             self.report(
                 "no-finished-sync",
@@ -116,14 +116,23 @@ impl Verifier<'_> {
                     format!("sync run `{id}` began and never ended"),
                 ),
                 Some(ended_at) if ended_at < run.started_at => {
-                    self.report(
-                        "sync-times",
-                        format!("sync run `{id}` ended before it began"),
-                    );
+                    let zone = run.zone(self.snapshot.evidence(&run.id)?.as_ref());
+                    let started_at = RecordedTime {
+                        as_utc: run.started_at,
+                        zone,
+                    };
+                    // A clock in local time may have been set back in between.
+                    if started_at.is_certainly_after(run.captured_at(zone)) {
+                        self.report(
+                            "sync-times",
+                            format!("sync run `{id}` ended before it began"),
+                        );
+                    }
                 }
                 Some(_) => {}
             }
         }
+        Ok(())
     }
 
     /// Rows that belong to no sync run: no reader ever shows them.

@@ -50,11 +50,17 @@ impl Timestamp {
     /// official readers take it.
     pub fn parse_sqlite(text: &str) -> Result<Self, TimestampError> {
         match text.parse::<jiff::civil::DateTime>() {
-            Ok(civil) if !text.ends_with(['Z', 'z']) && !has_offset(text) => {
+            Ok(civil) if !Self::states_offset(text) => {
                 Self::checked(civil).ok_or_else(|| TimestampError(text.to_owned()))
             }
             _ => Self::parse(text),
         }
+    }
+
+    /// Whether the time text of a c1z states its offset from UTC after the time of day: `Z`, `+hh:mm` or `-hh:mm`.
+    pub fn states_offset(text: &str) -> bool {
+        text.get(10..)
+            .is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
     }
 
     /// From protobuf's two numbers. `None` outside the years 1 to 9999 or with nanoseconds outside a second.
@@ -163,11 +169,6 @@ fn last_hours(text: &str) -> Option<jiff::civil::DateTime> {
     let offset = jiff::SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
     let moment = moment.checked_sub(offset).ok()?;
     (moment.year() == 9999).then_some(moment)
-}
-
-/// True with `+hh:mm` or `-hh:mm` after the time of day.
-fn has_offset(text: &str) -> bool {
-    text.get(10..).is_some_and(|time| time.contains(['+', '-']))
 }
 
 impl fmt::Debug for Timestamp {

@@ -32,3 +32,4 @@ mod terminal;
 mod tidy;
 mod verify;
 mod without_roles;
+mod zones;

@@ -4,9 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use posthog_c1z::model::Timestamp;
-
-use crate::support::{Edited, Sandbox, Shelf, answer_at, golden};
+use crate::support::{Edited, Sandbox, Shelf, golden};
 
 const SMALL: &str = "small.c1z";
 
@@ -285,36 +283,6 @@ fn the_manual_is_roff_with_a_page_for_each_command() {
             .contains(&request),
             "{line}"
         );
-    }
-}
-
-#[test]
-fn stats_tells_an_old_snapshot_by_its_exit_code() {
-    let temp_dir = tempfile::tempdir().unwrap();
-    let file = golden(SMALL);
-    let file = file.to_str().unwrap();
-    // It ended at 2026-11-22 07:22:00.69 UTC.
-    for (now, max_age, code) in [
-        ("2026-11-22T07:22:01Z", "26h", 0),
-        ("2026-11-23T09:22:00Z", "26h", 0),
-        ("2026-11-23T09:22:01Z", "26h", 1),
-        ("2027-11-22T07:22:00Z", "26h", 1),
-        ("2026-11-22T07:22:30Z", "30s", 0),
-        ("2026-11-22T07:22:31Z", "30s", 1),
-        ("2026-11-24T07:22:00Z", "2d", 0),
-        ("2026-11-24T07:22:01Z", "2d", 1),
-        // Clocks may be ten minutes apart; beyond that, one of them is wrong.
-        ("2026-11-22T07:12:01Z", "1s", 0),
-        ("2026-11-22T07:12:00Z", "1s", 1),
-    ] {
-        let now_at = Timestamp::parse(now).unwrap();
-        let args = ["stats", "--max-age", max_age, file];
-        let answered = answer_at(now_at, temp_dir.path(), &args);
-        assert_eq!(answered.code, code, "{now} {max_age}: {answered:?}");
-        // The answer is the same, and no word of failure.
-        let plain = answer_at(now_at, temp_dir.path(), &["stats", file]);
-        assert_eq!(answered.stdout, plain.stdout);
-        assert_eq!((answered.message.as_str(), plain.code), ("", 0));
     }
 }
 

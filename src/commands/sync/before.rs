@@ -10,7 +10,7 @@ use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
 /// What a snapshot says of itself.
 #[derive(Debug)]
 pub(in crate::commands) struct Before {
-    /// When its crawl ended.
+    /// When its crawl ended. It is in UTC where there is evidence, and nothing is compared with a snapshot without.
     pub(super) captured_at: Timestamp,
     counts: Counts,
     evidence: Option<Evidence>,

@@ -255,6 +255,14 @@ impl<'r> RowColumns<'r> {
             .map_err(|source| Error::damaged(self.path, Damage::Time { column, source }))
     }
 
+    /// Whether a time states its offset from UTC.
+    pub(super) fn states_offset(&self, at: usize) -> bool {
+        match self.value(at) {
+            Value::Text(text) => str::from_utf8(text).is_ok_and(Timestamp::states_offset),
+            _ => false,
+        }
+    }
+
     pub(super) fn wrong(&self, at: usize, what: &str) -> Error {
         let (column, _) = self.places.0[at];
         let id = match self.value(0) {

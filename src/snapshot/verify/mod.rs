@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
-use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncRun};
+use crate::model::{Entitlement, Grant, RecordedTime, Resource, ResourceType, SyncRun};
 use crate::snapshot::container::Keep;
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::read::{Counts, Filter, ReadOptions, Readable, Snapshot};
@@ -71,10 +71,6 @@ const ROW_TABLES: [&str; 6] = [
     "v1_connector_sessions",
 ];
 
-/// How long before its start a sync run of another program may seem to end, in milliseconds. Its times are local wall clock
-/// without a zone: an hour comes twice when summer time ends, and an interrupted sync may continue in another zone.
-const WALL_CLOCK_SLACK_MS: u64 = 26 * 60 * 60 * 1000;
-
 impl Verifier<'_> {
     fn verify_contents(&mut self) -> Result<(), Error> {
         let runs = self.snapshot.sync_runs();
@@ -90,7 +86,7 @@ impl Verifier<'_> {
             }
             Err(error) => return Err(error),
         };
-        self.sync_runs(&runs);
+        self.sync_runs(&runs)?;
         self.orphans();
         for run in &runs {
             self.rows(run)?;
@@ -119,7 +115,7 @@ impl Verifier<'_> {
         (self.found)(Finding::new(code, message));
     }
 
-    fn sync_runs(&mut self, runs: &[SyncRun]) {
+    fn sync_runs(&mut self, runs: &[SyncRun]) -> Result<(), Error> {
         if !runs.iter().any(|run| run.ended_at.is_some()) {
             self.report(
                 "no-finished-sync",
@@ -141,11 +137,13 @@ impl Verifier<'_> {
                     format!("sync run `{id}` began and never ended"),
                 ),
                 Some(ended_at) if ended_at < run.started_at => {
-                    let slack = match self.origin_of(run) {
-                        Origin::Ours => 0,
-                        Origin::Others => WALL_CLOCK_SLACK_MS,
+                    let zone = run.zone(self.snapshot.evidence(&run.id)?.as_ref());
+                    let started_at = RecordedTime {
+                        as_utc: run.started_at,
+                        zone,
                     };
-                    if run.started_at.millis_since(ended_at) > slack {
+                    // A clock in local time may have been set back in between.
+                    if started_at.is_certainly_after(run.captured_at(zone)) {
                         self.report(
                             "sync-times",
                             format!("sync run `{id}` ended before it began"),
@@ -155,6 +153,7 @@ impl Verifier<'_> {
                 Some(_) => {}
             }
         }
+        Ok(())
     }
 
     /// Rows that belong to no sync run: no reader ever shows them.

@@ -51,11 +51,12 @@ impl Known {
     }
 }
 
-/// Annotations of a grant whose principal may have no row: it is to be found among another connector's.
+/// Annotations of a grant whose principal may have no row: it is found among another connector's, or made from the grant.
 const MATCHED_ELSEWHERE: &[&str] = &[
     "ExternalResourceMatch",
     "ExternalResourceMatchAll",
     "ExternalResourceMatchID",
+    "InsertResourceGrants",
 ];
 /// Annotation of a grant whose entitlement may have no row: the sync engine makes its resource from the grant.
 const INSERTS_RESOURCE: &[&str] = &["InsertResourceGrants"];

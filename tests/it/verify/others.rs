@@ -294,11 +294,7 @@ fn a_grant_may_lead_where_its_annotations_say_and_nowhere_else() {
         (no_principal, "ExternalResourceMatch", &[][..]),
         (no_principal, "ExternalResourceMatchAll", &[]),
         (no_principal, "ExternalResourceMatchID", &[]),
-        (
-            no_principal,
-            "InsertResourceGrants",
-            &["dangling-principal"],
-        ),
+        (no_principal, "InsertResourceGrants", &[]),
         (no_principal, "GrantImmutable", &["dangling-principal"]),
         (no_entitlement, "InsertResourceGrants", &[]),
         (

@@ -37,7 +37,7 @@ pub(super) struct StatsOptions {
         value_parser = flag(StatsScope::Overview, StatsScope::Evidence)
     )]
     evidence: StatsScope,
-    /// Exit 1 if the newest finished sync run is older, such as 26h or 2d
+    /// Exit 1 if the newest finished sync run is older, such as 26h, 1.5d or 1w
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
 }

@@ -68,7 +68,7 @@ pub(super) struct SyncOptions {
     /// Requests that may go out in any hour; PostHog allows 4,800 to a key
     #[arg(long, value_name = "N", default_value_t = 4_500, value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_hour: u32,
-    /// How long the whole run may take, such as 2h [default: without end]
+    /// How long the whole run may take, such as 90m or 2h30m [default: without end]
     #[arg(long, value_name = "TIME", value_parser = parse_age)]
     max_duration: Option<Duration>,
     /// How many roles are read at a time
@@ -124,9 +124,9 @@ pub(super) struct SyncOptions {
         value_parser = flag(Pruning::Done, Pruning::Told)
     )]
     dry_run: Pruning,
-    /// Seconds to wait for another run to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    wait: u64,
+    /// How long to wait for another run with the same file name to end, such as 90 (seconds) or 5m
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_age)]
+    wait: Duration,
     /// Permissions of the snapshot, in octal
     #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
     mode: u32,
@@ -300,7 +300,7 @@ impl SyncOptions {
                 ),
                 ..global.read_options()
             },
-            wait: Duration::from_secs(self.wait),
+            wait: self.wait,
             template,
         })
     }

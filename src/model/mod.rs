@@ -40,4 +40,4 @@ pub use profile::{Profile, Value};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
 pub use seat::{NotASeat, Seat};
 pub use sync_run::{SyncRun, SyncType};
-pub use time::{Timestamp, TimestampError, parse_duration};
+pub use time::{Timestamp, TimestampError};

@@ -49,7 +49,7 @@ impl Bar {
         let mut progress = lock(&self.progress);
         let line = progress.plain_line(event, Instant::now());
         progress.follow(event, Instant::now());
-        if self.bar.is_hidden() || !progress.is_active() {
+        if self.bar.is_hidden() {
             return line;
         }
         // Drawing takes the lock too.
@@ -170,8 +170,8 @@ impl Progress {
                 let mut phases = self.phases.iter();
                 let running = phases.find(|running| running.phase == *phase)?;
                 let elapsed = clock(now.saturating_duration_since(running.begun));
-                let counted = running.counted();
-                (running.done > 0).then(|| format!("{}: {counted} in {elapsed}", title(*phase)))
+                let done = running.count(running.done);
+                (running.done > 0).then(|| format!("{}: {done} in {elapsed}", title(*phase)))
             }
             _ => None,
         }
@@ -267,14 +267,17 @@ impl Running {
 
     /// What was done, and of how much; empty if that is nothing yet, of nobody knows how much.
     fn counted(&self) -> String {
-        let count = |n| match self.phase {
-            Phase::Compression => size(n),
-            _ => HumanCount(n).to_string(),
-        };
         match self.all() {
-            Some(all) => format!("{}/{}", count(self.done), count(all)),
+            Some(all) => format!("{}/{}", self.count(self.done), self.count(all)),
             None if self.done == 0 => String::new(),
-            None => count(self.done),
+            None => self.count(self.done),
+        }
+    }
+
+    fn count(&self, steps: u64) -> String {
+        match self.phase {
+            Phase::Compression => size(steps),
+            _ => HumanCount(steps).to_string(),
         }
     }
 
@@ -560,7 +563,7 @@ mod tests {
         assert_eq!(
             [shown(&finished), shown(&waiting)].map(Option::unwrap),
             [
-                "role memberships: 20/20 in 0:03",
+                "role memberships: 20 in 0:03",
                 "waiting 42 s: pacing at 450 requests a minute"
             ]
         );

@@ -44,12 +44,13 @@ impl Bar {
         }
     }
 
-    /// Follows `event`. Where no line can be kept on the screen, such as with `TERM=dumb`, the text of one to print.
+    /// Follows `event`. Returns a line to print where none is kept on the screen: with `TERM=dumb`, or between phases.
     pub(super) fn follow(&self, event: &Event) -> Option<String> {
         let mut progress = lock(&self.progress);
         let line = progress.plain_line(event, Instant::now());
         progress.follow(event, Instant::now());
-        if self.bar.is_hidden() {
+        let is_unseen = matches!(event, Event::Waiting { .. }) && progress.phases.is_empty();
+        if self.bar.is_hidden() || is_unseen {
             return line;
         }
         // Drawing takes the lock too.
@@ -113,10 +114,6 @@ struct Held {
 }
 
 impl Progress {
-    fn is_active(&self) -> bool {
-        !self.phases.is_empty()
-    }
-
     fn follow(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Started { phase, of } => {

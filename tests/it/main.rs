@@ -20,6 +20,8 @@ mod json;
 mod machine;
 mod many;
 mod night;
+mod options;
+mod progress;
 mod reading;
 mod roundtrip;
 mod scripts;

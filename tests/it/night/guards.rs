@@ -194,7 +194,7 @@ fn snapshot_of_another_organization_is_in_the_way() {
     sandbox
         .program(&["--demo", "-f", "sync.c1z"])
         .run()
-        .succeeds_silently();
+        .succeeds();
     let posthog = people(300);
     is_refused(
         "another organization's snapshot at the target",

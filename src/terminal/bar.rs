@@ -46,14 +46,15 @@ impl Bar {
 
     /// Follows `event`. Returns a line to print where none is kept on the screen: with `TERM=dumb`, or between phases.
     pub(super) fn follow(&self, event: &Event) -> Option<String> {
+        // Drawing locks the bar and then the progress, so the bar is not asked while the progress is locked.
+        let is_hidden = self.bar.is_hidden();
         let mut progress = lock(&self.progress);
         let line = progress.plain_line(event, Instant::now());
         progress.follow(event, Instant::now());
         let is_unseen = matches!(event, Event::Waiting { .. }) && progress.phases.is_empty();
-        if self.bar.is_hidden() || is_unseen {
+        if is_hidden || is_unseen {
             return line;
         }
-        // Drawing takes the lock too.
         drop(progress);
         if matches!(event, Event::Started { .. }) {
             self.bar.enable_steady_tick(TICK);

@@ -78,12 +78,10 @@ fn summary_of_a_demo_is_printed_wherever_it_goes() {
     assert_eq!(lines[0]["message"], "snapshot written");
     assert_eq!(lines[0]["grants"], 77);
 
-    // Who asks for less gets it.
+    // Only errors were asked for.
     for format in ["console", "json"] {
-        for level in ["warn", "error"] {
-            let args = ["--demo", "--log-level", level, "--log-format", format];
-            sandbox.program(&args).run().succeeds_silently();
-        }
+        let args = ["--demo", "--log-level", "error", "--log-format", format];
+        sandbox.program(&args).run().succeeds_silently();
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct StatsOptions {
         value_parser = flag(StatsScope::Overview, StatsScope::Evidence)
     )]
     evidence: StatsScope,
-    /// Exit 1 if the newest finished full sync run is older than this, such as 26h or 2d
+    /// Exit 1 if the newest finished full sync run is older than this, such as 26h, 1.5d or 1w
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
     /// UTC offset of the times in another connector's file, which does not record it, such as -08:00 [default: +14:00, the

@@ -227,6 +227,8 @@ pub(super) struct JsonStream<'r> {
     length: u64,
     /// This answer's share of the load's memory.
     in_memory: u64,
+    /// Rows of the outermost list that was read to its end.
+    rows: Option<u64>,
 }
 
 impl Drop for JsonStream<'_> {
@@ -250,6 +252,7 @@ impl<'r> JsonStream<'r> {
             is_begun: false,
             length: 0,
             in_memory: 0,
+            rows: None,
         }
     }
 
@@ -322,6 +325,16 @@ impl<'r> JsonStream<'r> {
             return Err(JsonError::excess(problem));
         }
         Ok(())
+    }
+
+    /// Notes how many rows a list has that was read to its end: one inside another ends first.
+    pub(super) fn note_rows(&mut self, rows: u64) {
+        self.rows = Some(rows);
+    }
+
+    /// Rows of the outermost list that was read to its end.
+    pub(super) fn rows(&self) -> Option<u64> {
+        self.rows
     }
 
     /// Counts a value that is held for the use of it.

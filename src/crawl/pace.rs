@@ -3,8 +3,10 @@
 //! Shared by all workers: one budget, one pause. So nobody runs into a 429 that another worker has seen already.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::progress::{Event, Hold, Reporter};
 
 /// How many requests may go out, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +47,14 @@ pub(super) struct Pace {
 struct State {
     /// When requests of the last hour went out, the oldest first.
     sent: VecDeque<Instant>,
-    paused_until: Option<Instant>,
+    /// Until when nothing may go out, and why.
+    pause: Option<(Instant, Hold)>,
+    /// The end of the last wait that was reported.
+    reported_until: Option<Instant>,
 }
+
+/// A wait that is shorter is not worth a report: at the limit, every request has one.
+const SHORT: Duration = Duration::from_secs(1);
 
 impl Pace {
     pub(super) fn new(settings: PaceSettings) -> Self {
@@ -62,42 +70,52 @@ impl Pace {
     }
 
     /// Waits until a request may go out, and counts it.
-    pub(super) fn wait(&self) -> Result<(), OutOfTime> {
+    pub(super) fn wait(&self, reporter: &dyn Reporter) -> Result<(), OutOfTime> {
         loop {
             let now = Instant::now();
-            let wait = {
-                let mut state = self
-                    .state
-                    .lock()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let (length, report) = {
+                let mut state = self.state();
                 match state.wait_from(now, &self.settings) {
-                    Duration::ZERO => {
+                    None => {
                         self.check(now)?;
                         state.sent.push_back(now);
                         return Ok(());
                     }
-                    wait => wait,
+                    Some(wait) => (wait.length, state.reported(now, wait)),
                 }
             };
-            self.sleep(wait)?;
+            self.sleep_after(length, || {
+                if let Some(Wait { length, hold }) = report {
+                    reporter.report(Event::Waiting { hold, length });
+                }
+            })?;
         }
     }
 
-    /// Keeps everybody from sending for so long.
-    pub(super) fn pause(&self, length: Duration) {
+    /// Keeps all workers from sending for `length`. The caller reports it.
+    pub(super) fn pause(&self, length: Duration, hold: Hold) {
         // A length of time beyond what the clock can say has no end; the server's is bounded before.
         let Some(until) = Instant::now().checked_add(length) else {
             return;
         };
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
+        let mut state = self.state();
+        if state.pause.is_none_or(|(known, _)| known < until) {
+            state.pause = Some((until, hold));
+            state.reported_until = state.reported_until.max(Some(until));
+        }
     }
 
-    /// Waits for so long; not at all if that is past the deadline.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for `length`; not at all if that is past the deadline.
     pub(super) fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
+        self.sleep_after(length, || {})
+    }
+
+    /// Does `begin` and waits for `length`, or neither if that is past the deadline.
+    fn sleep_after(&self, length: Duration, begin: impl FnOnce()) -> Result<(), OutOfTime> {
         if let Some(deadline) = self.deadline
             && Instant::now()
                 .checked_add(length)
@@ -105,6 +123,7 @@ impl Pace {
         {
             return Err(OutOfTime);
         }
+        begin();
         std::thread::sleep(length);
         Ok(())
     }
@@ -123,9 +142,16 @@ impl Pace {
     }
 }
 
+/// How long a request must wait, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wait {
+    length: Duration,
+    hold: Hold,
+}
+
 impl State {
-    /// How long a request must wait that is ready at `now`.
-    fn wait_from(&mut self, now: Instant, settings: &PaceSettings) -> Duration {
+    /// The wait of a request that is ready at `now`, if it must wait at all.
+    fn wait_from(&mut self, now: Instant, settings: &PaceSettings) -> Option<Wait> {
         while self
             .sent
             .front()
@@ -133,25 +159,37 @@ impl State {
         {
             self.sent.pop_front();
         }
-        let mut wait = self
-            .paused_until
-            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        for (limit, window) in [(settings.per_minute, MINUTE), (settings.per_hour, HOUR)] {
+        let PaceSettings {
+            per_minute,
+            per_hour,
+            ..
+        } = *settings;
+        let limits = [
+            (per_minute, MINUTE, Hold::PerMinute(per_minute)),
+            (per_hour, HOUR, Hold::PerHour(per_hour)),
+        ];
+        let ends = limits.into_iter().filter_map(|(limit, window, hold)| {
             // The request that must have left the window before another may go out.
-            let blocking = self
-                .sent
-                .len()
-                .checked_sub(limit as usize)
-                .and_then(|at| self.sent.get(at));
-            if let Some(sent) = blocking {
-                wait = wait.max((*sent + window).saturating_duration_since(now));
-            }
+            let blocking = self.sent.len().checked_sub(limit as usize)?;
+            Some((*self.sent.get(blocking)? + window, hold))
+        });
+        let (until, hold) = ends.chain(self.pause).max_by_key(|(until, _)| *until)?;
+        let length = until.saturating_duration_since(now);
+        (!length.is_zero()).then_some(Wait { length, hold })
+    }
+
+    /// `wait`, if it is worth a report and no worker has reported it yet.
+    fn reported(&mut self, now: Instant, wait: Wait) -> Option<Wait> {
+        let is_known = self.reported_until.is_some_and(|until| now < until);
+        if is_known || wait.length < SHORT {
+            return None;
         }
-        wait
+        self.reported_until = now.checked_add(wait.length);
+        Some(wait)
     }
 }
 
-/// How long so many requests take at least, sent as fast as the limits allow, when none went out before.
+/// How long this many requests take at least, sent as fast as the limits allow, when none went out before.
 pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration {
     let before_last = requests.saturating_sub(1);
     let (per_hour, per_minute) = (
@@ -196,8 +234,10 @@ mod tests {
         let mut state = State::default();
         (0..count)
             .map(|_| {
-                now += state.wait_from(now, settings);
-                assert_eq!(state.wait_from(now, settings), Duration::ZERO);
+                now += state
+                    .wait_from(now, settings)
+                    .map_or(Duration::ZERO, |wait| wait.length);
+                assert_eq!(state.wait_from(now, settings), None);
                 state.sent.push_back(now);
                 now - start
             })
@@ -253,13 +293,43 @@ mod tests {
     #[test]
     fn pause_holds_until_its_end_and_a_shorter_one_does_not_cut_it() {
         let pace = Pace::new(settings(450, 4_500));
-        pace.pause(Duration::from_secs(3600));
-        pace.pause(Duration::from_secs(1));
-        let now = Instant::now();
-        let mut state = pace
-            .state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        assert!(state.wait_from(now, &pace.settings) > Duration::from_secs(3500));
+        pace.pause(Duration::from_secs(3600), Hold::RetryAfter);
+        pace.pause(Duration::from_secs(1), Hold::TooManyRequests);
+        let wait = pace.state().wait_from(Instant::now(), &pace.settings);
+        let wait = wait.unwrap();
+        assert!(wait.length > Duration::from_secs(3500), "{wait:?}");
+        assert_eq!(wait.hold, Hold::RetryAfter);
+    }
+
+    #[test]
+    fn wait_names_the_limit_that_is_the_last_to_let_go() {
+        let start = Instant::now();
+        for (per_minute, per_hour, hold, seconds) in [
+            (2, 100, Hold::PerMinute(2), 60),
+            (100, 2, Hold::PerHour(2), 3600),
+            (2, 2, Hold::PerHour(2), 3600),
+        ] {
+            let mut state = State::default();
+            state.sent.extend([start, start]);
+            let length = Duration::from_secs(seconds);
+            let wait = state.wait_from(start, &settings(per_minute, per_hour));
+            assert_eq!(wait, Some(Wait { length, hold }));
+        }
+    }
+
+    #[test]
+    fn wait_is_reported_once_for_all_workers_and_a_short_one_not_at_all() {
+        let mut state = State::default();
+        let start = Instant::now();
+        let wait = |seconds| Wait {
+            length: Duration::from_secs_f64(seconds),
+            hold: Hold::PerMinute(450),
+        };
+        assert_eq!(state.reported(start, wait(0.5)), None);
+        assert_eq!(state.reported(start, wait(40.0)), Some(wait(40.0)));
+        let soon = start + Duration::from_secs(1);
+        assert_eq!(state.reported(soon, wait(39.0)), None);
+        let later = start + Duration::from_secs(41);
+        assert_eq!(state.reported(later, wait(20.0)), Some(wait(20.0)));
     }
 }

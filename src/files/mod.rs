@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! replace.rs    a whole file or the older one      temporary.rs   names, locks, and what killed runs left
-//! pending.rs    what a signal removes              preflight.rs   whether a replacement will work
+//! pending.rs    what a signal removes and leaves   preflight.rs   whether a replacement will work
 //! pipe.rs       whether standard output arrived
 //! ```
 
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-pub use pending::{Pending, remove_all};
+pub use pending::{LeftBehind, Pending, remove_all, set_targets};
 pub use pipe::arrived;
 pub use preflight::{TRYING, check_folder, check_replaceable};
 pub use replace::{replace, resolve};

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Temporary, folder};
+use super::{Error, Temporary, folder, pending};
 
 /// Links that are followed from one path, as many as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -20,32 +20,33 @@ pub(super) enum Place {
     Stream(PathBuf),
 }
 
-/// Lets `write` fill a new file beside `target`, and puts it in the place of `target` once it is on the disk, with the
-/// permissions `mode`. Links are followed. Until the last step, and on any error, what was at `target` is untouched.
+/// Lets `write` fill a new file beside that at `name`, and puts it in the place of that once it is on the disk, with the
+/// permissions `mode`. Links are followed. Until the last step, and on any error, what was at `name` is untouched.
 ///
-/// A `target` that is not a regular file is written to directly.
+/// What is not a regular file is written to directly.
 ///
 /// # Errors
 /// What the file system refuses; what `write` reports.
 pub fn replace<T, E: From<Error>>(
-    target: &Path,
+    name: &Path,
     mode: u32,
     write: impl FnOnce(&mut File) -> Result<T, E>,
 ) -> Result<T, E> {
-    let target = match place(target)? {
+    let target = match place(name)? {
         Place::File(target) => target,
         Place::Stream(target) => {
             let mut stream = open_stream(&target).map_err(Error::of("writing", &target))?;
             return write(&mut stream);
         }
     };
+    pending::add_target(name);
     let dir = folder(&target);
     let mut temporary = create_beside(&target)?;
     let result = write(temporary.file())?;
     set_mode(temporary.file(), mode).map_err(Error::of(SETTING_MODE, dir))?;
     let failed = Error::of("writing", &target);
     temporary.file().sync_all().map_err(&failed)?;
-    temporary.persist(&target).map_err(&failed)?;
+    temporary.persist(&target, name).map_err(&failed)?;
     // The rename itself must survive a power cut. Some file systems cannot sync a folder; the file is whole anyway.
     if let Ok(dir) = File::open(dir) {
         let _ = dir.sync_all();

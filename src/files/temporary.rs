@@ -61,15 +61,15 @@ impl Temporary {
         registered.file
     }
 
-    /// Moves it to `target` in one step, replacing what is there.
+    /// Moves it to `target` in one step, replacing what is there; the user knows that as `name`.
     ///
     /// # Errors
     /// When the file system refuses; the file is removed then.
-    pub(super) fn persist(self, target: &Path) -> io::Result<()> {
-        let (registered, name) = self.0.into_parts();
-        registered
-            .pending
-            .release(|| name.persist(target).map_err(|failed| failed.error))
+    pub(super) fn persist(self, target: &Path, name: &Path) -> io::Result<()> {
+        let (registered, temporary) = self.0.into_parts();
+        registered.pending.replace(name, || {
+            temporary.persist(target).map_err(|failed| failed.error)
+        })
     }
 }
 

@@ -42,4 +42,4 @@ pub use recorded_time::{RecordedTime, UtcOffset, UtcOffsetError, Zone};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
 pub use seat::{NotASeat, Seat};
 pub use sync_run::{SyncRun, SyncType};
-pub use time::{Timestamp, TimestampError, parse_duration};
+pub use time::{Timestamp, TimestampError};

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 /// A moment, to the nanosecond, between the years 1 and 9999 (what protobuf's JSON can say). One that may be absent
 /// takes no more room than one that is there: every grant has one.
@@ -148,20 +147,6 @@ impl Timestamp {
 /// How far two clocks may be apart, in milliseconds.
 const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 
-/// A length of time as people write it, such as `26h`, `90m`, `2d` or `1h 30m`; `None` for anything else.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let length: jiff::SignedDuration = text.parse().ok().or_else(|| days(text))?;
-    length.try_into().ok()
-}
-
-/// Whole days of 24 hours, which jiff's exact durations do not take.
-fn days(text: &str) -> Option<jiff::SignedDuration> {
-    let days: i64 = text.trim().strip_suffix('d')?.trim().parse().ok()?;
-    Some(jiff::SignedDuration::from_secs(
-        days.checked_mul(24 * 3600)?,
-    ))
-}
-
 /// A moment of RFC 3339 in UTC, also one of the last 26 hours of the year 9999.
 fn last_hours(text: &str) -> Option<jiff::civil::DateTime> {
     let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
@@ -282,21 +267,6 @@ mod tests {
         let first = Timestamp::parse("0001-01-01T00:00:00Z").unwrap();
         assert_eq!(last.millis_since(first), 315_537_897_599_000);
         assert!(last.is_future(first) && !first.is_future(last));
-    }
-
-    #[test]
-    fn lengths_of_time_are_read_as_people_write_them() {
-        let hours = |text| parse_duration(text).map(|length| length.as_secs() / 3600);
-        assert_eq!(
-            ["26h", "2d", "90m", "1h 30m"].map(hours),
-            [Some(26), Some(48), Some(1), Some(1)]
-        );
-        assert_eq!(["", "soon", "-1h", "5"].map(hours), [None; 4]);
-        // Longer than can be counted in seconds.
-        assert_eq!(
-            ["384307168202282325d", "9223372036854775807h"].map(hours),
-            [None; 2]
-        );
     }
 
     #[test]

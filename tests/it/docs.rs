@@ -3,14 +3,15 @@
 //!
 //! In a `console` block, `$ ` begins a command, and the lines after it are what the command prints, on standard output and
 //! standard error. The commands of a page run in one folder, those of a block in one shell, where `$?` is the exit code of
-//! the command before. A line `...` stands for any number of lines, and `[..]` for any text within one.
+//! the command before. A line `...` stands for any number of lines, and `[..]` for any text within one. What needs a network
+//! is in a `sh` block, which is not run.
 //!
 //! `SNAPSHOTS=overwrite cargo test --test it docs::` puts into the pages what the commands print now.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use posthog_c1z::model::Timestamp;
@@ -20,7 +21,7 @@ use snapbox::data::DataFormat;
 use snapbox::filter::NormalizeToExpected;
 use snapbox::{Assert, Data, Redactions};
 
-use crate::support::Sandbox;
+use crate::support::{KEY, Organization, Sandbox, member};
 
 const README: &str = "README.md";
 
@@ -31,7 +32,10 @@ fn root() -> &'static Path {
 /// Returns the README and the pages of docs/, by their paths.
 fn pages() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("docs")).unwrap();
-    let mut pages: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+        .collect();
     pages.push(root().join(README));
     pages.sort();
     pages
@@ -142,6 +146,27 @@ fn today() -> String {
     Timestamp::now().to_day()
 }
 
+/// Programs that not every system has.
+const TOOLS: [&str; 2] = ["jq", "sha256sum"];
+
+/// Whether a block needs a program that is not installed here. In CI that is a failure.
+#[allow(clippy::print_stderr, reason = "says what was skipped")]
+fn is_skipped(block: &str, sandbox: &Sandbox) -> bool {
+    let is_missing = |tool: &str| {
+        let look = || sandbox.sh(&["-c", &format!("command -v {tool}")]).run();
+        block.contains(tool) && look().code != 0
+    };
+    let Some(tool) = TOOLS.into_iter().find(|tool| is_missing(tool)) else {
+        return false;
+    };
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{tool} is not installed, which is needed for\n{block}"
+    );
+    eprintln!("skipped: {tool} is not installed, which is needed for\n{block}");
+    true
+}
+
 /// Returns the page with what its commands print now, as far as that is not what it shows.
 fn rerun(page: &str) -> String {
     let sandbox = Sandbox::new();
@@ -155,6 +180,9 @@ fn rerun(page: &str) -> String {
     let mut rerun = page.to_owned();
     let mut longer_by = 0_isize;
     for block in code_blocks(page, "console") {
+        if is_skipped(&page[block.clone()], &sandbox) {
+            continue;
+        }
         let steps = steps(&page[block.clone()]);
         let first_day = today();
         let outputs = run(&steps, &sandbox);
@@ -229,6 +257,45 @@ fn every_shell_block_is_sound_shell() {
             }
         }
     }
+}
+
+/// Programs that upload a file, for lack of an account with each: they note the upload, and exit as they are told to.
+const UPLOADERS: [&str; 4] = ["aws", "gcloud", "az", "rclone"];
+const UPLOADER: &str = "#!/bin/sh\n: > uploaded\nexit \"$UPLOAD_EXITS\"\n";
+
+#[test]
+fn upload_lines_upload_a_complete_crawl_alone_and_exit_as_the_step_that_failed() {
+    let posthog = Organization::new().members((1..=3).map(member)).serve();
+    let upload = |line: &str, key: &str, upload_exits: &str| {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("bin")).unwrap();
+        for name in UPLOADERS {
+            let path = sandbox.path("bin").join(name);
+            fs::write(&path, UPLOADER).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let run = sandbox
+            .sh(&["-c", &format!("PATH=$PWD/bin:$PATH\n{line}")])
+            .env("BATON_BASE_URL", &posthog.base_url())
+            .env("BATON_API_TOKEN", key)
+            .env("UPLOAD_EXITS", upload_exits)
+            .run();
+        (run.code, sandbox.path("uploaded").exists())
+    };
+    let mut tried = 0;
+    for name in [README, "docs/c1.md"] {
+        let page = read(&root().join(name));
+        for line in code_blocks(&page, "sh").into_iter().map(|at| &page[at]) {
+            if line.starts_with("posthog-c1z sync ") && line.contains(" verify ") {
+                assert_eq!(upload(line, KEY, "0"), (0, true), "{line}");
+                assert_eq!(upload(line, KEY, "42"), (42, true), "{line}");
+                // A key that cannot read anything.
+                assert_eq!(upload(line, "phc_project", "0"), (3, false), "{line}");
+                tried += 1;
+            }
+        }
+    }
+    assert_eq!(tried, 1 + UPLOADERS.len());
 }
 
 /// Returns the anchors of a page's headings, as GitHub makes them.
@@ -321,7 +388,7 @@ fn the_readme_is_short_and_leads_to_every_page() {
     }
 }
 
-/// Returns the texts of a page that are set as code within the table under a heading, or the numbers in it.
+/// Returns the cells of the tables under a heading of a page.
 fn cells(path: &str, heading: &str) -> Vec<String> {
     let page = read(&root().join(path));
     let section = page.split(&format!("\n{heading}\n")).nth(1).unwrap();

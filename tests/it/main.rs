@@ -11,6 +11,7 @@ mod access;
 mod compat;
 mod damage;
 mod diff;
+mod docs;
 mod export;
 mod files;
 mod format;

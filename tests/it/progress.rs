@@ -27,7 +27,7 @@ fn each_request_is_a_line_of_the_log_with_path_status_and_rows() {
         let before = posthog.asked().len();
         let run = sandbox.crawl(&posthog, &args).run().succeeds();
         let lines = run.json_lines().into_iter();
-        let lines: Vec<Value> = lines.map(|line| Value::from_iter(line)).collect();
+        let lines: Vec<Value> = lines.map(Value::from_iter).collect();
         let requests: Vec<&Value> = lines.iter().filter(|line| is_request(line)).collect();
         assert_eq!(requests.len(), posthog.asked().len() - before);
         for request in &requests {
@@ -77,7 +77,7 @@ fn request_that_fails_is_logged_with_its_status_if_it_has_one() {
     ] {
         let lines = sandbox.crawl_at(&base_url, &args).run().json_lines();
         let requests = lines.iter().filter(|line| line["message"] == "request");
-        let last = requests.last().unwrap();
+        let last = { requests }.next_back().unwrap();
         assert_eq!(
             last.get("status").and_then(Value::as_u64),
             status,

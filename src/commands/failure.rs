@@ -6,14 +6,14 @@ use std::path::Path;
 
 use crate::crawl::{self, AddressError, Answerer, KeyError, Peer, Problem, mask_secrets};
 use crate::files;
-use crate::report::printable;
 use crate::snapshot;
 
 use super::DEFAULT_FILE;
-use super::access::{NobodyFound, SeveralFound};
+use super::access::NobodyFound;
 use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::list::MeaninglessFilter;
+use super::search::Ambiguous;
 use super::sync::{Locked, NotWhole, Refusal, TemplateError};
 
 /// What the process ends with. Their table is in the README.
@@ -129,11 +129,8 @@ fn judge(error: &anyhow::Error) -> Verdict {
     if let Some(error) = error.downcast_ref::<MeaninglessFilter>() {
         return verdict(ExitCode::Usage, error.hint());
     }
-    if let Some(error) = error.downcast_ref::<SeveralFound>() {
-        return verdict(
-            ExitCode::Usage,
-            format!("name one of them by its id:\n      {}", error.candidates()),
-        );
+    if let Some(error) = error.downcast_ref::<Ambiguous>() {
+        return verdict(ExitCode::Usage, error.hint());
     }
     if error.is::<NotComparable>() {
         return verdict(
@@ -149,14 +146,7 @@ fn judge(error: &anyhow::Error) -> Verdict {
         );
     }
     if let Some(error) = error.downcast_ref::<NobodyFound>() {
-        let file = error.file().display().to_string();
-        return verdict(
-            ExitCode::NotFound,
-            format!(
-                "`posthog-c1z resources -t user {}` lists everybody",
-                printable(&file)
-            ),
-        );
+        return verdict(ExitCode::NotFound, error.hint());
     }
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return verdict(ExitCode::Refused, error.hint());

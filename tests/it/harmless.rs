@@ -170,7 +170,7 @@ fn warnings_reach_a_terminal_that_draws_no_bars() {
         .run()
         .succeeds();
     for terminal in ["dumb", "xterm", ""] {
-        let args = ["diff", "demo.c1z", "evil.c1z", "--force", "-q"];
+        let args = ["diff", "demo.c1z", "evil.c1z", "--force", "--stat"];
         let (code, sent) = shelf
             .sandbox
             .program(&args)

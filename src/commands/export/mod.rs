@@ -37,7 +37,7 @@ pub enum ExportForm {
     /// The twelve columns of C1's file import.
     Csv(Formulas),
     /// One table with all that is known, for people.
-    Table(ExportTable, Formulas),
+    Table(ExportTable, Formulas, Source),
     /// The whole snapshot as one document.
     Json,
     /// One object a line.
@@ -57,12 +57,21 @@ impl ExportForm {
     /// Whether a spreadsheet will open it. Without a byte order mark, a common one misreads UTF-8.
     fn wants_byte_order_mark(self, is_terminal: bool) -> bool {
         match self {
-            Self::Csv(formulas) | Self::Table(_, formulas) => {
+            Self::Csv(formulas) | Self::Table(_, formulas, _) => {
                 formulas == Formulas::Disarm && !is_terminal
             }
             Self::Json | Self::Ndjson => false,
         }
     }
+}
+
+/// Whether each row of a table names the snapshot that it is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It does not.
+    Omitted,
+    /// By organization, capture time and content digest.
+    Named,
 }
 
 /// A table for people.
@@ -124,9 +133,15 @@ impl Export<'_> {
         }
         match form {
             ExportForm::Csv(formulas) => self.import_csv(formulas, out),
-            ExportForm::Table(ExportTable::Users, formulas) => self.users(formulas, out),
-            ExportForm::Table(ExportTable::Roles, formulas) => self.roles(formulas, out),
-            ExportForm::Table(ExportTable::Grants, formulas) => self.grants(formulas, out),
+            ExportForm::Table(ExportTable::Users, formulas, source) => {
+                self.users(formulas, source, out)
+            }
+            ExportForm::Table(ExportTable::Roles, formulas, source) => {
+                self.roles(formulas, source, out)
+            }
+            ExportForm::Table(ExportTable::Grants, formulas, source) => {
+                self.grants(formulas, source, out)
+            }
             ExportForm::Json => self.json(out),
             ExportForm::Ndjson => self.ndjson(out),
         }

@@ -71,8 +71,9 @@ publish() {
         return
     fi
     # A temporary file is private; the one it becomes is for the next step of the job.
-    chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$text" && mv -f "$text" "$markdown" ||
+    if ! chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$text" || ! mv -f "$text" "$markdown"; then
         fail "cannot write \`$markdown\`"
+    fi
 }
 
 if [ -z "$old" ] || [ ! -e "$old" ]; then

@@ -11,6 +11,11 @@
 //! | `values.rs` | parsers that several of these use |
 //! | `message.rs` | help, the version and errors of usage |
 
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "doc comments of options are their help texts, with names in angle brackets"
+)]
+
 mod conflicts;
 mod diff;
 mod global;

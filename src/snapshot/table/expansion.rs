@@ -24,8 +24,11 @@ pub(in crate::snapshot) fn unify<'r>(column: &mut Option<Cow<'r, [u8]>>, data: &
     }
 }
 
-/// The first GrantExpandable of a grant, and the grant without any; `None` if it has none.
-fn split(grant: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
+/// The first GrantExpandable of a grant, and the grant without any.
+type Parts = (Vec<u8>, Vec<u8>);
+
+/// Takes a grant apart; `None` if it has no expansion.
+fn split(grant: &[u8]) -> Result<Option<Parts>, Malformed> {
     let mut found = None;
     for field in walk(grant) {
         let field = field?;

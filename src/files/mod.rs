@@ -1,6 +1,6 @@
 //! Files that the program makes, replaces and removes. Every file that takes the place of an older one goes through
-//! [`replace`]; every file that exists for a while is a [`Temporary`] or is registered as [`Pending`], so that signals
-//! remove it.
+//! [`replace()`]; every file that exists for a while is a [`Temporary`] or is registered as [`Pending`], so that
+//! signals remove it.
 //!
 //! ```text
 //! replace.rs    a whole file or the older one      temporary.rs   names, locks, and what killed runs left

@@ -11,7 +11,7 @@ use super::{Error, Temporary, folder};
 /// The bit of a folder in which only the owner of a file may replace it.
 const STICKY: u32 = 0o1000;
 
-/// Tries each step that [`replace`](super::replace) takes, and leaves `target` as it is.
+/// Tries each step that [`replace`](super::replace()) takes, and leaves `target` as it is.
 ///
 /// # Errors
 /// That of the step which would fail. A `target` that is not a regular file fails too: a snapshot is read again before it

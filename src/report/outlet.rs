@@ -2,7 +2,7 @@
 //! [`Outlet`], which stops everything harmful, so a message that was not escaped where it was made does no harm.
 //!
 //! An outlet sees a stream and not its parts, so it lets line ends pass, and colours where they are wanted. Text that
-//! must stay on its line is made [`printable`](super::printable) where the line is put together.
+//! must stay on its line is made [`printable`](super::printable()) where the line is put together.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

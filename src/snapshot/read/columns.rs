@@ -80,7 +80,7 @@ impl TextCache {
 
 /// A kind whose rows are read.
 pub trait Readable: Kind {
-    /// The columns that readers need, in the order in which [`RowColumns`] numbers them. Id and blob come first.
+    /// The columns that readers need, in the order in which `RowColumns` numbers them. Id and blob come first.
     const NAMES: &'static [&'static str];
 
     /// What the columns of a row say.

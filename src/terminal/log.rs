@@ -86,7 +86,7 @@ pub(super) fn write(event: Event) {
         }
         Event::Noted { message } => tracing::info!("{message}"),
         Event::Warned { message } | Event::Limited { message } | Event::Unmatched { message } => {
-            tracing::warn!("{message}")
+            tracing::warn!("{message}");
         }
         Event::Found { message } => tracing::error!("{message}"),
         Event::Synced(summary) => log_summary(&summary),

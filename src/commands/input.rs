@@ -35,7 +35,7 @@ impl Input {
 
 /// What a snapshot that was made without reading roles does not know.
 pub(super) const LACKS_ROLES: &str =
-    "roles, who holds them, and people who are not in the member list";
+    "roles, role memberships, and people who are not in the member list";
 
 /// Whether a sync run was made without reading roles; if so, reports what the answer does not know.
 pub(super) fn lacks_roles(

@@ -106,7 +106,7 @@ impl<'w> Table<'w> {
         }
     }
 
-    /// Writes what is left.
+    /// Flushes the output.
     ///
     /// # Errors
     /// When the output cannot be written.

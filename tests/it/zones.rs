@@ -352,8 +352,8 @@ fn times_without_a_zone_are_never_shown_as_utc() {
 #[test]
 fn order_of_two_snapshots_is_in_doubt_while_zones_could_reverse_it() {
     const CERTAIN: &str =
-        "warning: the old snapshot is younger than the new one: what was gained looks lost";
-    const IN_DOUBT: &str = "warning: the old snapshot may be younger than the new one (their time zones are not both \
+        "warning: the old snapshot was taken after the new one: additions are reported as removals";
+    const IN_DOUBT: &str = "warning: the old snapshot may have been taken after the new one (their time zones are not both \
                             recorded): if it is, what was gained looks lost";
     let shelf = shelf();
     for (old, old_at, new, expected) in [

@@ -159,7 +159,7 @@ impl Expected {
             };
             let path = self.path.display();
             sorted.unused_lines.push(UnusedLine {
-                problem: format!("{lines} of `{path}` could not be compared: roles were not read"),
+                problem: format!("{lines} of `{path}` could not be checked because roles were not read"),
                 instead: None,
             });
         }
@@ -215,7 +215,7 @@ impl Line {
             }
             ensure!(
                 until.is_none(),
-                "expected nothing after the day but a `#` and a reason"
+                "expected nothing but `# REASON` after the date"
             );
             let after = rest.strip_prefix(UNTIL);
             if let Some(after) = after.filter(|after| !is_list && starts_apart(after)) {
@@ -227,7 +227,7 @@ impl Line {
             }
             ensure!(
                 terms.is_empty() || is_list,
-                "expected a comma, `{UNTIL}` and a day, or a `#` and a reason after `{}`",
+                "expected a comma, `{UNTIL} DATE` or `# REASON` after `{}`",
                 terms.last().map(Term::to_string).unwrap_or_default()
             );
             let (term, after) = Term::parse(rest)?;
@@ -301,7 +301,7 @@ impl Line {
         };
         let of_id = || left.iter().filter(|change| change.id == self.id);
         if let Some(until) = self.until.as_ref().filter(|_| self.is_expired(today)) {
-            return because(format!("expired after {until} and accepts nothing: {self}"));
+            return because(format!("expired after {until} and is ignored: {self}"));
         }
         if self.terms.is_empty() {
             let is_meant =
@@ -316,13 +316,13 @@ impl Line {
                         ..line
                     };
                     UnusedLine {
-                        problem: "is too broad and accepts nothing; write instead:".to_owned(),
+                        problem: "is too broad and is ignored; replace it with:".to_owned(),
                         instead: Some(line.to_string()),
                     }
                 })
                 .collect();
             return if instead.is_empty() {
-                because(format!("is too broad, and matches nothing: {self}"))
+                because(format!("is too broad and matches nothing: {self}"))
             } else {
                 instead
             };
@@ -338,7 +338,7 @@ impl Line {
                     .filter(|kind| !self.kinds.contains(kind));
                 let more: Vec<_> = more.map(|kind| format!("`{kind}`")).collect();
                 format!(
-                    "does not accept `{}`, which is also {}",
+                    "does not accept the change to `{}`, which is also {}",
                     self.id,
                     more.join(" and ")
                 )
@@ -376,8 +376,8 @@ impl Term {
     }
 
     fn parse(rest: &str) -> Result<(Self, &str)> {
-        let (field, rest) = text(rest, ends_token).context("reading the name of a field")?;
-        ensure!(!field.is_empty(), "expected the name of a field");
+        let (field, rest) = text(rest, ends_token).context("reading the field name")?;
+        ensure!(!field.is_empty(), "expected a field name");
         let expected = || format!("expected `{field} OLD {ARROW} NEW`");
         let (old, rest) = Token::parse(rest.trim_start()).with_context(expected)?;
         let rest = rest.trim_start();
@@ -456,13 +456,13 @@ impl fmt::Display for Token {
 fn kind(text: &str) -> Result<ChangeKind> {
     text.parse().map_err(|problem: String| {
         let all: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        anyhow!("{problem}; there are {}", all.join(", "))
+        anyhow!("{problem}; the kinds are {}", all.join(", "))
     })
 }
 
 /// A day as it is compared: as text.
 fn day(text: &str) -> Result<String> {
-    let expected = || format!("expected a day such as 2026-12-31 after `{UNTIL}`");
+    let expected = || format!("expected a date such as `2026-12-31` after `{UNTIL}`");
     ensure!(text.len() == 10, expected());
     Timestamp::parse(&format!("{text}T00:00:00Z")).with_context(expected)?;
     Ok(text.to_owned())
@@ -483,7 +483,7 @@ fn json<T: for<'de> serde::Deserialize<'de>>(rest: &str) -> Result<(T, usize)> {
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<T>();
     match values.next() {
         Some(Ok(value)) => Ok((value, values.byte_offset())),
-        _ => Err(anyhow!("what begins like JSON is not valid JSON")),
+        _ => Err(anyhow!("a value that starts like JSON is not valid JSON")),
     }
 }
 

@@ -129,7 +129,7 @@ impl<'s> Source<'s> {
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<BackgroundRows<'scope>> {
         let rows = self.snapshot.read_in_background(scope, &self.run.id);
-        rows.context("starting a thread that reads a snapshot")
+        rows.context("starting a thread to read a snapshot")
     }
 
     pub(super) fn catalog(&self) -> Result<Catalog<'_>> {
@@ -171,7 +171,7 @@ fn two_runs(
     let path = file.path.display();
     let no_second = |beside: &SyncRun| {
         NoSecondSync(format!(
-            "`{path}` holds no second finished full sync run to compare with, only `{}`",
+            "`{path}` has no finished full sync run before `{}` to compare it with",
             beside.id
         ))
     };
@@ -186,7 +186,7 @@ fn two_runs(
                 .filter(|run| run.id != old.id && run.ended_at >= old.ended_at);
             let new = newest.ok_or_else(|| {
                 NoSecondSync(format!(
-                    "`{path}` holds no finished full sync run newer than `{}`",
+                    "`{path}` has no finished full sync run after `{}` to compare it with",
                     old.id
                 ))
             })?;
@@ -201,7 +201,7 @@ fn two_runs(
                         // Says so if there is no finished one at all.
                         let other = snapshot.sync_run(None)?;
                         bail!(NoSecondSync(format!(
-                            "`{path}` holds no finished full sync run; its newest, `{}`, is `{}`",
+                            "`{path}` has no finished full sync run; its newest finished one, `{}`, is of type `{}`",
                             other.id, other.sync_type
                         )));
                     }
@@ -231,7 +231,7 @@ pub(super) fn comparable(
     for source in [old, new] {
         if source.run.sync_type != SyncType::Full {
             refuse(format!(
-                "sync run `{}` of `{}` is `{}`, not full: what it leaves out would look removed",
+                "sync run `{}` of `{}` is of type `{}`, not `full`: everything it does not cover would look removed",
                 source.run.id,
                 source.input.path.display(),
                 source.run.sync_type
@@ -242,13 +242,13 @@ pub(super) fn comparable(
         (Some(a), Some(b)) if a.organization.id != b.organization.id => {
             let (a, b) = (organization(a), organization(b));
             refuse(format!(
-                "the snapshots are of two organizations, {a} and {b}"
+                "the snapshots are of different organizations, {a} and {b}"
             ))?;
         }
         // A copy of an organization on another server keeps its id.
         (Some(a), Some(b)) if host(&a.base_url) != host(&b.base_url) => {
             refuse(format!(
-                "the snapshots are of organization {} on two servers, `{}` and `{}`",
+                "the snapshots are of organization {} on different servers, `{}` and `{}`",
                 organization(b),
                 host(&a.base_url),
                 host(&b.base_url)
@@ -266,7 +266,7 @@ pub(super) fn comparable(
             .flat_map(|evidence| &evidence.unproved)
         {
             warnings.push(format!(
-                "`{}` leaves something unproved: {unproved}",
+                "`{}` could not prove everything: {unproved}",
                 source.input.path.display()
             ));
         }
@@ -279,12 +279,12 @@ pub(super) fn comparable(
 fn wrong_order(old: RecordedTime, new: RecordedTime) -> Option<&'static str> {
     if old.is_certainly_after(new) {
         Some(
-            "the old snapshot is younger than the new one: what was gained looks lost, and the other way round",
+            "the old snapshot was taken after the new one: additions are reported as removals and removals as additions",
         )
     } else if old.as_utc > new.as_utc {
         Some(
-            "the old snapshot may be younger than the new one (their time zones are not both recorded): if it is, what was \
-             gained looks lost, and the other way round",
+            "the old snapshot may have been taken after the new one (their time zones are not both recorded): if so, \
+             additions are reported as removals and removals as additions",
         )
     } else {
         None
@@ -313,7 +313,7 @@ fn host(base_url: &str) -> &str {
 
 fn of_unknown_organization(source: &Source<'_>, other: &Evidence) -> String {
     format!(
-        "`{}` does not say which organization it is of; the other snapshot is of {}",
+        "`{}` does not record its organization; the other snapshot is of {}",
         source.input.path.display(),
         organization(other)
     )

@@ -122,7 +122,7 @@ fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
     }
     match unknown.first() {
         Some(name) => bail!(
-            "--ignore: neither snapshot has a field `{}`",
+            "`--ignore`: neither snapshot has a field `{}`",
             name.escape_debug()
         ),
         None => Ok(()),

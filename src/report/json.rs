@@ -1,7 +1,7 @@
 //! JSON that is written while rows are read: sequences of values, and documents that contain them.
 //!
-//! Several threads encode rows as JSON in batches. Separators within a batch are written by [`Layout::next`], separators
-//! between batches by [`JsonSequence::push`].
+//! Several threads encode rows as JSON in batches. Separators within a batch are written by [`Layout::next`],
+//! separators between batches by [`JsonSequence::push`].
 
 use std::io::{self, Write};
 
@@ -19,8 +19,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// One value per line, in an object with one member, `{"grants":[…]}`, as the `baton` CLI prints it for `-o json`. For
-    /// an empty list it prints `{}`.
+    /// One value per line, in an object with one member, `{"grants":[…]}`, as the `baton` CLI prints it for `-o json`.
+    /// For an empty list it prints `{}`.
     pub const LIST: Self = Self {
         before_first: "\n",
         between: ",\n",

@@ -1,8 +1,8 @@
-//! The last step of all output. Everything that a command writes to standard output or to an exported file goes through an
-//! [`Outlet`], which escapes harmful characters, so a text that was not escaped earlier does no harm.
+//! The last step of all output. Everything that a command writes to standard output or to an exported file goes through
+//! an [`Outlet`], which escapes harmful characters, so a text that was not escaped earlier does no harm.
 //!
-//! An outlet sees a stream of bytes, so it must let line ends pass, and colours if they are enabled. Text that must stay on
-//! one line is escaped with [`printable`](super::printable) where the line is built.
+//! An outlet sees a stream of bytes, so it must let line ends pass, and colours if they are enabled. Text that must
+//! stay on one line is escaped with [`printable`](super::printable) where the line is built.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -132,7 +132,8 @@ impl Medium {
     fn is_plain_byte(self, byte: u8) -> bool {
         match self {
             Self::Raw => byte.is_ascii(),
-            // The writer of the JSON has escaped control characters in strings; others are the line ends between values.
+            // The writer of the JSON has escaped control characters in strings; others are the line ends between
+            // values.
             Self::Json => byte < 0x7f,
             Self::Text { .. } | Self::Csv => matches!(byte, b' '..=b'~' | b'\n'),
         }

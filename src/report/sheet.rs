@@ -1,8 +1,8 @@
 //! CSV, for C1's file import and for spreadsheets. RFC 4180: commas, doubled quotes, lines that end with CR LF.
 //!
-//! For a spreadsheet, cells are escaped so that none runs as a formula, whichever separator the spreadsheet is set to. With
-//! another separator, a name such as `a;=cmd|…` would start a new cell, quoted or not, since quotes count only at the start
-//! of a cell.
+//! For a spreadsheet, cells are escaped so that none runs as a formula, whichever separator the spreadsheet is set to.
+//! With another separator, a name such as `a;=cmd|…` would start a new cell, quoted or not, since quotes count only at
+//! the start of a cell.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -135,8 +135,8 @@ fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// Escapes a cell for a spreadsheet. Line ends, tabs and marks that reverse text become visible, and an apostrophe precedes
-/// everything that would be a formula if a cell started there.
+/// Escapes a cell for a spreadsheet. Line ends, tabs and marks that reverse text become visible, and an apostrophe
+/// precedes everything that would be a formula if a cell started there.
 fn disarmed(cell: &str) -> Cow<'_, str> {
     let shown = printable(cell);
     if !shown.contains(is_start_of_formula) {
@@ -147,8 +147,8 @@ fn disarmed(cell: &str) -> Cow<'_, str> {
     let mut follows_space = false;
     let mut chars = shown.chars().peekable();
     while let Some(c) = chars.next() {
-        // A spreadsheet may be set to separate cells by spaces. A dash or plus between two spaces would then be alone in its
-        // cell, where it is harmless.
+        // A spreadsheet may be set to separate cells by spaces. A dash or plus between two spaces would then be alone
+        // in its cell, where it is harmless.
         let is_alone = chars.peek().is_none_or(|next| next.is_whitespace());
         if is_start_of_formula(c) && (begins || follows_space && !is_alone) {
             disarmed.push('\'');

@@ -106,7 +106,7 @@ impl<'w> Table<'w> {
         }
     }
 
-    /// Flushes the output.
+    /// Writes what is left.
     ///
     /// # Errors
     /// When the output cannot be written.

@@ -224,7 +224,7 @@ fn a_line_about_a_file_that_cannot_be_read_is_a_sentence() {
     for (file, sentence) in [
         (
             "corrupt-truncated.c1z",
-            "it is damaged: it ends in the middle",
+            "it is damaged: it is cut short",
         ),
         ("corrupt-bad-magic.c1z", "it is not a c1z"),
     ] {

@@ -1,5 +1,5 @@
-//! The report of `diff` as JSON. `docs/json.md` describes the document. Its version is raised when a field is removed or
-//! changes its meaning, not when one is added.
+//! The report of `diff` as JSON. `docs/json.md` describes the document. Its version is raised when a field is removed
+//! or changes its meaning, not when one is added.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,8 +1,8 @@
 //! The report of `diff` as Markdown, for a pull-request comment or a step summary.
 //!
-//! Names are untrusted text: they cannot mention users, become links, break a table or be read as HTML. The report keeps
-//! to a size limit. Every section keeps its heading and its count, what is left out is counted, and the riskiest changes
-//! are the last to be left out.
+//! Names are untrusted text: they cannot mention users, become links, break a table or be read as HTML. The report
+//! keeps to a size limit. Every section keeps its heading and its count, what is left out is counted, and the riskiest
+//! changes are the last to be left out.
 
 use std::io::{self, Write};
 
@@ -50,8 +50,8 @@ pub(super) fn write(
     ];
     let reserve = RESERVE + has_some.iter().filter(|has| **has).count() * WARNINGS_RESERVE;
     let mut room = max_bytes.saturating_sub(reserve + text.len() + headings);
-    // The riskiest changes come before all warnings. Warnings get at most half of the remaining room, so that other changes
-    // still fit.
+    // The riskiest changes come before all warnings. Warnings get at most half of the remaining room, so that other
+    // changes still fit.
     let fits_all_risks = fill_risky(&mut sections, &mut room);
     text.push_str(&warnings(comparison, &mut room));
     text.push_str(&unused_lines(comparison, &mut room));
@@ -283,8 +283,9 @@ fn section(title: &str, entries: Vec<Entry>, detail: Detail, is_minor: bool) -> 
     }
 }
 
-/// Marks the risky entries that fit into `room`, the highest risk first, across all sections, and takes what they need from
-/// it. Returns whether all of them fit: if not, no entry of lower risk may be shown in place of one that was left out.
+/// Marks the risky entries that fit into `room`, the highest risk first, across all sections, and takes what they need
+/// from it. Returns whether all of them fit: if not, no entry of lower risk may be shown in place of one that was left
+/// out.
 fn fill_risky(sections: &mut [Section], room: &mut usize) -> bool {
     const RISKS: [Risk; 4] = [
         Risk::Owner,

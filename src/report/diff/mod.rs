@@ -64,10 +64,11 @@ pub fn write(
 /// A comparison arranged for display: which changes get an entry of their own, and what is listed with each.
 struct Report<'c> {
     comparison: &'c Comparison,
-    /// Changes with an entry of their own. Grants of people who are new or gone are listed with the person, if the person
-    /// has an entry.
+    /// Changes with an entry of their own. Grants of people who are new or gone are listed with the person, if the
+    /// person has an entry.
     entries: Vec<&'c Change>,
-    /// The resources that people who are new or gone have or had grants on, by the person's id. Includes accepted grants.
+    /// The resources that people who are new or gone have or had grants on, by the person's id. Includes accepted
+    /// grants.
     grants_by_person: HashMap<&'c str, Vec<&'c Party>>,
     /// How many grants are new or gone with their role, by the role's id.
     of_role: HashMap<&'c str, usize>,
@@ -248,7 +249,8 @@ impl<'c> Report<'c> {
         Some(format!("Failed by `--fail-on`: {}.", kinds.join(", ")))
     }
 
-    /// Counts the changes of each kind that `--fail-on` names, without kinds that do not occur; `None` without the option.
+    /// Counts the changes of each kind that `--fail-on` names, without kinds that do not occur; `None` without the
+    /// option.
     fn failed_on(&self) -> Option<BTreeMap<ChangeKind, usize>> {
         let fail_on = self.comparison.fail_on.as_ref()?;
         let mut counts = self.counts();

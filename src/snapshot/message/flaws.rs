@@ -28,8 +28,8 @@ impl Flaw {
     pub(crate) fn predicate(self) -> &'static str {
         match self {
             Self::Malformed => "is not a valid message",
-            Self::Utf8 => "holds text that is not UTF-8",
-            Self::TooLarge => "holds more than one of a c1z may",
+            Self::Utf8 => "contains text that is not UTF-8",
+            Self::TooLarge => "exceeds the limits on values and text",
         }
     }
 }

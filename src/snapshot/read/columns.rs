@@ -213,7 +213,7 @@ impl<'r> RowColumns<'r> {
                 Err(self.wrong(at, &format!("holds a text longer than {longest} bytes")))
             }
             Value::Text(text) => std::str::from_utf8(text)
-                .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
+                .map_err(|_| self.wrong(at, "contains text that is not UTF-8")),
             _ => Err(self.wrong(at, "does not hold text")),
         }
     }

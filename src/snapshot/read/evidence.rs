@@ -40,7 +40,7 @@ impl Snapshot {
 
     fn parse_evidence(&self, data: &[u8]) -> Result<Option<Evidence>, Error> {
         let too_large = || {
-            let problem = "its evidence holds more than that of any crawl".to_owned();
+            let problem = "its evidence document exceeds the limits".to_owned();
             self.damaged(Damage::Limit(problem))
         };
         // Each comma may stand for a value of its own, which takes many times its text.

@@ -20,7 +20,7 @@ use crate::snapshot::table::schema;
 pub(super) const SYNC_RUNS: &str = "v1_sync_runs";
 
 /// What is wrong with a row that is not read for its length.
-pub(super) const TOO_LONG: &str = "it is longer than any row of a c1z";
+pub(super) const TOO_LONG: &str = "it is longer than a row of a c1z may be";
 
 /// A chunk of rows ends once it holds this many bytes or rows: what one thread reads at a time.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -177,7 +177,7 @@ impl Survey {
         if let Some((name, unusual)) = self.unusual.iter().find(|(own, _)| *own == name) {
             return Err(Damage::Schema(match unusual {
                 Unusual::Unreadable => {
-                    format!("the declaration of table `{name}` cannot be understood")
+                    format!("the declaration of table `{name}` cannot be parsed")
                 }
                 Unusual::NotPlain => format!("it has no plain table `{name}`"),
                 Unusual::Computes => format!("table `{name}` has a computed column"),
@@ -297,7 +297,7 @@ impl StoredTable {
                         fault.get_or_insert(Damage::Row {
                             table: SYNC_RUNS,
                             id: id.to_owned(),
-                            problem: "it is there twice".to_owned(),
+                            problem: "it occurs twice".to_owned(),
                         });
                         continue;
                     }
@@ -440,7 +440,7 @@ impl StoredTable {
                             fault.get_or_insert(Damage::Row {
                                 table: self.name,
                                 id: shortened(id),
-                                problem: "it is there twice".to_owned(),
+                                problem: "it occurs twice".to_owned(),
                             });
                         }
                         id.clone_from(&entry.id);

@@ -119,7 +119,7 @@ impl Verifier<'_> {
         if !runs.iter().any(|run| run.ended_at.is_some()) {
             self.report(
                 "no-finished-sync",
-                "no sync run in it is finished, so readers show nothing or too much",
+                "none of its sync runs is finished, so readers show nothing, or rows of an unfinished one",
             );
         }
         for run in runs {
@@ -134,7 +134,7 @@ impl Verifier<'_> {
             match run.ended_at {
                 None => self.report(
                     "unfinished-sync",
-                    format!("sync run `{id}` began and never ended"),
+                    format!("sync run `{id}` started and never ended"),
                 ),
                 Some(ended_at) if ended_at < run.started_at => {
                     let zone = run.zone(self.snapshot.evidence(&run.id)?.as_ref());
@@ -146,7 +146,7 @@ impl Verifier<'_> {
                     if started_at.is_certainly_after(run.captured_at(zone)) {
                         self.report(
                             "sync-times",
-                            format!("sync run `{id}` ended before it began"),
+                            format!("sync run `{id}` ended before it started"),
                         );
                     }
                 }
@@ -217,7 +217,7 @@ impl Verifier<'_> {
                 self.report(
                     "evidence-digest",
                     format!(
-                        "the evidence's content digest is not that of the rows, which is {digest}"
+                        "the content digest in its evidence does not match its rows, whose digest is {digest}"
                     ),
                 );
             }

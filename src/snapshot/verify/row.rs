@@ -139,14 +139,14 @@ impl RowCheck<'_> {
             Ok(Some(Oddity::Number)) => report(
                 "number",
                 format!(
-                    "{}: its blob holds a number that JSON has no form for",
+                    "{}: its blob contains a number that JSON cannot represent",
                     name()
                 ),
             ),
             Ok(Some(Oddity::Time)) => report(
                 "time",
                 format!(
-                    "{}: its blob holds a time outside the years 1 to 9999",
+                    "{}: its blob contains a time outside the years 1 to 9999",
                     name()
                 ),
             ),
@@ -164,7 +164,7 @@ impl RowCheck<'_> {
         for omission in omissions(row) {
             report(
                 "column",
-                format!("{}: the blob leaves out {omission}", name()),
+                format!("{}: its blob leaves out {omission}", name()),
             );
         }
         if let AnyColumns::Resource(ResourceColumns { id, .. }) = row.any_columns()

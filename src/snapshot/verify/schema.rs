@@ -104,7 +104,7 @@ fn columns(
         found(Finding::new(
             "declaration",
             format!(
-                "`{}` is declared with `{}`, which no c1z has",
+                "table `{}` has the constraint `{}`, which a c1z does not have",
                 table.name,
                 constraint.escape_debug()
             ),
@@ -129,8 +129,8 @@ fn index(
             declared.is_unique,
             declared.condition.as_deref(),
         ),
-        Err(Unusual::Computes) => "more than columns in ascending order".to_owned(),
-        Err(_) => "something that its declaration does not say clearly".to_owned(),
+        Err(Unusual::Computes) => "expressions, or columns in another order".to_owned(),
+        Err(_) => "something that cannot be read from its declaration".to_owned(),
     };
     let must_be = describe(
         wanted.table,
@@ -176,20 +176,20 @@ impl Foreign {
             _ => Some(Unusual::NotPlain),
         };
         let problem = match (object.kind, unusual) {
-            (kind @ ("view" | "trigger"), _) => format!("it holds a {kind}, `{name}`"),
+            (kind @ ("view" | "trigger"), _) => format!("it contains the {kind} `{name}`, and a c1z has no {kind}s"),
             ("table", Some(Unusual::Computes)) => {
-                format!("table `{name}` has a computed column, which no c1z has")
+                format!("table `{name}` has a computed column, which a c1z does not have")
             }
             ("index", Some(Unusual::Computes)) => {
-                format!("index `{name}` is on more than columns, which no c1z has")
+                format!("index `{name}`, which a c1z does not have, is partial or uses expressions")
             }
             (kind @ ("table" | "index"), Some(Unusual::Unreadable)) => {
-                format!("it holds the {kind} `{name}`, whose declaration cannot be understood")
+                format!("it contains the {kind} `{name}`, whose declaration cannot be parsed")
             }
             ("table", Some(Unusual::NotPlain)) => {
-                format!("it holds the table `{name}`, which is not a plain one")
+                format!("it contains the table `{name}`, which is not a plain table")
             }
-            (_, Some(_)) => format!("it holds `{name}`, which is neither a table nor an index"),
+            (_, Some(_)) => format!("it contains `{name}`, which is neither a table nor an index"),
             _ => {
                 let is_known =
                     schema::table(object.name).is_some() || schema::index(object.name).is_some();
@@ -209,12 +209,12 @@ impl Foreign {
             found(Finding::new(FOREIGN_OBJECT, message));
         }
         if self.more > 0 {
-            let message = format!("it holds {} more of such objects", self.more);
+            let message = format!("it contains {} more such objects", self.more);
             found(Finding::new(FOREIGN_OBJECT, message));
         }
         if self.unknown > MAX_UNKNOWN {
             let message = format!(
-                "it holds {} tables and indexes that no c1z has",
+                "it contains {} tables and indexes that a c1z does not have",
                 self.unknown
             );
             found(Finding::new(FOREIGN_OBJECT, message));

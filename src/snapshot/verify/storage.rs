@@ -227,7 +227,7 @@ impl<'s> Storage<'s> {
             self.note(&name, walked)?;
         }
         let walked = self.walker.free_pages();
-        self.note("the list of free pages", walked)?;
+        self.note("list of free pages", walked)?;
         self.unused_pages();
         for problem in self.walker.take_space_problems() {
             self.report(CODE, problem);
@@ -334,12 +334,12 @@ impl<'s> Storage<'s> {
                         .find(|order| order.is_ne());
                     let has_null = (0..keys).any(|at| value(at) == Value::Null);
                     match by_keys {
-                        Some(Ordering::Greater) => problem = Some("is not in order"),
+                        Some(Ordering::Greater) => problem = Some("is out of order"),
                         None if expected.is_unique && !has_null => {
                             problem = Some("holds an entry twice");
                         }
                         None if order(last_value(keys), value(keys)).is_ge() => {
-                            problem = Some("is not in order");
+                            problem = Some("is out of order");
                         }
                         _ => {}
                     }
@@ -355,10 +355,10 @@ impl<'s> Storage<'s> {
         let name = name.escape_debug();
         if is_sound && entries != expected.entries {
             let message = if entries.count == expected.entries.count {
-                format!("index `{name}` does not hold the rows of `{}`", table.name)
+                format!("index `{name}` does not match the rows of table `{}`", table.name)
             } else {
                 format!(
-                    "index `{name}` holds {} rows of `{}`, which has {} for it",
+                    "index `{name}` has {} entries, but table `{}` has {} rows for it",
                     entries.count, table.name, expected.entries.count
                 )
             };

@@ -48,7 +48,7 @@ fn what_was_not_read_is_recorded_in_the_evidence() {
         assert_eq!(evidence["unproved"], json!([]));
         let stats = shelf.run(&["stats", file]);
         let is_said = text(&stats).contains(
-            "not read  roles, role memberships, and people who are not in the member list\n",
+            "not read      roles, role memberships, and people who are not in the member list\n",
         );
         assert_eq!(is_said, file == "bare.c1z");
         let stats = json(&shelf.run(&["stats", file, "-o", "json"]));

@@ -149,7 +149,8 @@ fn unused_lines(comparison: &Comparison, room: &mut usize) -> String {
             }
         }
     };
-    let more = |n| format!("{n} more about lines of accepted changes, left out; see `--print-accept`.\n");
+    let more =
+        |n| format!("{n} more about lines of accepted changes, left out; see `--print-accept`.\n");
     quoted(
         comparison.unused_lines.iter().map(block).collect(),
         more,

@@ -190,7 +190,8 @@ impl<'c> Report<'c> {
         let resources = |topic: Topic| {
             count(&|change| change.topic == topic && change.object == RowKind::Resource)
         };
-        let (added_resources, removed_resources) = (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
+        let (added_resources, removed_resources) =
+            (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
         part(added_resources, "", ("resource", "resources"), " added");
         part(removed_resources, "", ("resource", "resources"), " removed");
         let other = of(&[Topic::OtherAdded, Topic::OtherRemoved, Topic::OtherChanged]);

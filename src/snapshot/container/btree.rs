@@ -37,7 +37,12 @@ impl Header {
         let pointers = match kind {
             INTERIOR_INDEX | INTERIOR_TABLE => start + 12,
             LEAF_INDEX | LEAF_TABLE => start + 8,
-            _ => return Err(Fault::page(number, "is neither a table page nor an index page")),
+            _ => {
+                return Err(Fault::page(
+                    number,
+                    "is neither a table page nor an index page",
+                ));
+            }
         };
         let cells = usize::from(be_u16(page, start + 3)?);
         if pointers + 2 * cells <= page.len() {
@@ -499,7 +504,9 @@ fn check_space(
     is_sound &= end <= page.len();
     fragments += page.len().saturating_sub(end);
     if !is_sound || fragments != usize::from(page[start + 7]) {
-        problems.push(format!("page {number} has free space that its header does not account for"));
+        problems.push(format!(
+            "page {number} has free space that its header does not account for"
+        ));
     }
     Ok(())
 }

@@ -86,8 +86,7 @@ impl<R: Read> Read for Frames<R> {
             if let (None, Some(declared)) = (self.frame, declared)
                 && declared != decoded
             {
-                let problem =
-                    format!("a frame declares {declared} bytes but decodes to {decoded}");
+                let problem = format!("a frame declares {declared} bytes but decodes to {decoded}");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
             }
             if length > 0 {

@@ -78,9 +78,7 @@ impl Pages {
         let schema_format = be_u32(&header, 44)?;
         let is_known = header[18] <= 2 && header[19] <= 2 && schema_format <= 4;
         if !is_known || header[21..24] != [64, 32, 32] {
-            return Err(damage(
-                "it uses an unknown version of SQLite's file format",
-            ));
+            return Err(damage("it uses an unknown version of SQLite's file format"));
         }
         // Text encoding 0 means that the database has no schema.
         if be_u32(&header, 56)? > 1 {

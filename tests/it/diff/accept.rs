@@ -68,7 +68,9 @@ fn what_print_accept_writes_accepts_everything() {
     let text = pair.accepting(0, &lines, &[]);
     let changes = pair.json(&[])["changes"].as_array().unwrap().len();
     assert!(
-        text.starts_with(&format!("no differences except {changes} accepted changes\n")),
+        text.starts_with(&format!(
+            "no differences except {changes} accepted changes\n"
+        )),
         "{text}"
     );
     assert!(!text.contains("warning"), "{text}");
@@ -475,7 +477,10 @@ fn a_bad_line_is_refused_with_its_number() {
             "other-changed user:ann email [1 → b",
             "expected `email OLD → NEW`",
         ),
-        ("other-changed user:ann email a → b until", "expected a date"),
+        (
+            "other-changed user:ann email a → b until",
+            "expected a date",
+        ),
         (
             "other-changed user:ann email a → b until soon",
             "expected a date",

@@ -200,11 +200,7 @@ fn roles_of_one_person_beyond_twenty_are_counted() {
     });
     let told = pair.told(&[]);
     assert_eq!(told[0], "+1 member, 25 roles added");
-    assert!(
-        told[1].contains(", roles: R10, R11, R12, "),
-        "{}",
-        told[1]
-    );
+    assert!(told[1].contains(", roles: R10, R11, R12, "), "{}", told[1]);
     assert!(told[1].ends_with(", R29, and 5 more"), "{}", told[1]);
 }
 

@@ -229,7 +229,10 @@ fn sync_runs_of_one_file_may_be_named() {
             ["--old-sync", "third"],
             "no finished full sync run newer than `third`",
         ),
-        (["--new-sync", "first"], "no finished full sync run before `"),
+        (
+            ["--new-sync", "first"],
+            "no finished full sync run before `",
+        ),
     ] {
         let args = ["diff", "one.c1z", args[0], args[1]];
         shelf.run(&args).fails(2, &[part]);

@@ -357,10 +357,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
         (
             state(true, Some(15), on),
             state(true, Some(8), on),
-            &[
-                "1 new admin, 1 seat lowered",
-                "↓ owner → administrator",
-            ],
+            &["1 new admin, 1 seat lowered", "↓ owner → administrator"],
         ),
         (
             state(true, Some(99), on),

@@ -358,10 +358,7 @@ fn head_fits_the_smallest_size_whatever_is_in_it() {
         let text = String::from_utf8(run.stdout).unwrap();
         assert_eq!(run.code, 1);
         assert!(text.len() <= 2_048, "{}", text.len());
-        assert!(
-            text.contains("**1 new admin, 1 seat raised**"),
-            "{text}"
-        );
+        assert!(text.contains("**1 new admin, 1 seat raised**"), "{text}");
         assert!(text.contains(" more, left out to fit.\n"), "{text}");
         // The warnings do not take the place of what changed.
         assert!(stat || text.contains("member → administrator"), "{text}");
@@ -650,7 +647,8 @@ fn a_line_to_write_instead_can_be_copied_from_markdown() {
     let run = pair.diff(&[&args[..], &["--max-bytes", "2048"]].concat());
     let text = String::from_utf8(run.stdout).unwrap();
     assert!(text.len() <= 2_048);
-    let pointer = "> **Warning:** 2 more about lines of accepted changes, left out; see `--print-accept`.\n";
+    let pointer =
+        "> **Warning:** 2 more about lines of accepted changes, left out; see `--print-accept`.\n";
     assert!(text.contains(pointer), "{text}");
 }
 

@@ -1,5 +1,5 @@
-//! Every message we know, as tables: number, JSON name and kind of each field (FORMAT.md, messages). These are all messages
-//! of SDK v0.25.0, for a program that shows and compares files of any connector.
+//! The schema of all messages of SDK v0.25.0, as tables: number, JSON name and kind of each field (FORMAT.md, "Messages").
+//! With it, files of any connector can be printed and compared.
 //!
 //! | file | holds |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! What the tables are made of, and how they are noted down. A file of tables imports all names that the two macros use.
+//! The types of the schema tables, and macros to write them. A file of tables must import all names that the two macros
+//! use.
 
 /// A message type.
 #[derive(Debug)]

@@ -69,7 +69,7 @@ fn an_exit_code_survives_the_reader_of_the_answer() {
     Edited::of(&shelf.path("demo.c1z"))
         .sql("update v1_sync_runs set started_at = '2001-01-01 00:00:00', ended_at = '2001-01-01 00:00:00'")
         .pack(&shelf.path("old.c1z"));
-    const NOT_ARRIVED: &str = "error: standard output was closed before all of it was read\n";
+    const NOT_ARRIVED: &str = "error: standard output was closed before everything was written\n";
     let cases: [(&[&str], i32, &str); 26] = [
         // Verdicts.
         (&["diff", "demo.c1z", "later.c1z"], 1, ""),

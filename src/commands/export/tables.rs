@@ -1,4 +1,4 @@
-//! Tables for people: users, roles, grants, each with all that is known.
+//! Exports CSV tables for people: users, roles and grants, each with all known columns.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
@@ -175,7 +175,8 @@ impl Export<'_> {
     ) -> Result<()> {
         let source = SourceCells::of(self, source)?;
         let catalog = Catalog::new(self.snapshot, self.run)?;
-        // A person may hold several entitlements of one role. People are held by number: there are as many pairs as grants.
+        // A person may have several entitlements on one role, so members are counted as sets. People are numbered to
+        // save memory, since there are as many pairs as grants.
         let mut numbers = HashMap::<ResourceId, u32>::new();
         let mut members = HashMap::<String, HashSet<u32>>::new();
         self.for_each::<Grant>(|row| {

@@ -65,7 +65,7 @@ fn one_file_names_its_two_sync_runs() {
     let run = shelf.run(&["diff", "two-syncs.c1z", "--stat"]);
     let text = String::from_utf8(run.stdout).unwrap();
     for part in [
-        "+1 user, −1 user, 1 role grant added, 1 revoked, 2 other changes",
+        "+1 user, −1 user, 1 role membership added, 1 revoked, 2 other changes",
         "sync run 3MS7TCUgujfPFfwFXOIwjCBKEpd",
         "sync run 3MS7TFxjsnXpZbaD7jZ6N027fkx",
         "      4  grant-added",

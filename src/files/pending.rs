@@ -1,7 +1,7 @@
 //! Files that must not outlive the process: they are registered while they exist, and a signal or a panic removes them.
 //!
-//! Most temporary files have no name, and a lock goes with its process. What remains is a file on its way to its place,
-//! and the name of a lock.
+//! Most temporary files have no name, and a lock ends with its process. What has to be registered are files that have not
+//! been renamed to their target yet, and the files of locks.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,25 +13,25 @@ static REGISTERED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub struct Pending(PathBuf);
 
 impl Pending {
-    /// Lets `make` create the file at `path` or take it over, and registers it if that succeeds. [`remove_all`] waits
-    /// until both are done, so there is no moment at which the file exists and is not registered.
+    /// Calls `create` to create the file at `path` or take it over, and registers the file if that succeeds. [`remove_all`]
+    /// waits until both are done, so that the file never exists without being registered.
     ///
     /// # Errors
-    /// That of `make`.
+    /// The error of `create`.
     pub fn register<T, E>(
         path: &Path,
-        make: impl FnOnce() -> Result<T, E>,
+        create: impl FnOnce() -> Result<T, E>,
     ) -> Result<(T, Self), E> {
         let mut registered = registered();
-        let made = make()?;
+        let created = create()?;
         registered.push(path.to_owned());
-        Ok((made, Self(path.to_owned())))
+        Ok((created, Self(path.to_owned())))
     }
 
-    /// Lets `release` take the file away from its path. [`remove_all`] comes before or after, never in the middle.
+    /// Calls `release` to move or remove the file. [`remove_all`] runs before or after it, never at the same time.
     ///
     /// # Errors
-    /// That of `release`; the file is then still registered.
+    /// The error of `release`; the file is then still registered.
     pub fn release<T, E>(&self, release: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let _registered = registered();
         release()
@@ -47,14 +47,14 @@ impl Drop for Pending {
     }
 }
 
-/// Removes every registered file and blocks the registry for good: the process must end now.
+/// Removes all registered files and locks the registry forever: the process must end now.
 pub fn remove_all() {
     let registered = registered();
     for path in registered.iter() {
-        // It may be gone already, and there is nobody left to report a failure to.
+        // It may be gone already, and a failure can no longer be reported.
         let _ = std::fs::remove_file(path);
     }
-    // A thread that would create or rename a file waits from here on, so none appears before the process ends.
+    // From here on, threads that would create or rename a file wait until the process ends.
     std::mem::forget(registered);
 }
 

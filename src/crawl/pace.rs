@@ -1,19 +1,20 @@
-//! When a request may go out: below the server's limits, not during a pause it asked for, not past the deadline.
+//! Decides when a request may be sent: within the rate limits, not during a pause that the server asked for, and not after
+//! the deadline.
 //!
-//! Shared by all workers: one budget, one pause. So nobody runs into a 429 that another worker has seen already.
+//! All workers share one budget and one pause, so that none of them sends a request after another has received a 429.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How many requests may go out, and until when.
+/// Limits on the rate of requests and on the duration of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaceSettings {
-    /// In any minute. PostHog allows 480 to a key.
+    /// Requests in any minute. PostHog allows 480 for a key.
     pub per_minute: u32,
-    /// In any hour. PostHog allows 4,800 to a key.
+    /// Requests in any hour. PostHog allows 4,800 for a key.
     pub per_hour: u32,
-    /// For everything; `None` is without end.
+    /// Time limit of the whole run; `None` for no limit.
     pub max_duration: Option<Duration>,
 }
 
@@ -30,11 +31,11 @@ impl Default for PaceSettings {
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The time allowed for the whole run is over.
+/// The time limit of the whole run has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutOfTime;
 
-/// Lets requests out one by one.
+/// Spaces out requests.
 pub(super) struct Pace {
     settings: PaceSettings,
     deadline: Option<Instant>,
@@ -43,14 +44,14 @@ pub(super) struct Pace {
 
 #[derive(Default)]
 struct State {
-    /// When requests of the last hour went out, the oldest first.
+    /// When the requests of the last hour were sent, oldest first.
     sent: VecDeque<Instant>,
     paused_until: Option<Instant>,
 }
 
 impl Pace {
     pub(super) fn new(settings: PaceSettings) -> Self {
-        // A length of time beyond what the clock can say is without end.
+        // A duration beyond the clock's range means no deadline.
         let deadline = settings
             .max_duration
             .and_then(|limit| Instant::now().checked_add(limit));
@@ -61,7 +62,7 @@ impl Pace {
         }
     }
 
-    /// Waits until a request may go out, and counts it.
+    /// Waits until a request may be sent, and counts it.
     pub(super) fn wait(&self) -> Result<(), OutOfTime> {
         loop {
             let now = Instant::now();
@@ -83,9 +84,9 @@ impl Pace {
         }
     }
 
-    /// Keeps everybody from sending for so long.
+    /// Keeps all workers from sending for this long.
     pub(super) fn pause(&self, length: Duration) {
-        // A length of time beyond what the clock can say has no end; the server's is bounded before.
+        // Beyond the clock's range. Cannot happen, since the caller limits what a server may ask for.
         let Some(until) = Instant::now().checked_add(length) else {
             return;
         };
@@ -96,7 +97,7 @@ impl Pace {
         state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
     }
 
-    /// Waits for so long; not at all if that is past the deadline.
+    /// Waits for this long, or fails at once if the deadline is earlier.
     pub(super) fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
         if let Some(deadline) = self.deadline
             && Instant::now()
@@ -109,7 +110,7 @@ impl Pace {
         Ok(())
     }
 
-    /// How long a request that begins now may take.
+    /// Returns how long a request that starts now may take.
     pub(super) fn remaining(&self) -> Option<Duration> {
         self.deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -124,7 +125,7 @@ impl Pace {
 }
 
 impl State {
-    /// How long a request must wait that is ready at `now`.
+    /// Returns how long a request that is ready at `now` has to wait.
     fn wait_from(&mut self, now: Instant, settings: &PaceSettings) -> Duration {
         while self
             .sent
@@ -137,7 +138,7 @@ impl State {
             .paused_until
             .map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         for (limit, window) in [(settings.per_minute, MINUTE), (settings.per_hour, HOUR)] {
-            // The request that must have left the window before another may go out.
+            // The request that must leave the window before another may be sent.
             let blocking = self
                 .sent
                 .len()
@@ -151,7 +152,7 @@ impl State {
     }
 }
 
-/// How long so many requests take at least, sent as fast as the limits allow, when none went out before.
+/// Returns the least time that this many requests take within the limits, if none were sent before.
 pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration {
     let before_last = requests.saturating_sub(1);
     let (per_hour, per_minute) = (
@@ -163,7 +164,7 @@ pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration
     hours.saturating_add(MINUTE.saturating_mul(times(before_last % per_hour / per_minute)))
 }
 
-/// The limit that makes this many requests take as long as they do, in words.
+/// Names the limit that determines how long this many requests take.
 pub(super) fn binding_limit(requests: u64, settings: &PaceSettings) -> String {
     let PaceSettings {
         per_minute,
@@ -189,7 +190,7 @@ mod tests {
         }
     }
 
-    /// Sends as soon as it may, for `count` requests, by the clock that it makes itself.
+    /// Simulates `count` requests, each sent as soon as the limits allow. Returns the times.
     fn send_all(count: usize, settings: &PaceSettings) -> Vec<Duration> {
         let start = Instant::now();
         let mut now = start;
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn no_window_ever_holds_more_than_its_limit() {
+    fn no_window_ever_exceeds_its_limit() {
         let settings = settings(5, 12);
         let sent = send_all(40, &settings);
         for (at, first) in sent.iter().enumerate() {
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn least_duration_is_what_sending_takes() {
+    fn least_duration_is_how_long_sending_takes() {
         for (count, per_minute, per_hour) in [
             (1, 5, 50),
             (6, 5, 50),
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn pause_holds_until_its_end_and_a_shorter_one_does_not_cut_it() {
+    fn shorter_pause_does_not_end_a_longer_one() {
         let pace = Pace::new(settings(450, 4_500));
         pace.pause(Duration::from_secs(3600));
         pace.pause(Duration::from_secs(1));

@@ -251,7 +251,7 @@ fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
     let bare = run(&["--without-roles"]).succeeds();
     assert!(
         bare.stderr.contains(
-            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`, and they were \
+            "roles were not read: the new snapshot lacks the 8 roles and 77 grants of `x.c1z`, which were \
              not compared"
         ),
         "{}",

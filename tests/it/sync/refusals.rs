@@ -267,7 +267,7 @@ fn json_that_is_no_page_is_3() {
     each_list_fails(
         &Answer::new(200, "application/json", "{\"count\": 1, nonsense"),
         3,
-        "broken JSON",
+        "invalid JSON",
     );
 }
 
@@ -363,7 +363,7 @@ fn host_that_does_not_listen_is_14() {
         )
         .env("BATON_API_TOKEN", KEY)
         .run()
-        .fails(14, &["could not be asked"]);
+        .fails(14, &["could not be fetched"]);
     assert!(!run.hint().is_empty());
     assert_eq!(sandbox.files(), [""; 0]);
 }

@@ -2,6 +2,10 @@
 # Compares two snapshots for a CI job: writes Markdown for a pull-request comment or a step summary, and ends with the
 # exit code of `posthog-c1z diff`.
 #
+# To install it, in the folder that this file is in:
+#
+#     install -d /usr/local/lib/posthog-c1z && install -m 0755 ci-diff.sh /usr/local/lib/posthog-c1z/
+#
 #     scripts/ci-diff.sh OLD NEW MARKDOWN_OUT [options of diff]
 #
 #     0       no differences (or none that --fail-on names), or no OLD yet: the first run
@@ -10,7 +14,7 @@
 #
 # MARKDOWN_OUT is replaced in one step and says which of these it was, so that a stale or half-written one is never
 # posted. Links are followed; what is not a regular file, such as /dev/stdout or a pipe, is written to and never replaced.
-# POSTHOG_C1Z names the program if it is not on PATH.
+# POSTHOG_C1Z names the program if it is neither on PATH nor in $HOME/.cargo/bin or /usr/local/bin.
 #
 # Without `set -e`: it would end with 1, which here means "differences".
 
@@ -21,7 +25,9 @@ usage() {
 [ $# -ge 3 ] || usage
 old=$1 new=$2 markdown=$3 asked=$3
 shift 3
-[ -n "$new" ] && [ -n "$markdown" ] || usage
+if [ -z "$new" ] || [ -z "$markdown" ]; then usage; fi
+# `cargo install` puts programs into $HOME/.cargo/bin.
+PATH=$PATH${HOME:+:$HOME/.cargo/bin}:/usr/local/bin
 program=${POSTHOG_C1Z:-posthog-c1z}
 
 fail() {
@@ -43,7 +49,7 @@ while :; do
     case $(cd "$folder" 2>/dev/null && pwd -P) in
         /proc/*/fd | /dev/fd) is_stream=yes ;;
     esac
-    [ -z "$is_stream" ] && [ -L "$markdown" ] || break
+    if [ -n "$is_stream" ] || ! [ -L "$markdown" ]; then break; fi
     link=$(readlink "$markdown") || fail "cannot read the link \`$markdown\`"
     links=$((links + 1))
     [ "$links" -le 40 ] || fail "links lead round in a circle from \`$asked\`"
@@ -71,8 +77,9 @@ publish() {
         return
     fi
     # A temporary file is private; the one it becomes is for the next step of the job.
-    chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$text" && mv -f "$text" "$markdown" ||
+    if ! chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$text" || ! mv -f "$text" "$markdown"; then
         fail "cannot write \`$markdown\`"
+    fi
 }
 
 if [ -z "$old" ] || [ ! -e "$old" ]; then

@@ -79,6 +79,7 @@ sweep() {
         codes="$codes $code"
         at=$((at + step))
     done
+    # shellcheck disable=SC2086 # One code a word.
     printf '%-8s %-10s %-8s %3d calls, exit codes:%s\n' "$1" "${call%%,*}" "$error" "$count" \
         "$(printf '%s\n' $codes | sort -n | uniq -c | awk '{ printf " %s (%s times)", $2, $1 }')"
 }

@@ -9,7 +9,8 @@ set -eu
 cd "$(dirname "$0")/.."
 factor=${1:-1}
 seconds=$((10 * factor))
-kib=$((500 * 1000 * 1000 / 1024 * factor))
+kib=$((500 * 1000 * 1000 * factor / 1024))
+# shellcheck disable=SC3045 # Where `ulimit` has no -v, the check is skipped.
 if ! (ulimit -v "$kib") 2>/dev/null || ! command -v timeout >/dev/null; then
     echo "skipped: this system does not limit address space, or has no timeout command" >&2
     exit 0
@@ -38,6 +39,7 @@ check() {
         set -- "$program" "$@" "$file"
     fi
     (
+        # shellcheck disable=SC3045
         ulimit -v "$kib"
         TMPDIR=$folder/tmp exec timeout "$seconds" "$@"
     ) >"$folder/out" 2>"$folder/err" || code=$?

@@ -2,7 +2,8 @@
 
 use std::backtrace::Backtrace;
 use std::io::{self, BufWriter};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use posthog_c1z::cli::{self, Speech};
 use posthog_c1z::commands::{self, ExitCode, Failure, World};
@@ -17,15 +18,15 @@ fn main() -> std::process::ExitCode {
         Ok(invocation) => invocation,
         Err(message) => return terminal::print(&message).into(),
     };
-    let terminal = Terminal::new(invocation.speech);
-    end_on_signals();
+    let terminal = Arc::new(Terminal::new(invocation.speech));
+    end_on_signals(terminal.clone());
     end_on_bugs(invocation.speech);
     let mut out = BufWriter::new(io::stdout());
     let result = invocation.command.and_then(|command| {
         let mut world = World {
             now: &Timestamp::now,
             new_sync_id: &snapshot::new_sync_id,
-            reporter: &terminal,
+            reporter: &*terminal,
             out: &mut out,
             page: terminal.page(),
             quiet: invocation.speech.quiet,
@@ -43,9 +44,12 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// Ends the process within a moment of SIGHUP, SIGINT or SIGTERM, and removes what it would leave; what was at the target
-/// is untouched.
-fn end_on_signals() {
+/// How long a standard error that takes nothing may keep a signal from ending the process.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Ends the process within a moment of SIGHUP, SIGINT or SIGTERM, removes what it would leave, and reports which files are
+/// as they were.
+fn end_on_signals(terminal: Arc<Terminal>) {
     let (ready, is_ready) = mpsc::channel();
     let handle = move || {
         let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
@@ -54,13 +58,30 @@ fn end_on_signals() {
         };
         let _ = ready.send(());
         if let Some(signal) = signals.forever().next() {
-            files::remove_all();
-            std::process::exit(128 + signal);
+            let left = files::remove_all();
+            let exit_code = 128 + signal;
+            let (reported, is_reported) = mpsc::channel();
+            let report = move || {
+                terminal.interrupted(in_words(signal), exit_code, &left);
+                let _ = reported.send(());
+            };
+            if std::thread::Builder::new().spawn(report).is_ok() {
+                let _ = is_reported.recv_timeout(PATIENCE);
+            }
+            std::process::exit(exit_code);
         }
     };
     // Without a thread there is no handler either, and a signal ends the process all the same, if less tidily.
     if std::thread::Builder::new().spawn(handle).is_ok() {
         let _ = is_ready.recv();
+    }
+}
+
+fn in_words(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "interrupted",
+        SIGTERM => "terminated",
+        _ => "terminated by a hangup",
     }
 }
 

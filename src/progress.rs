@@ -1,6 +1,7 @@
-//! What happens while it happens. The work tells; whoever listens draws bars, writes lines or keeps a list.
+//! What happens while it happens. The work reports events; a reporter draws a bar, writes lines or keeps a list.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A part of the work that is worth naming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,19 +30,33 @@ pub enum Event {
         /// Steps to come: rows, roles or bytes.
         of: Option<u64>,
     },
-    /// So many further steps of the phase are done.
+    /// Further steps of the phase are done.
     Advanced {
         /// Which.
         phase: Phase,
         /// Steps done since the last event.
         steps: u64,
-        /// Steps there are, where an answer has told.
+        /// Steps there are, where an answer says so.
         of: Option<u64>,
     },
     /// The phase is done.
     Finished {
         /// Which.
         phase: Phase,
+    },
+    /// A request was sent, and answered unless the connection failed or the answer was cut short.
+    Requested(Request),
+    /// No request is sent for a while.
+    Waiting {
+        /// Why not.
+        hold: Hold,
+        /// For how long.
+        length: Duration,
+    },
+    /// How long reading takes at least, from the first request to the last: the limits on requests allow no less.
+    Paced {
+        /// How long.
+        least: Duration,
     },
     /// A request failed and is sent again after a wait.
     Retrying {
@@ -51,6 +66,8 @@ pub enum Event {
         problem: String,
         /// Which attempt comes next, from 2 on.
         attempt: u32,
+        /// Why it waits as long as it does.
+        hold: Hold,
         /// How long it waits.
         wait_ms: u64,
     },
@@ -74,8 +91,38 @@ pub enum Event {
         /// What.
         message: String,
     },
-    /// A snapshot stands where it was asked for.
+    /// A snapshot is where it was asked for.
     Synced(Box<SyncSummary>),
+}
+
+/// One request, as a log shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Such as `GET`.
+    pub method: &'static str,
+    /// The path with its query, without the host and without the key.
+    pub path: String,
+    /// The status of the answer; `None` if none came.
+    pub status: Option<u16>,
+    /// Rows in the answer, if it is a list that was read to its end.
+    pub rows: Option<u64>,
+    /// From sending it to the end of the answer.
+    pub elapsed_ms: u64,
+}
+
+/// Why requests are held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// This many have gone out within a minute.
+    PerMinute(u32),
+    /// This many have gone out within an hour.
+    PerHour(u32),
+    /// The server asked for it, by `Retry-After`.
+    RetryAfter,
+    /// The server answered 429, and did not say for how long.
+    TooManyRequests,
+    /// The pause before a failed request is sent again.
+    Backoff,
 }
 
 /// What a finished crawl found and left behind.
@@ -111,15 +158,17 @@ pub struct SyncSummary {
     pub lacks_roles: bool,
     /// Commands worth trying next.
     pub next_steps: Vec<String>,
+    /// Whether this is the sample organization: a person asked for it, who wants to see the summary wherever it goes.
+    pub is_demo: bool,
 }
 
-/// Whoever listens. One method, so that no listener misses a kind of event.
+/// Takes events. One method, so that no implementation misses a kind of event.
 pub trait Reporter: Sync {
-    /// Takes notice of `event`. Must not block for long: the work waits.
+    /// Takes `event`. Must not block for long: the work waits.
     fn report(&self, event: Event);
 }
 
-/// Listens to nothing.
+/// Ignores all events.
 pub struct Silent;
 
 impl Reporter for Silent {

@@ -1,33 +1,34 @@
-//! Events drawn as bars on a terminal, written as lines in a pipe. Standard error only: standard output is for answers.
+//! What goes to standard error: progress as one line on a terminal, a log in a pipe, and why a run failed or was
+//! interrupted. Standard output is for answers.
 //!
 //! All that is written to standard error is written here, so here it is made harmless: each message stays on its line.
 //! A standard error that is full or closed changes nothing about the run.
 
+mod bar;
+mod log;
+mod summary;
+
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tracing::Level;
+use indicatif::HumanCount;
 
+use self::bar::Bar;
 use crate::cli::{self, ColorChoice, LogFormat, LogLevel, Speech};
 use crate::commands::{ExitCode, Failure};
-use crate::progress::{Event, Phase, Reporter, SyncSummary};
-use crate::report::{Medium, Outlet, Page, duration, escaped_json, printable, size, style};
+use crate::files::LeftBehind;
+use crate::progress::{Event, Hold, Phase, Reporter};
+use crate::report::{Medium, Outlet, Page, duration, printable, style};
 
-/// Whoever watches: a person at a terminal, or a log.
+/// Takes events, for a person at a terminal or for a log.
 pub struct Terminal {
     speech: Speech,
     manner: Manner,
 }
 
 enum Manner {
-    /// Bars, and a summary at the end.
-    Bars {
-        all: MultiProgress,
-        open: Mutex<HashMap<Phase, ProgressBar>>,
-    },
+    /// A line of progress, and a summary at the end.
+    Bar(Bar),
     /// Lines of what is important enough.
     Lines,
 }
@@ -39,12 +40,9 @@ impl Terminal {
             && speech.level.is_none()
             && speech.format == LogFormat::Console;
         let manner = if draws {
-            Manner::Bars {
-                all: MultiProgress::new(),
-                open: Mutex::default(),
-            }
+            Manner::Bar(Bar::new())
         } else {
-            subscribe(speech);
+            log::subscribe(speech.format, speech.level.unwrap_or(LogLevel::Error));
             Manner::Lines
         };
         Self { speech, manner }
@@ -52,7 +50,98 @@ impl Terminal {
 
     /// Reports why the run failed.
     pub fn fail(&self, failure: &Failure) {
+        self.clear();
         fail(self.speech, failure);
+    }
+
+    /// Reports that a signal ends the run, and what it leaves behind; nothing if the run was not to replace any file.
+    pub fn interrupted(&self, how: &str, exit_code: i32, left: &LeftBehind) {
+        self.clear();
+        let mut files = Vec::new();
+        for (paths, state) in [
+            (&left.replaced, "is complete"),
+            (&left.untouched, "is as it was before this run"),
+            (&left.missing, "was not written"),
+        ] {
+            files.extend(
+                paths
+                    .iter()
+                    .map(|path| format!("`{}` {state}", path.display())),
+            );
+        }
+        if files.is_empty() {
+            return;
+        }
+        let files = files.join("; ");
+        match self.speech.format {
+            LogFormat::Json => tracing::error!(exit_code, "{how}: {files}"),
+            LogFormat::Console => say(&format!("{how}: {}\n", printable(&files)), false),
+        }
+    }
+
+    /// Takes the line of progress off the screen.
+    fn clear(&self) {
+        if let Manner::Bar(bar) = &self.manner {
+            bar.clear();
+        }
+    }
+
+    /// Writes one line, above that of progress.
+    fn print(&self, line: &str) {
+        let print = || say(&format!("{}\n", printable(line)), false);
+        match &self.manner {
+            Manner::Bar(bar) => bar.above(print),
+            Manner::Lines => print(),
+        }
+    }
+
+    /// Shows what a person at a terminal sees of `event`.
+    fn show(&self, bar: &Bar, event: Event) {
+        if let Some(line) = bar.follow(&event) {
+            self.print(&line);
+        }
+        match event {
+            Event::Retrying {
+                reading,
+                problem,
+                wait_ms,
+                ..
+            } => {
+                let wait = duration(wait_ms);
+                self.print(&format!("{reading}: {problem}; trying again in {wait}"));
+            }
+            Event::Noted { message } | Event::Found { message } | Event::Limited { message } => {
+                self.print(&message);
+            }
+            Event::Warned { message } => self.print(&format!("warning: {message}")),
+            Event::Synced(summary) => {
+                bar.clear();
+                say(&summary::in_words(&summary), false);
+            }
+            Event::Started { .. }
+            | Event::Advanced { .. }
+            | Event::Finished { .. }
+            | Event::Requested(_)
+            | Event::Waiting { .. }
+            | Event::Paced { .. } => {}
+        }
+    }
+
+    /// Writes the lines that a log has of `event`.
+    fn log(&self, event: Event) {
+        let Speech { level, format, .. } = self.speech;
+        match &event {
+            // A person asked for the sample organization, and wants to see what came of it.
+            Event::Synced(summary)
+                if summary.is_demo && level.is_none_or(|level| level >= LogLevel::Info) =>
+            {
+                match format {
+                    LogFormat::Console => say(&summary::in_words(summary), false),
+                    LogFormat::Json => log::write_anyway(format, event),
+                }
+            }
+            _ => log::write(event),
+        }
     }
 
     /// What standard output is.
@@ -142,51 +231,6 @@ fn say(text: &str, styled: bool) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Takes the lines of the log.
-struct Log(LogFormat);
-
-impl Write for Log {
-    /// Writes one line: the subscriber hands over each event as a whole.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let line = text.strip_suffix('\n').unwrap_or(&text);
-        let line = match self.0 {
-            LogFormat::Console => printable(line),
-            LogFormat::Json => escaped_json(line),
-        };
-        say(&format!("{line}\n"), false);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn subscribe(speech: Speech) {
-    let level = match speech.level.unwrap_or(LogLevel::Error) {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-    };
-    let lines = tracing_subscriber::fmt()
-        .with_writer(move || Log(speech.format))
-        // It would report them with `eprintln!`, which panics where standard error cannot be written.
-        .log_internal_errors(false)
-        .with_max_level(level)
-        .with_target(false);
-    // A second subscriber in one process is refused; the first then hears everything.
-    let _ = match speech.format {
-        LogFormat::Json => {
-            tracing::subscriber::set_global_default(lines.json().flatten_event(true).finish())
-        }
-        LogFormat::Console => {
-            tracing::subscriber::set_global_default(lines.with_ansi(false).finish())
-        }
-    };
-}
-
 impl Reporter for Terminal {
     fn report(&self, event: Event) {
         // The reader learns why a run exits 1, and what an answer does not know, wherever the answer goes.
@@ -198,11 +242,11 @@ impl Reporter for Terminal {
         if let Some(message) = always
             && self.speech.format == LogFormat::Console
         {
-            return say(&format!("{}\n", printable(&message)), false);
+            return self.print(&message);
         }
         match &self.manner {
-            Manner::Bars { all, open } => draw(all, open, event),
-            Manner::Lines => log(event),
+            Manner::Bar(bar) => self.show(bar, event),
+            Manner::Lines => self.log(event),
         }
     }
 }
@@ -218,201 +262,17 @@ fn title(phase: Phase) -> &'static str {
     }
 }
 
-fn draw(all: &MultiProgress, open: &Mutex<HashMap<Phase, ProgressBar>>, event: Event) {
-    let Ok(mut open) = open.lock() else { return };
-    // A terminal that cannot draw bars, such as `TERM=dumb`, would lose the line.
-    let print_above = |line: &str| {
-        if all.is_hidden() || open.is_empty() {
-            say(&format!("{}\n", printable(line)), false);
-        } else {
-            drop(all.println(printable(line)));
-        }
+/// Why requests are held back, after "waiting 42 s: ".
+fn hold_in_words(hold: Hold) -> String {
+    let pacing = |limit: u32, window| {
+        let requests = if limit == 1 { "request" } else { "requests" };
+        format!("pacing at {} {requests} {window}", HumanCount(limit.into()))
     };
-    match event {
-        Event::Started { phase, of } => {
-            let bar = all.add(
-                ProgressBar::no_length()
-                    .with_style(spinner())
-                    .with_message(title(phase)),
-            );
-            set_length(&bar, phase, of);
-            if let Some(stale) = open.insert(phase, bar) {
-                stale.finish_and_clear();
-            }
-        }
-        Event::Advanced { phase, steps, of } => {
-            if let Some(bar) = open.get(&phase) {
-                set_length(bar, phase, of);
-                bar.inc(steps);
-            }
-        }
-        Event::Finished { phase } => {
-            if let Some(bar) = open.remove(&phase) {
-                bar.finish_and_clear();
-            }
-        }
-        Event::Retrying {
-            reading,
-            problem,
-            wait_ms,
-            ..
-        } => {
-            let wait = duration(wait_ms);
-            print_above(&format!("{reading}: {problem}; trying again in {wait}"));
-        }
-        Event::Noted { message } | Event::Found { message } | Event::Limited { message } => {
-            print_above(&message);
-        }
-        Event::Warned { message } => print_above(&format!("warning: {message}")),
-        Event::Synced(summary) => {
-            let _ = all.clear();
-            say(&in_words(&summary), false);
-        }
+    match hold {
+        Hold::PerMinute(limit) => pacing(limit, "a minute"),
+        Hold::PerHour(limit) => pacing(limit, "an hour"),
+        Hold::RetryAfter => "the server asks for it (Retry-After)".to_owned(),
+        Hold::TooManyRequests => "the server answered 429, too many requests".to_owned(),
+        Hold::Backoff => "a request failed and is sent again".to_owned(),
     }
-}
-
-fn set_length(bar: &ProgressBar, phase: Phase, of: Option<u64>) {
-    if let Some(of) = of
-        && bar.length() != Some(of)
-    {
-        bar.set_length(of);
-        bar.set_style(match phase {
-            Phase::Compression => bar_style("{msg:18} {wide_bar} {bytes}/{total_bytes}"),
-            _ => bar_style("{msg:18} {wide_bar} {human_pos}/{human_len}"),
-        });
-    }
-}
-
-fn spinner() -> ProgressStyle {
-    bar_style("{msg:18} {spinner} {human_pos}")
-}
-
-fn bar_style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn log(event: Event) {
-    match event {
-        Event::Started { phase, of } => tracing::debug!(phase = title(phase), of, "started"),
-        Event::Advanced {
-            phase: phase @ (Phase::Rows | Phase::Compression),
-            steps,
-            ..
-        } => {
-            tracing::trace!(phase = title(phase), steps);
-        }
-        Event::Advanced { phase, steps, of } => {
-            tracing::debug!(phase = title(phase), steps, of, "read");
-        }
-        Event::Finished { phase } => tracing::debug!(phase = title(phase), "finished"),
-        Event::Retrying {
-            reading,
-            problem,
-            attempt,
-            wait_ms,
-        } => {
-            tracing::info!(reading, problem, attempt, wait_ms, "trying again");
-        }
-        Event::Noted { message } => tracing::info!("{message}"),
-        Event::Warned { message } | Event::Limited { message } => tracing::warn!("{message}"),
-        Event::Found { message } => tracing::error!("{message}"),
-        Event::Synced(summary) => log_summary(&summary),
-    }
-}
-
-fn log_summary(summary: &SyncSummary) {
-    let SyncSummary {
-        organization,
-        base_url,
-        users,
-        unlisted,
-        roles,
-        grants,
-        requests,
-        lacks_roles,
-        ..
-    } = summary;
-    let SyncSummary {
-        bytes,
-        sha256,
-        content_digest,
-        elapsed_ms,
-        ..
-    } = summary;
-    let file = summary.file.as_ref().map(|path| path.display().to_string());
-    tracing::info!(
-        organization,
-        base_url,
-        users,
-        unlisted,
-        roles,
-        grants,
-        lacks_roles,
-        requests,
-        file,
-        bytes,
-        sha256,
-        content_digest,
-        elapsed_ms,
-        "snapshot written"
-    );
-    for unproved in &summary.unproved {
-        tracing::warn!("not proved: {unproved}");
-    }
-}
-
-fn in_words(summary: &SyncSummary) -> String {
-    let SyncSummary {
-        organization,
-        base_url,
-        users,
-        unlisted,
-        roles,
-        grants,
-        requests,
-        file,
-        bytes,
-        sha256,
-        content_digest,
-        elapsed_ms,
-        unproved,
-        lacks_roles,
-        next_steps,
-    } = summary;
-    let file = match file {
-        Some(path) => path.display().to_string(),
-        None => "standard output".to_owned(),
-    };
-    let unlisted = match unlisted {
-        0 => String::new(),
-        n => format!(" ({n} of them hold a role but are not in the member list)"),
-    };
-    let mut text = String::new();
-    let mut line = |label: &str, value: &str| {
-        text.push_str(&format!("{label:14}{}\n", printable(value)));
-    };
-    line("organization", organization);
-    line("", base_url);
-    line("found", &format!("{users} users{unlisted}"));
-    if *lacks_roles {
-        line("", "roles, and who holds them, were not read");
-    } else {
-        line("", &format!("{roles} roles"));
-        line("", &format!("{grants} grants"));
-    }
-    line("file", &format!("{file} ({})", size(*bytes)));
-    line("sha-256", sha256);
-    line("digest", content_digest);
-    let took = duration(*elapsed_ms);
-    line("took", &format!("{took}, {requests} requests"));
-    for unproved in unproved {
-        line("not proved", unproved);
-    }
-    if !next_steps.is_empty() {
-        text.push_str("\ntry next\n");
-        for step in next_steps {
-            text.push_str(&format!("  {}\n", printable(step)));
-        }
-    }
-    text
 }

@@ -13,6 +13,7 @@ use crate::commands::{
     AccessArgs, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, StatsArgs,
     StatsScope, VerifyArgs,
 };
+use crate::model::UtcOffset;
 use crate::report::sheet::Formulas;
 use crate::snapshot::Filter;
 
@@ -37,9 +38,18 @@ pub(super) struct StatsOptions {
         value_parser = flag(StatsScope::Overview, StatsScope::Evidence)
     )]
     evidence: StatsScope,
-    /// Exit 1 if the newest finished sync run is older than this, such as 26h or 2d
+    /// Exit 1 if the newest finished full sync run is older than this, such as 26h, 1.5d or 1w
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
+    /// UTC offset of the times in another connector's file, which does not record it, such as -08:00 [default: +14:00, the
+    /// oldest reading]
+    #[arg(
+        long,
+        value_name = "±HH:MM",
+        allow_hyphen_values = true,
+        requires = "max_age"
+    )]
+    utc_offset: Option<UtcOffset>,
 }
 
 #[derive(Args)]
@@ -149,6 +159,7 @@ impl StatsOptions {
             input: self.input.into_input(global),
             scope: self.evidence,
             max_age: self.max_age,
+            utc_offset: self.utc_offset,
         })
     }
 }

@@ -76,7 +76,7 @@ pub(super) struct SyncOptions {
     /// Most requests in any hour; PostHog allows 4,800 for each key
     #[arg(long, value_name = "N", help_heading = heading::CRAWL, default_value_t = 4_500, value_parser = clap::value_parser!(u32).range(1..))]
     requests_per_hour: u32,
-    /// Time limit for the whole run, such as 2h [default: none]
+    /// Time limit for the whole run, such as 90m or 2h30m [default: none]
     #[arg(long, value_name = "TIME", help_heading = heading::CRAWL, value_parser = parse_age)]
     max_duration: Option<Duration>,
     /// Number of roles to read at a time
@@ -116,9 +116,9 @@ pub(super) struct SyncOptions {
         conflicts_with_all = ["organization", "api_token"]
     )]
     demo: Option<DemoWeek>,
-    /// Time to wait for another run to finish, in seconds
-    #[arg(long, value_name = "SECONDS", help_heading = heading::OUTPUT, default_value_t = 0)]
-    wait: u64,
+    /// Time to wait for another run with the same file name to finish, such as 90 (seconds) or 5m
+    #[arg(long, value_name = "TIME", help_heading = heading::OUTPUT, default_value = "0", value_parser = parse_age)]
+    wait: Duration,
     /// Permissions of the snapshot, in octal
     #[arg(long, value_name = "MODE", help_heading = heading::OUTPUT, default_value = "0600", value_parser = parse_mode)]
     mode: u32,
@@ -319,7 +319,7 @@ impl SyncOptions {
                 ),
                 ..global.read_options()
             },
-            wait: Duration::from_secs(self.wait),
+            wait: self.wait,
             template,
         })
     }

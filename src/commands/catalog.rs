@@ -1,13 +1,14 @@
 //! What rows refer to: the names, addresses and JSON of resource types, resources and entitlements. One lookup for lists,
 //! exports and `diff`, so that all of them call a thing by the same name.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
 use anyhow::Result;
 
+use super::missing::Missing;
 use crate::model::{
     Entitlement, EntitlementId, Party, Person, Resource, ResourceId, ResourceType, SyncId, SyncRun,
     Text, Trait,
@@ -133,11 +134,12 @@ impl<'s> Catalog<'s> {
         })
     }
 
-    /// A type's name for people, else its id.
-    pub(super) fn type_name<'a>(&'a self, id: &'a str) -> &'a str {
+    /// A type's name for people: its id if it has none, [`Missing`]'s words if it is not there.
+    pub(super) fn type_name<'a>(&'a self, id: &'a str) -> Cow<'a, str> {
         match self.types.get(id) {
-            Some(entry) if !entry.display_name.is_empty() => &entry.display_name,
-            _ => id,
+            Some(entry) if !entry.display_name.is_empty() => Cow::Borrowed(&entry.display_name),
+            Some(_) => Cow::Borrowed(id),
+            None => Missing::ResourceType(id).to_string().into(),
         }
     }
 
@@ -155,9 +157,13 @@ impl<'s> Catalog<'s> {
             .is_some_and(|entry| entry.traits.contains(&Trait::User))
     }
 
-    /// A type's JSON; `null` if it is missing.
-    pub(super) fn type_json(&self, id: &str) -> &[u8] {
-        self.types.get(id).map_or(b"null", |entry| &entry.json)
+    /// Appends a type's JSON, or what stands in for it.
+    pub(super) fn push_type_json(&self, id: &str, out: &mut Vec<u8>) -> Result<()> {
+        match self.types.get(id) {
+            Some(entry) => out.extend_from_slice(&entry.json),
+            None => Missing::ResourceType(id).push_json(out)?,
+        }
+        Ok(())
     }
 
     pub(super) fn resource(&mut self, id: &ResourceId) -> Result<Option<Row<'static, Resource>>> {
@@ -173,7 +179,7 @@ impl<'s> Catalog<'s> {
         find(&mut self.entitlements, self.snapshot, &self.sync, id)
     }
 
-    /// A resource's name for people: `(missing)` if it is not there, its id if it has none.
+    /// A resource's name for people: its id if it has none, [`Missing`]'s words if it is not there.
     pub(super) fn resource_name(&mut self, id: &ResourceId) -> Result<Text> {
         Ok(self.called(id)?.name)
     }
@@ -210,7 +216,7 @@ impl<'s> Catalog<'s> {
                 email: "".into(),
             },
             None => Called {
-                name: "(missing)".into(),
+                name: Missing::Resource(id).to_string().into(),
                 email: "".into(),
             },
         };
@@ -225,8 +231,8 @@ impl<'s> Catalog<'s> {
         Ok(row.and_then(|row| row.decode().ok()))
     }
 
-    /// An entitlement's short name on its resource: its slug, else its name, else its id; `(missing)` if it is not
-    /// there.
+    /// An entitlement's short name on its resource: its slug, else its name, else its id; [`Missing`]'s words if it is
+    /// not there.
     pub(super) fn entitlement_slug(&mut self, id: &EntitlementId) -> Result<Text> {
         if let Some((known, slug)) = &self.last_entitlement
             && known == id
@@ -237,13 +243,13 @@ impl<'s> Catalog<'s> {
             Some(Entitlement { slug, .. }) if !slug.is_empty() => slug,
             Some(Entitlement { display_name, .. }) if !display_name.is_empty() => display_name,
             Some(_) => id.as_str().into(),
-            None => "(missing)".into(),
+            None => Missing::Entitlement(id.as_str()).to_string().into(),
         };
         self.last_entitlement = Some((id.clone(), slug.clone()));
         Ok(slug)
     }
 
-    /// Appends a resource's JSON; `null` if it is missing.
+    /// Appends a resource's JSON, or what stands in for it.
     pub(super) fn push_resource_json(
         &mut self,
         id: &ResourceId,
@@ -256,18 +262,18 @@ impl<'s> Catalog<'s> {
         let start = out.len();
         match self.resource(id)? {
             Some(row) => row.push_json(out),
-            None => out.extend_from_slice(b"null"),
+            None => Missing::Resource(id).push_json(out)?,
         }
         cache.keep(id, &out[start..]);
         Ok(())
     }
 
-    /// An entitlement's JSON; `null` if it is missing.
+    /// An entitlement's JSON, or that of what stands in for it.
     pub(super) fn entitlement_json(&mut self, id: &str) -> Result<Vec<u8>> {
         let mut json = Vec::new();
         match self.entitlement(id)? {
             Some(row) => row.push_json(&mut json),
-            None => json.extend_from_slice(b"null"),
+            None => Missing::Entitlement(id).push_json(&mut json)?,
         }
         Ok(json)
     }

@@ -1,12 +1,13 @@
 //! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
 use super::catalog::{Catalog, JsonCache, email};
 use super::input::{Input, lacks_roles};
+use super::missing::Missing;
+use super::principals::principals;
 use super::{Outcome, World};
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, SyncRun, Trait,
@@ -217,14 +218,23 @@ impl<'a> List<'a> {
         let mut table = Table::new(world.out, world.page, columns);
         let mut is_empty = true;
         for principal in self.principals()? {
-            if let Some(row) = names.catalog.resource(&principal)? {
-                is_empty = false;
-                let decoded = self.snapshot.decode(&row)?;
-                table.push(Listed::cells(&row, decoded, &mut names)?)?;
-            }
+            is_empty = false;
+            table.push(match names.catalog.resource(&principal)? {
+                Some(row) => Listed::cells(&row, self.snapshot.decode(&row)?, &mut names)?,
+                None => vec![
+                    Missing::Resource(&principal).to_string(),
+                    names.of_type(&principal),
+                    String::new(),
+                    principal.resource.to_string(),
+                ],
+            })?;
         }
         table.finish()?;
         self.warn_if_empty(is_empty, world)
+    }
+
+    fn principals(&self) -> Result<Vec<ResourceId>> {
+        principals(self.snapshot, &self.run.id, &self.args.filter)
     }
 
     /// Warns of a list that is empty because of its filter.
@@ -239,7 +249,7 @@ impl<'a> List<'a> {
     }
 
     fn json<K: Listed>(&self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonSequence::list(world.out, K::KIND.many_in_list())?;
+        let mut list = JsonSequence::list(world.out, K::KIND.many_in_list());
         let cache = Arc::new(JsonCache::default());
         self.snapshot.batches::<K, _, anyhow::Error>(
             &self.run.id,
@@ -260,63 +270,17 @@ impl<'a> List<'a> {
     }
 
     fn json_of_principals(&self, world: &mut World<'_>) -> Result<()> {
-        let mut list = JsonSequence::list(world.out, Resource::KIND.many_in_list())?;
+        let mut list = JsonSequence::list(world.out, Resource::KIND.many_in_list());
         let mut items = JsonItems::new(self.snapshot, self.run, Arc::default())?;
         for principal in self.principals()? {
-            if let Some(row) = items.catalog.resource(&principal)? {
-                let mut json = Vec::new();
-                items.push(&row, &mut json)?;
-                list.push(&json)?;
+            let mut json = Vec::new();
+            match items.catalog.resource(&principal)? {
+                Some(row) => items.push(&row, &mut json)?,
+                None => items.push_missing(&principal, &mut json)?,
             }
+            list.push(&json)?;
         }
         Ok(list.finish()?)
-    }
-
-    /// Those who hold something, each once, ordered by the bytes of `<type>:<id>`. Type and resource are those of the
-    /// principal or of what is held: `-t user` and `-r role:ID` both have an answer.
-    fn principals(&self) -> Result<BTreeSet<ResourceId>> {
-        let filter = &self.args.filter;
-        let by_entitlement = Filter {
-            entitlement: filter.entitlement.clone(),
-            ..Filter::default()
-        };
-        let is_of_type = |id: &ResourceId| {
-            let wanted = filter.resource_type.as_deref();
-            wanted.is_none_or(|wanted| id.resource_type.as_str() == wanted)
-        };
-        let is_named = |id: &ResourceId| {
-            let wanted = filter.resource.as_deref();
-            wanted.is_none_or(|wanted| *id.resource == *wanted || id.to_string() == wanted)
-        };
-        let mut principals = BTreeSet::new();
-        self.snapshot.batches::<Grant, _, anyhow::Error>(
-            &self.run.id,
-            &by_entitlement,
-            |_| {
-                Ok(Box::new(|rows| {
-                    let mut some = BTreeSet::new();
-                    while let Some(row) = rows.next_row(0) {
-                        let GrantColumns {
-                            principal,
-                            resource,
-                            ..
-                        } = &row.columns;
-                        if (is_of_type(principal) || is_of_type(resource))
-                            && (is_named(principal) || is_named(resource))
-                            && !some.contains(principal)
-                        {
-                            some.insert(principal.clone());
-                        }
-                    }
-                    Ok(some)
-                }))
-            },
-            |some| {
-                principals.extend(some);
-                Ok(())
-            },
-        )?;
-        Ok(principals)
     }
 }
 
@@ -330,7 +294,7 @@ struct Names<'s> {
 impl Names<'_> {
     fn of_type(&self, id: &ResourceId) -> String {
         let resource_type = id.resource_type.as_str();
-        self.catalog.type_name(resource_type).to_owned()
+        self.catalog.type_name(resource_type).into_owned()
     }
 
     fn of_resource(&mut self, id: &ResourceId) -> Result<String> {
@@ -368,6 +332,15 @@ impl<'s> JsonItems<'s> {
         Ok(())
     }
 
+    /// A principal that is not in the file.
+    fn push_missing(&self, id: &ResourceId, out: &mut Vec<u8>) -> Result<()> {
+        let mut item = JsonItem::new(Layout::LIST.next(out));
+        Missing::Resource(id).push_json(item.member("resource"))?;
+        self.push_type(id, &mut item)?;
+        item.finish();
+        Ok(())
+    }
+
     fn push_resource(
         &mut self,
         name: &str,
@@ -379,9 +352,10 @@ impl<'s> JsonItems<'s> {
     }
 
     /// The type of a resource.
-    fn push_type(&self, id: &ResourceId, item: &mut JsonItem<'_>) {
-        let json = self.catalog.type_json(id.resource_type.as_str());
-        item.member("resourceType").extend(json);
+    fn push_type(&self, id: &ResourceId, item: &mut JsonItem<'_>) -> Result<()> {
+        let resource_type = id.resource_type.as_str();
+        self.catalog
+            .push_type_json(resource_type, item.member("resourceType"))
     }
 }
 
@@ -439,8 +413,11 @@ impl Listed for Resource {
         item: &mut JsonItem<'_>,
     ) -> Result<()> {
         row.push_json(item.member("resource"));
-        items.push_type(&row.columns.id, item);
-        Ok(())
+        items.push_type(&row.columns.id, item)?;
+        match &row.columns.parent {
+            Some(parent) => items.push_resource("parent", parent, item),
+            None => Ok(()),
+        }
     }
 }
 
@@ -462,8 +439,7 @@ impl Listed for Entitlement {
     ) -> Result<()> {
         row.push_json(item.member("entitlement"));
         items.push_resource("resource", &row.columns.resource, item)?;
-        items.push_type(&row.columns.resource, item);
-        Ok(())
+        items.push_type(&row.columns.resource, item)
     }
 }
 
@@ -508,7 +484,7 @@ impl Listed for Grant {
         };
         item.member("entitlement").extend(&known.entitlement);
         item.member("resource").extend(&known.resource);
-        items.push_type(resource, item);
+        items.push_type(resource, item)?;
         items.push_resource("principal", principal, item)
     }
 }

@@ -9,6 +9,8 @@ mod export;
 mod failure;
 mod input;
 mod list;
+mod missing;
+mod principals;
 mod stats;
 mod sync;
 mod verify;

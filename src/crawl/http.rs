@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use ureq::http::{Response, Uri, header};
@@ -21,7 +21,7 @@ use super::pace::{OutOfTime, Pace, PaceSettings};
 use super::proxy::{self, ChosenProxy, UnusableProxy};
 use super::resolve::{LookupFailed, SystemResolver};
 use crate::model::is_harmful;
-use crate::progress::{Event, Reporter};
+use crate::progress::{Event, Hold, Reporter, Request};
 
 /// How requests are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,12 +186,13 @@ impl<'r> Http<'r> {
                 return Err(error(problem));
             }
             retry += 1;
-            let wait = self.wait_before(retry, &problem);
+            let (wait, hold) = self.wait_before(retry, &problem);
             self.reporter.report(Event::Retrying {
                 reading,
                 problem: error(problem).problem.to_string(),
                 attempt: retry + 1,
-                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                hold,
+                wait_ms: millis(wait),
             });
             self.pace
                 .sleep(wait)
@@ -199,22 +200,49 @@ impl<'r> Http<'r> {
         }
     }
 
-    /// Returns how long to wait before a retry. A pause that the server asks for applies to all workers.
-    fn wait_before(&self, retry: u32, problem: &Problem) -> Duration {
+    /// Returns how long to wait before a retry, and why. A pause that the server asks for applies to all workers.
+    fn wait_before(&self, retry: u32, problem: &Problem) -> (Duration, Hold) {
         let wait = wait_before(self.settings.retry_delay, retry, problem);
+        let hold = match wait_asked_for(problem) {
+            Some((asked, hold)) if asked == wait => hold,
+            _ => Hold::Backoff,
+        };
         if wait_asked_for(problem).is_some() {
-            self.pace.pause(wait);
+            self.pace.pause(wait, hold);
         }
-        wait
+        (wait, hold)
     }
 
+    /// Sends a request once it may go out, and reports it.
     fn try_get<T>(
         &self,
         path: &str,
         read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     ) -> Result<T, Problem> {
-        self.pace.wait().map_err(|OutOfTime| Problem::OutOfTime)?;
+        self.pace
+            .wait(self.reporter)
+            .map_err(|OutOfTime| Problem::OutOfTime)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut request = Request {
+            method: "GET",
+            path: self.redact(path),
+            status: None,
+            rows: None,
+            elapsed_ms: 0,
+        };
+        let begun = Instant::now();
+        let answer = self.send(path, &mut request, read);
+        request.elapsed_ms = millis(begun.elapsed());
+        self.reporter.report(Event::Requested(request));
+        answer
+    }
+
+    fn send<T>(
+        &self,
+        path: &str,
+        request: &mut Request,
+        read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
+    ) -> Result<T, Problem> {
         let timeout = self.pace.remaining().map_or(self.settings.timeout, |left| {
             left.min(self.settings.timeout)
         });
@@ -230,8 +258,9 @@ impl<'r> Http<'r> {
             .call()
             .map_err(|error| self.transport(error))?;
         let status = response.status().as_u16();
+        request.status = Some(status);
         match status {
-            200 => self.parse(response, read),
+            200 => self.parse(response, &mut request.rows, read),
             300..=399 => {
                 let location = text_header(&response, header::LOCATION);
                 let location = location.map(|to| self.one_line(&to));
@@ -254,6 +283,7 @@ impl<'r> Http<'r> {
     fn parse<T>(
         &self,
         response: Response<Body>,
+        rows: &mut Option<u64>,
         read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
     ) -> Result<T, Problem> {
         let content_type = text_header(&response, header::CONTENT_TYPE);
@@ -275,7 +305,10 @@ impl<'r> Http<'r> {
         let mut body = self.decoded(response)?;
         let mut json = JsonStream::new(&mut *body, &self.budget);
         read(&mut json)
-            .and_then(|answer| json.end().map(|()| answer))
+            .and_then(|answer| {
+                *rows = json.rows();
+                json.end().map(|()| answer)
+            })
             .map_err(|error| match error {
                 JsonError::Io(error) => self.broken_body(error),
                 JsonError::Truncated => Problem::Truncated,
@@ -479,11 +512,12 @@ fn backoff(first: Duration, retry: u32) -> Duration {
 /// Returns how long to wait before a retry: our own delay, or the server's if it is longer. The server cannot make it
 /// shorter, since an overloaded server often answers `Retry-After: 0`.
 fn wait_before(first: Duration, retry: u32, problem: &Problem) -> Duration {
-    backoff(first, retry).max(wait_asked_for(problem).unwrap_or_default())
+    let asked = wait_asked_for(problem).map(|(asked, _)| asked);
+    backoff(first, retry).max(asked.unwrap_or_default())
 }
 
 /// Returns how long the server wants us to wait, by `Retry-After` or by a 429 without it.
-fn wait_asked_for(problem: &Problem) -> Option<Duration> {
+fn wait_asked_for(problem: &Problem) -> Option<(Duration, Hold)> {
     let Problem::Status {
         status,
         retry_after,
@@ -492,12 +526,15 @@ fn wait_asked_for(problem: &Problem) -> Option<Duration> {
     else {
         return None;
     };
-    let asked = match (status, retry_after) {
-        (_, Some(asked)) => *asked,
-        (429, None) => DEFAULT_PAUSE,
-        _ => return None,
-    };
-    Some(asked.min(MAX_PAUSE))
+    match (status, retry_after) {
+        (_, Some(asked)) => Some(((*asked).min(MAX_PAUSE), Hold::RetryAfter)),
+        (429, None) => Some((DEFAULT_PAUSE, Hold::TooManyRequests)),
+        _ => None,
+    }
+}
+
+fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Parses `Retry-After`, which is a number of seconds or a date.

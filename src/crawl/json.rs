@@ -225,6 +225,8 @@ pub(super) struct JsonStream<'r> {
     length: u64,
     /// This response's share of `budget.in_memory`.
     in_memory: u64,
+    /// Rows of the outermost list that was read to its end.
+    rows: Option<u64>,
 }
 
 impl Drop for JsonStream<'_> {
@@ -248,6 +250,7 @@ impl<'r> JsonStream<'r> {
             is_begun: false,
             length: 0,
             in_memory: 0,
+            rows: None,
         }
     }
 
@@ -322,6 +325,16 @@ impl<'r> JsonStream<'r> {
             return Err(JsonError::over_limit(problem));
         }
         Ok(())
+    }
+
+    /// Records the length of a list that was read to its end. Inner lists end first.
+    pub(super) fn note_rows(&mut self, rows: u64) {
+        self.rows = Some(rows);
+    }
+
+    /// Returns the length of the outermost list that was read to its end.
+    pub(super) fn rows(&self) -> Option<u64> {
+        self.rows
     }
 
     /// Counts a value that is kept in memory.

@@ -4,8 +4,10 @@
 //! All workers share one budget and one pause, so that none of them sends a request after another has received a 429.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::progress::{Event, Hold, Reporter};
 
 /// Limits on the rate of requests and on the duration of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +48,14 @@ pub(super) struct Pace {
 struct State {
     /// When the requests of the last hour were sent, oldest first.
     sent: VecDeque<Instant>,
-    paused_until: Option<Instant>,
+    /// Until when no request may be sent, and why.
+    pause: Option<(Instant, Hold)>,
+    /// The end of the last wait that was reported.
+    reported_until: Option<Instant>,
 }
+
+/// Shorter waits are not reported: at the limit, every request has one.
+const SHORT: Duration = Duration::from_secs(1);
 
 impl Pace {
     pub(super) fn new(settings: PaceSettings) -> Self {
@@ -63,42 +71,52 @@ impl Pace {
     }
 
     /// Waits until a request may be sent, and counts it.
-    pub(super) fn wait(&self) -> Result<(), OutOfTime> {
+    pub(super) fn wait(&self, reporter: &dyn Reporter) -> Result<(), OutOfTime> {
         loop {
             let now = Instant::now();
-            let wait = {
-                let mut state = self
-                    .state
-                    .lock()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let (length, report) = {
+                let mut state = self.state();
                 match state.wait_from(now, &self.settings) {
-                    Duration::ZERO => {
+                    None => {
                         self.check(now)?;
                         state.sent.push_back(now);
                         return Ok(());
                     }
-                    wait => wait,
+                    Some(wait) => (wait.length, state.reported(now, wait)),
                 }
             };
-            self.sleep(wait)?;
+            self.sleep_after(length, || {
+                if let Some(Wait { length, hold }) = report {
+                    reporter.report(Event::Waiting { hold, length });
+                }
+            })?;
         }
     }
 
-    /// Keeps all workers from sending for this long.
-    pub(super) fn pause(&self, length: Duration) {
+    /// Keeps all workers from sending for this long. The caller reports it.
+    pub(super) fn pause(&self, length: Duration, hold: Hold) {
         // Beyond the clock's range. Cannot happen, since the caller limits what a server may ask for.
         let Some(until) = Instant::now().checked_add(length) else {
             return;
         };
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        state.paused_until = Some(state.paused_until.map_or(until, |known| known.max(until)));
+        let mut state = self.state();
+        if state.pause.is_none_or(|(known, _)| known < until) {
+            state.pause = Some((until, hold));
+            state.reported_until = state.reported_until.max(Some(until));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for this long, or fails at once if the deadline is earlier.
     pub(super) fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
+        self.sleep_after(length, || {})
+    }
+
+    /// Calls `begin` and waits for this long, or does neither if the deadline is earlier.
+    fn sleep_after(&self, length: Duration, begin: impl FnOnce()) -> Result<(), OutOfTime> {
         if let Some(deadline) = self.deadline
             && Instant::now()
                 .checked_add(length)
@@ -106,6 +124,7 @@ impl Pace {
         {
             return Err(OutOfTime);
         }
+        begin();
         std::thread::sleep(length);
         Ok(())
     }
@@ -124,9 +143,16 @@ impl Pace {
     }
 }
 
+/// How long a request must wait, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wait {
+    length: Duration,
+    hold: Hold,
+}
+
 impl State {
-    /// Returns how long a request that is ready at `now` has to wait.
-    fn wait_from(&mut self, now: Instant, settings: &PaceSettings) -> Duration {
+    /// Returns how long a request that is ready at `now` has to wait, if at all.
+    fn wait_from(&mut self, now: Instant, settings: &PaceSettings) -> Option<Wait> {
         while self
             .sent
             .front()
@@ -134,21 +160,33 @@ impl State {
         {
             self.sent.pop_front();
         }
-        let mut wait = self
-            .paused_until
-            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        for (limit, window) in [(settings.per_minute, MINUTE), (settings.per_hour, HOUR)] {
+        let PaceSettings {
+            per_minute,
+            per_hour,
+            ..
+        } = *settings;
+        let limits = [
+            (per_minute, MINUTE, Hold::PerMinute(per_minute)),
+            (per_hour, HOUR, Hold::PerHour(per_hour)),
+        ];
+        let ends = limits.into_iter().filter_map(|(limit, window, hold)| {
             // The request that must leave the window before another may be sent.
-            let blocking = self
-                .sent
-                .len()
-                .checked_sub(limit as usize)
-                .and_then(|at| self.sent.get(at));
-            if let Some(sent) = blocking {
-                wait = wait.max((*sent + window).saturating_duration_since(now));
-            }
+            let blocking = self.sent.len().checked_sub(limit as usize)?;
+            Some((*self.sent.get(blocking)? + window, hold))
+        });
+        let (until, hold) = ends.chain(self.pause).max_by_key(|(until, _)| *until)?;
+        let length = until.saturating_duration_since(now);
+        (!length.is_zero()).then_some(Wait { length, hold })
+    }
+
+    /// Returns `wait` if it is long enough to report and no worker has reported it yet.
+    fn reported(&mut self, now: Instant, wait: Wait) -> Option<Wait> {
+        let is_known = self.reported_until.is_some_and(|until| now < until);
+        if is_known || wait.length < SHORT {
+            return None;
         }
-        wait
+        self.reported_until = now.checked_add(wait.length);
+        Some(wait)
     }
 }
 
@@ -197,8 +235,10 @@ mod tests {
         let mut state = State::default();
         (0..count)
             .map(|_| {
-                now += state.wait_from(now, settings);
-                assert_eq!(state.wait_from(now, settings), Duration::ZERO);
+                now += state
+                    .wait_from(now, settings)
+                    .map_or(Duration::ZERO, |wait| wait.length);
+                assert_eq!(state.wait_from(now, settings), None);
                 state.sent.push_back(now);
                 now - start
             })
@@ -254,13 +294,43 @@ mod tests {
     #[test]
     fn shorter_pause_does_not_end_a_longer_one() {
         let pace = Pace::new(settings(450, 4_500));
-        pace.pause(Duration::from_secs(3600));
-        pace.pause(Duration::from_secs(1));
-        let now = Instant::now();
-        let mut state = pace
-            .state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        assert!(state.wait_from(now, &pace.settings) > Duration::from_secs(3500));
+        pace.pause(Duration::from_secs(3600), Hold::RetryAfter);
+        pace.pause(Duration::from_secs(1), Hold::TooManyRequests);
+        let wait = pace.state().wait_from(Instant::now(), &pace.settings);
+        let wait = wait.unwrap();
+        assert!(wait.length > Duration::from_secs(3500), "{wait:?}");
+        assert_eq!(wait.hold, Hold::RetryAfter);
+    }
+
+    #[test]
+    fn wait_names_the_limit_that_ends_last() {
+        let start = Instant::now();
+        for (per_minute, per_hour, hold, seconds) in [
+            (2, 100, Hold::PerMinute(2), 60),
+            (100, 2, Hold::PerHour(2), 3600),
+            (2, 2, Hold::PerHour(2), 3600),
+        ] {
+            let mut state = State::default();
+            state.sent.extend([start, start]);
+            let length = Duration::from_secs(seconds);
+            let wait = state.wait_from(start, &settings(per_minute, per_hour));
+            assert_eq!(wait, Some(Wait { length, hold }));
+        }
+    }
+
+    #[test]
+    fn wait_is_reported_once_for_all_workers_and_a_short_one_not_at_all() {
+        let mut state = State::default();
+        let start = Instant::now();
+        let wait = |seconds| Wait {
+            length: Duration::from_secs_f64(seconds),
+            hold: Hold::PerMinute(450),
+        };
+        assert_eq!(state.reported(start, wait(0.5)), None);
+        assert_eq!(state.reported(start, wait(40.0)), Some(wait(40.0)));
+        let soon = start + Duration::from_secs(1);
+        assert_eq!(state.reported(soon, wait(39.0)), None);
+        let later = start + Duration::from_secs(41);
+        assert_eq!(state.reported(later, wait(20.0)), Some(wait(20.0)));
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! replace.rs    replaces a file completely or not at all   temporary.rs   temporary files, and leftovers of killed runs
-//! pending.rs    files that a signal removes                preflight.rs   checks whether a replacement will work
+//! pending.rs    what a signal removes and leaves           preflight.rs   checks whether a replacement will work
 //! pipe.rs       checks whether standard output arrived
 //! ```
 
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-pub use pending::{Pending, remove_all};
+pub use pending::{LeftBehind, Pending, remove_all, set_targets};
 pub use pipe::arrived;
 pub use preflight::{TRYING, check_folder, check_replaceable};
 pub use replace::{replace, resolve};

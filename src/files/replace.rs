@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Temporary, folder};
+use super::{Error, Temporary, folder, pending};
 
 /// How many links are followed from one path, as in Linux.
 const MAX_LINKS: usize = 40;
@@ -20,32 +20,33 @@ pub(super) enum Place {
     Stream(PathBuf),
 }
 
-/// Calls `write` with a new file next to `target`, and renames it to `target` once it is on disk, with the permissions
-/// `mode`. Links are followed. Until that last step, and on any error, `target` is unchanged.
+/// Calls `write` with a new file next to the one at `name`, and renames it to that once it is on disk, with the permissions
+/// `mode`. Links are followed. Until that last step, and on any error, the file at `name` is unchanged.
 ///
-/// A `target` that is not a regular file is written to directly.
+/// What is not a regular file is written to directly.
 ///
 /// # Errors
 /// When the file system refuses, and the errors of `write`.
 pub fn replace<T, E: From<Error>>(
-    target: &Path,
+    name: &Path,
     mode: u32,
     write: impl FnOnce(&mut File) -> Result<T, E>,
 ) -> Result<T, E> {
-    let target = match place(target)? {
+    let target = match place(name)? {
         Place::File(target) => target,
         Place::Stream(target) => {
             let mut stream = open_stream(&target).map_err(Error::of("writing", &target))?;
             return write(&mut stream);
         }
     };
+    pending::add_target(name);
     let dir = folder(&target);
     let mut temporary = create_beside(&target)?;
     let result = write(temporary.file())?;
     set_mode(temporary.file(), mode).map_err(Error::of(SETTING_MODE, dir))?;
     let failed = Error::of("writing", &target);
     temporary.file().sync_all().map_err(&failed)?;
-    temporary.persist(&target).map_err(&failed)?;
+    temporary.persist(&target, name).map_err(&failed)?;
     // So that the rename survives a power failure. Some file systems cannot sync a folder; the file is complete anyway.
     if let Ok(dir) = File::open(dir) {
         let _ = dir.sync_all();

@@ -61,15 +61,15 @@ impl Temporary {
         registered.file
     }
 
-    /// Renames it to `target`, which is replaced.
+    /// Renames it to `target`, which is replaced. The user knows that file as `name`.
     ///
     /// # Errors
     /// When the file system refuses; the file is then removed.
-    pub(super) fn persist(self, target: &Path) -> io::Result<()> {
-        let (registered, name) = self.0.into_parts();
-        registered
-            .pending
-            .release(|| name.persist(target).map_err(|failed| failed.error))
+    pub(super) fn persist(self, target: &Path, name: &Path) -> io::Result<()> {
+        let (registered, temporary) = self.0.into_parts();
+        registered.pending.replace(name, || {
+            temporary.persist(target).map_err(|failed| failed.error)
+        })
     }
 }
 

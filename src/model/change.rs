@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::{Person, Resource, ResourceId, RowKind, Seat, Timestamp};
+use super::{Person, RecordedTime, Resource, ResourceId, RowKind, Seat};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,7 +308,7 @@ pub struct Side {
     /// The sync run.
     pub sync_id: String,
     /// When the sync run ended.
-    pub captured_at: Timestamp,
+    pub captured_at: RecordedTime,
     /// The organization's name or id, if the file has one.
     pub organization: Option<String>,
     /// The content digest.

@@ -54,12 +54,6 @@ impl<'a> Person<'a> {
             .unwrap_or_default()
     }
 
-    /// Returns the user's id for C1's file import: `user_id` of the profile, or the resource's id.
-    pub fn user_id(&self) -> &'a str {
-        self.text(keys::USER_ID)
-            .unwrap_or(&self.resource.id.resource)
-    }
-
     /// Returns the primary e-mail address.
     pub fn email(&self) -> Option<&'a str> {
         self.user()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{SyncId, Timestamp};
+use super::{Evidence, RecordedTime, SyncId, Timestamp, Zone};
 
 /// What a sync run covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +55,13 @@ pub struct SyncRun {
     pub id: SyncId,
     /// What it covers.
     pub sync_type: SyncType,
-    /// When it started.
+    /// When it started, by the clock of [`Self::zone`].
     pub started_at: Timestamp,
-    /// When it finished; `None` if it never did.
+    /// When it finished, by the same clock; `None` if it never did.
     pub ended_at: Option<Timestamp>,
+    /// Whether the file's texts of these times state their offset from UTC. Those that the SDK and this program write do
+    /// not.
+    pub states_offset: bool,
     /// The sync run it builds on; empty without one.
     pub parent_id: String,
 }
@@ -71,7 +74,25 @@ impl SyncRun {
             sync_type: SyncType::Full,
             started_at,
             ended_at: Some(ended_at.max(started_at)),
+            states_offset: false,
             parent_id: String::new(),
+        }
+    }
+
+    /// Whether the zone of its times is known, given its evidence. Where there is evidence, they are in UTC.
+    pub fn zone(&self, evidence: Option<&Evidence>) -> Zone {
+        if self.states_offset || evidence.is_some() {
+            Zone::Known
+        } else {
+            Zone::Unknown
+        }
+    }
+
+    /// Returns when it was complete, else when it began, in its [`Self::zone`].
+    pub fn captured_at(&self, zone: Zone) -> RecordedTime {
+        RecordedTime {
+            as_utc: self.ended_at.unwrap_or(self.started_at),
+            zone,
         }
     }
 }

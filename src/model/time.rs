@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 /// A time to the nanosecond between the years 1 and 9999, the range of protobuf's JSON. An `Option` of it takes no more
 /// memory, since every grant has one.
@@ -49,11 +48,17 @@ impl Timestamp {
     /// readers.
     pub fn parse_sqlite(text: &str) -> Result<Self, TimestampError> {
         match text.parse::<jiff::civil::DateTime>() {
-            Ok(civil) if !text.ends_with(['Z', 'z']) && !has_offset(text) => {
+            Ok(civil) if !Self::states_offset(text) => {
                 Self::checked(civil).ok_or_else(|| TimestampError(text.to_owned()))
             }
             _ => Self::parse(text),
         }
+    }
+
+    /// Whether the time text of a c1z states its offset from UTC after the time of day: `Z`, `+hh:mm` or `-hh:mm`.
+    pub fn states_offset(text: &str) -> bool {
+        text.get(10..)
+            .is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
     }
 
     /// Converts protobuf's two numbers. `None` outside the years 1 to 9999, or if the nanoseconds exceed a second.
@@ -141,20 +146,6 @@ impl Timestamp {
 /// How much two clocks may differ, in milliseconds.
 const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 
-/// Parses a duration such as `26h`, `90m`, `2d` or `1h 30m`; `None` for anything else.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let length: jiff::SignedDuration = text.parse().ok().or_else(|| days(text))?;
-    length.try_into().ok()
-}
-
-/// Parses whole days of 24 hours, which jiff's exact durations do not support.
-fn days(text: &str) -> Option<jiff::SignedDuration> {
-    let days: i64 = text.trim().strip_suffix('d')?.trim().parse().ok()?;
-    Some(jiff::SignedDuration::from_secs(
-        days.checked_mul(24 * 3600)?,
-    ))
-}
-
 /// Parses RFC 3339 in the last 26 hours of the year 9999, in UTC.
 fn last_hours(text: &str) -> Option<jiff::civil::DateTime> {
     let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
@@ -162,11 +153,6 @@ fn last_hours(text: &str) -> Option<jiff::civil::DateTime> {
     let offset = jiff::SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
     let moment = moment.checked_sub(offset).ok()?;
     (moment.year() == 9999).then_some(moment)
-}
-
-/// Whether an offset, `+hh:mm` or `-hh:mm`, follows the time of day.
-fn has_offset(text: &str) -> bool {
-    text.get(10..).is_some_and(|time| time.contains(['+', '-']))
 }
 
 impl fmt::Debug for Timestamp {
@@ -280,21 +266,6 @@ mod tests {
         let first = Timestamp::parse("0001-01-01T00:00:00Z").unwrap();
         assert_eq!(last.millis_since(first), 315_537_897_599_000);
         assert!(last.is_future(first) && !first.is_future(last));
-    }
-
-    #[test]
-    fn durations_are_parsed_as_people_write_them() {
-        let hours = |text| parse_duration(text).map(|length| length.as_secs() / 3600);
-        assert_eq!(
-            ["26h", "2d", "90m", "1h 30m"].map(hours),
-            [Some(26), Some(48), Some(1), Some(1)]
-        );
-        assert_eq!(["", "soon", "-1h", "5"].map(hours), [None; 4]);
-        // Out of range.
-        assert_eq!(
-            ["384307168202282325d", "9223372036854775807h"].map(hours),
-            [None; 2]
-        );
     }
 
     #[test]

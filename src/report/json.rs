@@ -19,12 +19,13 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// One value a line, in an object with one member, `{"grants":[…]}`: what the `baton` CLI prints for `-o json`.
+    /// One value a line, in an object with one member, `{"grants":[…]}`: what the `baton` CLI prints for `-o json`. Of
+    /// no value at all it prints `{}`.
     pub const LIST: Self = Self {
         before_first: "\n",
         between: ",\n",
         after_last: "\n]}\n",
-        of_none: "]}\n",
+        of_none: "{}\n",
     };
     /// One value a line, in a member of a [`JsonDocument`].
     const MEMBER: Self = Self {
@@ -54,17 +55,18 @@ impl Layout {
 pub struct JsonSequence<'w> {
     out: &'w mut dyn Write,
     layout: Layout,
+    /// The member that holds the values, if it is to be begun with the first of them.
+    member: Option<&'static str>,
     any: bool,
 }
 
 impl<'w> JsonSequence<'w> {
-    /// Begins an object with one member, a list.
-    ///
-    /// # Errors
-    /// When the output cannot be written.
-    pub fn list(out: &'w mut dyn Write, name: &str) -> io::Result<Self> {
-        write!(out, "{{\"{name}\":[")?;
-        Ok(Self::new(out, Layout::LIST))
+    /// An object with one member, a list; an empty object if the list is empty.
+    pub fn list(out: &'w mut dyn Write, name: &'static str) -> Self {
+        Self {
+            member: Some(name),
+            ..Self::new(out, Layout::LIST)
+        }
     }
 
     /// Begins lines.
@@ -73,8 +75,12 @@ impl<'w> JsonSequence<'w> {
     }
 
     fn new(out: &'w mut dyn Write, layout: Layout) -> Self {
-        let any = false;
-        Self { out, layout, any }
+        Self {
+            out,
+            layout,
+            member: None,
+            any: false,
+        }
     }
 
     /// How the values of its batches are laid out.
@@ -96,6 +102,9 @@ impl<'w> JsonSequence<'w> {
             self.layout.before_first
         };
         self.any = true;
+        if let Some(name) = self.member.take() {
+            write!(self.out, "{{\"{name}\":[")?;
+        }
         self.out.write_all(before.as_bytes())?;
         self.out.write_all(batch)
     }
@@ -232,9 +241,14 @@ mod tests {
             let expected: Vec<Value> = values.iter().map(|digit| json!(digit - b'0')).collect();
 
             let mut list = Vec::new();
-            written(JsonSequence::list(&mut list, "a").unwrap(), batches);
+            written(JsonSequence::list(&mut list, "a"), batches);
             let list: Value = serde_json::from_slice(&list).unwrap();
-            assert_eq!(list, json!({"a": expected}));
+            let expected_list = if values.is_empty() {
+                json!({})
+            } else {
+                json!({"a": expected})
+            };
+            assert_eq!(list, expected_list);
 
             let mut lines = Vec::new();
             written(JsonSequence::lines(&mut lines), batches);

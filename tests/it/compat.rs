@@ -249,6 +249,7 @@ fn sync_runs_are_those_that_the_sdk_finds() {
                 sync_type: SyncType::from_text(run["sync_type"].as_str().unwrap()),
                 started_at: time(&run["started_at"]),
                 ended_at: Some(time(&run["ended_at"])),
+                states_offset: false,
                 parent_id: run["parent_sync_id"].as_str().unwrap().to_owned(),
             })
             .collect();

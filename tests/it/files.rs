@@ -198,10 +198,13 @@ fn signal_in_the_middle_of_an_export_leaves_the_older_one() {
                 std::thread::yield_now();
             }
             running.signal_if_alive(signal);
-            let ended = running.end();
+            let run = running.wait();
+            let ended = Some(run.code);
             assert_eq!(shelf.sandbox.files(), ["large.c1z", "out"]);
             if ended == Some(code) {
                 caught = true;
+                let said = ": `out` is as it was before this run\n";
+                assert!(run.stderr.ends_with(said), "{}", run.stderr);
                 assert_eq!(fs::read_to_string(shelf.path("out")).unwrap(), OLDER);
                 break;
             }

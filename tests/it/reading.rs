@@ -62,9 +62,10 @@ fn tables_hold_every_row_in_the_order_of_the_ids() {
             grant(ROLE_1, MARGARET),
         ]
     );
+    // Except these: they are in the order in which their first grants were written.
     assert_eq!(
         listed(&shelf, &["principals", SMALL]),
-        [LINUS, ADA, MARGARET]
+        [MARGARET, LINUS, ADA]
     );
 }
 
@@ -136,6 +137,7 @@ fn every_filter_is_answered_or_refused_by_every_list() {
     let grants = [&of_0[..], &of_1].concat();
     let ids = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
     let people = ids(&[LINUS, ADA, MARGARET]);
+    let principals = ids(&[MARGARET, LINUS, ADA]);
     let members = ids(&[&member_0, &member_1]);
     let nothing = || Some(Vec::new());
     // What each of the lists shows; `None` is refused. In the order of `LISTS`.
@@ -145,10 +147,10 @@ fn every_filter_is_answered_or_refused_by_every_list() {
             "user".to_owned(),
             [
                 ids(&["user"]),
-                people.clone(),
+                people,
                 nothing(),
                 nothing(),
-                people.clone(),
+                principals.clone(),
             ],
         ),
         (
@@ -159,7 +161,7 @@ fn every_filter_is_answered_or_refused_by_every_list() {
                 ids(&[ROLE_0, ROLE_1]),
                 members,
                 Some(grants),
-                people.clone(),
+                principals,
             ],
         ),
         ("-t", "planet".to_owned(), [(); 5].map(|()| nothing())),
@@ -181,7 +183,7 @@ fn every_filter_is_answered_or_refused_by_every_list() {
                 ids(&[ROLE_0]),
                 ids(&[&member_0]),
                 Some(of_0.clone()),
-                ids(&[LINUS, MARGARET]),
+                ids(&[MARGARET, LINUS]),
             ],
         ),
         (
@@ -192,7 +194,7 @@ fn every_filter_is_answered_or_refused_by_every_list() {
                 ids(&[ROLE_0]),
                 ids(&[&member_0]),
                 Some(of_0),
-                ids(&[LINUS, MARGARET]),
+                ids(&[MARGARET, LINUS]),
             ],
         ),
         (
@@ -250,8 +252,9 @@ fn every_filter_is_answered_or_refused_by_every_list() {
                 "{asked}"
             );
             let json = shelf.json(&[list, option, &value, "-o", "json", SMALL]);
-            let rows = json.as_object().unwrap().values().next().unwrap();
-            assert_eq!(rows.as_array().unwrap().len(), expected.len(), "{asked}");
+            let rows = json.as_object().unwrap().values().next();
+            let count = rows.map_or(0, |rows| rows.as_array().unwrap().len());
+            assert_eq!(count, expected.len(), "{asked}");
         }
     }
     // Together they narrow each other down.
@@ -259,7 +262,7 @@ fn every_filter_is_answered_or_refused_by_every_list() {
     assert_eq!(list(&["resources", "-t", "user", "-r", ROLE_0]), [""; 0]);
     assert_eq!(
         list(&["principals", "-t", "user", "-r", ROLE_0]),
-        [LINUS, MARGARET]
+        [MARGARET, LINUS]
     );
     assert_eq!(
         list(&["principals", "-r", MARGARET, "-e", &member_1]),
@@ -301,9 +304,9 @@ fn a_filter_that_nothing_fits_gives_an_empty_list_and_no_error() {
         );
         let run = shelf.run(&[list, "-t", "planet", "--log-level", "warn", SMALL]);
         assert!(run.succeeds().stderr.contains("nothing matches"), "{list}");
-        let json = shelf.json(&[list, "-t", "planet", "-o", "json", SMALL]);
-        let rows = json.as_object().unwrap().values().next().unwrap();
-        assert_eq!(*rows, serde_json::json!([]), "{list}");
+        // As the `baton` CLI prints it.
+        let json = shelf.text(&[list, "-t", "planet", "-o", "json", SMALL]);
+        assert_eq!(json, "{}\n", "{list}");
     }
 }
 
@@ -485,11 +488,15 @@ fn a_principal_whose_resource_is_gone_is_shown_as_missing() {
         .lines()
         .find(|line| line.contains(&grant(ROLE_0, LINUS)))
         .unwrap();
-    assert!(row.starts_with("(missing)"), "{row}");
+    let stand_in = format!("MISSING RESOURCE (user:{LINUS})");
+    assert!(row.starts_with(&stand_in), "{row}");
     let json = shelf.json(&["grants", "-o", "json", "invalid-dangling-principal.c1z"]);
     let row = &json["grants"][0];
     assert_eq!(row["grant"]["id"], *grant(ROLE_0, LINUS));
-    assert_eq!(row["principal"], serde_json::Value::Null);
+    let expected = serde_json::json!({
+        "id": {"resourceType": "user", "resource": LINUS}, "displayName": stand_in
+    });
+    assert_eq!(row["principal"], expected);
 }
 
 #[test]

@@ -749,6 +749,7 @@ fn digest_sees_nothing_of_the_run() {
         sync_type: SyncType::Partial,
         started_at: time(LONG_AGO).unwrap(),
         ended_at: None,
+        states_offset: false,
         parent_id: "another".to_owned(),
     };
     assert_eq!(write(&path, &other_run, &inventory, None), expected);

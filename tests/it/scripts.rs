@@ -1,7 +1,7 @@
 //! What stands in `scripts/` for others to run: that a shell and systemd take it, and that it does what it says.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
 use crate::support::{
@@ -218,4 +218,106 @@ fn cron_says_where_to_name_a_program_that_is_not_there() {
         .env("POSTHOG_C1Z", "/nowhere/posthog-c1z")
         .run();
     fails(&run, 127, &["error: `/nowhere/posthog-c1z`", "hint: "]);
+}
+
+#[test]
+fn cron_keeps_the_log_of_every_run_and_prints_only_what_failed() {
+    let sandbox = Sandbox::new();
+    let cron = |more: &[&str]| {
+        let args = [&["-l", "cron.log", "--demo"], more].concat();
+        sandbox.script("cron.sh", &args)
+    };
+    let log = || fs::read_to_string(sandbox.path("cron.log")).unwrap();
+    cron(&[]).run().succeeds_silently();
+    for part in ["77 grants", "demo.c1z", " posthog-c1z sync: exit code 0\n"] {
+        assert!(log().contains(part), "{part}: {}", log());
+    }
+    let mode = fs::metadata(sandbox.path("cron.log"))
+        .unwrap()
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+
+    let first = log();
+    fails(
+        &cron(&["--max-duration", "0s"]).run(),
+        4,
+        &["error: ", "hint: "],
+    );
+    assert!(log().starts_with(&first), "{}", log());
+    let added = log().split_off(first.len());
+    assert!(added.contains("error: "), "{added}");
+    assert!(
+        added.ends_with(" posthog-c1z sync: exit code 4\n"),
+        "{added}"
+    );
+
+    // A level that is asked for is kept.
+    let second = log().len();
+    cron(&["--log-level", "error"]).run().succeeds_silently();
+    assert_eq!(log().split_off(second).lines().count(), 1);
+
+    fs::create_dir(sandbox.path("folder")).unwrap();
+    let run = sandbox.script("cron.sh", &["-l", "folder", "--demo"]).run();
+    fails(
+        &run,
+        2,
+        &["error: the log file `folder` cannot be written: "],
+    );
+    let run = sandbox.script("cron.sh", &["-l"]).run();
+    fails(&run, 2, &["error: -l needs the name of a file"]);
+    sandbox.assert_no_litter();
+}
+
+#[test]
+fn scripts_find_the_program_where_cargo_installs_it() {
+    for (script, args, made) in [
+        ("cron.sh", &["--demo", "-f", "new.c1z"][..], "new.c1z"),
+        ("ci-diff.sh", &["none.c1z", "demo.c1z", "new.md"], "new.md"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.program(&["--demo"]).run().succeeds();
+        fs::create_dir_all(sandbox.path("home/.cargo/bin")).unwrap();
+        symlink(PROGRAM, sandbox.path("home/.cargo/bin/posthog-c1z")).unwrap();
+        let program = sandbox
+            .script(script, args)
+            .env("HOME", sandbox.path("home").to_str().unwrap())
+            .env("PATH", "/usr/bin:/bin");
+        program.run().succeeds();
+        assert!(sandbox.path(made).exists(), "{script}");
+    }
+}
+
+#[test]
+fn each_file_for_others_is_installed_by_the_line_in_its_first_lines() {
+    for name in [
+        "cron.sh",
+        "ci-diff.sh",
+        "posthog-c1z.service",
+        "posthog-c1z.timer",
+    ] {
+        let sandbox = Sandbox::new();
+        let text = fs::read_to_string(script(name)).unwrap();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("#     "));
+        let line = { lines }
+            .find(|line| line.starts_with("install ") && line.contains(&format!(" {name}")))
+            .unwrap();
+        // systemd's own folder is there wherever systemd is.
+        fs::create_dir_all(sandbox.path("etc/systemd/system")).unwrap();
+        let root = sandbox.path("");
+        let root = root.to_str().unwrap().trim_end_matches('/');
+        let line = line
+            .replace(" /usr/", &format!(" {root}/usr/"))
+            .replace(" /etc/", &format!(" {root}/etc/"));
+        let mut shell = Command::new("sh");
+        let status = shell.args(["-c", &line]).current_dir(script("")).status();
+        assert!(status.unwrap().success(), "{line}");
+        let folder = if name.ends_with(".sh") {
+            "usr/local/lib/posthog-c1z"
+        } else {
+            "etc/systemd/system"
+        };
+        let installed = format!("{folder}/{name}");
+        let copy = fs::read_to_string(sandbox.path(&installed)).unwrap();
+        assert_eq!(copy, text, "{line}");
+    }
 }

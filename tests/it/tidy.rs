@@ -39,7 +39,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 const BASE: [&str; 3] = ["hex", "error", "limits"];
 
 /// Where each crate that we depend on may be used: the beginnings of paths below `src/`.
-const DOORS: [(&str, &[&str]); 34] = [
+const DOORS: [(&str, &[&str]); 35] = [
     ("anstyle", &["report/"]),
     ("anstyle-query", &["terminal.rs"]),
     ("anyhow", &["commands/", "main.rs", "cli/"]),
@@ -52,7 +52,8 @@ const DOORS: [(&str, &[&str]); 34] = [
     ("fastrand", &["crawl/"]),
     ("flate2", &["crawl/"]),
     ("httpdate", &["crawl/"]),
-    ("indicatif", &["terminal.rs"]),
+    ("humantime", &["cli/"]),
+    ("indicatif", &["terminal.rs", "terminal/"]),
     ("jiff", &["model/time.rs"]),
     ("memchr", &["crawl/"]),
     ("prost", &["snapshot/message/", "snapshot/tests/"]),
@@ -69,10 +70,10 @@ const DOORS: [(&str, &[&str]); 34] = [
         "tempfile",
         &["files/", "snapshot/container/", "snapshot/read/"],
     ),
-    ("terminal_size", &["terminal.rs"]),
+    ("terminal_size", &["terminal.rs", "terminal/"]),
     ("thiserror", &[""]),
-    ("tracing", &["terminal.rs"]),
-    ("tracing-subscriber", &["terminal.rs"]),
+    ("tracing", &["terminal.rs", "terminal/"]),
+    ("tracing-subscriber", &["terminal/"]),
     ("unicode-width", &["report/"]),
     ("ureq", &["crawl/"]),
     ("uuid", &["model/"]),

@@ -262,7 +262,7 @@ fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
     let back = run(&[]).succeeds();
     assert!(
         back.stderr.contains(
-            "`x.c1z` was made without reading roles: roles and grants were not compared with it"
+            "`x.c1z` was written without reading roles: roles and grants were not compared with it"
         ),
         "{}",
         back.stderr

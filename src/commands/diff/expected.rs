@@ -98,7 +98,8 @@ impl Expected {
     }
 
     /// Sets apart what was agreed on for a snapshot of this time. Each line accepts one change, and no change is accepted
-    /// in part unless its fields are changes of their own.
+    /// in part unless its fields are changes of their own. Where that snapshot does not record a time zone, the day of its own
+    /// clock counts.
     pub(super) fn sort(
         &self,
         changes: Vec<Change>,

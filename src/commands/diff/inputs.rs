@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::commands::catalog::Catalog;
 use crate::commands::input::{Input, LACKS_ROLES};
 use crate::diff::{RolesCompared, has_fact};
-use crate::model::{Evidence, Side, SyncRun, SyncType, Timestamp};
+use crate::model::{Evidence, RecordedTime, Side, SyncRun, SyncType};
 use crate::snapshot::{BackgroundRows, ContentDigest, Filter, Readable, Snapshot};
 
 /// The two inputs.
@@ -119,8 +119,8 @@ impl<'s> Source<'s> {
     }
 
     /// When it was complete.
-    pub(super) fn captured_at(&self) -> Timestamp {
-        self.run.ended_at.unwrap_or(self.run.started_at)
+    pub(super) fn captured_at(&self) -> RecordedTime {
+        self.run.captured_at(self.run.zone(self.evidence.as_ref()))
     }
 
     /// Reads all rows on a thread of its own.
@@ -258,12 +258,7 @@ pub(super) fn comparable(
         (None, Some(known)) => warnings.push(of_unknown_organization(old, known)),
         _ => {}
     }
-    if old.run.ended_at > new.run.ended_at {
-        warnings.push(
-            "the old snapshot is younger than the new one: what was gained looks lost, and the other way round"
-                .to_owned(),
-        );
-    }
+    warnings.extend(wrong_order(old.captured_at(), new.captured_at()).map(ToOwned::to_owned));
     for source in [old, new] {
         for unproved in source
             .evidence
@@ -277,6 +272,23 @@ pub(super) fn comparable(
         }
     }
     Ok(warnings)
+}
+
+/// What to say of two times that are in the wrong order, or may be: without their zones, times may be more than a day
+/// apart and still in the other order.
+fn wrong_order(old: RecordedTime, new: RecordedTime) -> Option<&'static str> {
+    if old.is_certainly_after(new) {
+        Some(
+            "the old snapshot is younger than the new one: what was gained looks lost, and the other way round",
+        )
+    } else if old.as_utc > new.as_utc {
+        Some(
+            "the old snapshot may be younger than the new one (their time zones are not both recorded): if it is, what was \
+             gained looks lost, and the other way round",
+        )
+    } else {
+        None
+    }
 }
 
 /// An organization's name and id.

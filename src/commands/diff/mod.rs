@@ -68,7 +68,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         accepted,
         changes,
         unused_lines,
-    } = expected.sort(changes, new.captured_at(), knows_members, roles);
+    } = expected.sort(changes, new.captured_at().as_utc, knows_members, roles);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),

@@ -1,4 +1,5 @@
-//! C1's file import: twelve columns, in which entitlements, grants and people are rows of one file.
+//! C1's file import: twelve columns, in which entitlements, grants and people are rows of one file. Which rows there are
+//! and what is in their cells is as in `baton export csv`.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -8,7 +9,9 @@ use anyhow::Result;
 
 use super::Export;
 use crate::commands::catalog::{Cache, Catalog};
-use crate::model::{Entitlement, EntitlementId, Grant, Person, Resource, Status};
+use crate::model::{
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, Status, Text, UserTrait, keys,
+};
 use crate::report::sheet::{Cells, Formulas, Sheet};
 use crate::snapshot::{Filter, GrantColumns, Row, Snapshot};
 
@@ -34,7 +37,7 @@ impl Export<'_> {
         let mut sheet = Sheet::new(out, formulas, &IMPORT_COLUMNS)?;
         let mut catalog = Catalog::new(self.snapshot, run)?;
         self.for_each::<Entitlement>(|row| {
-            let cells = entitlement_cells(&row, self.snapshot, &mut catalog)?;
+            let cells = cells_of_row(&row, self.snapshot, &mut catalog)?;
             let head = ["Entitlement", "", "", "", "", ""];
             Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
         })?;
@@ -84,7 +87,8 @@ impl Export<'_> {
         }
     }
 
-    /// Hands over all people as C1's file import has them: what a grant says of each, by id of the row, and their own rows.
+    /// Hands over all people as C1's file import has them: what a grant says of each, by `<type>:<id>`, and the rows of
+    /// those whose type is one of users.
     fn people(
         &self,
         formulas: Formulas,
@@ -94,6 +98,7 @@ impl Export<'_> {
             &self.run.id,
             Filter::EVERYTHING,
             |snapshot| {
+                let catalog = Catalog::new(snapshot, self.run)?;
                 Ok(Box::new(move |rows| {
                     let mut cells = Vec::new();
                     let mut lines = Vec::new();
@@ -102,13 +107,16 @@ impl Export<'_> {
                     while let Some(row) = rows.next_row(bytes) {
                         bytes += row.data.len();
                         let resource = snapshot.decode(&row)?;
-                        if Person::of(&resource).is_none() {
+                        let Some(user) = &resource.user else {
                             continue;
+                        };
+                        if catalog.is_user(resource.id.resource_type.as_str()) {
+                            let status = import_status(resource.status);
+                            let own = identity_cells(&resource, user, status);
+                            sheet.push(["Identity"].into_iter().chain(own).chain([""; 6]))?;
                         }
-                        let own = identity_cells(&resource, import_status(resource.status));
-                        sheet.push(["Identity"].into_iter().chain(own).chain([""; 6]))?;
-                        let of_grant = Cells::new(formulas, identity_cells(&resource, ""))?;
-                        cells.push((row.id.into_owned(), of_grant));
+                        let of_grant = Cells::new(formulas, identity_cells(&resource, user, ""))?;
+                        cells.push((resource.id.to_string(), of_grant));
                     }
                     sheet.finish()?;
                     Ok((cells, lines))
@@ -121,7 +129,7 @@ impl Export<'_> {
 
 /// People in C1's file import.
 struct People {
-    /// By id of the row: last name, first name, user id and e-mail of whom a grant names. It does not tell a status.
+    /// By `<type>:<id>`: last name, first name, user id and e-mail of whom a grant names. It does not say a status.
     cells: Cache<String, Cells>,
     /// Their own rows, as the file has them; `None` if they are too many to be held.
     rows: Option<Vec<u8>>,
@@ -136,94 +144,144 @@ struct ImportedGrants<'s> {
     catalog: Catalog<'s>,
     formulas: Formulas,
     head: Cells,
-    /// Grants come in runs of one entitlement, whose cells are made once a run.
-    entitlement: Option<(EntitlementId, Cells)>,
+    /// Grants come in runs of one entitlement, whose cells are made once a run; `None` if it is not there.
+    entitlement: Option<(EntitlementId, Option<Cells>)>,
     people: Arc<People>,
-    /// Principals that are not among them: not people, not there, or too many.
-    others: Cache<String, Cells>,
+    /// Principals that are not among them: too many, or `None`, as they are not people or not there.
+    others: Cache<String, Option<Cells>>,
     /// Of the principal at hand.
     id: String,
 }
 
 impl ImportedGrants<'_> {
+    /// Appends a grant's row, unless a person does not hold it.
     fn push(&mut self, row: &Row<'_, Grant>, out: &mut Vec<u8>) -> Result<()> {
         let GrantColumns {
             entitlement: id,
             principal,
-            resource,
             ..
         } = &row.columns;
-        let (_, entitlement) = match &mut self.entitlement {
-            Some(known) if known.0 == *id => known,
-            known => {
-                let cells = match self.catalog.entitlement(id.as_str())? {
-                    Some(row) => entitlement_cells(&row, self.snapshot, &mut self.catalog)?,
-                    None => {
-                        let mut cells: [String; 6] = Default::default();
-                        cells[1] = id.to_string();
-                        cells[2] = resource.resource_type.to_string();
-                        cells
-                    }
-                };
-                let cells = Cells::new(self.formulas, cells.iter().map(String::as_str))?;
-                known.insert((id.clone(), cells))
-            }
-        };
         self.id.clear();
         write!(self.id, "{principal}")?;
-        let known = self.people.cells.get(&self.id);
-        if let Some(identity) = known.or_else(|| self.others.get(&self.id)) {
-            Cells::push_row([&self.head, identity, entitlement], out);
-            return Ok(());
-        }
-        let found = self.catalog.resource(principal)?;
-        let found = found.and_then(|row| row.decode().ok());
-        let cells = match &found {
-            Some(resource) => identity_cells(resource, ""),
-            None => ["", "", &principal.resource, "", ""],
+        let looked_up;
+        let identity = match self.people.cells.get(&self.id) {
+            Some(cells) => cells,
+            None => match self.others.get(&self.id) {
+                Some(Some(cells)) => cells,
+                Some(None) => return Ok(()),
+                None => {
+                    looked_up = self.look_up(principal)?;
+                    match &looked_up {
+                        Some(cells) => cells,
+                        None => return Ok(()),
+                    }
+                }
+            },
         };
-        let identity = Cells::new(self.formulas, cells)?;
-        Cells::push_row([&self.head, &identity, entitlement], out);
-        let bytes = self.id.len() + identity.bytes();
-        self.others.keep(self.id.clone(), identity, bytes);
+        let (_, own) = match &mut self.entitlement {
+            Some(known) if known.0 == *id => known,
+            known => {
+                let own = match self.catalog.entitlement(id.as_str())? {
+                    Some(row) => {
+                        let cells = cells_of_row(&row, self.snapshot, &mut self.catalog)?;
+                        Some(Cells::new(self.formulas, cells.iter().map(String::as_str))?)
+                    }
+                    None => None,
+                };
+                known.insert((id.clone(), own))
+            }
+        };
+        match own {
+            Some(own) => Cells::push_row([&self.head, identity, own], out),
+            None => {
+                let (repeated, resource_name) = row.repeated_entitlement()?;
+                let cells = entitlement_cells(&repeated, &resource_name);
+                let cells = Cells::new(self.formulas, cells.iter().map(String::as_str))?;
+                Cells::push_row([&self.head, identity, &cells], out);
+            }
+        }
         Ok(())
+    }
+
+    /// The cells of a principal that is not among the people at hand; `None` if it is not a person or not there.
+    fn look_up(&mut self, principal: &ResourceId) -> Result<Option<Cells>> {
+        let found = match self.catalog.resource(principal)? {
+            Some(row) => Some(self.snapshot.decode(&row)?),
+            None => None,
+        };
+        let cells = match &found {
+            Some(
+                resource @ Resource {
+                    user: Some(user), ..
+                },
+            ) => Some(Cells::new(
+                self.formulas,
+                identity_cells(resource, user, ""),
+            )?),
+            _ => None,
+        };
+        let bytes = self.id.len() + cells.as_ref().map_or(0, Cells::bytes);
+        self.others.keep(self.id.clone(), cells.clone(), bytes);
+        Ok(cells)
     }
 }
 
-/// The last six columns of C1's file import.
-fn entitlement_cells(
+/// The last six columns of C1's file import, of an entitlement's own row.
+fn cells_of_row(
     row: &Row<'_, Entitlement>,
     snapshot: &Snapshot,
     catalog: &mut Catalog<'_>,
 ) -> Result<[String; 6]> {
     let entitlement = snapshot.decode(row)?;
-    Ok([
-        entitlement.display_name.to_string(),
-        row.id.to_string(),
-        entitlement.resource.resource_type.to_string(),
-        catalog.resource_name(&entitlement.resource)?.to_string(),
-        entitlement.description.to_string(),
-        entitlement.slug.to_string(),
-    ])
+    // Our own snapshots of version 0.1 repeat the id of the resource but not its name.
+    let resource = catalog.resource(&entitlement.resource)?;
+    let own_name = match resource {
+        Some(row) => snapshot.decode(&row)?.display_name,
+        None => Text::default(),
+    };
+    let name = if own_name.is_empty() {
+        row.repeated_resource_name()?
+    } else {
+        own_name
+    };
+    Ok(entitlement_cells(&entitlement, &name))
 }
 
-/// Last name, first name, user id, status and e-mail of C1's file import.
-fn identity_cells<'r>(resource: &'r Resource, status: &'r str) -> [&'r str; 5] {
-    let person = Person { resource };
+fn entitlement_cells(entitlement: &Entitlement, resource_name: &str) -> [String; 6] {
     [
-        person.family_name(),
-        person.given_name(),
-        person.user_id(),
-        status,
-        person.email().unwrap_or_default(),
+        entitlement.display_name.to_string(),
+        entitlement.id.to_string(),
+        entitlement.resource.resource_type.to_string(),
+        resource_name.to_owned(),
+        entitlement.description.to_string(),
+        entitlement.slug.to_string(),
     ]
 }
 
+/// Last name, first name, user id, status and e-mail of C1's file import. They are what the profile calls by these names
+/// and the address marked as primary: nothing takes the place of what is not there.
+fn identity_cells<'r>(
+    resource: &'r Resource,
+    user: &'r UserTrait,
+    status: &'r str,
+) -> [&'r str; 5] {
+    let text = |key| resource.profile.text(key).unwrap_or_default();
+    let email = user.emails.iter().find(|email| email.is_primary);
+    [
+        text(keys::LAST_NAME),
+        text(keys::FIRST_NAME),
+        text(keys::USER_ID),
+        status,
+        email.map_or("", |email| &email.address),
+    ]
+}
+
+/// A user without a status is in use; the status of one that has an unspecified one is not known.
 fn import_status(status: Option<Status>) -> &'static str {
     match status {
-        Some(Status::Enabled) => "Enabled",
+        Some(Status::Enabled) | None => "Enabled",
         Some(Status::Disabled) => "Disabled",
         Some(Status::Deleted) => "Deleted",
-        Some(Status::Unspecified) | None => "",
+        Some(Status::Unspecified) => "Unknown",
     }
 }

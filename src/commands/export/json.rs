@@ -18,7 +18,8 @@ impl Export<'_> {
         let mut document = JsonDocument::new(out)?;
         document.member("schema", &"posthog-c1z.snapshot")?;
         document.member("schema_version", &1)?;
-        document.member("sync_run", &SyncRunDocument::of(self.run))?;
+        let zone = self.run.zone(evidence.as_ref());
+        document.member("sync_run", &SyncRunDocument::of(self.run, zone))?;
         document.member("content_digest", &content_digest)?;
         document.member("evidence", &evidence)?;
         self.list_rows::<ResourceType>(&mut document)?;
@@ -51,7 +52,10 @@ impl Export<'_> {
         let mut json = Vec::new();
         let mut line = JsonItem::new(&mut json);
         line.member("kind").extend(b"\"sync_run\"");
-        serde_json::to_writer(line.member("data"), &SyncRunDocument::of(self.run))?;
+        let zone = self
+            .run
+            .zone(self.snapshot.evidence(&self.run.id)?.as_ref());
+        serde_json::to_writer(line.member("data"), &SyncRunDocument::of(self.run, zone))?;
         line.finish();
         lines.push(&json)?;
         self.line_rows::<ResourceType>(&mut lines)?;

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::Export;
 use crate::commands::catalog::Catalog;
+use crate::commands::missing::Missing;
 use crate::model::{
     AccountType, Grant, Person, Resource, ResourceId, Value, keys, on_off, status_word,
 };
@@ -151,11 +152,16 @@ impl Export<'_> {
             let principal = catalog.resource(&grant.principal)?;
             let principal = principal.and_then(|row| row.decode().ok());
             let person = principal.as_ref().and_then(Person::of);
+            let missing;
+            let name = match &principal {
+                Some(resource) => &*resource.display_name,
+                None => {
+                    missing = Missing::Resource(&grant.principal).to_string();
+                    &missing
+                }
+            };
             let cells = [
-                principal
-                    .as_ref()
-                    .map(|resource| &*resource.display_name)
-                    .unwrap_or_default(),
+                name,
                 person.as_ref().and_then(Person::email).unwrap_or_default(),
                 &person
                     .as_ref()

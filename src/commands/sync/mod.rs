@@ -20,7 +20,7 @@ mod settings;
 mod store;
 mod target;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -87,7 +87,10 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         Output::File(file) => Some(file),
     };
     let _lock = match file {
-        Some(file) => Some(prepare(file, args, config, world)?),
+        Some(file) => {
+            files::set_targets(file.targets(&path_in_advance(file, config, world)?));
+            Some(prepare(file, args, config, world)?)
+        }
         None => None,
     };
     let begun = Instant::now();
@@ -134,6 +137,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         unproved: evidence.unproved,
         lacks_roles,
+        is_demo: matches!(args.source, Source::Demo(_)),
     })));
     Ok(Outcome::Done)
 }
@@ -163,6 +167,19 @@ fn stream(
 /// A placeholder for the organization's id until `@current` is resolved. It has the length of PostHog's ids.
 const SOME_ORGANIZATION: &str = "00000000-0000-0000-0000-000000000000";
 
+/// Returns the path that a snapshot taken now would have.
+fn path_in_advance(
+    file: &FileOutput,
+    config: &Config,
+    world: &World<'_>,
+) -> Result<PathBuf, TemplateError> {
+    let organization = match config.base_url.organization() {
+        alias if alias.starts_with('@') => SOME_ORGANIZATION,
+        organization => organization,
+    };
+    file.template.path((world.now)(), organization)
+}
+
 /// Takes the lock of a file's template, and tries each step of writing in advance, so that a crawl is not wasted.
 pub(super) fn prepare(
     file: &FileOutput,
@@ -170,11 +187,7 @@ pub(super) fn prepare(
     config: &Config,
     world: &World<'_>,
 ) -> Result<Lock> {
-    let organization = match config.base_url.organization() {
-        alias if alias.starts_with('@') => SOME_ORGANIZATION,
-        organization => organization,
-    };
-    let path = file.template.path((world.now)(), organization)?;
+    let path = path_in_advance(file, config, world)?;
     for path in std::iter::once(&path).chain(&file.latest) {
         let path = files::resolve(path)?;
         let dir = files::folder(&path);

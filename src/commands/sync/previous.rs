@@ -10,7 +10,7 @@ use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
 /// What the previous snapshot says about itself.
 #[derive(Debug)]
 pub(in crate::commands) struct Previous {
-    /// When its crawl ended.
+    /// When its crawl ended. This is in UTC if there is evidence, and snapshots without evidence are not compared.
     pub(super) captured_at: Timestamp,
     counts: Counts,
     evidence: Option<Evidence>,

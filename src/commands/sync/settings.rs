@@ -1,7 +1,7 @@
 //! The arguments of `sync` and `check`, with every setting resolved.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::target::Template;
@@ -76,6 +76,15 @@ pub struct FileOutput {
     pub read: ReadOptions,
     /// How long to wait for another run to end.
     pub wait: Duration,
+}
+
+impl FileOutput {
+    /// Returns the files that a run replaces if it writes its snapshot to `path`.
+    pub(super) fn targets(&self, path: &Path) -> Vec<PathBuf> {
+        std::iter::once(path.to_owned())
+            .chain(self.latest.clone())
+            .collect()
+    }
 }
 
 /// Whether old snapshots are removed.

@@ -46,6 +46,7 @@ impl<'a, 'w> Store<'a, 'w> {
         let path = file
             .template
             .path(crawled.sync_run.started_at, crawled.organization())?;
+        files::set_targets(file.targets(&path));
         Ok(Self {
             file,
             temp_dir,

@@ -97,6 +97,7 @@ fn rows<T: HeapSize>(
         rows.push(row);
         Ok(())
     })?;
+    json.note_rows(rows.len() as u64);
     Ok(rows)
 }
 

@@ -265,6 +265,7 @@ impl<'a> Crawl<'a> {
                 least.as_secs().div_ceil(60)
             );
             self.reporter.report(Event::Noted { message });
+            self.reporter.report(Event::Paced { least });
         }
     }
 

@@ -73,10 +73,10 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) ->
         .organization
         .as_deref()
         .unwrap_or("organization unknown");
-    let captured_at = side.captured_at.to_seconds();
+    let captured_at = side.captured_at;
     let file = printable(&side.file);
     let organization = printable(organization);
-    writeln!(out, "{label}  {file}: {organization}, {captured_at} UTC")?;
+    writeln!(out, "{label}  {file}: {organization}, {captured_at}")?;
     if with_sync {
         writeln!(out, "     sync run {}", printable(&side.sync_id))?;
     }

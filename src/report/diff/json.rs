@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Detail, Story, not_judged};
-use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side};
+use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side, Zone};
 
 const SCHEMA: &str = "posthog-c1z.diff";
 const SCHEMA_VERSION: u32 = 1;
@@ -40,6 +40,7 @@ struct SideDocument<'a> {
     file: &'a str,
     sync_id: &'a str,
     captured_at: String,
+    time_zone_known: bool,
     organization: Option<&'a str>,
     content_digest: &'a str,
 }
@@ -66,6 +67,9 @@ struct Event<'a> {
     accepted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     captured_at: Option<&'a str>,
+    /// Only where the zone of that time is not known, and false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone_known: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<&'a str>,
 }
@@ -76,6 +80,9 @@ struct WarningEvent<'a> {
     kind: &'static str,
     message: &'a str,
     captured_at: &'a str,
+    /// Only where the zone of that time is not known, and false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone_known: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<&'a str>,
 }
@@ -147,7 +154,8 @@ pub(super) fn write_events(
     if detail.counts_only {
         return write_line(out, &document(story, detail));
     }
-    let captured_at = comparison.new.captured_at.to_string();
+    let time_zone_known = (!is_zone_known(&comparison.new)).then_some(false);
+    let captured_at = comparison.new.captured_at.as_utc.to_string();
     let captured_at = captured_at.as_str();
     let organization = comparison.new.organization.as_deref();
     let warnings = comparison.all_warnings().chain(not_judged(comparison));
@@ -157,6 +165,7 @@ pub(super) fn write_events(
             kind: "comparison",
             message,
             captured_at,
+            time_zone_known,
             organization,
         };
         write_line(out, &event)?;
@@ -171,6 +180,7 @@ pub(super) fn write_events(
         let event = Event {
             accepted: Some(accepted),
             captured_at: Some(captured_at),
+            time_zone_known,
             organization,
             ..event
         };
@@ -196,10 +206,15 @@ fn side(side: &Side) -> SideDocument<'_> {
     SideDocument {
         file: &side.file,
         sync_id: &side.sync_id,
-        captured_at: side.captured_at.to_string(),
+        captured_at: side.captured_at.as_utc.to_string(),
+        time_zone_known: is_zone_known(side),
         organization: side.organization.as_deref(),
         content_digest: &side.content_digest,
     }
+}
+
+fn is_zone_known(side: &Side) -> bool {
+    side.captured_at.zone == Zone::Known
 }
 
 fn event(change: &Change) -> Event<'_> {
@@ -216,6 +231,7 @@ fn event(change: &Change) -> Event<'_> {
         until: None,
         accepted: None,
         captured_at: None,
+        time_zone_known: None,
         organization: None,
     }
 }

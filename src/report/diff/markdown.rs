@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use super::{Detail, LUGGAGE_NAMES, Story, agreement, is_of_person, short};
-use crate::model::{Change, Comparison, Risk, Side, Topic, UnusedLine};
+use crate::model::{Change, Comparison, Risk, Side, Topic, UnusedLine, Zone};
 use crate::report::printable;
 
 /// Entries under one heading that are not folded away.
@@ -89,15 +89,30 @@ fn head(story: &Story<'_>, name_bytes: usize) -> String {
     if let Some(verdict) = story.verdict() {
         text.push_str(&format!("\n{verdict}\n"));
     }
-    text.push_str("\n| | Snapshot | Captured (UTC) | Content digest |\n|---|---|---|---|\n");
-    for (label, side) in [("old", &comparison.old), ("new", &comparison.new)] {
+    let sides = [("old", &comparison.old), ("new", &comparison.new)];
+    let are_zones_known = sides
+        .iter()
+        .all(|(_, side)| side.captured_at.zone == Zone::Known);
+    let captured = if are_zones_known {
+        "Captured (UTC)"
+    } else {
+        "Captured"
+    };
+    text.push_str(&format!(
+        "\n| | Snapshot | {captured} | Content digest |\n|---|---|---|---|\n"
+    ));
+    for (label, side) in sides {
         let Side {
             file,
             captured_at,
             content_digest,
             ..
         } = side;
-        let captured_at = captured_at.to_seconds();
+        let captured_at = if are_zones_known {
+            captured_at.as_utc.to_seconds()
+        } else {
+            captured_at.to_string()
+        };
         let digest = content_digest.get(..19).unwrap_or(content_digest);
         let file = if file.len() > name_bytes {
             escape(file, name_bytes)

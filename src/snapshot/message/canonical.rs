@@ -2,12 +2,14 @@
 //! compares first. FORMAT.md, "content digest", describes it for others to recompute.
 //!
 //! Fields come by number, map entries by key, the contents of an Any by the same rules, zero values not at all.
-//! Fields we do not know keep their bytes, so a change in one is never overlooked. Noise is left out.
+//! What we do not know keeps its bytes, so a change in it is never overlooked, but for the order of maps (`unknown.rs`).
+//! Noise is left out.
 
 use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 
 use super::descriptors::{self, Descriptor, Form};
-use super::known::{Item, Known, Map, Message, Shape};
+use super::known::{Any, Item, Known, Map, Message, Shape};
+use super::unknown;
 use super::wire::{DELIMITED, Malformed, Payload, VARINT, push_key, push_varint};
 use crate::model::keys;
 
@@ -54,7 +56,9 @@ impl Canonical<'_> {
                 Item::Known(field) => field,
                 Item::Unknown(unknown) => {
                     if message.identity.is_none() {
+                        let start = self.out.len();
                         self.out.extend_from_slice(unknown);
+                        unknown::settle_fields(&mut self.out[start..]);
                     }
                     continue;
                 }
@@ -79,7 +83,7 @@ impl Canonical<'_> {
         let number = field.schema.number;
         match field.shape()? {
             None => {}
-            Some(Shape::Text(text)) => self.bytes(number, text),
+            Some(Shape::Text(bytes) | Shape::Bytes(bytes)) => self.bytes(number, bytes),
             Some(Shape::Texts(texts)) => {
                 for text in texts.iter() {
                     self.bytes(number, text?);
@@ -173,10 +177,19 @@ impl Canonical<'_> {
         match &any.known {
             Some(contents) => self.nested(2, contents, Keys::All),
             None => {
-                self.bytes(2, any.contents);
+                self.bytes(2, &any.settled_contents());
                 Ok(())
             }
         }
+    }
+}
+
+impl Any<'_> {
+    /// Contents of a type that is not known, as they are compared.
+    pub(super) fn settled_contents(&self) -> Vec<u8> {
+        let mut contents = self.contents.to_vec();
+        unknown::settle(&mut contents);
+        contents
     }
 }
 

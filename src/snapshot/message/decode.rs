@@ -8,8 +8,8 @@ use prost::Message;
 use super::proto::{self, Annotation};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, MembershipId, Profile, Purpose,
-    Resource, ResourceId, ResourceType, ResourceTypeId, Status, Timestamp, Trait, UserTrait, Value,
-    keys,
+    Resource, ResourceId, ResourceType, ResourceTypeId, Status, Text, Timestamp, Trait, UserTrait,
+    Value, keys,
 };
 
 type Result<T> = std::result::Result<T, prost::DecodeError>;
@@ -107,8 +107,19 @@ pub(in crate::snapshot) fn entitlement(
     resource: ResourceId,
     data: &[u8],
 ) -> Result<Entitlement> {
-    let message = proto::Entitlement::decode(data)?;
-    Ok(Entitlement {
+    Ok(entitlement_of(
+        id,
+        resource,
+        proto::Entitlement::decode(data)?,
+    ))
+}
+
+fn entitlement_of(
+    id: EntitlementId,
+    resource: ResourceId,
+    message: proto::Entitlement,
+) -> Entitlement {
+    Entitlement {
         id,
         resource,
         display_name: message.display_name.into(),
@@ -125,6 +136,19 @@ pub(in crate::snapshot) fn entitlement(
             .into_iter()
             .map(|resource_type| ResourceTypeId::new(resource_type.id))
             .collect(),
+    }
+}
+
+/// The name of an entitlement's resource, as the entitlement's blob repeats it.
+pub(in crate::snapshot) fn repeated_resource_name(data: &[u8]) -> Result<Text> {
+    let message = proto::Entitlement::decode(data)?;
+    Ok(name_of_resource(&message))
+}
+
+fn name_of_resource(message: &proto::Entitlement) -> Text {
+    let resource = message.resource.as_ref();
+    resource.map_or_else(Text::default, |resource| {
+        resource.display_name.as_str().into()
     })
 }
 
@@ -146,6 +170,17 @@ pub(in crate::snapshot) fn grant(
         .and_then(|text| Timestamp::parse(text).ok());
     grant.membership_id = metadata.text(keys::MEMBERSHIP_ID).map(MembershipId::new);
     Ok(grant)
+}
+
+/// A grant's entitlement and the name of its resource, as the grant's blob repeats them.
+pub(in crate::snapshot) fn repeated_entitlement(
+    id: EntitlementId,
+    resource: ResourceId,
+    data: &[u8],
+) -> Result<(Entitlement, Text)> {
+    let message = proto::Grant::decode(data)?.entitlement.unwrap_or_default();
+    let name = name_of_resource(&message);
+    Ok((entitlement_of(id, resource, message), name))
 }
 
 fn timestamp(from: proto::Timestamp) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use super::descriptors::{GRANT_EXPANDABLE, TYPE_URL_PREFIX};
 use super::proto::{self, Annotation};
 use crate::model::{
     AccountType, Entitlement, EntitlementId, Grant, Profile, Purpose, Resource, ResourceId,
@@ -184,6 +185,18 @@ pub(in crate::snapshot) fn grant_references(
         principal: principal.map(resource_reference),
         id: id.unwrap_or_default().to_owned(),
         annotations: Vec::new(),
+    }
+    .encode_to_vec()
+}
+
+/// The part of a grant's message that holds a serialized GrantExpandable, as an annotation.
+pub(in crate::snapshot) fn expansion_annotation(expansion: &[u8]) -> Vec<u8> {
+    proto::Grant {
+        annotations: vec![proto::Any {
+            type_url: format!("{TYPE_URL_PREFIX}{}", GRANT_EXPANDABLE.name),
+            value: expansion.to_vec(),
+        }],
+        ..Default::default()
     }
     .encode_to_vec()
 }

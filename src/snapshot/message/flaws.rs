@@ -2,7 +2,9 @@
 //! one is damage, whatever was asked for.
 
 use super::descriptors::{Descriptor, Form};
-use super::known::{Item, Message, Scalar, Shape};
+use super::json::duration;
+use super::known::{Item, Message, Shape};
+use super::number::Scalar;
 use super::wire::Malformed;
 use crate::model::Timestamp;
 use crate::snapshot::limits::MAX_VALUES;
@@ -41,7 +43,7 @@ impl From<Malformed> for Flaw {
 /// What a message may hold that JSON has no form for. Readers show it in a form of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Oddity {
-    /// A number that is not finite.
+    /// A number that is not finite, or a duration that protobuf does not allow.
     Number,
     /// A time outside the years 1 to 9999, or with nanoseconds outside a second.
     Time,
@@ -83,9 +85,10 @@ impl Check {
                 continue;
             };
             match field.whole_shape()? {
-                // Those of an Any are looked at below.
-                Shape::Text(_) if message.descriptor.form == Form::Any => {}
                 Shape::Text(text) => self.text(text)?,
+                // Those of an Any are looked at below.
+                Shape::Bytes(_) if message.descriptor.form == Form::Any => {}
+                Shape::Bytes(bytes) => self.add_json(bytes.len())?,
                 Shape::Texts(texts) => texts.iter().try_for_each(|text| self.text(text?))?,
                 Shape::Number(number) => self.number(number.scalar()?),
                 Shape::Numbers(numbers) => {
@@ -100,9 +103,16 @@ impl Check {
         match message.descriptor.form {
             Form::Any => self.any(message),
             Form::Timestamp => {
-                let (seconds, nanos) = message.timestamp()?;
+                let (seconds, nanos) = message.seconds_and_nanos()?;
                 if Timestamp::from_unix(seconds, nanos).is_none() {
                     self.oddity.get_or_insert(Oddity::Time);
+                }
+                Ok(())
+            }
+            Form::Duration => {
+                let (seconds, nanos) = message.seconds_and_nanos()?;
+                if duration(seconds, nanos).is_none() {
+                    self.oddity.get_or_insert(Oddity::Number);
                 }
                 Ok(())
             }
@@ -112,7 +122,6 @@ impl Check {
 
     fn any(&mut self, message: &Message<'_>) -> Result<(), Flaw> {
         let any = message.any()?;
-        self.text(any.type_url)?;
         match &any.known {
             Some(contents) => self.message(contents),
             None => self.add_json(any.contents.len()),
@@ -120,9 +129,12 @@ impl Check {
     }
 
     fn number(&mut self, number: Scalar) {
-        if let Scalar::Double(value) = number
-            && !value.is_finite()
-        {
+        let is_finite = match number {
+            Scalar::Double(value) => value.is_finite(),
+            Scalar::Float(value) => value.is_finite(),
+            _ => true,
+        };
+        if !is_finite {
             self.oddity.get_or_insert(Oddity::Number);
         }
     }

@@ -1,20 +1,27 @@
 //! A message as JSON, the way protobuf's mapping has it and the `baton` CLI prints it: camelCase, enum names, no zero
 //! values, the contents of an Any beside its `@type`. Made straight from the wire form, whoever wrote the file.
 //!
-//! Where the official tools give up on a whole listing, this goes on: contents of an Any we do not know are base64 under
-//! `value`, bad UTF-8 is replaced, a number that JSON has no form for becomes text.
+//! Where the official tools give up on a whole listing or leave something out, this goes on: contents of an Any we do not
+//! know are base64 under `@bytes`, a name that no field can have; bad UTF-8 is replaced, and a number that JSON has no
+//! form for becomes text.
+
+use std::io::{self, Write};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::Value;
+use serde_json::ser::Formatter;
+use serde_json::{Serializer as JsonSerializer, Value};
 
-use super::descriptors::{Descriptor, Form};
-use super::known::{Any, Item, Message, Scalar, Shape};
+use super::descriptors::{Descriptor, Form, Kind, enum_name};
+use super::known::{Any, Item, Message, Shape};
+use super::number::Scalar;
 use super::wire::Malformed;
 use crate::model::Timestamp;
 
 /// The member of a Value that is JSON's null.
 const NULL_VALUE: &str = "nullValue";
+/// Most seconds that a duration may have, either way: 10,000 years.
+const MAX_DURATION: u64 = 315_576_000_000;
 
 /// Appends `message` as one JSON value.
 pub(in crate::snapshot) fn write_json(
@@ -23,7 +30,25 @@ pub(in crate::snapshot) fn write_json(
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
     let message = Message::new(descriptor, message);
-    serde_json::to_writer(out, &message).map_err(|_| Malformed)
+    let mut serializer = JsonSerializer::with_formatter(out, ProtobufNumbers);
+    message.serialize(&mut serializer).map_err(|_| Malformed)
+}
+
+/// Compact JSON with the numbers that protobuf's own writer in Go has: no exponent between a millionth and 10^21, and no
+/// `.0`.
+struct ProtobufNumbers;
+
+impl Formatter for ProtobufNumbers {
+    fn write_f64<W: ?Sized + Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
+        let magnitude = value.abs();
+        if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) {
+            write!(out, "{value}")
+        } else if magnitude < 1.0 {
+            write!(out, "{value:e}")
+        } else {
+            write!(out, "{}", format!("{value:e}").replace('e', "e+"))
+        }
+    }
 }
 
 impl Message<'_> {
@@ -41,9 +66,9 @@ impl Shape<'_> {
 }
 
 impl Any<'_> {
-    /// How JSON shows contents of a type that is not known.
-    pub(crate) fn contents_in_base64(&self) -> String {
-        BASE64_STANDARD.encode(self.contents)
+    /// Contents of a type that is not known, with the order settled that does not count.
+    pub(crate) fn settled_in_base64(&self) -> String {
+        BASE64_STANDARD.encode(self.settled_contents())
     }
 }
 
@@ -57,18 +82,80 @@ impl Serialize for Message<'_> {
             }
             Form::Any => any(self, out),
             Form::Timestamp => {
-                let (seconds, nanos) = self.timestamp().map_err(malformed)?;
+                let (seconds, nanos) = self.seconds_and_nanos().map_err(malformed)?;
                 match Timestamp::from_unix(seconds, nanos) {
                     Some(moment) => out.serialize_str(&moment.to_protobuf_json()),
                     None => out.collect_str(&format_args!("{seconds} s {nanos} ns")),
                 }
             }
+            Form::Duration => {
+                let (seconds, nanos) = self.seconds_and_nanos().map_err(malformed)?;
+                match duration(seconds, nanos) {
+                    Some(duration) => out.serialize_str(&duration),
+                    None => out.collect_str(&format_args!("{seconds} s {nanos} ns")),
+                }
+            }
+            Form::FieldMask => {
+                let paths = field_mask(self).map_err(malformed)?;
+                out.serialize_str(&paths)
+            }
             // These are shown as their one field.
             Form::Struct => only_field(self, out, |out| out.serialize_map(Some(0))?.end()),
             Form::ListValue => only_field(self, out, |out| out.collect_seq([(); 0])),
             Form::Value => only_field(self, out, S::serialize_unit),
+            Form::Wrapper => only_field(self, out, |out| {
+                match self.descriptor.fields.first().map(|field| field.kind) {
+                    Some(Kind::String | Kind::Bytes) => out.serialize_str(""),
+                    kind => kind.and_then(Scalar::zero).serialize(out),
+                }
+            }),
         }
     }
+}
+
+/// The paths of a FieldMask, `display_name` as `displayName`.
+fn field_mask(mask: &Message<'_>) -> Result<String, Malformed> {
+    let mut paths = String::new();
+    for item in mask.in_order()?.fields() {
+        if let Item::Known(field) = item?
+            && let Some(Shape::Texts(texts)) = field.shape()?
+        {
+            for (at, path) in texts.iter().enumerate() {
+                if at > 0 {
+                    paths.push(',');
+                }
+                let path = String::from_utf8_lossy(path?);
+                let mut is_after_underscore = false;
+                for c in path.chars() {
+                    match c {
+                        '_' => {}
+                        _ if is_after_underscore => paths.push(c.to_ascii_uppercase()),
+                        _ => paths.push(c),
+                    }
+                    is_after_underscore = c == '_';
+                }
+            }
+        }
+    }
+    Ok(paths)
+}
+
+/// A duration as protobuf's JSON has it, such as `3.500s`; `None` if protobuf does not allow it.
+pub(super) fn duration(seconds: i64, nanos: i32) -> Option<String> {
+    let is_allowed = seconds.unsigned_abs() <= MAX_DURATION
+        && nanos.unsigned_abs() < 1_000_000_000
+        // Both count the same way.
+        && seconds.signum() * i64::from(nanos.signum()) >= 0;
+    is_allowed.then(|| {
+        let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
+        let seconds = seconds.unsigned_abs();
+        match nanos.unsigned_abs() {
+            0 => format!("{sign}{seconds}s"),
+            n if n % 1_000_000 == 0 => format!("{sign}{seconds}.{:03}s", n / 1_000_000),
+            n if n % 1_000 == 0 => format!("{sign}{seconds}.{:06}s", n / 1_000),
+            n => format!("{sign}{seconds}.{n:09}s"),
+        }
+    })
 }
 
 /// The fields of a plain message.
@@ -104,10 +191,14 @@ fn only_field<S: Serializer>(
 fn any<S: Serializer>(message: &Message<'_>, out: S) -> Result<S::Ok, S::Error> {
     let any = message.any().map_err(malformed)?;
     let mut map = out.serialize_map(None)?;
-    map.serialize_entry("@type", &Text(any.type_url))?;
+    if !any.type_url.is_empty() {
+        map.serialize_entry("@type", &Text(any.type_url))?;
+    }
     match &any.known {
-        Some(contents) => members(contents, &mut map)?,
-        None => map.serialize_entry("value", &any.contents_in_base64())?,
+        Some(contents) if contents.descriptor.form == Form::Plain => members(contents, &mut map)?,
+        Some(contents) => map.serialize_entry("value", contents)?,
+        None if any.contents.is_empty() => {}
+        None => map.serialize_entry("@bytes", &Base64(any.contents))?,
     }
     map.end()
 }
@@ -116,6 +207,7 @@ impl Serialize for Shape<'_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => Text(text).serialize(out),
+            Self::Bytes(bytes) => Base64(bytes).serialize(out),
             Self::Texts(texts) => list(texts.iter().map(|text| text.map(Text)), out),
             Self::Number(number) => number.scalar().map_err(malformed)?.serialize(out),
             Self::Numbers(numbers) => list(numbers.scalars(), out),
@@ -153,27 +245,50 @@ impl Serialize for Text<'_> {
     }
 }
 
+struct Base64<'b>(&'b [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&BASE64_STANDARD.encode(self.0))
+    }
+}
+
 impl Serialize for Scalar {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        /// Below this, every whole number is a double.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
         match *self {
             Self::Bool(value) => out.serialize_bool(value),
             Self::Int32(value) => out.serialize_i32(value),
             Self::Uint32(value) => out.serialize_u32(value),
             Self::Int64(value) => out.collect_str(&value),
-            Self::Double(value) if !value.is_finite() => out.collect_str(&value),
-            Self::Double(value) if value.fract() == 0.0 && value.abs() < EXACT => {
-                out.serialize_i64(value as i64)
-            }
-            Self::Double(value) => out.serialize_f64(value),
-            Self::Enum(names, value) => {
-                match usize::try_from(value).ok().and_then(|at| names.get(at)) {
-                    Some(name) => out.serialize_str(name),
-                    None => out.serialize_i32(value),
-                }
-            }
+            Self::Uint64(value) => out.collect_str(&value),
+            // The double of the same digits.
+            Self::Float(value) => match value.to_string().parse() {
+                Ok(value) => double(value, out),
+                Err(_) => double(value.into(), out),
+            },
+            Self::Double(value) => double(value, out),
+            Self::Enum(names, value) => match enum_name(names, value) {
+                Some(name) => out.serialize_str(name),
+                None => out.serialize_i32(value),
+            },
         }
+    }
+}
+
+fn double<S: Serializer>(value: f64, out: S) -> Result<S::Ok, S::Error> {
+    /// Up to this, every whole number is a double.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.is_nan() {
+        out.serialize_str("NaN")
+    } else if value.is_infinite() {
+        out.serialize_str(if value > 0.0 { "Infinity" } else { "-Infinity" })
+    } else if value.fract() == 0.0
+        && value.abs() <= EXACT
+        && !(value == 0.0 && value.is_sign_negative())
+    {
+        out.serialize_i64(value as i64)
+    } else {
+        out.serialize_f64(value)
     }
 }
 

@@ -2,16 +2,17 @@
 //! the schema. The canonical form, JSON, the checks and the facts are a `match` over it.
 //!
 //! Protobuf's rules for several occurrences of a field are applied here: fields are sorted where they come out of order,
-//! a message in parts is put together, of a text or number the last occurrence counts, of a Value's members the last one,
+//! a message in parts is put together, of a text or number the last occurrence counts, of a oneof's members the last one,
 //! of a map's entries under one key the last one. What says as much as nothing, such as an empty text, is left out.
 
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::descriptors::{self, Descriptor, EnumNames, Field, Form, Kind, Label};
+use super::descriptors::{self, Descriptor, Field, Kind, Label};
+use super::number::{Number, Numbers};
 use super::wire::{
-    MAX_DEPTH, Malformed, Payload, RawField, next_number, packed_varints, take_field, walk,
+    MAX_DEPTH, Malformed, Payload, RawField, bytes, contents, next_number, take_field, walk,
 };
 
 /// A message whose type is known.
@@ -57,13 +58,13 @@ impl<'a> Message<'a> {
 
     /// The message with its fields in the order of their numbers; those of one number in the order they came.
     pub(crate) fn in_order(&self) -> Result<InOrder<'_>, Malformed> {
-        let is_value = self.descriptor.form == Form::Value;
+        let has_oneof = self.descriptor.has_oneof;
         let mut last = 0;
         let mut is_in_order = true;
         for (at, raw) in walk(&self.bytes).enumerate() {
             let number = raw?.number;
-            // Of a Value's members, only one counts.
-            is_in_order &= last <= number && !(is_value && at > 0);
+            // Of a oneof's members, only one counts.
+            is_in_order &= last <= number && !(has_oneof && at > 0);
             last = number;
         }
         Ok(InOrder {
@@ -79,12 +80,17 @@ impl<'a> Message<'a> {
 
     fn sorted(&self) -> Result<Vec<u8>, Malformed> {
         let mut all = walk(&self.bytes).collect::<Result<Vec<_>, _>>()?;
-        if self.descriptor.form == Form::Value {
-            // The member that came last.
-            let is_member = |raw: &RawField<'_>| self.descriptor.field(raw.number).is_some();
-            if let Some(last) = all.iter().copied().rfind(is_member) {
-                all.retain(|raw| !is_member(raw));
-                all.push(last);
+        if self.descriptor.has_oneof {
+            for oneof in [Label::Oneof, Label::SecondOneof] {
+                let is_member = |raw: &RawField<'_>| {
+                    let field = self.descriptor.field(raw.number);
+                    field.is_some_and(|field| field.label == oneof)
+                };
+                // The member that came last.
+                if let Some(last) = all.iter().copied().rfind(is_member) {
+                    all.retain(|raw| !is_member(raw));
+                    all.push(last);
+                }
             }
         }
         all.sort_by_key(|raw| raw.number);
@@ -113,8 +119,8 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Seconds and nanoseconds of a `google.protobuf.Timestamp`.
-    pub(crate) fn timestamp(&self) -> Result<(i64, i32), Malformed> {
+    /// Seconds and nanoseconds of a Timestamp or a Duration.
+    pub(crate) fn seconds_and_nanos(&self) -> Result<(i64, i32), Malformed> {
         let (mut seconds, mut nanos) = (0, 0);
         for raw in walk(&self.bytes) {
             let raw = raw?;
@@ -227,11 +233,6 @@ struct Occurrences<'s> {
     is_one: bool,
 }
 
-/// The contents of all of some occurrences, which must be delimited.
-fn contents(occurrences: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
-    walk(occurrences).map(|raw| bytes(raw?.payload))
-}
-
 /// All that came under one number of a message; in a walk over occurrences, one of them.
 pub(in crate::snapshot) enum Item<'s> {
     Known(Known<'s>),
@@ -254,7 +255,7 @@ impl<'s> Known<'s> {
         let shape = self.whole_shape()?;
         let is_single = self.schema.label == Label::Single;
         let is_absent = match &shape {
-            Shape::Text(text) => is_single && text.is_empty(),
+            Shape::Text(text) | Shape::Bytes(text) => is_single && text.is_empty(),
             Shape::Number(number) => is_single && number.is_zero(),
             Shape::Numbers(numbers) => numbers.is_empty(),
             _ => false,
@@ -287,6 +288,7 @@ impl<'s> Known<'s> {
             }
             (Kind::String, Label::Repeated) => Shape::Texts(Texts(same.all)),
             (Kind::String, _) => Shape::Text(bytes(same.last)?),
+            (Kind::Bytes, _) => Shape::Bytes(bytes(same.last)?),
             (kind, Label::Repeated) => Shape::Numbers(Numbers {
                 kind,
                 occurrences: same.all,
@@ -308,6 +310,7 @@ pub(in crate::snapshot) enum Shape<'s> {
     /// Bytes that should be UTF-8.
     Text(&'s [u8]),
     Texts(Texts<'s>),
+    Bytes(&'s [u8]),
     Number(Number<'s>),
     Numbers(Numbers<'s>),
     Message(Message<'s>),
@@ -321,101 +324,6 @@ pub(in crate::snapshot) struct Texts<'s>(&'s [u8]);
 impl<'s> Texts<'s> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Result<&'s [u8], Malformed>> {
         contents(self.0)
-    }
-}
-
-/// A number as it is on the wire: not delimited.
-#[derive(Clone, Copy)]
-pub(in crate::snapshot) struct Number<'s> {
-    kind: Kind,
-    pub payload: Payload<'s>,
-    occurrences: &'s [u8],
-}
-
-impl<'s> Number<'s> {
-    /// Its bytes, key included.
-    pub(crate) fn encoded(&self) -> &'s [u8] {
-        let last = walk(self.occurrences).last();
-        last.and_then(Result::ok).map_or(&[], |raw| raw.encoded)
-    }
-
-    /// What it means.
-    pub(crate) fn scalar(&self) -> Result<Scalar, Malformed> {
-        Scalar::of(self.kind, self.payload)
-    }
-
-    fn is_zero(&self) -> bool {
-        match self.payload {
-            Payload::Varint(value) => value == 0,
-            Payload::Fixed64(value) => value == [0; 8],
-            Payload::Fixed32(value) => value == [0; 4],
-            Payload::Bytes(_) => false,
-        }
-    }
-}
-
-/// A number by what it means.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::snapshot) enum Scalar {
-    Bool(bool),
-    Int32(i32),
-    Int64(i64),
-    Uint32(u32),
-    Double(f64),
-    Enum(EnumNames, i32),
-}
-
-impl Scalar {
-    fn of(kind: Kind, payload: Payload<'_>) -> Result<Self, Malformed> {
-        Ok(match (kind, payload) {
-            (Kind::Bool, Payload::Varint(value)) => Self::Bool(value != 0),
-            // Protobuf's own truncations and sign: an int32 travels as 64 bits.
-            (Kind::Int32, Payload::Varint(value)) => Self::Int32(value as i32),
-            (Kind::Uint32, Payload::Varint(value)) => Self::Uint32(value as u32),
-            (Kind::Int64, Payload::Varint(value)) => Self::Int64(value as i64),
-            (Kind::Double, Payload::Fixed64(value)) => Self::Double(f64::from_le_bytes(value)),
-            (Kind::Enum(names), Payload::Varint(value)) => Self::Enum(names, value as i32),
-            _ => return Err(Malformed),
-        })
-    }
-}
-
-/// A repeated number, packed or not.
-pub(in crate::snapshot) struct Numbers<'s> {
-    kind: Kind,
-    occurrences: &'s [u8],
-}
-
-impl<'s> Numbers<'s> {
-    fn is_empty(&self) -> bool {
-        walk(self.occurrences).all(|raw| raw.is_ok_and(|raw| raw.payload == Payload::Bytes(&[])))
-    }
-
-    /// Bytes of those that are packed: at least as many as numbers.
-    pub(crate) fn packed_bytes(&self) -> usize {
-        contents(self.occurrences)
-            .map(|packed| packed.map_or(0, <[u8]>::len))
-            .sum()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<u64, Malformed>> + 's {
-        walk(self.occurrences).flat_map(|raw| {
-            let (one, packed) = match raw.map(|raw| raw.payload) {
-                Ok(Payload::Varint(value)) => (Some(Ok(value)), &[][..]),
-                Ok(Payload::Bytes(packed)) => (None, packed),
-                Ok(Payload::Fixed64(_) | Payload::Fixed32(_)) | Err(Malformed) => {
-                    (Some(Err(Malformed)), &[][..])
-                }
-            };
-            one.into_iter().chain(packed_varints(packed))
-        })
-    }
-
-    /// What they mean.
-    pub(crate) fn scalars(&self) -> impl Iterator<Item = Result<Scalar, Malformed>> + 's {
-        let kind = self.kind;
-        self.iter()
-            .map(move |value| Scalar::of(kind, Payload::Varint(value?)))
     }
 }
 
@@ -506,12 +414,4 @@ pub(in crate::snapshot) fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), M
         }
     }
     Ok((first, second))
-}
-
-#[inline]
-fn bytes(payload: Payload<'_>) -> Result<&[u8], Malformed> {
-    match payload {
-        Payload::Bytes(bytes) => Ok(bytes),
-        _ => Err(Malformed),
-    }
 }

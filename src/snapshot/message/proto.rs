@@ -1,6 +1,6 @@
 //! The messages inside the blobs that we write and look into: prost structs, numbers as in FORMAT.md.
 //!
-//! Messages that are only shown or compared (other traits, other annotations) are in `descriptors.rs` as tables.
+//! Messages that are only shown or compared (other traits, other annotations) are in `descriptors/` as tables.
 
 use std::collections::BTreeMap;
 
@@ -299,7 +299,11 @@ mod tests {
         let field = descriptor.field(number);
         let fits = field.is_some_and(|field| {
             let wire_type_fits = match field.kind {
-                Kind::String | Kind::Message(_) | Kind::Embedded(..) | Kind::Map(..) => {
+                Kind::String
+                | Kind::Bytes
+                | Kind::Message(_)
+                | Kind::Embedded(..)
+                | Kind::Map(..) => {
                     matches!(fields[0].payload, Payload::Bytes(_))
                 }
                 Kind::Double => matches!(fields[0].payload, Payload::Fixed64(_)),

@@ -148,3 +148,17 @@ pub(super) fn packed_varints(
         Some(value)
     })
 }
+
+/// The contents of all of some occurrences, which must be delimited.
+pub(super) fn contents(occurrences: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
+    walk(occurrences).map(|raw| bytes(raw?.payload))
+}
+
+/// What a length-delimited field holds.
+#[inline]
+pub(super) fn bytes(payload: Payload<'_>) -> Result<&[u8], Malformed> {
+    match payload {
+        Payload::Bytes(bytes) => Ok(bytes),
+        _ => Err(Malformed),
+    }
+}

@@ -186,6 +186,7 @@ impl<'r> RowColumns<'r> {
             id: id.into(),
             columns,
             data,
+            rowid: self.row.rowid,
         })
     }
 
@@ -252,6 +253,14 @@ impl<'r> RowColumns<'r> {
         let column = self.places.0[at].0;
         Timestamp::parse_sqlite(&text)
             .map_err(|source| Error::damaged(self.path, Damage::Time { column, source }))
+    }
+
+    /// Whether a time states its offset from UTC.
+    pub(super) fn states_offset(&self, at: usize) -> bool {
+        match self.value(at) {
+            Value::Text(text) => str::from_utf8(text).is_ok_and(Timestamp::states_offset),
+            _ => false,
+        }
     }
 
     pub(super) fn wrong(&self, at: usize, what: &str) -> Error {

@@ -7,7 +7,7 @@
 //! | `order.rs` | rows put in the order of their ids, on disk if they are many |
 //! | `survey.rs` | one pass over every table: where the rows of each sync run are |
 //! | `columns.rs` | the columns of a row, checked for their type |
-//! | `references.rs` | what a blob repeats of its row's columns |
+//! | `references.rs` | what a blob repeats of its row's columns, and a grant's annotations |
 //! | `judgement.rs` | whether a row is sound |
 //! | `open.rs` | the open snapshot |
 //! | `sync_runs.rs` | its sync runs, and the one to show |
@@ -43,5 +43,5 @@ pub use parallel::{Batch, Maker};
 pub use query::{Filter, Rows};
 
 pub(super) use judgement::judge;
-pub(super) use references::omissions;
+pub(super) use references::{is_annotated, omissions};
 pub(super) use survey::StoredTable;

@@ -1,5 +1,5 @@
-//! What a blob repeats of its row's columns. Readers believe the columns, and so does the content digest; a blob that says
-//! something else is damage, since other readers believe the blob.
+//! What a blob repeats of its row's columns, and the types of a grant's annotations. Readers believe the columns, and so
+//! does the content digest; a blob that says something else is damage, since other readers believe the blob.
 
 use crate::model::{ResourceId, RowKind};
 use crate::snapshot::error::shortened;
@@ -145,6 +145,29 @@ fn merge_resource<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), 
         1 => merge_id(id, bytes),
         _ => Ok(()),
     })
+}
+
+/// Whether a grant carries an annotation of one of these types of `c1.connector.v2`. A malformed blob carries none.
+pub(in crate::snapshot) fn is_annotated(grant: &[u8], types: &[&str]) -> bool {
+    const ANNOTATIONS: u32 = 4;
+    let mut is_found = false;
+    let walked = each(grant, |number, annotation| {
+        if number != ANNOTATIONS {
+            return Ok(());
+        }
+        let mut type_url: &[u8] = &[];
+        each(annotation, |number, bytes| {
+            if number == 1 {
+                type_url = bytes;
+            }
+            Ok(())
+        })?;
+        let name = type_url.rsplit(|byte| *byte == b'/').next();
+        let name = name.and_then(|name| name.strip_prefix(b"c1.connector.v2."));
+        is_found |= name.is_some_and(|name| types.iter().any(|own| own.as_bytes() == name));
+        Ok(())
+    });
+    walked.is_ok() && is_found
 }
 
 /// What the columns of a row say and its blob leaves out, although every writer repeats it.

@@ -32,6 +32,7 @@ impl Snapshot {
                 sync_type: SyncType::from_text(row.optional_short_text(3)?.unwrap_or("full")),
                 started_at: row.time(1)?,
                 ended_at,
+                states_offset: row.states_offset(1) && (ended_at.is_none() || row.states_offset(2)),
                 parent_id: row.optional_short_text(4)?.unwrap_or_default().to_owned(),
             });
             Ok(())

@@ -1,6 +1,6 @@
-//! The expansion of a grant: whoever holds the named entitlements of its principal, a group, holds the grant too. SDKs
-//! up to 0.7.3 leave it in the grant's blob, as an annotation; later ones put it into a column. Rows have it in one place,
-//! so that readers need not know which SDK wrote them.
+//! The expansion of a grant to a group: those who hold the entitlements that it names hold the grant too. SDKs up to
+//! 0.7.3 leave it in the grant's blob, as an annotation; later ones put it into a column. Rows have it in one place, so that
+//! readers need not know which SDK wrote them.
 
 use std::borrow::Cow;
 

@@ -138,8 +138,9 @@ fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(),
                 }
             }
         }
+        None if any.contents.is_empty() => {}
         None => {
-            members.insert("value", any.contents_in_base64().into());
+            members.insert("bytes", any.settled_in_base64().into());
         }
     }
     if members.is_empty() {

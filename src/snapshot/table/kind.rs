@@ -65,7 +65,7 @@ pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
 pub struct BadBlob(String);
 
 impl BadBlob {
-    fn of(problem: impl Display) -> Self {
+    pub(super) fn of(problem: impl Display) -> Self {
         Self(problem.to_string())
     }
 }

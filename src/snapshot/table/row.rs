@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
-use crate::snapshot::message::{Malformed, encode, walk, write_json};
+use crate::model::{Entitlement, Grant, Text};
+use crate::snapshot::message::{Malformed, decode, encode, walk, write_json};
 
 /// One row of the four tables of content. It borrows from the page it is on until the next row is read, or owns its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Row<'r, K: Kind> {
     pub columns: K::Columns<'r>,
     /// Its message.
     pub data: Cow<'r, [u8]>,
+    /// SQLite's number for it: writers number rows as they write them.
+    pub rowid: i64,
 }
 
 impl<K: Kind> Row<'_, K> {
@@ -41,6 +44,7 @@ impl<K: Kind> Row<'_, K> {
             id: self.id.into_owned().into(),
             columns: K::into_owned(self.columns),
             data: self.data.into_owned().into(),
+            rowid: self.rowid,
         }
     }
 
@@ -53,10 +57,20 @@ impl<K: Kind> Row<'_, K> {
     }
 
     /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that a blob leaves out are taken
-    /// from the columns, as the SDK does. A blob that is not a message is `null`.
+    /// from the columns, as the SDK does. The expansion of a grant is an annotation, as connectors write it. A blob that is not
+    /// a message is `null`.
     pub fn push_json(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let message = self.with_references();
+        let mut message = self.with_references();
+        if let AnyColumns::Grant(GrantColumns {
+            expansion: Some(expansion),
+            ..
+        }) = self.any_columns()
+        {
+            message
+                .to_mut()
+                .extend_from_slice(&encode::expansion_annotation(expansion));
+        }
         if write_json(descriptor(K::KIND), &message, out).is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");
@@ -90,5 +104,31 @@ impl<K: Kind> Row<'_, K> {
         }
         let missing = encode::grant_references(entitlement, principal, id);
         Cow::Owned([missing.as_slice(), &*self.data].concat())
+    }
+}
+
+impl Row<'_, Entitlement> {
+    /// The name of its resource, as its message repeats it.
+    ///
+    /// # Errors
+    /// When its blob is not a message of its kind.
+    pub fn repeated_resource_name(&self) -> Result<Text, BadBlob> {
+        decode::repeated_resource_name(&self.data).map_err(BadBlob::of)
+    }
+}
+
+impl Row<'_, Grant> {
+    /// Its entitlement and the name of the entitlement's resource, as its message repeats them.
+    ///
+    /// # Errors
+    /// When its blob is not a message of its kind.
+    pub fn repeated_entitlement(&self) -> Result<(Entitlement, Text), BadBlob> {
+        let GrantColumns {
+            resource,
+            entitlement,
+            ..
+        } = &self.columns;
+        decode::repeated_entitlement(entitlement.clone(), resource.clone(), &self.data)
+            .map_err(BadBlob::of)
     }
 }

@@ -1,4 +1,20 @@
 //! Every table and index of a c1z, under the names the SDK gives them.
+//!
+//! The schema has only grown. When an official reader opens a file, it creates every table and index that is absent, by
+//! name, and adds the columns that came later than their table, which are marked as [`added`]:
+//!
+//! | since SDK | |
+//! |---|---|
+//! | 0.3.0 | `v1_sync_runs`: `sync_type`, `parent_sync_id` |
+//! | 0.5.0 | `v1_connector_sessions` and its index |
+//! | 0.7.0 | `v1_sync_runs.linked_sync_id` |
+//! | 0.7.22 | `v1_sync_runs.supports_diff`; `v1_grants`: `expansion`, `needs_expansion` and an index for each |
+//! | 0.7.30 | `v1_sync_runs.grants_backfilled` |
+//! | 0.9.10 | `idx_grants_entitlement_sync_grant_v1` |
+//! | 0.10.0 | `v1_sync_runs.stats` |
+//! | 0.20.3 | `v1_sync_runs.ingest_invariant_*` |
+//!
+//! No reader repairs what is declared otherwise under one of these names.
 
 /// Tables and their columns: name and declaration. `datetime` is a declared type that the official readers look at.
 pub(in crate::snapshot) const TABLES: [Table; 7] = [
@@ -45,15 +61,15 @@ pub(in crate::snapshot) const TABLES: [Table; 7] = [
             column("started_at", "datetime not null"),
             column("ended_at", "datetime"),
             column("sync_token", "text not null"),
-            column("sync_type", "text not null default 'full'"),
-            column("parent_sync_id", "text not null default ''"),
-            column("linked_sync_id", "text not null default ''"),
-            column("supports_diff", "integer not null default 0"),
-            later("grants_backfilled", "integer not null default 0"),
-            later("stats", "text"),
-            later("ingest_invariant_generation", "text not null default ''"),
-            later("ingest_invariant_coverage", "text not null default ''"),
-            later("ingest_invariant_mode", "text not null default ''"),
+            added("sync_type", "text not null default 'full'"),
+            added("parent_sync_id", "text not null default ''"),
+            added("linked_sync_id", "text not null default ''"),
+            added("supports_diff", "integer not null default 0"),
+            added("grants_backfilled", "integer not null default 0"),
+            added("stats", "text"),
+            added("ingest_invariant_generation", "text not null default ''"),
+            added("ingest_invariant_coverage", "text not null default ''"),
+            added("ingest_invariant_mode", "text not null default ''"),
         ],
     },
     Table {
@@ -66,8 +82,8 @@ pub(in crate::snapshot) const TABLES: [Table; 7] = [
             column("principal_resource_type_id", "text not null"),
             column("principal_resource_id", "text not null"),
             column("external_id", "text not null"),
-            column("expansion", "blob"),
-            column("needs_expansion", "integer not null default 0"),
+            added("expansion", "blob"),
+            added("needs_expansion", "integer not null default 0"),
             column("data", "blob not null"),
             column("sync_id", "text not null"),
             column("discovered_at", "datetime not null"),
@@ -149,14 +165,11 @@ pub(in crate::snapshot) const INDEXES: [Index; 16] = [
         "v1_grants",
         "external_id, sync_id",
     ),
-    Index {
-        since: Since::Later,
-        ..plain(
-            "idx_grants_entitlement_sync_grant_v1",
-            "v1_grants",
-            "entitlement_id, sync_id, id",
-        )
-    },
+    plain(
+        "idx_grants_entitlement_sync_grant_v1",
+        "v1_grants",
+        "entitlement_id, sync_id, id",
+    ),
     partial(
         "idx_grants_sync_expansion_v1",
         "v1_grants",
@@ -212,17 +225,11 @@ impl Table {
     }
 }
 
-/// Whether a file of SDK v0.7.27 has it already. Readers add what came later, so its absence is no defect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::snapshot) enum Since {
-    Always,
-    Later,
-}
-
 pub(in crate::snapshot) struct Column {
     pub name: &'static str,
     pub declaration: &'static str,
-    pub since: Since,
+    /// Whether official readers add it to a file that lacks it.
+    pub is_added_by_readers: bool,
 }
 
 impl Column {
@@ -236,15 +243,15 @@ const fn column(name: &'static str, declaration: &'static str) -> Column {
     Column {
         name,
         declaration,
-        since: Since::Always,
+        is_added_by_readers: false,
     }
 }
 
-const fn later(name: &'static str, declaration: &'static str) -> Column {
+const fn added(name: &'static str, declaration: &'static str) -> Column {
     Column {
         name,
         declaration,
-        since: Since::Later,
+        is_added_by_readers: true,
     }
 }
 
@@ -254,7 +261,6 @@ pub(in crate::snapshot) struct Index {
     pub columns: &'static str,
     pub unique: bool,
     pub condition: Option<&'static str>,
-    pub since: Since,
 }
 
 impl Index {
@@ -281,7 +287,6 @@ const fn plain(name: &'static str, table: &'static str, columns: &'static str) -
         columns,
         unique: false,
         condition: None,
-        since: Since::Always,
     }
 }
 
@@ -292,7 +297,6 @@ const fn unique(name: &'static str, table: &'static str, columns: &'static str) 
         columns,
         unique: true,
         condition: None,
-        since: Since::Always,
     }
 }
 
@@ -308,7 +312,6 @@ const fn partial(
         columns,
         unique: false,
         condition: Some(condition),
-        since: Since::Always,
     }
 }
 

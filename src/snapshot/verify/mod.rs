@@ -1,10 +1,12 @@
 //! Reads everything in a snapshot and reports every defect, each under a code that stays the same: `schema.rs` what the
-//! schema declares, `storage.rs` pages, indexes and stored values, `row.rs` what rows say.
+//! schema declares, `storage.rs` pages, indexes and stored values, `row.rs` what rows say, `origin.rs` what may be
+//! expected of which sync run. Nothing that any version of the official SDK writes is a defect.
 //!
 //! Whether a file can be read at all is decided by [`Snapshot::open`]; what is found here is what a reader would show
 //! wrongly, refuse, or stumble over later.
 
 mod finding;
+mod origin;
 mod row;
 mod schema;
 mod storage;
@@ -16,12 +18,13 @@ use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
-use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncRun};
+use crate::model::{Entitlement, Grant, RecordedTime, Resource, ResourceType, SyncRun};
 use crate::snapshot::container::Keep;
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::read::{Counts, Filter, ReadOptions, Readable, Snapshot};
 use crate::snapshot::table::{Digester, Row};
-use row::{Checked, IdForm, RowCheck, fact};
+use origin::{Coverage, Origin};
+use row::{Checked, RowCheck, fact};
 
 pub use finding::Finding;
 
@@ -70,8 +73,9 @@ const ROW_TABLES: [&str; 6] = [
 
 impl Verifier<'_> {
     fn verify_contents(&mut self) -> Result<(), Error> {
-        schema::check(self.snapshot, self.found)?;
-        let runs = match self.snapshot.sync_runs() {
+        let runs = self.snapshot.sync_runs();
+        schema::check(self.snapshot, self.origin(&runs), self.found)?;
+        let runs = match runs {
             Ok(runs) => runs,
             Err(Error::Damaged {
                 damage: damage @ Damage::Time { .. },
@@ -82,7 +86,7 @@ impl Verifier<'_> {
             }
             Err(error) => return Err(error),
         };
-        self.sync_runs(&runs);
+        self.sync_runs(&runs)?;
         self.orphans();
         for run in &runs {
             self.rows(run)?;
@@ -90,11 +94,28 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Whose the file is: ours as soon as one of its sync runs is.
+    fn origin(&self, runs: &Result<Vec<SyncRun>, Error>) -> Origin {
+        let is_ours = |run: &SyncRun| self.origin_of(run) == Origin::Ours;
+        match runs {
+            Ok(runs) if runs.iter().any(is_ours) => Origin::Ours,
+            _ => Origin::Others,
+        }
+    }
+
+    /// Whose a sync run is. Where that cannot be told, it is held to more; why it cannot is reported with its rows.
+    fn origin_of(&self, run: &SyncRun) -> Origin {
+        match self.snapshot.evidence(&run.id) {
+            Ok(evidence) => Origin::of(evidence.as_ref()),
+            Err(_) => Origin::Ours,
+        }
+    }
+
     fn report(&mut self, code: &'static str, message: impl Into<String>) {
         (self.found)(Finding::new(code, message));
     }
 
-    fn sync_runs(&mut self, runs: &[SyncRun]) {
+    fn sync_runs(&mut self, runs: &[SyncRun]) -> Result<(), Error> {
         if !runs.iter().any(|run| run.ended_at.is_some()) {
             self.report(
                 "no-finished-sync",
@@ -116,14 +137,23 @@ impl Verifier<'_> {
                     format!("sync run `{id}` began and never ended"),
                 ),
                 Some(ended_at) if ended_at < run.started_at => {
-                    self.report(
-                        "sync-times",
-                        format!("sync run `{id}` ended before it began"),
-                    );
+                    let zone = run.zone(self.snapshot.evidence(&run.id)?.as_ref());
+                    let started_at = RecordedTime {
+                        as_utc: run.started_at,
+                        zone,
+                    };
+                    // A clock in local time may have been set back in between.
+                    if started_at.is_certainly_after(run.captured_at(zone)) {
+                        self.report(
+                            "sync-times",
+                            format!("sync run `{id}` ended before it began"),
+                        );
+                    }
                 }
                 Some(_) => {}
             }
         }
+        Ok(())
     }
 
     /// Rows that belong to no sync run: no reader ever shows them.
@@ -147,10 +177,8 @@ impl Verifier<'_> {
                 snapshot,
                 run: run.id.clone(),
                 known: Arc::default(),
-                form: match evidence {
-                    Some(_) => IdForm::Ours,
-                    None => IdForm::Any,
-                },
+                origin: Origin::of(evidence.as_ref()),
+                coverage: Coverage::of(run),
                 hasher: RandomState::new(),
             },
             counts: Counts::default(),
@@ -173,7 +201,7 @@ impl Verifier<'_> {
         self.duplicate_grants(run, facts, &check.hasher)?;
         if let Some(problem) = snapshot
             .stats_column(&run.id)?
-            .and_then(|stats| counts.differs_from(&stats))
+            .and_then(|stats| counts.differs_from(&stats, &run.sync_type, evidence.as_ref()))
         {
             self.report(
                 "stats",

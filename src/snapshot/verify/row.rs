@@ -5,10 +5,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::finding::Finding;
+use super::origin::{Coverage, Origin};
 use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity};
-use crate::snapshot::read::{Batch, Counts, Readable, Snapshot, judge, omissions};
+use crate::snapshot::read::{Batch, Counts, Readable, Snapshot, is_annotated, judge, omissions};
 use crate::snapshot::table::{
     AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
 };
@@ -50,14 +51,15 @@ impl Known {
     }
 }
 
-/// Which form the ids of rows must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IdForm {
-    /// Whichever another connector chose.
-    Any,
-    /// What our own files promise; ConductorOne keys configuration on it.
-    Ours,
-}
+/// Annotations of a grant whose principal may have no row: it is found among another connector's, or made from the grant.
+const MATCHED_ELSEWHERE: &[&str] = &[
+    "ExternalResourceMatch",
+    "ExternalResourceMatchAll",
+    "ExternalResourceMatchID",
+    "InsertResourceGrants",
+];
+/// Annotation of a grant whose entitlement may have no row: the sync engine makes its resource from the grant.
+const INSERTS_RESOURCE: &[&str] = &["InsertResourceGrants"];
 
 /// Checks rows one by one, knowing those of the kinds before theirs.
 #[derive(Clone)]
@@ -65,7 +67,8 @@ pub(super) struct RowCheck<'s> {
     pub snapshot: &'s Snapshot,
     pub run: SyncId,
     pub known: Arc<Known>,
-    pub form: IdForm,
+    pub origin: Origin,
+    pub coverage: Coverage,
     pub hasher: RandomState,
 }
 
@@ -164,50 +167,74 @@ impl RowCheck<'_> {
                 format!("{}: the blob leaves out {omission}", name()),
             );
         }
-        let missing = |what: &str, id: &str| {
+        if let AnyColumns::Resource(ResourceColumns { id, .. }) = row.any_columns()
+            && *row.id != *id.to_string()
+        {
+            report("column", format!("{}: its id should be `{id}`", name()));
+        }
+        self.references(row, &mut |code, what, id| {
             let id = shortened(id.as_bytes());
-            format!("{}: its {what} `{}` is missing", name(), id.escape_debug())
-        };
+            let message = format!("{}: its {what} `{}` is missing", name(), id.escape_debug());
+            report(code, message);
+        });
+        if self.origin == Origin::Ours {
+            own_id(row, report);
+        }
+        Ok(())
+    }
+
+    /// Calls `missing` with code, name and id of everything that the row refers to and that should have a row and has none.
+    fn references<K: Kind>(
+        &self,
+        row: &Row<'_, K>,
+        missing: &mut dyn FnMut(&'static str, &str, &str),
+    ) {
+        if self.coverage == Coverage::Part {
+            return;
+        }
+        let is_whole = self.coverage == Coverage::Everything;
         match row.any_columns() {
             AnyColumns::ResourceType => {}
             AnyColumns::Resource(ResourceColumns { id, .. }) => {
-                if *row.id != *id.to_string() {
-                    report("column", format!("{}: its id should be `{id}`", name()));
-                }
                 if self.known.types.lacks(id.resource_type.as_str()) {
-                    report(
-                        "dangling-type",
-                        missing("resource type", id.resource_type.as_str()),
-                    );
+                    missing("dangling-type", "resource type", id.resource_type.as_str());
                 }
             }
             AnyColumns::Entitlement(EntitlementColumns { resource }) => {
                 let resource = resource.to_string();
+                if is_whole && self.known.resources.lacks(&resource) {
+                    missing("dangling-resource", "resource", &resource);
+                }
+            }
+            AnyColumns::Grant(columns) => {
+                if is_whole {
+                    self.grant_references(columns, &row.data, missing);
+                }
+            }
+        }
+    }
+
+    fn grant_references(
+        &self,
+        columns: &GrantColumns<'_>,
+        data: &[u8],
+        missing: &mut dyn FnMut(&'static str, &str, &str),
+    ) {
+        let entitlement = columns.entitlement.as_str();
+        if self.known.entitlements.lacks(entitlement) {
+            if is_annotated(data, INSERTS_RESOURCE) {
+                let resource = columns.resource.to_string();
                 if self.known.resources.lacks(&resource) {
-                    report("dangling-resource", missing("resource", &resource));
+                    missing("dangling-resource", "resource", &resource);
                 }
-            }
-            AnyColumns::Grant(GrantColumns {
-                entitlement,
-                principal,
-                ..
-            }) => {
-                if self.known.entitlements.lacks(entitlement.as_str()) {
-                    report(
-                        "dangling-entitlement",
-                        missing("entitlement", entitlement.as_str()),
-                    );
-                }
-                let principal = principal.to_string();
-                if self.known.resources.lacks(&principal) {
-                    report("dangling-principal", missing("principal", &principal));
-                }
+            } else {
+                missing("dangling-entitlement", "entitlement", entitlement);
             }
         }
-        if self.form == IdForm::Ours {
-            own_id(row, report);
+        let principal = columns.principal.to_string();
+        if self.known.resources.lacks(&principal) && !is_annotated(data, MATCHED_ELSEWHERE) {
+            missing("dangling-principal", "principal", &principal);
         }
-        Ok(())
     }
 
     /// As [`Snapshot::resource_of`]; damaged entitlements, which are reported on their own, know none.

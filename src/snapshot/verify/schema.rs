@@ -1,7 +1,11 @@
 //! What the schema of a file declares, against what a c1z has: tables, columns and indexes by their names, and whatever
 //! would be run if SQLite opened the file.
+//!
+//! What every official reader adds when it opens a file may be missing in a file of another program, so that older ones are
+//! as sound as on the day they were written. A file of our own has everything.
 
 use super::finding::Finding;
+use super::origin::Origin;
 use crate::snapshot::container::declaration::{IndexDeclaration, Unusual};
 use crate::snapshot::container::{SchemaObject, Walker, read_schema};
 use crate::snapshot::error::{Error, shortened};
@@ -16,7 +20,11 @@ const MAX_FOREIGN: usize = 100;
 const MAX_UNKNOWN: usize = 1000;
 
 /// Reports what is missing or declared otherwise.
-pub(super) fn check(snapshot: &Snapshot, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
+pub(super) fn check(
+    snapshot: &Snapshot,
+    origin: Origin,
+    found: &mut dyn FnMut(Finding),
+) -> Result<(), Error> {
     for table in &schema::TABLES {
         match snapshot
             .survey
@@ -24,11 +32,12 @@ pub(super) fn check(snapshot: &Snapshot, found: &mut dyn FnMut(Finding)) -> Resu
             .iter()
             .find(|own| own.name == table.name)
         {
-            Some(stored) => columns(table, stored, found),
-            None => found(Finding::new(
+            Some(stored) => columns(table, stored, origin, found),
+            None if origin == Origin::Ours => found(Finding::new(
                 "missing-table",
                 format!("table `{}` is missing", table.name),
             )),
+            None => {}
         }
     }
     let mut foreign = Foreign::default();
@@ -44,17 +53,28 @@ pub(super) fn check(snapshot: &Snapshot, found: &mut dyn FnMut(Finding)) -> Resu
     .map_err(|fault| snapshot.fault(fault))?;
     foreign.report(found);
     for index in &schema::INDEXES {
-        let stored = indexes.iter().find(|(name, _)| *name == index.name);
-        self::index(index, stored.map(|(_, declared)| declared), found);
+        match indexes.iter().find(|(name, _)| *name == index.name) {
+            Some((_, declared)) => self::index(index, declared, found),
+            None if origin == Origin::Ours => found(Finding::new(
+                "missing-index",
+                format!("index `{}` is missing", index.name),
+            )),
+            None => {}
+        }
     }
     Ok(())
 }
 
-fn columns(table: &schema::Table, stored: &StoredTable, found: &mut dyn FnMut(Finding)) {
+fn columns(
+    table: &schema::Table,
+    stored: &StoredTable,
+    origin: Origin,
+    found: &mut dyn FnMut(Finding),
+) {
     for column in table.columns {
         let name = format!("`{}.{}`", table.name, column.name);
         let Some(own) = stored.columns.iter().find(|own| own.name == column.name) else {
-            if column.since == schema::Since::Always {
+            if origin == Origin::Ours || !column.is_added_by_readers {
                 found(Finding::new("missing-column", format!("{name} is missing")));
             }
             continue;
@@ -94,18 +114,9 @@ fn columns(table: &schema::Table, stored: &StoredTable, found: &mut dyn FnMut(Fi
 
 fn index(
     wanted: &schema::Index,
-    stored: Option<&Result<IndexDeclaration, Unusual>>,
+    stored: &Result<IndexDeclaration, Unusual>,
     found: &mut dyn FnMut(Finding),
 ) {
-    let Some(stored) = stored else {
-        if wanted.since == schema::Since::Always {
-            found(Finding::new(
-                "missing-index",
-                format!("index `{}` is missing", wanted.name),
-            ));
-        }
-        return;
-    };
     let describe = |table: &str, columns: &str, is_unique: bool, condition: Option<&str>| {
         let unique = if is_unique { "unique" } else { "not unique" };
         let condition = condition.map_or(String::new(), |text| format!(", where {text}"));

@@ -767,7 +767,12 @@ fn an_entitlement_has_one_name_in_lists_access_and_differences() {
     Edited::of(&pair.shelf.path("new.c1z"))
         .sql("delete from v1_entitlements where external_id = 'role:d:member'")
         .pack(&pair.shelf.path("new.c1z"));
-    let expected = ["holder", "Holder of it", "role:c:member", "(missing)"];
+    let expected = [
+        "holder",
+        "Holder of it",
+        "role:c:member",
+        "MISSING ENTITLEMENT (role:d:member)",
+    ];
     let json = pair.json(&[]);
     let changes = json["changes"].as_array().unwrap().iter();
     let grants = changes.filter(|change| change["kind"] == "grant");

@@ -181,6 +181,171 @@ fn varint(bytes: &[u8]) -> (u64, usize) {
     (value, length)
 }
 
+#[test]
+fn the_same_data_written_twice_by_the_sdk_is_no_difference() {
+    let shelf = Shelf::new();
+    let files = ["same1", "same2"].map(|name| golden(&format!("../others/sdk-0.25.0-{name}.c1z")));
+    let [old, new] = files.each_ref().map(|path| path.to_str().unwrap());
+    assert_eq!(shelf.text(&["diff", old, new]), "no differences\n");
+    let [old, new] = [old, new].map(|file| shelf.json(&["stats", file, "-o", "json"]));
+    assert_eq!(old["content_digest"], new["content_digest"]);
+}
+
+/// A Struct of one-byte keys, with the entries in this order. Values are Values in bytes.
+fn a_struct(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let entry = |(key, value): &(&str, &[u8])| {
+        field(1, &[field(1, key.as_bytes()), field(2, value)].concat())
+    };
+    entries.iter().flat_map(entry).collect()
+}
+
+#[test]
+fn of_a_message_that_nobody_knows_only_the_order_in_a_struct_does_not_count() {
+    /// A text, a number and a null, as Values.
+    const X: &[u8] = b"\x1a\x01x";
+    const Y: &[u8] = b"\x1a\x01y";
+    const HALF: &[u8] = b"\x11\0\0\0\0\0\0\xe0\x3f";
+    const NULL: &[u8] = b"\x08\0";
+    const TRUE: &[u8] = b"\x20\x01";
+    let of = |entries: &[(&str, &[u8])]| field(3, &a_struct(entries));
+    let within = |value: &[u8]| a_struct(&[("k", value)]);
+    let object = |entries: &[(&str, &[u8])]| within(&field(5, &a_struct(entries)));
+    let list = |values: &[&[u8]]| {
+        let values: Vec<u8> = values.iter().flat_map(|value| field(1, value)).collect();
+        within(&field(6, &values))
+    };
+    let pair = |a: &[u8], b: &[u8]| field(1, &[field(1, a), field(2, b)].concat());
+    let pairs = |pairs: [(&[u8], &[u8]); 2]| pairs.map(|(a, b)| pair(a, b)).concat();
+
+    // Contents of the unknown message, in two snapshots.
+    let same = [
+        (
+            "entries",
+            of(&[("a", X), ("b", HALF), ("c", NULL), ("d", TRUE)]),
+            of(&[("d", TRUE), ("b", HALF), ("a", X), ("c", NULL)]),
+        ),
+        (
+            "the message itself",
+            a_struct(&[("a", X), ("b", Y)]),
+            a_struct(&[("b", Y), ("a", X)]),
+        ),
+        (
+            "a Struct in a Struct",
+            object(&[("a", X), ("b", b"\x2a\0"), ("c", b"\x32\0")]),
+            object(&[("c", b"\x32\0"), ("b", b"\x2a\0"), ("a", X)]),
+        ),
+        (
+            "a Struct in a list",
+            list(&[X, &field(5, &a_struct(&[("a", X), ("b", Y)]))]),
+            list(&[X, &field(5, &a_struct(&[("b", Y), ("a", X)]))]),
+        ),
+        (
+            "beside other fields",
+            [&b"\x08\x01"[..], &of(&[("a", X), ("b", Y)]), b"\x2a\x01z"].concat(),
+            [&b"\x08\x01"[..], &of(&[("b", Y), ("a", X)]), b"\x2a\x01z"].concat(),
+        ),
+    ];
+    let different = [
+        (
+            "a value",
+            of(&[("a", X), ("b", Y)]),
+            of(&[("a", X), ("b", X)]),
+        ),
+        (
+            "a key",
+            of(&[("a", X), ("b", Y)]),
+            of(&[("a", X), ("c", Y)]),
+        ),
+        (
+            "whose value it is",
+            of(&[("a", X), ("b", Y)]),
+            of(&[("a", Y), ("b", X)]),
+        ),
+        ("one entry more", of(&[("a", X)]), of(&[("a", X), ("b", X)])),
+        (
+            "which comes last of two",
+            of(&[("a", X), ("a", Y)]),
+            of(&[("a", Y), ("a", X)]),
+        ),
+        ("the order of a list", list(&[X, Y]), list(&[Y, X])),
+        (
+            "the order of texts",
+            [field(1, b"a"), field(1, b"b")].concat(),
+            [field(1, b"b"), field(1, b"a")].concat(),
+        ),
+        // These may be a map or a repeated message; nothing says which.
+        (
+            "the order of pairs",
+            pairs([(b"a", b"x"), (b"b", b"y")]),
+            pairs([(b"b", b"y"), (b"a", b"x")]),
+        ),
+        (
+            "one value that is not one",
+            of(&[("a", X), ("b", b"\x38\x01")]),
+            of(&[("b", b"\x38\x01"), ("a", X)]),
+        ),
+        (
+            "an entry with more than key and value",
+            [
+                pair(b"a", X),
+                field(1, &[pair(b"b", X), field(3, b"")].concat()),
+            ]
+            .concat(),
+            [
+                field(1, &[pair(b"b", X), field(3, b"")].concat()),
+                pair(b"a", X),
+            ]
+            .concat(),
+        ),
+        (
+            "what is not a message",
+            [&of(&[("a", X), ("b", Y)])[..], b"\xff"].concat(),
+            [&of(&[("b", Y), ("a", X)])[..], b"\xff"].concat(),
+        ),
+    ];
+    let shelf = Shelf::new();
+    let in_any = |contents: &[u8]| {
+        let url = b"type.googleapis.com/acme.v9.X";
+        field(4, &[field(1, url), field(2, contents)].concat())
+    };
+    let in_field = |contents: &[u8]| field(15, contents);
+    let places: [&dyn Fn(&[u8]) -> Vec<u8>; 2] = [&in_any, &in_field];
+    let write = |message: &[u8], name: &str| {
+        Edited::golden("small.c1z")
+            .append("v1_resources", "resource_type_id = 'role'", message)
+            .pack(&shelf.path(name));
+    };
+    let same = same.map(|case| (case, 0));
+    let different = different.map(|case| (case, 1));
+    for ((what, old, new), code) in same.into_iter().chain(different) {
+        for place in places {
+            write(&place(&old), "old.c1z");
+            write(&place(&new), "new.c1z");
+            let run = shelf.run(&["diff", "old.c1z", "new.c1z", "--force"]);
+            let stdout = String::from_utf8(run.stdout).unwrap();
+            assert_eq!(run.code, code, "{what}: {stdout}");
+            let digest =
+                |name| shelf.json(&["stats", name, "-o", "json"])["content_digest"].clone();
+            let is_same = digest("old.c1z") == digest("new.c1z");
+            assert_eq!(is_same, code == 0, "{what}");
+        }
+    }
+
+    // Nor is that order reported beside a change.
+    let fields = |entries: &[(&str, &[u8])], description: &[u8]| {
+        [in_any(&a_struct(entries)), field(5, description)].concat()
+    };
+    write(&fields(&[("a", X), ("b", Y)], b"old"), "old.c1z");
+    write(&fields(&[("b", Y), ("a", X)], b"new"), "new.c1z");
+    let run = shelf.run(&["diff", "old.c1z", "new.c1z", "--force", "-o", "json"]);
+    let diff: Value = serde_json::from_slice(&run.stdout).unwrap();
+    for change in diff["changes"].as_array().unwrap() {
+        let changed = change["fields"].as_array().unwrap();
+        assert_eq!(changed.len(), 1, "{change}");
+        assert_eq!(changed[0]["field"], "description");
+    }
+}
+
 /// A length-delimited field.
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
     let length = u8::try_from(content.len()).unwrap();

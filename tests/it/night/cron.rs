@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -140,6 +140,15 @@ fn runs_of_one_template_share_a_lock() {
     drop(first);
 }
 
+/// How a run says that a signal ended it.
+fn how(signal: &str) -> &'static str {
+    match signal {
+        "INT" => "interrupted",
+        "TERM" => "terminated",
+        _ => "terminated by a hangup",
+    }
+}
+
 /// Sends a signal at a moment, and sees to it that nothing is left of the run.
 #[track_caller]
 fn ends(what: &str, signal: &str, code: i32, sandbox: &Sandbox, running: Running, requests: usize) {
@@ -155,7 +164,12 @@ fn ends(what: &str, signal: &str, code: i32, sandbox: &Sandbox, running: Running
         "{what}: {:?}",
         begun.elapsed()
     );
-    assert_eq!((run.code, &*run.stderr), (code, ""), "{what}");
+    let state = match before {
+        Some(_) => "is as it was before this run",
+        None => "was not written",
+    };
+    let expected = format!("{}: `sync.c1z` {state}\n", how(signal));
+    assert_eq!((run.code, run.stderr), (code, expected), "{what}");
     assert_eq!(run.stdout, b"");
     let expected: &[&str] = if before.is_some() { &["sync.c1z"] } else { &[] };
     assert_eq!(sandbox.files(), expected, "{what}");
@@ -240,20 +254,77 @@ fn signal_to_a_run_that_waits_leaves_the_lock_of_the_other() {
     let lock = File::create(sandbox.path(".sync.c1z.lock")).unwrap();
     lock.lock().unwrap();
     let night = calm().serve_by(as_usual);
-    let running = sandbox
-        .crawl_at(&night.base_url(), &["--wait", "600"])
-        .start();
-    // Its handler stands once it can be seen to have caught the signal's number.
-    wait_until_caught(&running);
+    let args = ["--wait", "10m", "--log-format", "json"];
+    let running = sandbox.crawl_at(&night.base_url(), &args).start();
+    // Its handler is installed once it can be seen to have caught the signal's number.
+    wait_until_caught(running.id());
     running.signal("TERM");
-    assert_eq!(running.wait().code, 143);
+    let run = running.wait();
+    assert_eq!(run.code, 143);
+    // It may be too early for the run to know its file.
+    for line in run.json_lines() {
+        assert_eq!(line["message"], "terminated: `sync.c1z` was not written");
+        assert_eq!(line["exit_code"], 143);
+    }
     assert_eq!(sandbox.files(), [".sync.c1z.lock"]);
     assert_eq!(night.asked(), [""; 0]);
 }
 
-/// Waits until the process handles SIGTERM, by what the kernel tells of it.
-fn wait_until_caught(running: &Running) {
-    let path = format!("/proc/{}/status", running.id());
+#[test]
+fn signal_after_the_snapshot_is_written_says_which_files_are_complete() {
+    for (has_latest, state) in [
+        (false, "was not written"),
+        (true, "is as it was before this run"),
+    ] {
+        let sandbox = Sandbox::new();
+        if has_latest {
+            last_night(&sandbox);
+            fs::rename(sandbox.path("sync.c1z"), sandbox.path("latest.c1z")).unwrap();
+        }
+        // Another run copies its snapshot there, and takes its time.
+        let lock = File::create(sandbox.path(".latest.c1z.lock")).unwrap();
+        lock.lock().unwrap();
+        let night = calm().serve_by(as_usual);
+        let args = ["--latest", "latest.c1z"];
+        let mut running = sandbox.crawl_at(&night.base_url(), &args).start();
+        while running.is_alive() && !sandbox.path("sync.c1z").exists() {
+            std::thread::yield_now();
+        }
+        running.signal("INT");
+        let run = running.wait();
+        let expected = format!("interrupted: `sync.c1z` is complete; `latest.c1z` {state}\n");
+        assert_eq!((run.code, run.stderr), (130, expected));
+        assert_eq!(
+            &Written::open(&sandbox.path("sync.c1z")).inventory,
+            calm_inventory()
+        );
+        sandbox.assert_no_litter();
+    }
+}
+
+#[test]
+fn signal_ends_a_run_whose_standard_error_takes_nothing_more() {
+    let sandbox = Sandbox::new();
+    let lock = File::create(sandbox.path(".sync.c1z.lock")).unwrap();
+    lock.lock().unwrap();
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe holds: whoever writes more waits for a reader, and this one never reads.
+    writer.write_all(&[b'x'; 1 << 16]).unwrap();
+    let night = calm().serve_by(as_usual);
+    let mut program = sandbox.crawl_at(&night.base_url(), &["--wait", "10m"]);
+    let command = program.command().stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(writer).spawn().unwrap();
+    wait_until_caught(child.id());
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(sandbox.files(), [".sync.c1z.lock"]);
+}
+
+/// Waits until the process handles SIGTERM, by what the kernel says of it.
+fn wait_until_caught(id: u32) {
+    let path = format!("/proc/{id}/status");
     loop {
         let status = fs::read_to_string(&path).unwrap();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));

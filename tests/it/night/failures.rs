@@ -71,42 +71,42 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         "body cut in the middle",
         || Reply::Bytes(promising(ENTRY.len(), &ENTRY[..20])),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "body cut before its first byte",
         || Reply::Bytes(promising(ENTRY.len(), b"")),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "Content-Length promises more than comes",
         || Reply::Bytes(promising(ENTRY.len() + 9, ENTRY)),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "Content-Length promises less than there is",
         || Reply::Bytes(promising(ENTRY.len() - 9, ENTRY)),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "chunked body cut between chunks",
         || Reply::Bytes(chunked("8\r\n{\"label\"\r\n")),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "chunked body cut in a chunk",
         || Reply::Bytes(chunked("ff\r\n{\"label\"")),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
@@ -120,14 +120,14 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         "gzip body cut",
         || Reply::Bytes(gzipped(&gzip(ENTRY)[..30])),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "gzip body that is none",
         || Reply::Bytes(gzipped(ENTRY)),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
@@ -474,7 +474,8 @@ fn answer_of_a_gateway_is_named_as_such() {
         };
         let run = fault.happens_at(&night);
         assert!(
-            run.hint().contains("not PostHog's: a firewall, a proxy"),
+            run.hint()
+                .contains("not PostHog's: it came from a firewall"),
             "{}",
             run.stderr
         );
@@ -570,12 +571,12 @@ fn name_server_that_is_down_is_14() {
     }
     let run = program().run();
     run.assert_keeps_the_key();
-    let says = ["the address of host `posthog.example.com` was not found"];
-    assert!(run.fails(14, &says).hint().contains("name server"));
+    let says = ["host `posthog.example.com` could not be resolved"];
+    assert!(run.fails(14, &says).hint().contains("DNS settings"));
     let run = program()
         .env("HTTPS_PROXY", "http://proxy.example.com:3128")
         .run();
-    let says = ["the address of proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) was not found"];
+    let says = ["proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) could not be resolved"];
     assert!(run.fails(14, &says).hint().contains("proxy"));
 }
 

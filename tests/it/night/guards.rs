@@ -194,7 +194,7 @@ fn snapshot_of_another_organization_is_in_the_way() {
     sandbox
         .program(&["--demo", "-f", "sync.c1z"])
         .run()
-        .succeeds_silently();
+        .succeeds();
     let posthog = people(300);
     is_refused(
         "another organization's snapshot at the target",
@@ -402,7 +402,7 @@ fn target_is_looked_at_whatever_the_baseline_is() {
     sandbox
         .program(&["--demo", "-f", "demo.c1z"])
         .run()
-        .succeeds_silently();
+        .succeeds();
     fs::rename(sandbox.path("demo.c1z"), sandbox.path("sync.c1z")).unwrap();
     is_refused(
         "another organization at the target, a good --latest",

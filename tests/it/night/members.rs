@@ -310,37 +310,37 @@ fn difference_that_stays_is_called_hiding_only_where_it_can_be() {
             level(json!(1), json!(true)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(8), json!(null)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(15), json!(true)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(null), json!(null)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(1), json!(null)),
             5,
             9,
-            "7 members came, and the organization counts 5; both",
+            "7 members arrived, but the organization counts 5; both",
         ),
         (
             level(json!(15), json!(true)),
             5,
             9,
-            "7 members came, and the organization counts 5; both",
+            "7 members arrived, but the organization counts 5; both",
         ),
     ] {
         let serve = || {

@@ -55,7 +55,7 @@ fn two_organizations_keep_their_snapshots_in_one_folder() {
     }
     for (at, name) in of_others.iter().enumerate() {
         let demo = sandbox.program(&["--demo", "-f", name]);
-        demo.run().succeeds_silently();
+        demo.run().succeeds();
         dated(&sandbox, name, &format!("2020-01-0{} 00:00:00", at + 3));
     }
     let args = ["-f", "p-{date}-{time}.c1z", "--keep-last", "2"];
@@ -68,7 +68,7 @@ fn two_organizations_keep_their_snapshots_in_one_folder() {
     fs::rename(sandbox.path(&new), sandbox.path(renamed)).unwrap();
 
     let demo = ["--demo", "-f", "p-{date}-{time}.c1z", "--keep-last", "1"];
-    sandbox.program(&demo).run().succeeds_silently();
+    sandbox.program(&demo).run().succeeds();
     let mut files = sandbox.files();
     files.pop();
     assert_eq!(files, [own[1], renamed]);
@@ -182,7 +182,7 @@ fn file_in_the_way_of_a_refused_snapshot_stays() {
         |sandbox, name| fs::write(sandbox.path(name), "my thesis").unwrap(),
         |sandbox, name| {
             let demo = sandbox.program(&["--demo", "-f", name]);
-            demo.run().succeeds_silently();
+            demo.run().succeeds();
         },
         |sandbox, name| symlink("notes.txt", sandbox.path(name)).unwrap(),
         |sandbox, name| symlink("none.txt", sandbox.path(name)).unwrap(),

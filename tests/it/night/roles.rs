@@ -224,7 +224,7 @@ fn lists_without_an_order_are_mentioned_once_and_blamed_for_nothing() {
         panic!("{:?}", written.evidence.warnings);
     };
     assert!(
-        warning.starts_with("3 lists of who holds a role came in pages without a fixed order"),
+        warning.starts_with("the lists of members of 3 roles came in pages without a fixed order"),
         "{warning}"
     );
     assert!(!warning.contains("has 10"), "{warning}");

@@ -83,9 +83,12 @@ impl Sandbox {
 
     /// A script of `scripts/` with these arguments, run by `sh`, and the program in front on its `PATH`.
     pub fn script(&self, name: &str, args: &[&str]) -> Program {
-        let mut command = Command::new("sh");
-        command.arg(script(name));
-        let program = self.prepared(command, args);
+        self.sh(&[&[script(name).to_str().unwrap()], args].concat())
+    }
+
+    /// A shell with these arguments, and the program in front on its `PATH`.
+    pub fn sh(&self, args: &[&str]) -> Program {
+        let program = self.prepared(Command::new("sh"), args);
         let folder = Path::new(PROGRAM).parent().unwrap().to_str().unwrap();
         let path = std::env::var("PATH").unwrap_or_default();
         program.env("PATH", &format!("{folder}:{path}"))

@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use posthog_c1z::commands::{self, Failure, World};
 use posthog_c1z::model::Timestamp;
-use posthog_c1z::progress::Silent;
+use posthog_c1z::progress::{Event, Reporter};
 use posthog_c1z::report::Page;
 use posthog_c1z::{cli, snapshot};
 use serde_json::Value;
@@ -93,6 +94,17 @@ pub struct Answered {
     pub stdout: Vec<u8>,
     /// What would stand behind `error:`.
     pub message: String,
+    /// What was reported.
+    pub events: Vec<Event>,
+}
+
+/// Keeps what it hears.
+struct Listener(Mutex<Vec<Event>>);
+
+impl Reporter for Listener {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
 }
 
 /// Runs a command inside this process, with temporary files in `temp_dir`.
@@ -111,11 +123,12 @@ pub fn answer_by(now: &dyn Fn() -> Timestamp, temp_dir: &Path, args: &[&str]) ->
     let words = words.into_iter().chain([temp_dir.into()]);
     let invocation = cli::parse(words.chain(args.iter().map(OsString::from))).unwrap();
     let mut out = Vec::new();
+    let listener = Listener(Mutex::default());
     let result = invocation.command.and_then(|command| {
         let mut world = World {
             now,
             new_sync_id: &snapshot::new_sync_id,
-            reporter: &Silent,
+            reporter: &listener,
             out: &mut out,
             page: Page::default(),
             quiet: false,
@@ -134,5 +147,6 @@ pub fn answer_by(now: &dyn Fn() -> Timestamp, temp_dir: &Path, args: &[&str]) ->
         code,
         stdout: out,
         message,
+        events: listener.0.into_inner().unwrap(),
     }
 }

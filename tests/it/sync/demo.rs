@@ -10,7 +10,7 @@ const PUBLIC_BASE_URL: &str = "https://demo.posthog.example/api/organizations/";
 /// The database of a fresh run, its inventory and digest.
 fn demo(args: &[&str]) -> (Database, Inventory, ContentDigest) {
     let sandbox = Sandbox::new();
-    sandbox.program(args).run().succeeds_silently();
+    sandbox.program(args).run().succeeds();
     assert_eq!(sandbox.files(), ["demo.c1z"]);
     sandbox.assert_no_litter();
     let path = sandbox.path("demo.c1z");
@@ -25,7 +25,7 @@ fn demo_needs_no_address_and_no_key_and_names_a_public_one() {
         (&["--demo", "-f", "x.c1z"], "x.c1z"),
     ] {
         let sandbox = Sandbox::new();
-        sandbox.program(args).run().succeeds_silently();
+        sandbox.program(args).run().succeeds();
         let written = Written::open(&sandbox.path(file));
         let evidence = &written.evidence;
         assert!(
@@ -41,6 +41,47 @@ fn demo_needs_no_address_and_no_key_and_names_a_public_one() {
         assert!(written.inventory.count_of_type("user") >= 40);
         assert_eq!(written.inventory.count_of_type("role"), 8);
         assert_eq!(written.inventory.grants().len(), 77);
+    }
+}
+
+/// What a summary of the sample organization names.
+const SUMMARY: [&str; 4] = ["8 roles", "77 grants", "sha-256", "posthog-c1z grants "];
+
+#[test]
+fn summary_of_a_demo_is_printed_wherever_it_goes() {
+    for (args, file) in [
+        (&["--demo"][..], "demo.c1z"),
+        (&["sync", "--demo"], "demo.c1z"),
+        (&["--demo", "-v"], "demo.c1z"),
+        (&["--log-level", "info", "sync", "--demo"], "demo.c1z"),
+        (&["--demo", "-f", "x.c1z"], "x.c1z"),
+    ] {
+        let sandbox = Sandbox::new();
+        let run = sandbox.program(args).run().succeeds();
+        assert_eq!(run.stdout, b"");
+        for part in SUMMARY.iter().chain([&file]) {
+            assert!(run.stderr.contains(part), "{args:?}: {}", run.stderr);
+        }
+        let (code, sent) = sandbox.program(args).run_on_terminal();
+        assert_eq!(code, 0, "{sent}");
+        assert!(sent.contains("77 grants"), "{args:?}: {sent}");
+    }
+    let sandbox = Sandbox::new();
+    let stream = sandbox.program(&["--demo", "-f", "-"]).run().succeeds();
+    assert!(stream.stdout.starts_with(b"C1ZF"));
+    assert!(stream.stderr.contains("77 grants"), "{}", stream.stderr);
+
+    let json = sandbox.program(&["--demo", "--log-format", "json"]);
+    let run = json.run().succeeds();
+    let lines = run.json_lines();
+    assert_eq!(lines.len(), 1, "{}", run.stderr);
+    assert_eq!(lines[0]["message"], "snapshot written");
+    assert_eq!(lines[0]["grants"], 77);
+
+    // Only errors were asked for.
+    for format in ["console", "json"] {
+        let args = ["--demo", "--log-level", "error", "--log-format", format];
+        sandbox.program(&args).run().succeeds_silently();
     }
 }
 

@@ -243,7 +243,7 @@ fn answer_that_ends_in_the_middle_is_14() {
         json!({"count": 1, "next": null, "previous": null, "results": [member(1)]}).to_string();
     for length in [0, 1, whole.len() / 2, whole.len() - 1] {
         let answer = Answer::new(200, "application/json", &whole[..length]);
-        each_list_fails(&answer, 14, "in the middle");
+        each_list_fails(&answer, 14, "incomplete answer");
     }
 }
 

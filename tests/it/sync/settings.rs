@@ -96,8 +96,8 @@ fn key_with_something_around_it_is_3_and_not_sent() {
         ("BATON_API_TOKEN='§'", "a variable name and `=`"),
         ("export KEY=§", "a variable name and `=`"),
         ("key = §", "a variable name and `=`"),
-        ("Bearer §", "`Bearer` before it"),
-        ("Authorization: Bearer §", "`Bearer` before it"),
+        ("Bearer §", "starts with `Bearer`"),
+        ("Authorization: Bearer §", "starts with `Bearer`"),
         ("§\n§", "a character that cannot be part of a key"),
         (
             "{\"key\": \"§\"}",

@@ -1,4 +1,7 @@
-//! What is in a file: sync runs, counts, content digest, and what our own crawl could prove.
+//! What is in a file: sync runs, counts, content digest, and what our own crawl could prove. Whether it is young enough
+//! is judged in `age.rs`.
+
+mod age;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -9,10 +12,10 @@ use serde::Serialize;
 
 use super::input::{Input, LACKS_ROLES};
 use super::{Outcome, World};
-use crate::model::{Evidence, SyncRun, SyncType, Timestamp};
-use crate::progress::Event;
-use crate::report::{Column, Format, Table, duration, moment, printable, size};
+use crate::model::{Evidence, SyncRun, Timestamp, UtcOffset, Zone};
+use crate::report::{Column, Format, Table, duration, printable, size};
 use crate::snapshot::{Counts, Snapshot};
+use age::{AgeDocument, Newest, check_offset, judge};
 
 /// What to tell of which snapshot.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub struct StatsArgs {
     pub scope: StatsScope,
     /// How old the newest finished full sync run may be.
     pub max_age: Option<Duration>,
+    /// How far ahead of UTC the clock was whose zone the file does not record.
+    pub utc_offset: Option<UtcOffset>,
 }
 
 /// How much to tell.
@@ -41,6 +46,15 @@ const SYNC_RUN_COLUMNS: &[Column] = &[
     Column::new("Type"),
     Column::whole("Started (UTC)"),
     Column::whole("Ended (UTC)"),
+    Column::whole("Took"),
+];
+
+/// The same where the zone of some sync run is not known.
+const SYNC_RUN_COLUMNS_WITHOUT_ZONE: &[Column] = &[
+    Column::id("Sync run"),
+    Column::new("Type"),
+    Column::whole("Started"),
+    Column::whole("Ended"),
     Column::whole("Took"),
 ];
 
@@ -65,6 +79,7 @@ pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let stats = Stats::gather(args, &snapshot, run, evidence)?;
+    check_offset(args, &stats.runs)?;
     match args.format {
         Format::Json => writeln!(
             world.out,
@@ -73,14 +88,17 @@ pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
         )?,
         Format::Console => stats.write(world)?,
     }
-    stats.age(args, world)
+    match args.max_age {
+        None => Ok(Outcome::Done),
+        Some(max_age) => Ok(judge(&args.input, stats.newest(), max_age, world)),
+    }
 }
 
 struct Stats<'a> {
     args: &'a StatsArgs,
     bytes: u64,
     decoded_bytes: u64,
-    runs: Vec<SyncRun>,
+    runs: Vec<(SyncRun, Zone)>,
     shown: SyncRun,
     counts: Counts,
     content_digest: String,
@@ -98,13 +116,24 @@ impl<'a> Stats<'a> {
     ) -> Result<Self> {
         let (counts, content_digest) = snapshot.counts_and_digest(&shown.id)?;
         let stated = snapshot.stats_column(&shown.id)?;
+        let zoned = |run: SyncRun| {
+            let zone = if run.id == shown.id {
+                run.zone(evidence.as_ref())
+            } else {
+                run.zone(snapshot.evidence(&run.id)?.as_ref())
+            };
+            Ok((run, zone))
+        };
+        let runs = snapshot.sync_runs()?.into_iter().map(zoned);
         Ok(Self {
             args,
             bytes: snapshot.bytes,
             decoded_bytes: snapshot.decoded_bytes,
-            runs: snapshot.sync_runs()?,
+            runs: runs.collect::<Result<_>>()?,
             content_digest: content_digest.to_string(),
-            wrong_stats: stated.and_then(|stated| counts.differs_from(&stated)),
+            wrong_stats: stated.and_then(|stated| {
+                counts.differs_from(&stated, &shown.sync_type, evidence.as_ref())
+            }),
             counts,
             shown,
             evidence,
@@ -138,8 +167,12 @@ impl<'a> Stats<'a> {
             decoded_bytes: self.decoded_bytes,
             content_digest: &self.content_digest,
             shown_sync_id: self.shown.id.as_str(),
-            sync_runs: self.runs.iter().map(SyncRunDocument::of).collect(),
-            resource_types: self.counts.resource_types,
+            sync_runs: self
+                .runs
+                .iter()
+                .map(|(run, zone)| SyncRunDocument::of(run, *zone))
+                .collect(),
+            resource_types: self.counts.resource_types.len() as u64,
             counts: self
                 .types()
                 .into_iter()
@@ -151,6 +184,10 @@ impl<'a> Stats<'a> {
                 })
                 .collect(),
             wrong_stats: self.wrong_stats.as_deref(),
+            age: self
+                .args
+                .max_age
+                .and_then(|_| Some(self.newest()?.document())),
             evidence: self.evidence.as_ref(),
         }
     }
@@ -176,15 +213,35 @@ impl<'a> Stats<'a> {
                 printable(problem)
             )?;
         }
+        let are_zones_known = self.are_zones_known();
+        if !are_zones_known {
+            let is_marked = self.runs.iter().any(|(_, zone)| *zone == Zone::Known);
+            writeln!(
+                out,
+                "times     as the clock of the writing machine showed them{}; the time zone is not recorded",
+                if is_marked { ", unless marked UTC" } else { "" }
+            )?;
+        }
         writeln!(out)?;
-        let mut table = Table::new(out, world.page, SYNC_RUN_COLUMNS);
-        for run in &self.runs {
-            let took = run
-                .ended_at
-                .map(|ended| duration(ended.millis_since(run.started_at)));
-            let ended = run
-                .ended_at
-                .map_or_else(|| "unfinished".to_owned(), Timestamp::to_seconds);
+        let columns = if are_zones_known {
+            SYNC_RUN_COLUMNS
+        } else {
+            SYNC_RUN_COLUMNS_WITHOUT_ZONE
+        };
+        let mut table = Table::new(out, world.page, columns);
+        for (run, zone) in &self.runs {
+            // A clock in local time may have been set back in between.
+            let took = run.ended_at.map(|ended| {
+                if ended < run.started_at {
+                    "unknown".to_owned()
+                } else {
+                    duration(ended.millis_since(run.started_at))
+                }
+            });
+            let shown_at = |at: Timestamp| match zone {
+                Zone::Known if !are_zones_known => format!("{} UTC", at.to_seconds()),
+                _ => at.to_seconds(),
+            };
             let shown = if run.id == self.shown.id && self.runs.len() > 1 {
                 " (shown)"
             } else {
@@ -193,8 +250,9 @@ impl<'a> Stats<'a> {
             table.push(vec![
                 format!("{}{shown}", run.id),
                 run.sync_type.to_string(),
-                moment(Some(run.started_at)),
-                ended,
+                shown_at(run.started_at),
+                run.ended_at
+                    .map_or_else(|| "unfinished".to_owned(), shown_at),
                 took.unwrap_or_default(),
             ])?;
         }
@@ -215,41 +273,12 @@ impl<'a> Stats<'a> {
         Ok(table.finish()?)
     }
 
-    /// Whether the newest finished full sync run of the file is young enough. Others do not count: a part of yesterday's
-    /// people is not a snapshot of today's.
-    fn age(&self, args: &StatsArgs, world: &World<'_>) -> Result<Outcome> {
-        let Some(max_age) = args.max_age else {
-            return Ok(Outcome::Done);
-        };
-        let full = |run: &&SyncRun| run.sync_type == SyncType::Full;
-        let newest = self.runs.iter().filter(full).filter_map(|run| run.ended_at);
-        let now = (world.now)();
-        let (outcome, found) = match newest.max() {
-            None => (
-                Outcome::Found,
-                "there is no finished full sync run".to_owned(),
-            ),
-            Some(ended) => {
-                let age = now.millis_since(ended);
-                let (outcome, age) = match u128::from(age) <= max_age.as_millis() {
-                    _ if ended.is_future(now) => (Outcome::Found, "ahead of the clock".to_owned()),
-                    true => (Outcome::Done, format!("{} ago", duration(age))),
-                    false => (
-                        Outcome::Found,
-                        format!("{} ago, more than --max-age allows", duration(age)),
-                    ),
-                };
-                let ended = ended.to_seconds();
-                let found = format!("the newest full sync run ended at {ended} UTC, {age}");
-                (outcome, found)
-            }
-        };
-        let message = format!("`{}`: {found}", self.args.input.path.display());
-        world.reporter.report(match outcome {
-            Outcome::Done => Event::Noted { message },
-            _ => Event::Found { message },
-        });
-        Ok(outcome)
+    fn newest(&self) -> Option<Newest<'_>> {
+        Newest::of(&self.runs, self.args.utc_offset)
+    }
+
+    fn are_zones_known(&self) -> bool {
+        self.runs.iter().all(|(_, zone)| *zone == Zone::Known)
     }
 }
 
@@ -307,6 +336,8 @@ struct StatsDocument<'a> {
     resource_types: u64,
     counts: Vec<CountDocument<'a>>,
     wrong_stats: Option<&'a str>,
+    /// What `--max-age` judges; `null` without it.
+    age: Option<AgeDocument<'a>>,
     evidence: Option<&'a Evidence>,
 }
 
@@ -317,16 +348,19 @@ pub(super) struct SyncRunDocument<'a> {
     r#type: String,
     started_at: String,
     ended_at: Option<String>,
+    /// Whether those two are in UTC. Otherwise they are what the clock of some machine showed.
+    time_zone_known: bool,
     parent_id: Option<&'a str>,
 }
 
 impl<'a> SyncRunDocument<'a> {
-    pub(super) fn of(run: &'a SyncRun) -> Self {
+    pub(super) fn of(run: &'a SyncRun, zone: Zone) -> Self {
         Self {
             id: run.id.as_str(),
             r#type: run.sync_type.to_string(),
             started_at: run.started_at.to_string(),
             ended_at: run.ended_at.map(|at| at.to_string()),
+            time_zone_known: zone == Zone::Known,
             parent_id: (!run.parent_id.is_empty()).then_some(&run.parent_id),
         }
     }

@@ -34,7 +34,7 @@ use posthog_c1z_bench::shape::Shape;
 )]
 mod json_stream;
 
-use json_stream::{JsonStream, Load};
+use json_stream::{Budget, JsonStream};
 
 const PEOPLE: usize = 1_000;
 const GRANTS: usize = 10_000;
@@ -125,8 +125,8 @@ struct OwnUser {
 
 fn walk(input: &mut dyn Read) -> usize {
     let mut found = 0;
-    let load = Load::default();
-    let mut json = JsonStream::new(input, &load);
+    let budget = Budget::default();
+    let mut json = JsonStream::new(input, &budget);
     json.object("a page", |json, name| match name {
         "results" => json.list("a list", |json| {
             json.object("a role", |json, name| match name {

@@ -161,7 +161,7 @@ pub(super) struct SyncOptions {
         help_heading = heading::RETENTION,
         requires = "keep_last",
         action = ArgAction::SetTrue,
-        value_parser = flag(Pruning::Done, Pruning::Told)
+        value_parser = flag(Pruning::Remove, Pruning::DryRun)
     )]
     dry_run: Pruning,
     // The official connector's options for running as a service. In the environment they are ignored.

@@ -1,4 +1,4 @@
-//! Says before the night comes whether a sync would work. A handful of requests; leaves nothing behind.
+//! Checks in advance whether a sync would work. Sends a handful of requests and leaves no files behind.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -14,19 +14,19 @@ use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::report::{Format, duration, printable};
 
-/// What to check.
+/// The arguments of `check`.
 pub struct CheckArgs {
-    /// The sync that is to work.
+    /// The sync to check.
     pub sync: SyncArgs,
-    /// Settings of the official connector that are set, and mean nothing here.
+    /// Environment variables of the official connector that are set but have no effect here.
     pub ignored: Vec<String>,
-    /// The file that the key was read from, if it was one.
+    /// The file that the key was read from, if any.
     pub key_file: Option<PathBuf>,
-    /// In which form to tell.
+    /// The output format.
     pub format: Format,
 }
 
-/// How something came out.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
@@ -58,7 +58,7 @@ struct Report {
 }
 
 impl Report {
-    fn tell(&mut self, level: Level, about: &'static str, message: impl Into<String>) {
+    fn add(&mut self, level: Level, about: &'static str, message: impl Into<String>) {
         self.lines.push(Line {
             level,
             about,
@@ -73,7 +73,6 @@ struct Document<'a> {
     schema_version: u32,
     would_work: bool,
     findings: &'a [Line],
-    /// Why it would not work.
     failure: Option<FailureDocument<'a>>,
 }
 
@@ -87,7 +86,7 @@ struct FailureDocument<'a> {
 pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
     let mut report = Report::default();
     let result = with_config(&args.sync, |config| check(args, config, &mut report, world));
-    // What was found before something failed is told too.
+    // Results from before a failure are printed too.
     match args.format {
         Format::Json => {
             let failure = result.as_ref().err().map(Failure::of);
@@ -120,7 +119,7 @@ pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
 }
 
 fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'_>) -> Result<()> {
-    report.tell(
+    report.add(
         Level::Ok,
         "address",
         config
@@ -130,10 +129,10 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
             .to_string(),
     );
     for name in &args.ignored {
-        report.tell(
+        report.add(
             Level::Note,
             "settings",
-            format!("{name} is set and ignored: this tool is offline and read-only"),
+            format!("{name} is set but ignored: this tool is offline and read-only"),
         );
     }
     if let Some(path) = &args.key_file {
@@ -144,29 +143,29 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
     }
     let mut probe = Probe::default();
     let probed = posthog::probe(config, world.reporter, &mut probe);
-    // A key that lacks a scope tells its scopes before members are refused.
+    // The scopes of a key are known even if it may not read members.
     if probe.key.is_some() || probed.is_ok() {
-        tell_key(probe.key.as_ref(), report);
+        check_key(probe.key.as_ref(), report);
     }
-    tell_organization(&probe, report);
+    check_organization(&probe, report);
     probed?;
-    tell_costs(&probe, config, report);
+    check_costs(&probe, config, report);
     if let (Output::File(file), Some(organization)) = (&args.sync.output, &probe.organization) {
         check_baseline(file, &organization.id, report, world)?;
     }
     Ok(())
 }
 
-/// The same rule as of `scripts/cron.sh`, which refuses such a file: anybody who reads it can read the
-/// organization.
+/// Warns about a key file that all users of the machine can read. `scripts/cron.sh` refuses such a file.
 fn check_key_file(path: &Path, report: &mut Report) {
     const OTHERS_MAY_READ: u32 = 0o004;
     let mode = path.metadata().map(|metadata| metadata.mode());
     if mode.is_ok_and(|mode| mode & OTHERS_MAY_READ != 0) {
         let path = path.display();
-        let message =
-            format!("everybody on this machine can read the key file `{path}`: chmod 600 {path}");
-        report.tell(Level::Warning, "key", message);
+        let message = format!(
+            "all users of this machine can read the key file `{path}`; run `chmod 600 {path}`"
+        );
+        report.add(Level::Warning, "key", message);
     }
 }
 
@@ -178,11 +177,11 @@ fn check_output(
     world: &World<'_>,
 ) -> Result<()> {
     drop(prepare(file, args, config, world)?);
-    report.tell(
+    report.add(
         Level::Ok,
         "output",
         format!(
-            "`{}` can be written and locked",
+            "`{}` is writable and can be locked",
             file.template.dir().display()
         ),
     );
@@ -202,16 +201,16 @@ fn check_baseline(
             "`{}` is a snapshot of the same organization",
             baseline.display()
         ),
-        None => "there is no snapshot yet that the new one must be like".to_owned(),
+        None => "there is no earlier snapshot to compare the new one with".to_owned(),
     };
-    report.tell(Level::Ok, "before", message);
+    report.add(Level::Ok, "before", message);
     Ok(())
 }
 
-/// All that a crawl needs.
+/// The scopes that a crawl needs.
 const NEEDED_SCOPES: [&str; 2] = ["organization:read", "organization_member:read"];
 
-/// Whether scopes include the one that is needed: by itself, as part of writing, or as part of everything.
+/// Whether scopes include the one that is needed: directly, through `:write`, or through `*`.
 fn is_granted(needed: &str, scopes: &[String]) -> bool {
     let object = needed.trim_end_matches(":read");
     scopes.iter().any(|scope| {
@@ -219,22 +218,22 @@ fn is_granted(needed: &str, scopes: &[String]) -> bool {
     })
 }
 
-fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
+fn check_key(key: Option<&CrawlKey>, report: &mut Report) {
     let Some(key) = key else {
-        report.tell(
+        report.add(
             Level::Warning,
             "key",
-            "is accepted, but does not tell what it may do",
+            "is accepted, but its scopes are not known",
         );
         return;
     };
     let label = key.label.as_deref().unwrap_or("without a label");
     let scopes = if key.scopes.is_empty() {
-        "no scopes told".to_owned()
+        "scopes are not known".to_owned()
     } else {
         key.scopes.join(", ")
     };
-    report.tell(Level::Ok, "key", format!("`{label}`: {scopes}"));
+    report.add(Level::Ok, "key", format!("`{label}`: {scopes}"));
     let missing: Vec<_> = NEEDED_SCOPES
         .iter()
         .filter(|needed| !key.scopes.is_empty() && !is_granted(needed, &key.scopes))
@@ -242,10 +241,10 @@ fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
         .collect();
     if !missing.is_empty() {
         let message = format!(
-            "lacks {}; add what is missing under Settings > Personal API keys",
+            "lacks {}; edit the key under Settings > Personal API keys",
             missing.join(" and ")
         );
-        report.tell(Level::Warning, "key", message);
+        report.add(Level::Warning, "key", message);
     }
     let writing: Vec<_> = key
         .scopes
@@ -255,22 +254,22 @@ fn tell_key(key: Option<&CrawlKey>, report: &mut Report) {
         .collect();
     if !writing.is_empty() {
         let message = format!(
-            "can write ({}); `organization:read` and `organization_member:read` are all it needs",
+            "can write ({}), but only needs `organization:read` and `organization_member:read`",
             writing.join(", ")
         );
-        report.tell(Level::Warning, "key", message);
+        report.add(Level::Warning, "key", message);
     }
 }
 
-fn tell_organization(probe: &Probe, report: &mut Report) {
+fn check_organization(probe: &Probe, report: &mut Report) {
     match &probe.organization {
         Some(OrganizationEvidence {
             name: Some(name), ..
-        }) => report.tell(Level::Ok, "organization", name),
+        }) => report.add(Level::Ok, "organization", name),
         Some(_) => {
             let message =
-                "does not tell about itself, so whether all members are shown cannot be checked";
-            report.tell(Level::Warning, "organization", message);
+                "its details could not be read, so whether all members are shown cannot be checked";
+            report.add(Level::Warning, "organization", message);
         }
         None => {}
     }
@@ -280,14 +279,14 @@ fn tell_organization(probe: &Probe, report: &mut Report) {
         } else {
             ""
         };
-        report.tell(Level::Ok, "members", format!("{members}{all}"));
+        report.add(Level::Ok, "members", format!("{members}{all}"));
     }
     if let Some(roles) = probe.roles {
-        report.tell(Level::Ok, "roles", roles.to_string());
+        report.add(Level::Ok, "roles", roles.to_string());
     }
 }
 
-fn tell_costs(probe: &Probe, config: &Config, report: &mut Report) {
+fn check_costs(probe: &Probe, config: &Config, report: &mut Report) {
     let Some(Costs {
         endpoint,
         embedded,
@@ -311,13 +310,13 @@ fn tell_costs(probe: &Probe, config: &Config, report: &mut Report) {
                 in_words(endpoint)
             ),
             format!(
-                "{} with --memberships embedded, or about {} if the list of roles takes more than one answer",
+                "{} with --memberships embedded, or about {} if the list of roles has several pages",
                 in_words(embedded),
                 in_words(embedded_at_most).trim_end_matches(',')
             ),
         ],
     };
     for message in messages {
-        report.tell(Level::Ok, "cost", message);
+        report.add(Level::Ok, "cost", message);
     }
 }

@@ -1,10 +1,9 @@
-//! An error into message, hint and exit code: the one table. The words a user sees when something failed are chosen
-//! here and nowhere else.
+//! Turns an error into message, hint and exit code. This is the only place that chooses hints and exit codes.
 
 use std::io;
 use std::path::Path;
 
-use crate::crawl::{self, AddressError, Answerer, KeyError, Peer, Problem, mask_secrets};
+use crate::crawl::{self, AddressError, KeyError, Peer, Problem, Responder, mask_secrets};
 use crate::files;
 use crate::snapshot;
 
@@ -14,37 +13,37 @@ use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::list::MeaninglessFilter;
 use super::search::Ambiguous;
-use super::sync::{Locked, NotWhole, Refusal, TemplateError};
+use super::sync::{InconsistentData, Locked, Refusal, TemplateError};
 
-/// What the process ends with. Their table is in the README.
+/// The exit code of the process. The README has a table of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
     /// Done.
     Done = 0,
-    /// Differences, findings, too old.
+    /// Differences or findings, or a snapshot that is too old.
     Found = 1,
     /// Wrong usage, or nothing more exact.
     Usage = 2,
-    /// Bad configuration: address, host name, not a PostHog API.
+    /// Bad configuration: wrong address or host name, or not a PostHog API.
     Configuration = 3,
-    /// Out of time.
+    /// A time limit has passed.
     TimedOut = 4,
     /// No such file, organization or person.
     NotFound = 5,
-    /// The key may not.
+    /// The key lacks a scope or permission.
     Forbidden = 7,
-    /// A guard refused: incomplete, shrunk, another organization's snapshot in the way.
+    /// A guard refused the snapshot: incomplete, shrunk, or another organization's snapshot in its place.
     Refused = 9,
     /// Another run holds the lock.
     Locked = 10,
     /// A bug.
     Bug = 13,
-    /// Network, or a server that fails.
+    /// The network or the server failed.
     Network = 14,
     /// Not a c1z, a damaged one, or none with a finished sync.
     BadSnapshot = 15,
-    /// The key is not accepted.
+    /// The key was rejected.
     KeyRejected = 16,
 }
 
@@ -59,17 +58,17 @@ impl From<ExitCode> for std::process::ExitCode {
 pub struct Failure {
     /// What failed and why; lowercase, no full stop, no secrets.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
-    /// What the process ends with.
+    /// The exit code of the process.
     pub exit_code: ExitCode,
 }
 
 impl Failure {
-    /// What `error` means to a user.
+    /// Describes `error` to the user.
     pub fn of(error: &anyhow::Error) -> Self {
-        let (exit_code, hint) = judge(error);
-        // A key may have been typed where a file, a host or a name was wanted.
+        let (exit_code, hint) = diagnose(error);
+        // The user may have typed a key where a file, a host or a name was expected.
         Self {
             message: mask_secrets(&format!("{error:#}")),
             hint: hint.map(|hint| mask_secrets(&hint)),
@@ -77,12 +76,14 @@ impl Failure {
         }
     }
 
-    /// What a panic at `place` means. It is a bug, unless the machine gave no thread to a library that counts on one.
+    /// Describes a panic at `place`. It is a bug, unless a library panicked because the system refused to start a thread.
     pub fn of_panic(place: &str, reason: &str) -> Self {
         if reason.starts_with("failed to spawn thread") {
             return Self {
-                message: "the system does not let another thread be started".to_owned(),
-                hint: Some("raise the limit of processes and threads of this user".to_owned()),
+                message: "the system refused to start a thread".to_owned(),
+                hint: Some(
+                    "raise this user's limit on processes and threads (`ulimit -u`)".to_owned(),
+                ),
                 exit_code: ExitCode::Usage,
             };
         }
@@ -96,13 +97,13 @@ impl Failure {
 
 const BUG_HINT: &str = "this is a bug in posthog-c1z; please report it with the text above";
 
-type Verdict = (ExitCode, Option<String>);
+type Diagnosis = (ExitCode, Option<String>);
 
-fn verdict(code: ExitCode, hint: impl Into<String>) -> Verdict {
+fn diagnosis(code: ExitCode, hint: impl Into<String>) -> Diagnosis {
     (code, Some(hint.into()))
 }
 
-fn judge(error: &anyhow::Error) -> Verdict {
+fn diagnose(error: &anyhow::Error) -> Diagnosis {
     if let Some(error) = error.downcast_ref::<crawl::Error>() {
         return of_crawl(error);
     }
@@ -116,45 +117,45 @@ fn judge(error: &anyhow::Error) -> Verdict {
         return of_snapshot(error);
     }
     if error.is::<NotArrived>() {
-        return verdict(
+        return diagnosis(
             ExitCode::Usage,
-            "what was read of it is not complete: see whether the program that reads it failed. To throw it away, use a \
-             shell's `> /dev/null`; a null device that is open for reading too looks like a closed output",
+            "the output did not arrive completely: check whether the program that reads it failed. To discard output, use \
+             the shell's `> /dev/null`; a null device that is also open for reading looks like a closed output",
         );
     }
     if let Some(error) = error.downcast_ref::<files::Error>() {
-        // Files at places of the user's choice; only `--temp-dir` itself is about temporary ones.
+        // The user chose these places; only checking `--temp-dir` itself is about temporary files.
         return of_machine(&error.source, error.action == files::TRYING);
     }
     if let Some(error) = error.downcast_ref::<MeaninglessFilter>() {
-        return verdict(ExitCode::Usage, error.hint());
+        return diagnosis(ExitCode::Usage, error.hint());
     }
     if let Some(error) = error.downcast_ref::<Ambiguous>() {
-        return verdict(ExitCode::Usage, error.hint());
+        return diagnosis(ExitCode::Usage, error.hint());
     }
     if error.is::<NotComparable>() {
-        return verdict(
+        return diagnosis(
             ExitCode::Usage,
-            "compare them all the same with --force, if you know why they differ",
+            "if you know why they differ, compare them anyway with --force",
         );
     }
     if error.is::<NoSecondSync>() {
-        return verdict(
+        return diagnosis(
             ExitCode::Usage,
-            "name two files, since `sync` writes one sync run into each, or two sync runs of this one with --old-sync \
-             and --new-sync",
+            "give two files, since `sync` writes one sync run per file, or choose two sync runs of this file with \
+             --old-sync and --new-sync",
         );
     }
     if let Some(error) = error.downcast_ref::<NobodyFound>() {
-        return verdict(ExitCode::NotFound, error.hint());
+        return diagnosis(ExitCode::NotFound, error.hint());
     }
     if let Some(error) = error.downcast_ref::<Refusal>() {
-        return verdict(ExitCode::Refused, error.hint());
+        return diagnosis(ExitCode::Refused, error.hint());
     }
     if error.is::<Locked>() {
-        return verdict(
+        return diagnosis(
             ExitCode::Locked,
-            "wait for it with --wait SECONDS, or end it",
+            "wait for that run with --wait SECONDS, or end it",
         );
     }
     if let Some(error) = error.downcast_ref::<TemplateError>() {
@@ -162,24 +163,24 @@ fn judge(error: &anyhow::Error) -> Verdict {
             TemplateError::Organization(_) => ExitCode::Configuration,
             _ => ExitCode::Usage,
         };
-        return verdict(code, error.hint());
+        return diagnosis(code, error.hint());
     }
-    if error.is::<NotWhole>() {
-        return verdict(ExitCode::Bug, BUG_HINT);
+    if error.is::<InconsistentData>() {
+        return diagnosis(ExitCode::Bug, BUG_HINT);
     }
     (ExitCode::Usage, None)
 }
 
-fn of_crawl(error: &crawl::Error) -> Verdict {
+fn of_crawl(error: &crawl::Error) -> Diagnosis {
     match &error.problem {
         Problem::Status {
             status,
             detail,
-            answerer,
+            responder,
             ..
         } => {
             let detail = detail.as_deref().unwrap_or_default();
-            let (code, hint) = of_status(error.reading, *status, detail, answerer);
+            let (code, hint) = of_status(error.reading, *status, detail, responder);
             let hint = match (status, &error.key_source) {
                 (401 | 403, Some(source)) => {
                     hint.map(|hint| format!("{hint}. The key came from {source}"))
@@ -188,189 +189,195 @@ fn of_crawl(error: &crawl::Error) -> Verdict {
             };
             (code, hint)
         }
-        Problem::Redirect { .. } => verdict(
+        Problem::Redirect { .. } => diagnosis(
             ExitCode::Configuration,
-            "the address must be the one that the server itself uses, such as \
-             `https://eu.posthog.com/api/organizations/<id>`; redirects are not followed, they would take the key along",
+            "use the server's own address, such as `https://eu.posthog.com/api/organizations/<id>`; redirects are not \
+             followed, since they could send the key to another host",
         ),
-        Problem::NotJson { .. } => verdict(
+        Problem::NotJson { .. } => diagnosis(
             ExitCode::Configuration,
-            "this is a web page and not the API: check that the address has the form \
-             `https://<host>/api/organizations/<id>` and that no proxy answers in its place",
+            "this is not the API: check that the address has the form `https://<host>/api/organizations/<id>` and that \
+             no proxy answers in its place",
         ),
-        Problem::OutOfTime => verdict(ExitCode::TimedOut, "allow the run more with --max-duration"),
-        Problem::NotProved(_) => verdict(
+        Problem::OutOfTime => diagnosis(
+            ExitCode::TimedOut,
+            "allow the run more time with --max-duration",
+        ),
+        Problem::MaybeIncomplete(_) => diagnosis(
             ExitCode::Refused,
-            "people or roles come and go too fast; try again at a quieter time. --accept-incomplete keeps what was read \
-             beside the snapshot, marked as incomplete",
+            "members or roles may be changing too fast; try again at a quieter time. --accept-incomplete saves what was \
+             read in a separate file, marked as incomplete",
         ),
-        Problem::CountsDiffer(_) => verdict(
+        Problem::CountsDiffer(_) => diagnosis(
             ExitCode::Refused,
-            "the server contradicts itself: ask its administrator, or PostHog's support, why the list and the count differ. \
-             --accept-incomplete keeps what was read beside the snapshot, marked as incomplete",
+            "the server contradicts itself: ask its administrator or PostHog support why the list and the member count \
+             differ. --accept-incomplete saves what was read in a separate file, marked as incomplete",
         ),
-        Problem::HiddenMembers(_) => verdict(
+        Problem::HiddenMembers(_) => diagnosis(
             ExitCode::Forbidden,
             "use the key of an administrator or owner, or let members see each other under Settings > Organization > \
              Members",
         ),
-        Problem::OldServer => verdict(
+        Problem::OldServer => diagnosis(
             ExitCode::NotFound,
-            "update the server; --without-roles takes its people alone",
+            "update the server, or read only its members with --without-roles",
         ),
-        Problem::Certificates(_) => verdict(
+        Problem::Certificates(_) => diagnosis(
             ExitCode::Configuration,
-            "name a file of PEM certificates with --ca-cert",
+            "give a file of PEM certificates with --ca-cert",
         ),
-        Problem::Coding(_) => verdict(
+        Problem::Coding(_) => diagnosis(
             ExitCode::Configuration,
-            "a proxy or another program may answer in the API's place, or change its answers on the way",
+            "a proxy or another program may be answering in the API's place, or changing its answers",
         ),
-        Problem::BadJson(_) => verdict(
+        Problem::BadJson(_) => diagnosis(
             ExitCode::Configuration,
-            "a proxy or another program may answer in the API's place: check the address",
+            "a proxy or another program may be answering in the API's place: check the address",
         ),
-        Problem::Shape(_) => verdict(
+        Problem::Shape(_) => diagnosis(
             ExitCode::Configuration,
-            "check that the address is PostHog's; if it is, the API has changed: please report it with the text above",
+            "check that the address is PostHog's; if it is, the API has changed: please report this with the text above",
         ),
-        Problem::TooMuch(_) => verdict(
+        Problem::TooLarge(_) => diagnosis(
             ExitCode::Network,
-            "no organization has such data: check that the address is PostHog's and that no proxy answers in its place. \
-             The limits are in the README under `Limits`",
+            "no organization has that much data: check that the address is PostHog's and that no proxy answers in its \
+             place. The README lists the limits under `Limits`",
         ),
-        Problem::Machine(_) => verdict(
+        Problem::Machine(_) => diagnosis(
             ExitCode::Usage,
-            "the limits of this machine or this process are too low, or its rules forbid the connection: see `ulimit -n`, \
-             and the firewall",
+            "a limit of this machine or process is too low, or a rule forbids the connection: check `ulimit -n` and the \
+             firewall",
         ),
-        Problem::ProxySetting(_) => verdict(
+        Problem::ProxySetting(_) => diagnosis(
             ExitCode::Configuration,
-            "name a proxy of the form `http://host:port`, or exempt the server from it with NO_PROXY if it may be \
-             reached directly",
+            "set it to a proxy of the form `http://host:port`, or add the server to NO_PROXY if it can be reached directly",
         ),
         Problem::ProxyRefused {
             status: Some(407), ..
-        } => verdict(
+        } => diagnosis(
             ExitCode::Configuration,
-            "the proxy wants a user name and a password: `user:password@` goes before its host in that variable",
+            "the proxy requires a user name and password: put `user:password@` before its host in that variable",
         ),
         Problem::ProxyRefused {
             status: Some(status),
             ..
-        } if !crawl::is_passing_status(*status) => verdict(
+        } if !crawl::is_passing_status(*status) => diagnosis(
             ExitCode::Configuration,
-            "the proxy does not let the program reach that host; ask its administrator, or exempt the host with \
-             NO_PROXY if it may be reached directly",
+            "the proxy does not allow connections to that host; ask its administrator, or add the host to NO_PROXY if it \
+             can be reached directly",
         ),
         Problem::ProxyRefused { .. }
         | Problem::Connection { proxy: Some(_), .. }
         | Problem::NameServer {
             peer: Peer::Proxy { .. },
             ..
-        } => verdict(
+        } => diagnosis(
             ExitCode::Network,
-            "check that the proxy runs, and the proxy settings; try again later",
+            "check the proxy settings and that the proxy is running; try again later",
         ),
-        Problem::Cut | Problem::Connection { proxy: None, .. } => verdict(
+        Problem::Truncated | Problem::Connection { proxy: None, .. } => diagnosis(
             ExitCode::Network,
-            "the network or a proxy broke the connection; try again",
+            "the connection failed; check the network and try again later",
         ),
-        Problem::Client(_) => verdict(
+        Problem::Client(_) => diagnosis(
             ExitCode::Network,
             "check the network and the proxy settings",
         ),
-        Problem::TimedOut => verdict(
+        Problem::TimedOut => diagnosis(
             ExitCode::TimedOut,
-            "the server may be busy; try again, or allow it more with --http-timeout-seconds",
+            "the server may be busy; try again, or allow more time with --http-timeout-seconds",
         ),
-        Problem::UnknownHost(Peer::Proxy { .. }) => verdict(
+        Problem::UnknownHost(Peer::Proxy { .. }) => diagnosis(
             ExitCode::Configuration,
-            "check the spelling of the proxy, and the name server",
+            "check the spelling of the proxy's host name, and the DNS settings",
         ),
-        Problem::UnknownHost(Peer::Server(_)) => verdict(
+        Problem::UnknownHost(Peer::Server(_)) => diagnosis(
             ExitCode::Configuration,
-            "check the spelling of the host, and the name server",
+            "check the spelling of the host name, and the DNS settings",
         ),
-        Problem::NameServer { .. } => verdict(
+        Problem::NameServer { .. } => diagnosis(
             ExitCode::Network,
-            "check the network and the name server; try again later",
+            "check the network and the DNS settings; try again later",
         ),
-        Problem::Tls(_) => verdict(
+        Problem::Tls(_) => diagnosis(
             ExitCode::Configuration,
-            "if the server's certificate comes from an authority of your own, name its file with --ca-cert or in SSL_CERT_FILE",
+            "if a private certificate authority issued the server's certificate, give its certificate with --ca-cert or \
+             SSL_CERT_FILE",
         ),
     }
 }
 
-/// What a status means, by the words that PostHog sends with it. Its `code` does not tell these cases apart.
-fn of_status(reading: &str, status: u16, detail: &str, answerer: &Answerer) -> Verdict {
-    if let (Answerer::Gateway(_), Some(verdict)) = (answerer, of_gateway(status)) {
-        return verdict;
+/// Interprets a status by PostHog's message, since its `code` is the same for several of these cases.
+fn of_status(reading: &str, status: u16, detail: &str, responder: &Responder) -> Diagnosis {
+    if let (Responder::Gateway(_), Some(diagnosis)) = (responder, of_gateway(status)) {
+        return diagnosis;
     }
     match status {
-        401 => verdict(
+        401 => diagnosis(
             ExitCode::KeyRejected,
-            "the key is wrong, was revoked or rolled, or belongs to the other region: keys of eu.posthog.com do not \
-             open us.posthog.com. Personal keys are made under Settings > Personal API keys",
+            "the key is wrong, was revoked or rolled, or belongs to the other region: keys of eu.posthog.com do not work \
+             on us.posthog.com. Create personal API keys under Settings > Personal API keys",
         ),
-        402 | 403 => verdict(ExitCode::Forbidden, refused(reading, detail)),
-        404 if detail.contains("Endpoint not found") && reading.contains("role") => verdict(
+        402 | 403 => diagnosis(ExitCode::Forbidden, refused(reading, detail)),
+        404 if detail.contains("Endpoint not found") && reading.contains("role") => diagnosis(
             ExitCode::NotFound,
-            "this server has no roles; --without-roles takes its people alone",
+            "this server has no roles; read only its members with --without-roles",
         ),
-        404 if detail.contains("Endpoint not found") => verdict(
+        404 if detail.contains("Endpoint not found") => diagnosis(
             ExitCode::NotFound,
             "this server does not have that part of the API; check that it runs PostHog",
         ),
-        404 => verdict(
+        404 => diagnosis(
             ExitCode::NotFound,
-            "check the organization's id in the address: Settings > Organization > General shows it",
+            "check the organization's id in the address; it is shown under Settings > Organization > General",
         ),
-        429 => verdict(
+        429 => diagnosis(
             ExitCode::Network,
-            "the key's requests are used up for now; try again later",
+            "the key's rate limit is used up; try again later",
         ),
-        501 | 505 => verdict(
+        501 | 505 => diagnosis(
             ExitCode::Configuration,
             "the server does not support the request; check that the address is PostHog's",
         ),
-        408 | 425 => verdict(
+        408 | 425 => diagnosis(
             ExitCode::Network,
-            "the server did not take the request in time; try again later",
+            "the server did not receive the request in time; try again later",
         ),
-        500.. => verdict(ExitCode::Network, "the server failed; try again later"),
-        _ => verdict(
+        500.. => diagnosis(ExitCode::Network, "the server failed; try again later"),
+        _ => diagnosis(
             ExitCode::Configuration,
             "check that the address has the form `https://<host>/api/organizations/<id>`",
         ),
     }
 }
 
-/// What a status means that PostHog did not give: a firewall, a proxy or a load balancer before it did.
-fn of_gateway(status: u16) -> Option<Verdict> {
+/// Interprets a status that did not come from PostHog but from a firewall, a proxy or a load balancer in front of it.
+fn of_gateway(status: u16) -> Option<Diagnosis> {
     let (code, why) = match status {
-        401 => (ExitCode::KeyRejected, "it wants a login of its own"),
+        401 => (ExitCode::KeyRejected, "it requires a login of its own"),
         403 => (
             ExitCode::Forbidden,
-            "it blocks this machine or this program, whatever the key",
+            "it blocks this machine or this program, regardless of the key",
         ),
         407 => (
             ExitCode::Configuration,
-            "it is a proxy that wants a user name and password",
+            "it is a proxy that requires a user name and password",
         ),
-        413 => (ExitCode::Configuration, "it finds the request too large"),
+        413 => (
+            ExitCode::Configuration,
+            "it considers the request too large",
+        ),
         451 => (
             ExitCode::Configuration,
             "it blocks the address for legal reasons",
         ),
         _ => return None,
     };
-    Some(verdict(
+    Some(diagnosis(
         code,
         format!(
-            "this answer is not PostHog's: a firewall, a proxy or a load balancer before it gave it, and {why}. Ask \
-             the administrators of the network or the server"
+            "this answer is not PostHog's: it came from a firewall, a proxy or a load balancer in front of it, and {why}. \
+             Ask the administrators of the network or the server"
         ),
     ))
 }
@@ -381,19 +388,20 @@ fn refused(reading: &str, detail: &str) -> String {
         return format!("edit the key under Settings > Personal API keys and add `{scope}`");
     }
     if detail.contains("scoped projects") {
-        return "the key is bound to projects; make one under Settings > Personal API keys that is bound to none, or \
-                to this organization"
+        return "the key is limited to projects; create one under Settings > Personal API keys that has no limits, or is \
+                limited to this organization"
             .to_owned();
     }
     if detail.contains("does not have access to the requested organization") {
-        return "the key is bound to other organizations; add this one under Settings > Personal API keys".to_owned();
+        return "the key is limited to other organizations; add this one under Settings > Personal API keys".to_owned();
     }
     if detail.contains("does not allow using personal API keys") {
-        return "an administrator can allow personal API keys under Settings > Organization > Security, or lend a key"
+        return "ask an administrator to allow personal API keys under Settings > Organization > Security, or use an \
+                administrator's key"
             .to_owned();
     }
     if detail.contains("do not have permission") {
-        return "the key's owner is not a member of this organization, or may not see this; use a member's key"
+        return "the key's owner is not a member of this organization, or may not read this; use a member's key"
             .to_owned();
     }
     let scope = if reading == "members" {
@@ -406,24 +414,23 @@ fn refused(reading: &str, detail: &str) -> String {
     )
 }
 
-fn of_address(error: &AddressError) -> Verdict {
+fn of_address(error: &AddressError) -> Diagnosis {
     const FORM: &str = "the address has the form `https://eu.posthog.com/api/organizations/<id>` (or us.posthog.com, \
                         or your own host)";
     let hint = match error {
-        AddressError::Missing => format!("give --base-url or set BATON_BASE_URL; {FORM}"),
+        AddressError::Missing => format!("set --base-url or BATON_BASE_URL; {FORM}"),
         AddressError::IngestionHost { api_host, .. } => {
             format!("use `https://{api_host}/api/organizations/<id>`")
         }
         AddressError::NoOrganization { example, .. } => {
-            format!("use `{example}`, or the host alone together with --organization <id>")
+            format!("use `{example}`, or only the host together with --organization <id>")
         }
         AddressError::HoldsKey => {
-            format!(
-                "the key goes into BATON_API_TOKEN or a file that --api-token-file names; {FORM}"
-            )
+            format!("put the key into BATON_API_TOKEN, or into a file for --api-token-file; {FORM}")
         }
         AddressError::UserInfo => {
-            "leave it out: the key goes into BATON_API_TOKEN or a file".to_owned()
+            "remove it, and put the key into BATON_API_TOKEN or a file for --api-token-file"
+                .to_owned()
         }
         AddressError::PlainHttp { .. } => {
             "use `https://`, or allow it with --allow-http if you trust every network in between"
@@ -434,10 +441,10 @@ fn of_address(error: &AddressError) -> Verdict {
     (ExitCode::Configuration, Some(hint))
 }
 
-fn of_key(error: KeyError) -> Verdict {
+fn of_key(error: KeyError) -> Diagnosis {
     let hint = match error {
         KeyError::Missing => {
-            "set BATON_API_TOKEN, or name a file with --api-token-file; personal keys are made under Settings > \
+            "set BATON_API_TOKEN, or give a file with --api-token-file; create personal API keys under Settings > \
              Personal API keys"
         }
         KeyError::Empty
@@ -445,29 +452,29 @@ fn of_key(error: KeyError) -> Verdict {
         | KeyError::Quoted
         | KeyError::Assignment
         | KeyError::Header => {
-            "give the key alone, as PostHog showed it when it was made: `phx_` and what follows, nothing around it"
+            "give only the key, as PostHog showed it when it was created: `phx_…` with nothing before or after it"
         }
         KeyError::ProjectKey => {
-            "make a personal key (`phx_…`) under Settings > Personal API keys, with the scopes `organization:read` \
-             and `organization_member:read`"
+            "create a personal API key (`phx_…`) under Settings > Personal API keys, with the scopes \
+             `organization:read` and `organization_member:read`"
         }
     };
-    verdict(ExitCode::Configuration, hint)
+    diagnosis(ExitCode::Configuration, hint)
 }
 
-/// What helps where there is no snapshot under a name that nobody may have meant.
+/// Returns a hint about a missing snapshot whose name the user may not have intended.
 fn of_missing(path: &Path) -> Option<&'static str> {
     match path.to_str() {
         Some(DEFAULT_FILE) => {
-            Some("that is the name if none is given; name a snapshot as an argument or with -f")
+            Some("this is the default file; give a snapshot as an argument or with -f")
         }
-        Some("-") => Some("snapshots are not read from standard input; name a file"),
+        Some("-") => Some("snapshots cannot be read from standard input; give a file name"),
         _ => None,
     }
 }
 
-/// What helps where the machine refused to do something; with `--temp-dir` that may be another folder.
-fn of_machine(source: &io::Error, is_about_temporary: bool) -> Verdict {
+/// Interprets an error of the machine. If it is about temporary files, another `--temp-dir` may help.
+fn of_machine(source: &io::Error, is_about_temporary: bool) -> Diagnosis {
     use io::ErrorKind as Kind;
     let is_full = matches!(
         source.kind(),
@@ -475,17 +482,20 @@ fn of_machine(source: &io::Error, is_about_temporary: bool) -> Verdict {
     );
     let hint = match (source.kind(), is_about_temporary) {
         _ if is_full && is_about_temporary => FULL_TEMPORARY,
-        _ if is_full => "make room on that file system; what was there before is untouched",
-        (Kind::ResourceBusy, _) => "mount the folder that holds the file, and not the file alone",
-        (_, true) => "name a folder that takes temporary files with --temp-dir",
+        _ if is_full => "free some space on that file system; existing files were not changed",
+        (Kind::ResourceBusy, _) => {
+            "mount the folder that contains the file instead of the file itself"
+        }
+        (_, true) => "choose a writable folder for temporary files with --temp-dir",
         (_, false) => return (ExitCode::Usage, None),
     };
-    verdict(ExitCode::Usage, hint)
+    diagnosis(ExitCode::Usage, hint)
 }
 
-const FULL_TEMPORARY: &str = "make room on that file system, or name another folder with --temp-dir; what was there before is untouched";
+const FULL_TEMPORARY: &str = "free some space on that file system, or choose another folder with --temp-dir; existing \
+                              files were not changed";
 
-fn of_snapshot(error: &snapshot::Error) -> Verdict {
+fn of_snapshot(error: &snapshot::Error) -> Diagnosis {
     use snapshot::Error;
     match error {
         Error::Io {
@@ -496,34 +506,34 @@ fn of_snapshot(error: &snapshot::Error) -> Verdict {
             (ExitCode::NotFound, of_missing(path).map(ToOwned::to_owned))
         }
         Error::Io { source, .. } => of_machine(source, error.is_about_temporary()),
-        // SQLite says that the disk is full and not much else.
+        // SQLite reports a full disk and little else.
         Error::Building { .. } if error.is_about_temporary() => {
-            verdict(ExitCode::Usage, FULL_TEMPORARY)
+            diagnosis(ExitCode::Usage, FULL_TEMPORARY)
         }
         Error::Building { .. } => (ExitCode::Usage, None),
-        Error::Version3 { .. } => verdict(
+        Error::Version3 { .. } => diagnosis(
             ExitCode::BadSnapshot,
             "the connector that wrote it can write format v1 with `--storage-engine sqlite`",
         ),
-        Error::TooLarge { .. } => verdict(
+        Error::TooLarge { .. } => diagnosis(
             ExitCode::BadSnapshot,
             "if you trust the file, raise BATON_DECODER_MAX_DECODED_SIZE_MB",
         ),
         Error::Damaged {
             damage: snapshot::Damage::Window,
             ..
-        } => verdict(
+        } => diagnosis(
             ExitCode::BadSnapshot,
             "if you trust the file, raise BATON_DECODER_MAX_MEMORY_MB",
         ),
-        Error::Damaged { .. } => verdict(
+        Error::Damaged { .. } => diagnosis(
             ExitCode::BadSnapshot,
-            "get the file anew from where it was made or stored",
+            "fetch the file again from where it was created or stored",
         ),
         Error::NotC1z { .. } => (ExitCode::BadSnapshot, None),
-        Error::NoFinishedSync { .. } => verdict(
+        Error::NoFinishedSync { .. } => diagnosis(
             ExitCode::BadSnapshot,
-            "its crawl did not end; nothing in it can be relied on, so nothing is shown",
+            "its crawl did not finish, so its content is not reliable and is not shown",
         ),
         Error::NoSuchSync { .. } => (ExitCode::BadSnapshot, None),
     }

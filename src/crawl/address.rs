@@ -1,4 +1,4 @@
-//! Where to read: what a person may have typed, checked before anything is sent.
+//! The address of an organization: parses what the user typed and checks it before anything is sent.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,46 +8,46 @@ use ureq::http::Uri;
 use super::key::holds_key;
 use super::proxy::has_valid_port;
 
-/// The organization that the key's owner last opened: another one tomorrow, so it is resolved once.
+/// The organization that the key's owner last opened. It may change at any time, so it is resolved once per run.
 pub(super) const CURRENT_ORGANIZATION: &str = "@current";
 
 const ORGANIZATIONS: &str = "/api/organizations/";
 
-/// `https://<host>/api/organizations/<id>`, taken apart. Has no trailing slash, query or user name.
+/// `https://<host>/api/organizations/<id>` in its parts, without trailing slash, query or user name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Scheme, host and port.
     origin: String,
-    /// What comes before `/api`, mostly nothing.
+    /// The path before `/api`, usually empty.
     prefix: String,
     organization: String,
 }
 
-/// An address that cannot be an organization's.
+/// Why an address cannot be the address of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// None was given.
+    /// No address was given.
     #[error("no address given")]
     Missing,
-    /// No URL at all.
+    /// Not a URL.
     #[error("`{}` is not a URL", .0.escape_debug())]
     NotAUrl(String),
-    /// Something else than `http` or `https`.
-    #[error("the address begins with `{0}://`; only `https` and `http` work")]
+    /// A scheme other than `http` or `https`.
+    #[error("the address begins with `{0}://`, but only `https` and `http` are supported")]
     Scheme(String),
-    /// An API key is in it, or in the organization's id. Never holds it.
+    /// The address or the organization's id contains an API key, which is not stored here.
     #[error("an API key was given as the address or the organization")]
     HoldsKey,
-    /// A user name or password stands in it.
-    #[error("the address holds a user name or password")]
+    /// The address contains a user name or password.
+    #[error("the address contains a user name or password")]
     UserInfo,
-    /// A query or fragment stands behind it.
+    /// The address ends in a query or fragment.
     #[error("the address ends in a query or fragment")]
     Query,
-    /// The host takes in events; the API is elsewhere.
-    #[error("`{host}` takes in events and has no API")]
+    /// The host ingests events; the API is on another host.
+    #[error("`{host}` only ingests events and has no API")]
     IngestionHost {
-        /// The host that was named.
+        /// The host in the address.
         host: String,
         /// The host that has the API.
         api_host: String,
@@ -57,10 +57,10 @@ pub enum AddressError {
     NoOrganization {
         /// The address as given.
         given: String,
-        /// An address that would do, with `<id>` to fill in.
+        /// A valid address with `<id>` to fill in.
         example: String,
     },
-    /// `http` would show the key to everybody on the way.
+    /// `http` would send the key unencrypted.
     #[error("`http://{host}` would send the key unencrypted")]
     PlainHttp {
         /// The host.
@@ -68,21 +68,21 @@ pub enum AddressError {
     },
 }
 
-/// Whether the key may go over an unencrypted line to a host that is not this machine.
+/// Whether the key may be sent unencrypted to another machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlainHttp {
-    /// No.
+    /// Such an address is an error.
     #[default]
     Refuse,
-    /// The user said so.
+    /// The user allowed it.
     Allow,
 }
 
 impl BaseUrl {
-    /// Takes an organization's address, or a host's together with an organization's id.
+    /// Parses an organization's address, or a host's address together with an organization's id.
     ///
     /// # Errors
-    /// When it is no address of an organization, or a dangerous one.
+    /// When it is not the address of an organization, or using it would expose the key.
     pub fn parse(
         address: &str,
         organization: Option<&str>,
@@ -154,10 +154,10 @@ impl BaseUrl {
         })
     }
 
-    /// The same address of another organization: of the one that `@current` turned out to be.
+    /// Returns the same address with another organization's id: the one that `@current` stands for.
     ///
     /// # Errors
-    /// When `id` could not stand in an address.
+    /// When `id` cannot be part of an address.
     pub fn with_organization(&self, id: &str) -> Result<Self, AddressError> {
         if holds_key(id) {
             return Err(AddressError::HoldsKey);
@@ -176,28 +176,28 @@ impl BaseUrl {
         Ok(resolved)
     }
 
-    /// Scheme, host and port.
+    /// Returns scheme, host and port.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether it is on this machine.
+    /// Whether the host is this machine.
     pub(super) fn is_loopback(&self) -> bool {
         let uri = self.origin.parse::<Uri>();
         uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))
     }
 
-    /// The organization's id, or `@current`.
+    /// Returns the organization's id, or `@current`.
     pub fn organization(&self) -> &str {
         &self.organization
     }
 
-    /// `/api/organizations/<id>/`, with what stands before it.
+    /// Returns the path, `/api/organizations/<id>/` after any prefix.
     pub fn path(&self) -> String {
         format!("{}{ORGANIZATIONS}{}/", self.prefix, self.organization)
     }
 
-    /// The path of an endpoint that belongs to no organization.
+    /// Returns the path of an endpoint outside any organization.
     pub fn api_path(&self, below: &str) -> String {
         format!("{}/api/{below}", self.prefix)
     }
@@ -209,7 +209,7 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Whether text can stand in a path as one opaque part. PostHog's ids look like UUIDs, but not all of them are.
+/// Whether a text can be one segment of a path. PostHog's ids look like UUIDs, but not all of them are valid ones.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn host_and_organization_may_come_apart() {
+    fn host_and_organization_may_be_given_separately() {
         let whole = parse(&format!("https://eu.posthog.com/api/organizations/{ID}")).unwrap();
         for host in [
             "https://eu.posthog.com",
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_organization_address_is_told_apart() {
+    fn address_that_is_not_an_organizations_is_refused_with_the_reason() {
         let id = |rest: &str| format!("https://eu.posthog.com{rest}");
         assert!(matches!(parse(""), Err(AddressError::Missing)));
         assert!(matches!(parse("https://"), Err(AddressError::NotAUrl(_))));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn key_in_the_place_of_an_address_is_refused_and_never_repeated() {
+    fn key_given_as_an_address_is_refused_and_not_shown() {
         let key = "phx_0123456789abcdef";
         for (address, organization) in [
             (key.to_owned(), None),

@@ -1,17 +1,17 @@
-//! Content codings: a body as it was before it was compressed for the way.
+//! Decompresses bodies by their `Content-Encoding`.
 
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use ureq::http::{HeaderMap, header};
 
-/// What we ask servers to use.
+/// The value of `Accept-Encoding`.
 pub(super) const ACCEPTED: &str = "gzip";
 
-/// The body that was sent under these headers, without its coding.
+/// Returns the decompressed body.
 ///
 /// # Errors
-/// The coding, if it is none that we asked for.
+/// The content encoding, if it is not one that the request accepts.
 pub(super) fn decoded(
     headers: &HeaderMap,
     body: impl Read + 'static,

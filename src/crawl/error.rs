@@ -1,33 +1,33 @@
-//! What can go wrong while an organization is read: what was being read, from which path, and what came instead.
+//! Errors of a crawl: what was being read, from where, and what happened instead.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// A request that gave no answer we can use. Its text is safe to show: it never holds the key.
+/// A request that failed. Its message never contains the key, so it is safe to show.
 #[derive(Debug, thiserror::Error)]
 #[error("reading {reading}: `{place}` {problem}")]
 pub struct Error {
     /// What was being read, such as `members`.
     pub reading: &'static str,
-    /// Where: the whole address of the request, or the file or variable that a setting is in.
+    /// Where it was read from: the full address of the request, or the file or variable of a setting.
     pub place: Box<str>,
-    /// What came of it.
+    /// What happened.
     pub problem: Problem,
     /// Where the key was found, such as "the file `key`".
     pub key_source: Option<Box<str>>,
 }
 
-/// Who was to be reached.
+/// The other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// The server itself, by its host.
+    /// The server itself, by its host name.
     Server(Box<str>),
-    /// The proxy, by host and port.
+    /// A proxy.
     Proxy {
         /// Host and port.
         name: Box<str>,
-        /// The variable that names it.
+        /// The environment variable that configures it.
         variable: &'static str,
     },
 }
@@ -41,138 +41,138 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Who gave an answer, by its form.
+/// Who sent a response, judging by its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answerer {
-    /// PostHog: a refusal in its JSON.
+pub enum Responder {
+    /// PostHog: an error in its JSON format.
     PostHog,
-    /// Something before it, such as a firewall or a load balancer, with the content type of its answer.
+    /// Something in front of PostHog, such as a firewall or a load balancer, with the content type of its response.
     Gateway(Option<Box<str>>),
 }
 
-/// What came instead of an answer.
+/// What happened instead of a usable response.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// The server refused, or failed.
-    #[error("answered {status}{}", refusal(.detail.as_deref(), .answerer))]
+    /// The server refused the request, or failed.
+    #[error("answered {status}{}", refusal(.detail.as_deref(), .responder))]
     Status {
         /// The HTTP status.
         status: u16,
-        /// What the server says to people; one line, cut at a few hundred characters.
+        /// The server's message, on one line and cut at a few hundred characters.
         detail: Option<String>,
-        /// How long the server asks to wait.
+        /// How long the server asks clients to wait.
         retry_after: Option<Duration>,
-        /// Who says so.
-        answerer: Answerer,
+        /// Who sent the response.
+        responder: Responder,
     },
-    /// The server points elsewhere. It is not followed: the key would go along.
+    /// The server redirects. Redirects are not followed, since they would send the key to another host.
     #[error("answered {status}, a redirect to {}", destination(.location.as_deref()))]
     Redirect {
         /// The HTTP status.
         status: u16,
-        /// Where to.
+        /// The target of the redirect.
         location: Option<String>,
     },
-    /// A 200 that is something else than JSON, such as a login page.
+    /// A 200 that is not JSON, such as a login page.
     #[error("answered with {}", instead_of_json(.content_type.as_deref()))]
     NotJson {
-        /// The content type it came with.
+        /// The content type of the response.
         content_type: Option<String>,
     },
-    /// A 200 in a content coding that was not asked for.
-    #[error("answered in the coding `{0}`, which was not asked for")]
+    /// A 200 in a content encoding that the request does not accept.
+    #[error("answered with the content encoding `{0}`, which was not requested")]
     Coding(String),
-    /// Called JSON, but none.
-    #[error("answered with broken JSON: {0}")]
+    /// A body that is declared as JSON but is not valid.
+    #[error("answered with invalid JSON: {0}")]
     BadJson(String),
-    /// JSON, but not what the API documents.
+    /// JSON that does not match the API's documentation.
     #[error("answered with unexpected JSON: {0}")]
     Shape(String),
-    /// More than any organization has, such as a text of a megabyte.
-    #[error("answered with more than is accepted: {0}")]
-    TooMuch(String),
-    /// The answer ended in the middle.
-    #[error("stopped in the middle of its answer")]
-    Cut,
-    /// No answer within the time allowed.
-    #[error("gave no complete answer in time")]
+    /// More data than any organization has, such as a text of a megabyte.
+    #[error("answered with more data than the limits allow: {0}")]
+    TooLarge(String),
+    /// The response was cut off.
+    #[error("sent an incomplete answer: the connection ended early")]
+    Truncated,
+    /// No complete response within the time limit.
+    #[error("did not send a complete answer in time")]
     TimedOut,
-    /// The time allowed for the whole run is over.
-    #[error("was not asked any more: the time allowed for the run is over")]
+    /// The time limit of the whole run has passed.
+    #[error("was not requested: the time limit of the run has passed")]
     OutOfTime,
-    /// The list could not be read so that it is surely whole.
-    #[error("could not be read whole: {0}")]
-    NotProved(String),
-    /// The list does not have as many rows as are counted, and does not change.
-    #[error("could not be read whole: {0}")]
+    /// The list may be incomplete.
+    #[error("may be incomplete: {0}")]
+    MaybeIncomplete(String),
+    /// The number of rows in the list and the organization's own count differ, and neither changes.
+    #[error("may be incomplete: {0}")]
     CountsDiffer(String),
-    /// The key does not see everybody, so a snapshot would lack people.
-    #[error("does not show everybody: {0}")]
+    /// The key does not see all members, so the snapshot would lack people.
+    #[error("does not show all members: {0}")]
     HiddenMembers(String),
-    /// The server has more roles than it can list: it is from before 2026, and gives one page of them.
+    /// The server has more roles than it can list: servers from before 2026 return only the first page.
     #[error(
-        "goes on after its first page, and this server, which is from before 2026, gives no other"
+        "has more than one page, and this server, which is from before 2026, only returns the first"
     )]
     OldServer,
-    /// The file of certificates to trust cannot be used.
+    /// The file of trusted certificates cannot be used.
     #[error("{0}")]
     Certificates(String),
-    /// The environment names a proxy that cannot be used.
+    /// The proxy set in the environment cannot be used.
     #[error("{0}")]
     ProxySetting(String),
-    /// The proxy does not connect us.
-    #[error("could not be asked: {proxy}{}", proxy_refusal(*.status, .problem))]
+    /// The proxy refused to connect to the server.
+    #[error("could not be fetched: {proxy}{}", proxy_refusal(*.status, .problem))]
     ProxyRefused {
         /// The proxy.
         proxy: Peer,
-        /// The HTTP status it answered with, if any.
+        /// The proxy's HTTP status, if it sent one.
         status: Option<u16>,
         /// What the HTTP client reports.
         problem: Box<str>,
     },
-    /// There is no such host.
-    #[error("could not be asked: {0} has no address")]
+    /// The host does not exist, or has no address.
+    #[error("could not be fetched: {0} has no address")]
     UnknownHost(Peer),
-    /// Whether there is such a host cannot be found out now.
-    #[error("could not be asked: the address of {peer} was not found: {error}")]
+    /// The host name could not be resolved.
+    #[error("could not be fetched: {peer} could not be resolved: {error}")]
     NameServer {
         /// The host.
         peer: Peer,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The secure connection could not be made.
-    #[error("could not be asked securely: {0}")]
+    /// The TLS connection failed.
+    #[error("could not be fetched over TLS: {0}")]
     Tls(String),
-    /// The connection could not be made or broke.
-    #[error("could not be asked: {}{error}", way(.proxy.as_ref()))]
+    /// The connection failed or broke.
+    #[error("could not be fetched: {}{error}", through(.proxy.as_ref()))]
     Connection {
-        /// The proxy, if it is by way of one.
+        /// The proxy, if the connection goes through one.
         proxy: Option<Peer>,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// This machine does not let us: no file handles, no memory, a rule against connections.
-    #[error("could not be asked: this machine does not allow it: {0}")]
+    /// This machine refused: no file handles, no memory, a firewall rule.
+    #[error("could not be fetched: this machine does not allow the connection: {0}")]
     Machine(io::Error),
-    /// Anything else the HTTP client reports.
-    #[error("could not be asked: {0}")]
+    /// Any other error of the HTTP client.
+    #[error("could not be fetched: {0}")]
     Client(String),
 }
 
 impl Problem {
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed if it is sent again.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Status { status, .. } => is_passing_status(*status),
             Self::NotJson { .. } | Self::Coding(_) | Self::BadJson(_) => true,
-            Self::Shape(_) | Self::Cut => true,
+            Self::Shape(_) | Self::Truncated => true,
             Self::TimedOut | Self::Connection { .. } | Self::Machine(_) | Self::Client(_) => true,
             Self::UnknownHost(_) | Self::NameServer { .. } => true,
             Self::ProxyRefused { status, .. } => status.is_none_or(is_passing_status),
             Self::Redirect { .. } | Self::Tls(_) | Self::OutOfTime => false,
-            Self::TooMuch(_)
-            | Self::NotProved(_)
+            Self::TooLarge(_)
+            | Self::MaybeIncomplete(_)
             | Self::CountsDiffer(_)
             | Self::HiddenMembers(_)
             | Self::OldServer
@@ -181,52 +181,59 @@ impl Problem {
         }
     }
 
-    /// Whether the server had too much to do: a smaller page may help.
+    /// Returns why a list may be incomplete, or the message of any other problem.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::MaybeIncomplete(reason) | Self::CountsDiffer(reason) => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether the server was overloaded, so that a smaller page may help.
     pub(super) fn is_overload(&self) -> bool {
         match self {
             Self::Status { status, .. } => *status != 429 && is_passing_status(*status),
-            Self::TimedOut | Self::Cut => true,
+            Self::TimedOut | Self::Truncated => true,
             _ => false,
         }
     }
 }
 
-/// Whether a status says "not now" and not "not so". Content networks have many of the former, from 520 to 530.
+/// Whether a status is temporary. Content delivery networks use many such statuses, from 520 to 530.
 pub fn is_passing_status(status: u16) -> bool {
     match status {
         408 | 425 | 429 => true,
-        // A server that lacks the method or the version of HTTP will lack it the next time too.
+        // A server that does not support a method or a version of HTTP will not do so the next time either.
         501 | 505 => false,
         _ => status >= 500,
     }
 }
 
-/// What a server says to a request that it refuses.
-fn refusal(detail: Option<&str>, answerer: &Answerer) -> String {
-    match (detail, answerer) {
+/// Appends the server's explanation of a status.
+fn refusal(detail: Option<&str>, responder: &Responder) -> String {
+    match (detail, responder) {
         (Some(detail), _) => format!(": {detail}"),
-        (None, Answerer::PostHog) => String::new(),
-        (None, Answerer::Gateway(Some(content_type))) => {
-            format!(" with `{content_type}`, which is not PostHog's form")
+        (None, Responder::PostHog) => String::new(),
+        (None, Responder::Gateway(Some(content_type))) => {
+            format!(" with `{content_type}`, which is not PostHog's error format")
         }
-        (None, Answerer::Gateway(None)) => ", not in PostHog's form".to_owned(),
+        (None, Responder::Gateway(None)) => ", not in PostHog's error format".to_owned(),
     }
 }
 
-/// Where a redirect leads.
 fn destination(location: Option<&str>) -> String {
-    location.map_or("nowhere".to_owned(), |location| format!("`{location}`"))
+    location.map_or("an unnamed address".to_owned(), |location| {
+        format!("`{location}`")
+    })
 }
 
-/// What came where JSON was wanted.
 fn instead_of_json(content_type: Option<&str>) -> String {
     match content_type {
         Some(content_type) => format!("`{content_type}` instead of JSON"),
-        None => "something else than JSON".to_owned(),
+        None => "something other than JSON".to_owned(),
     }
 }
 
-/// How a proxy refuses to connect.
 fn proxy_refusal(status: Option<u16>, problem: &str) -> String {
     match status {
         Some(status) => format!(" answered {status}"),
@@ -234,7 +241,6 @@ fn proxy_refusal(status: Option<u16>, problem: &str) -> String {
     }
 }
 
-/// By way of which proxy.
-fn way(proxy: Option<&Peer>) -> String {
+fn through(proxy: Option<&Peer>) -> String {
     proxy.map_or(String::new(), |proxy| format!("{proxy}: "))
 }

@@ -1,5 +1,5 @@
-//! The only door to the network: one origin, one key, bounded time, JSON parsed while it comes in, and what happens on a
-//! 429.
+//! The HTTP client, and the only code that uses the network: one origin, one key, time limits, retries and the handling of
+//! 429, and JSON that is parsed while it arrives.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use ureq::{Agent, Body};
 
 use super::address::BaseUrl;
 use super::coding;
-use super::error::{Answerer, Error, Peer, Problem};
-use super::json::{self, JsonError, JsonStream, Load};
+use super::error::{Error, Peer, Problem, Responder};
+use super::json::{self, Budget, JsonError, JsonStream};
 use super::key::ApiKey;
 use super::pace::{OutOfTime, Pace, PaceSettings};
 use super::proxy::{self, ChosenProxy, UnusableProxy};
@@ -26,20 +26,20 @@ use crate::progress::{Event, Hold, Reporter, Request};
 /// How requests are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// For one request with its whole body.
+    /// Time limit of one request, including its body.
     pub timeout: Duration,
-    /// How often a request is sent again that may succeed then.
+    /// How often to retry a request that may succeed later.
     pub retries: u32,
-    /// The wait before the first retry; it doubles with each, up to a minute.
+    /// The delay before the first retry; it doubles with each retry, up to a minute.
     pub retry_delay: Duration,
-    /// How many requests may go out, and until when.
+    /// Limits on the rate of requests and on the duration of the run.
     pub pace: PaceSettings,
-    /// A file of PEM certificates to trust instead of the system's.
+    /// A file of PEM certificates to trust instead of the system's own.
     pub ca_cert: Option<PathBuf>,
 }
 
 impl HttpSettings {
-    /// For making a connection; a host that does not answer at all is told early.
+    /// Time limit for connecting, so that an unreachable host is reported early.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 }
 
@@ -55,22 +55,22 @@ impl Default for HttpSettings {
     }
 }
 
-/// Longest wait before a retry.
+/// The longest delay that we choose before a retry.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
-/// The wait after a 429 that does not say how long: the server's shorter window.
+/// The pause after a 429 without `Retry-After`: the shorter window of PostHog's rate limits.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
-/// Longest wait that a server may ask for: its longer window, and a little.
+/// The longest pause that a server may ask for: somewhat more than the longer window of PostHog's rate limits.
 const MAX_PAUSE: Duration = Duration::from_secs(2 * 3600);
-/// Bytes of an error's body that are looked at.
+/// How many bytes of an error's body are read.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
-/// Characters of a server's own words that are shown.
+/// How many characters of a server's message are shown.
 const MAX_DETAIL_CHARS: usize = 300;
 
 /// Sends requests to one origin with one key.
 pub(super) struct Http<'r> {
     agent: Agent,
     origin: String,
-    /// The host alone.
+    /// The host without scheme and port.
     host: String,
     /// The proxy, if requests go through one.
     proxy: Option<Peer>,
@@ -78,28 +78,27 @@ pub(super) struct Http<'r> {
     settings: HttpSettings,
     pace: Pace,
     requests: AtomicU64,
-    load: Load,
+    budget: Budget,
     reporter: &'r dyn Reporter,
 }
 
-/// How often a request is tried that overloads the server. Whatever else goes wrong is tried as often as the settings
-/// say.
+/// How often to try a request that overloads the server. All other failures are retried as often as the settings say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tries {
-    /// As often as anything else.
+    /// As often as after other failures.
     All,
-    /// Once more at the most: whoever asks has another way, such as a smaller page.
+    /// At most twice: the caller has an alternative, such as a smaller page.
     Few,
     /// Once.
     One,
 }
 
 impl Tries {
-    /// How often a request is sent again after `problem`.
+    /// Returns how often a request is retried after `problem`.
     fn retries(self, problem: &Problem, all: u32) -> u32 {
         match self {
             _ if !problem.is_passing() => 0,
-            // A smaller page is asked for sooner than the same one waits for the time to run out again.
+            // Better ask for a smaller page than wait for the same time-out again.
             Self::Few if matches!(problem, Problem::TimedOut) => 0,
             Self::Few if problem.is_overload() => all.min(1),
             Self::One if problem.is_overload() => 0,
@@ -116,11 +115,11 @@ impl<'r> Http<'r> {
         reporter: &'r dyn Reporter,
     ) -> Result<Self, Error> {
         let uri = base.origin().parse::<Uri>().unwrap_or_default();
-        // This machine is never asked through a proxy: that would ask its own, and see the key on the way.
+        // A loopback address is never reached through a proxy, which would connect to itself and see the key.
         let chosen = if base.is_loopback() {
             None
         } else {
-            proxy::choose(&uri, |name| std::env::var_os(name)).map_err(unusable)?
+            proxy::choose(&uri, |name| std::env::var_os(name)).map_err(proxy_error)?
         };
         let peer = chosen.as_ref().map(|chosen| Peer::Proxy {
             name: chosen.name.as_str().into(),
@@ -129,7 +128,7 @@ impl<'r> Http<'r> {
         let agent = Agent::config_builder()
             .proxy(chosen.map(|ChosenProxy { proxy, .. }| proxy))
             .http_status_as_error(false)
-            // A redirect is an error here: followed, it could take the key to a stranger.
+            // A redirect is an error: following it could send the key to another host.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(HttpSettings::CONNECT_TIMEOUT.min(settings.timeout)))
@@ -154,20 +153,21 @@ impl<'r> Http<'r> {
             pace: Pace::new(settings.pace),
             settings: settings.clone(),
             requests: AtomicU64::new(0),
-            load: Load::default(),
+            budget: Budget::default(),
             reporter,
         })
     }
 
-    /// Requests sent so far.
+    /// Returns how many requests were sent so far.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks for `path` (with its query), with `read` taking the answer while it comes in. It is called for every try.
+    /// Requests `path` (with its query) and parses the response with `read` while it arrives. `read` is called once for each
+    /// try.
     ///
     /// # Errors
-    /// For everything but a 200 with JSON of the wanted shape, after all retries.
+    /// After all retries, for everything but a 200 with JSON of the expected shape.
     pub(super) fn get<T>(
         &self,
         reading: &'static str,
@@ -200,7 +200,7 @@ impl<'r> Http<'r> {
         }
     }
 
-    /// How long to wait before a retry, and why that long. What the server asks for holds for all workers.
+    /// Returns how long to wait before a retry, and why. A pause that the server asks for applies to all workers.
     fn wait_before(&self, retry: u32, problem: &Problem) -> (Duration, Hold) {
         let wait = wait_before(self.settings.retry_delay, retry, problem);
         let hold = match wait_asked_for(problem) {
@@ -225,7 +225,7 @@ impl<'r> Http<'r> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut request = Request {
             method: "GET",
-            path: self.shown(path),
+            path: self.redact(path),
             status: None,
             rows: None,
             elapsed_ms: 0,
@@ -269,12 +269,12 @@ impl<'r> Http<'r> {
             _ => {
                 let retry_after =
                     text_header(&response, header::RETRY_AFTER).and_then(|text| retry_after(&text));
-                let (detail, answerer) = self.refusal(response);
+                let (detail, responder) = self.refusal(response);
                 Err(Problem::Status {
                     status,
                     detail,
                     retry_after,
-                    answerer,
+                    responder,
                 })
             }
         }
@@ -301,9 +301,9 @@ impl<'r> Http<'r> {
                 content_type: content_type.map(|kind| self.one_line(&kind)),
             });
         }
-        // A list of roles may have a gigabyte; the stream has limits of its own.
+        // A list of roles may take a gigabyte; the stream has its own limits.
         let mut body = self.decoded(response)?;
-        let mut json = JsonStream::new(&mut *body, &self.load);
+        let mut json = JsonStream::new(&mut *body, &self.budget);
         read(&mut json)
             .and_then(|answer| {
                 *rows = json.rows();
@@ -311,26 +311,30 @@ impl<'r> Http<'r> {
             })
             .map_err(|error| match error {
                 JsonError::Io(error) => self.broken_body(error),
-                JsonError::Cut => Problem::Cut,
+                JsonError::Truncated => Problem::Truncated,
                 JsonError::Syntax(problem) => Problem::BadJson(self.one_line(&problem)),
-                JsonError::Shape(misfit) => Problem::Shape(self.one_line(&misfit.to_string())),
-                JsonError::Excess(misfit) => Problem::TooMuch(self.one_line(&misfit.to_string())),
+                JsonError::Shape(bad_value) => {
+                    Problem::Shape(self.one_line(&bad_value.to_string()))
+                }
+                JsonError::OverLimit(bad_value) => {
+                    Problem::TooLarge(self.one_line(&bad_value.to_string()))
+                }
             })
     }
 
-    /// A connection that was made, and then failed in the body.
+    /// Classifies a failure while the body was read.
     fn broken_body(&self, error: io::Error) -> Problem {
         match error.downcast::<ureq::Error>() {
             Ok(error) => self.transport(error),
-            // Neither a broken transfer coding nor broken gzip data is a fault of the connection's security.
+            // Invalid chunks or gzip data, and not a TLS error, which has the same kind.
             Err(error) => match error.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Problem::Cut,
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Problem::Truncated,
                 _ => self.io(error),
             },
         }
     }
 
-    /// The body of an answer, without its coding.
+    /// Returns the decompressed body of a response.
     fn decoded(&self, response: Response<Body>) -> Result<Box<dyn Read>, Problem> {
         let (head, body) = response.into_parts();
         coding::decoded(&head.headers, body.into_reader())
@@ -340,8 +344,8 @@ impl<'r> Http<'r> {
     fn transport(&self, error: ureq::Error) -> Problem {
         match error {
             ureq::Error::Timeout(_) => Problem::TimedOut,
-            // A transfer coding that makes no sense, such as a chunk without a length.
-            ureq::Error::BodyStalled => Problem::Cut,
+            // Invalid transfer encoding, such as a chunk without a length.
+            ureq::Error::BodyStalled => Problem::Truncated,
             ureq::Error::Other(error) => match error.downcast::<LookupFailed>() {
                 Ok(failed) => self.lookup_failed(*failed),
                 Err(other) => Problem::Client(self.one_line(&other.to_string())),
@@ -357,8 +361,8 @@ impl<'r> Http<'r> {
     fn io(&self, error: io::Error) -> Problem {
         match error.kind() {
             io::ErrorKind::TimedOut => Problem::TimedOut,
-            io::ErrorKind::UnexpectedEof => Problem::Cut,
-            // How rustls says through an io::Error that it will not talk to this server.
+            io::ErrorKind::UnexpectedEof => Problem::Truncated,
+            // How rustls reports a TLS failure through an `io::Error`.
             io::ErrorKind::InvalidData => Problem::Tls(self.one_line(&error.to_string())),
             _ if is_of_machine(&error) => Problem::Machine(error),
             _ => Problem::Connection {
@@ -369,15 +373,15 @@ impl<'r> Http<'r> {
     }
 
     fn lookup_failed(&self, failed: LookupFailed) -> Problem {
-        // With a proxy, it is the only host that is looked up: the server's is the proxy's concern.
+        // With a proxy, only the proxy's host is looked up here; the proxy resolves the server's.
         let peer = match &self.proxy {
             Some(proxy) => proxy.clone(),
             None => Peer::Server(self.host.as_str().into()),
         };
         match failed {
             LookupFailed::Unknown => Problem::UnknownHost(peer),
-            LookupFailed::NotNow(error) if is_of_machine(&error) => Problem::Machine(error),
-            LookupFailed::NotNow(error) => Problem::NameServer { peer, error },
+            LookupFailed::Failed(error) if is_of_machine(&error) => Problem::Machine(error),
+            LookupFailed::Failed(error) => Problem::NameServer { peer, error },
         }
     }
 
@@ -396,56 +400,56 @@ impl<'r> Http<'r> {
         }
     }
 
-    /// The words of an error's body if they are PostHog's, and whether they are.
-    fn refusal(&self, response: Response<Body>) -> (Option<String>, Answerer) {
+    /// Returns PostHog's message from the body of an error, and whether PostHog sent it.
+    fn refusal(&self, response: Response<Body>) -> (Option<String>, Responder) {
         let content_type = text_header(&response, header::CONTENT_TYPE);
         let mut body = Vec::new();
-        // A body that breaks off still has its status, which says the most.
+        // A truncated body is acceptable: the status matters most.
         if let Ok(decoded) = self.decoded(response) {
             let _ = decoded.take(MAX_ERROR_BYTES).read_to_end(&mut body);
         }
-        let json = body.strip_prefix(json::MARK).unwrap_or(&body);
+        let json = body.strip_prefix(json::BYTE_ORDER_MARK).unwrap_or(&body);
         match serde_json::from_slice(json) {
             Ok(Refusal { code, detail }) if code.is_some() || detail.is_some() => (
                 detail.map(|detail| self.one_line(&detail)),
-                Answerer::PostHog,
+                Responder::PostHog,
             ),
             _ => {
                 let content_type = content_type.map(|kind| self.one_line(&kind).into());
-                (None, Answerer::Gateway(content_type))
+                (None, Responder::Gateway(content_type))
             }
         }
     }
 
-    /// What went wrong at a path, with all that a message needs.
+    /// Returns the error of a request for `path`.
     pub(super) fn error(&self, reading: &'static str, path: &str, problem: Problem) -> Error {
         Error {
             reading,
-            place: self.shown(&format!("{}{path}", self.origin)).into(),
+            place: self.redact(&format!("{}{path}", self.origin)).into(),
             problem,
             key_source: Some(self.key.source().into()),
         }
     }
 
-    /// The path as it may be shown.
-    pub(super) fn shown(&self, path: &str) -> String {
-        self.key.scrub(path)
+    /// Removes the key from a text, should it contain it.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.key.scrub(text)
     }
 
-    /// Words of a server, without the key should it have sent that back, and made fit for one line of a terminal.
+    /// Puts a server's message on one line, without the key should the server have echoed it.
     fn one_line(&self, text: &str) -> String {
-        // First the key: a text that is cut could end in half of it.
+        // Before the text is cut, which could leave half of the key.
         one_line(&self.key.scrub(text))
     }
 }
 
-/// The system's authorities, or those of the file that was named.
+/// Returns the certificates to trust: the system's, or those in the configured file.
 fn root_certs(settings: &HttpSettings) -> Result<RootCerts, Error> {
     let Some(path) = &settings.ca_cert else {
         return Ok(RootCerts::PlatformVerifier);
     };
     let failed = |problem| Error {
-        reading: "the certificates to trust",
+        reading: "the trusted certificates",
         place: path.display().to_string().into(),
         problem,
         key_source: None,
@@ -463,16 +467,16 @@ fn root_certs(settings: &HttpSettings) -> Result<RootCerts, Error> {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}
-            Err(e) => return Err(error(format!("is not in PEM form: {e}"))),
+            Err(e) => return Err(error(format!("is not a valid PEM file: {e}"))),
         }
     }
     if certificates.is_empty() {
-        return Err(error("holds no certificate in PEM form".to_owned()));
+        return Err(error("does not contain a PEM certificate".to_owned()));
     }
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
-fn unusable(unusable: UnusableProxy) -> Error {
+fn proxy_error(unusable: UnusableProxy) -> Error {
     Error {
         reading: "the proxy settings",
         place: unusable.variable.into(),
@@ -481,9 +485,9 @@ fn unusable(unusable: UnusableProxy) -> Error {
     }
 }
 
-/// Whether an error is about this machine rather than about its peer.
+/// Whether an error is the fault of this machine and not of the other end.
 fn is_of_machine(error: &io::Error) -> bool {
-    /// Too many open files in the system, or in the process. The standard library has no kind for them.
+    /// `ENFILE` and `EMFILE`, for which the standard library has no kind.
     const TOO_MANY_FILES: [i32; 2] = [23, 24];
     let kinds = [
         io::ErrorKind::OutOfMemory,
@@ -496,7 +500,8 @@ fn is_of_machine(error: &io::Error) -> bool {
             .is_some_and(|code| TOO_MANY_FILES.contains(&code))
 }
 
-/// Our own wait before a retry: it doubles with each. Workers that failed together do not come back together.
+/// Returns our own delay before a retry, which doubles each time. Jitter keeps workers that failed together from retrying
+/// together.
 fn backoff(first: Duration, retry: u32) -> Duration {
     let doubled = first
         .saturating_mul(1 << (retry - 1).min(16))
@@ -504,14 +509,14 @@ fn backoff(first: Duration, retry: u32) -> Duration {
     doubled.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// How long to wait before a retry: our own wait, or the server's if that is longer. Its word never makes it shorter: "at
-/// once" is what an overloaded server says.
+/// Returns how long to wait before a retry: our own delay, or the server's if it is longer. The server cannot make it
+/// shorter, since an overloaded server often answers `Retry-After: 0`.
 fn wait_before(first: Duration, retry: u32, problem: &Problem) -> Duration {
     let asked = wait_asked_for(problem).map(|(asked, _)| asked);
     backoff(first, retry).max(asked.unwrap_or_default())
 }
 
-/// How long the server wants us to wait, and how it says so.
+/// Returns how long the server wants us to wait, by `Retry-After` or by a 429 without it.
 fn wait_asked_for(problem: &Problem) -> Option<(Duration, Hold)> {
     let Problem::Status {
         status,
@@ -532,7 +537,7 @@ fn millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How long a `Retry-After` asks to wait: whole seconds, or until a date.
+/// Parses `Retry-After`, which is a number of seconds or a date.
 fn retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -545,16 +550,16 @@ fn text_header(response: &Response<Body>, name: header::HeaderName) -> Option<St
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-/// PostHog's error body; every member may be missing.
+/// PostHog's error body; every member is optional.
 #[derive(Deserialize)]
 struct Refusal {
-    /// Machine-readable, such as `permission_denied`.
+    /// A code such as `permission_denied`.
     code: Option<String>,
-    /// For people.
+    /// A message for people.
     detail: Option<String>,
 }
 
-/// Words of a server, made fit for one line of a terminal.
+/// Puts a server's message on one line of limited length, without control characters.
 fn one_line(text: &str) -> String {
     let mut line: String = text
         .chars()
@@ -573,13 +578,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn server_may_make_our_own_wait_longer_and_never_shorter() {
+    fn server_may_make_our_delay_longer_but_never_shorter() {
         let first = Duration::from_secs(8);
         let status = |status, retry_after: Option<u64>| Problem::Status {
             status,
             detail: None,
             retry_after: retry_after.map(Duration::from_secs),
-            answerer: Answerer::PostHog,
+            responder: Responder::PostHog,
         };
         for (problem, retry, range) in [
             (status(503, None), 1, 4..=8),
@@ -591,7 +596,7 @@ mod tests {
             (status(429, Some(50)), 3, 50..=50),
             (status(429, None), 1, 60..=60),
             (status(429, Some(u64::MAX)), 1, 7_200..=7_200),
-            (Problem::Cut, 2, 8..=16),
+            (Problem::Truncated, 2, 8..=16),
         ] {
             let wait = wait_before(first, retry, &problem).as_secs();
             assert!(range.contains(&wait), "{problem}, retry {retry}: {wait}");
@@ -599,7 +604,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_has_two_forms() {
+    fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after("17"), Some(Duration::from_secs(17)));
         let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
         let wait = retry_after(&date).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! JSON taken apart while it comes in. A list of roles is one answer of a gigabyte: its objects and lists are walked
-//! here, and each value that is wanted whole is handed out as bytes in memory, where it parses several times as fast as
-//! from a reader and may lend its texts.
+//! Parses JSON while it arrives. A list of roles may be one response of a gigabyte: its objects and lists are walked here,
+//! and each value that is needed as a whole is passed on as bytes in memory, which serde_json parses several times as fast
+//! as a reader and can borrow text from.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,39 +10,39 @@ use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Bytes asked for at a time, and the buffer to begin with: small enough to be had without asking the system for pages.
+/// Bytes to read at a time, and the initial size of the buffer: small enough that the allocator needs no new pages.
 const CHUNK: usize = 64 << 10;
-/// Longest text that is accepted, in bytes, whether its field is used or not. Real ones have a few dozen.
+/// The longest text that is accepted, in bytes, even in fields that are not used. Real ones have a few dozen.
 const MAX_TEXT: usize = 64 << 10;
-/// Largest value that is handed out whole, in bytes. A member or a role membership has about a thousand.
+/// The largest value that is kept in memory as a whole, in bytes. A member or a role membership has about a thousand.
 const MAX_VALUE: usize = 1 << 20;
-/// Deepest nesting that is walked over; serde_json stops there too.
+/// The deepest nesting that is accepted, as in serde_json.
 const MAX_DEPTH: usize = 128;
-/// Characters of a field's path or of a row's id that a message shows.
+/// How many characters of a field's path or of a row's id a message shows.
 const MAX_SHOWN: usize = 80;
 
-/// The byte order mark, which some servers put before JSON in UTF-8. It means nothing there.
-pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+/// The byte order mark, which some servers send before JSON. It is ignored.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Bounds on what a server may make us hold. Each is far beyond what PostHog sends, and none is a number of rows: a
-/// server that ignores `limit` is still read.
+/// Limits on the data that a server may send. Each is far beyond what PostHog sends, and none is a number of rows: a
+/// server that ignores `limit` can still be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Bytes that one answer may have, once decompressed. A million memberships have about 1.1 GB.
-    pub answer: u64,
-    /// Memory that the rows of all answers being read may take together until they are handed over, in bytes.
+    /// Size of one response after decompression, in bytes. A million memberships take about 1.1 GB.
+    pub response: u64,
+    /// Memory for the rows of all responses that are being read, in bytes.
     pub rows_in_memory: u64,
-    /// Bytes that the values held in a crawl may have on average, for each row so far. A member has about 500, a
-    /// membership about a thousand.
+    /// Average size of the values kept during a crawl, in bytes per row. A member has about 500, a membership about a
+    /// thousand.
     pub row_average: u64,
-    /// Bytes of values held that the average is not applied to.
+    /// Bytes of values that are exempt from the average.
     pub allowance: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            answer: 4 << 30,
+            response: 4 << 30,
             rows_in_memory: 128 << 20,
             row_average: 4 << 10,
             allowance: 16 << 20,
@@ -50,44 +50,42 @@ impl Default for Limits {
     }
 }
 
-/// What the answers of one crawl have made us hold so far; shared by all that are read at a time.
+/// How much of the limits the responses of one crawl have used so far; shared by all workers.
 #[derive(Debug, Default)]
-pub(super) struct Load {
+pub(super) struct Budget {
     limits: Limits,
     rows: AtomicU64,
-    /// Bytes of values handed out.
+    /// Bytes of values passed on.
     held: AtomicU64,
-    /// Memory of rows in answers that are being read.
+    /// Memory of rows in responses that are being read.
     in_memory: AtomicU64,
 }
 
-/// What came instead of the wanted value.
+/// Why a value could not be read.
 #[derive(Debug)]
 pub(super) enum JsonError {
-    /// The input failed.
     Io(io::Error),
     /// The input ended within a value.
-    Cut,
+    Truncated,
     /// Not JSON.
     Syntax(String),
-    /// JSON, but not what was wanted.
-    Shape(Misfit),
-    /// More than is accepted.
-    Excess(Misfit),
+    /// JSON of another shape than expected.
+    Shape(BadValue),
+    /// More data than the limits allow.
+    OverLimit(BadValue),
 }
 
 /// What is wrong with a value, and where that value is.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Misfit {
-    /// What is wrong.
+pub(super) struct BadValue {
     problem: String,
-    /// The path to the value, such as `user.uuid`; empty for the whole.
+    /// The path to the value, such as `user.uuid`; empty for the whole text.
     field: String,
-    /// The id of its row, if it was read.
+    /// The id of its row, if it is known.
     row: Option<String>,
 }
 
-impl fmt::Display for Misfit {
+impl fmt::Display for BadValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&*self.field, &self.row) {
             ("", None) => {}
@@ -99,68 +97,66 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// How the message of a [`de::Error`] begins that is about more than is accepted: serde_json keeps nothing but text.
-const EXCESS: &str = "more than is accepted: ";
+/// Marks the message of a [`de::Error`] about an exceeded limit, since serde_json keeps nothing but text.
+const OVER_LIMIT: &str = "over the limit: ";
 
-/// The error of a deserializer that found more than is accepted.
-pub(super) fn excess<E: de::Error>(problem: impl fmt::Display) -> E {
-    E::custom(format_args!("{EXCESS}{problem}"))
+/// Returns the error of a deserializer about an exceeded limit.
+pub(super) fn over_limit<E: de::Error>(problem: impl fmt::Display) -> E {
+    E::custom(format_args!("{OVER_LIMIT}{problem}"))
 }
 
 impl JsonError {
-    /// JSON, but an object without the member `name`.
+    /// Returns the error about a missing field.
     pub(super) fn missing(name: &str) -> Self {
         Self::shape(format!("missing field `{name}`"))
     }
 
-    /// JSON, but not what was wanted.
     pub(super) fn shape(problem: String) -> Self {
-        Self::Shape(Misfit {
+        Self::Shape(BadValue {
             problem,
-            ..Misfit::default()
+            ..BadValue::default()
         })
     }
 
-    /// More than is accepted.
-    pub(super) fn excess(problem: String) -> Self {
-        Self::Excess(Misfit {
+    pub(super) fn over_limit(problem: String) -> Self {
+        Self::OverLimit(BadValue {
             problem,
-            ..Misfit::default()
+            ..BadValue::default()
         })
     }
 
-    /// The same, with the path to the value beginning at `parent`.
+    /// Prepends `parent` to the path of the value.
     fn within(self, parent: &str) -> Self {
         let mut parent = shortened(parent);
-        self.located(|misfit| {
-            if !misfit.field.is_empty() {
+        self.located(|bad_value| {
+            if !bad_value.field.is_empty() {
                 parent.push('.');
             }
-            misfit.field.insert_str(0, &parent);
+            bad_value.field.insert_str(0, &parent);
         })
     }
 
-    /// The same, with the path beginning below `parent`, where everybody knows that it is.
+    /// Removes `parent` from the beginning of the path, where it says nothing new.
     pub(super) fn below(self, parent: &str) -> Self {
-        self.located(|misfit| {
-            if let Some(rest) = misfit.field.strip_prefix(parent) {
-                misfit.field = rest.trim_start_matches('.').to_owned();
+        self.located(|bad_value| {
+            if let Some(rest) = bad_value.field.strip_prefix(parent) {
+                bad_value.field = rest.trim_start_matches('.').to_owned();
             }
         })
     }
 
-    /// The same, in the row with this id, unless it is in a row within that one.
+    /// Sets the id of the row, unless an inner row is set already.
     pub(super) fn in_row(self, id: Option<&str>) -> Self {
-        self.located(|misfit| {
-            if misfit.row.is_none() {
-                misfit.row = id.map(shortened);
+        self.located(|bad_value| {
+            if bad_value.row.is_none() {
+                bad_value.row = id.map(shortened);
             }
         })
     }
 
-    fn located(mut self, locate: impl FnOnce(&mut Misfit)) -> Self {
-        if let Self::Shape(misfit) | Self::Excess(misfit) = &mut self {
-            locate(misfit);
+    fn located(mut self, locate: impl FnOnce(&mut BadValue)) -> Self {
+        if let Self::Shape(bad_value) | Self::OverLimit(bad_value) = &mut self {
+            locate(bad_value);
         }
         self
     }
@@ -169,41 +165,43 @@ impl JsonError {
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
         let text = error.to_string();
-        // Where in the value it is; the value is somewhere in an answer of a gigabyte.
+        // Drops the position, which is relative to a value somewhere in a large response.
         let problem = text
             .rsplit_once(" at line ")
             .map_or(&*text, |(what, _)| what);
-        match (error.classify(), problem.strip_prefix(EXCESS)) {
-            (serde_json::error::Category::Data, Some(problem)) => Self::excess(problem.to_owned()),
+        match (error.classify(), problem.strip_prefix(OVER_LIMIT)) {
+            (serde_json::error::Category::Data, Some(problem)) => {
+                Self::over_limit(problem.to_owned())
+            }
             (serde_json::error::Category::Data, None) => Self::shape(problem.to_owned()),
-            // What is parsed is whole, so an end within it is no cut.
+            // The value is complete, so an unexpected end is a syntax error.
             _ => Self::Syntax(problem.to_owned()),
         }
     }
 }
 
-/// Parses a whole value. An error says which field it is about; finding that out costs nothing until there is one.
+/// Parses a value. An error names the field, which is only searched for when there is an error.
 ///
 /// # Errors
-/// When it is not JSON, or of another shape.
+/// When the value is not JSON, or has another shape.
 pub(super) fn from_slice<'v, T: Deserialize<'v>>(value: &'v [u8]) -> Result<T, JsonError> {
     serde_json::from_slice(value).map_err(|error| located::<T>(value, error))
 }
 
-/// The error that parsing `value` gave, with the field it is about.
+/// Adds the field to an error of parsing `value`.
 fn located<'v, T: Deserialize<'v>>(value: &'v [u8], error: serde_json::Error) -> JsonError {
     let mut json = serde_json::Deserializer::from_slice(value);
     let path = serde_path_to_error::deserialize::<_, T>(&mut json)
         .err()
         .map(|error| error.path().to_string());
-    let error = JsonError::from(error).in_row(Survey::of(value).id.as_deref());
+    let error = JsonError::from(error).in_row(Inspection::of(value).id.as_deref());
     match path {
         Some(path) if path != "." => error.within(&path),
         _ => error,
     }
 }
 
-/// The beginning of a path or an id, for a message.
+/// Shortens a path or an id for a message.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN) {
         None => text.to_owned(),
@@ -211,21 +209,21 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// One JSON text, from its beginning to its end.
+/// One JSON text that is read from beginning to end.
 pub(super) struct JsonStream<'r> {
     input: &'r mut dyn Read,
-    load: &'r Load,
+    budget: &'r Budget,
     buffer: Vec<u8>,
-    /// What is read and not taken yet stands in `buffer[start..end]`.
+    /// `buffer[start..end]` was read and not consumed yet.
     start: usize,
     end: usize,
-    /// Objects and lists that are being walked over.
+    /// How many objects and lists are being walked.
     open: usize,
-    /// Whether what may come before the text was looked for.
+    /// Whether the byte order mark was checked for.
     is_begun: bool,
     /// Bytes read so far.
     length: u64,
-    /// This answer's share of the load's memory.
+    /// This response's share of `budget.in_memory`.
     in_memory: u64,
     /// Rows of the outermost list that was read to its end.
     rows: Option<u64>,
@@ -233,18 +231,18 @@ pub(super) struct JsonStream<'r> {
 
 impl Drop for JsonStream<'_> {
     fn drop(&mut self) {
-        self.load
+        self.budget
             .in_memory
             .fetch_sub(self.in_memory, Ordering::Relaxed);
     }
 }
 
 impl<'r> JsonStream<'r> {
-    /// The text that `input` gives, as part of a crawl's load.
-    pub(super) fn new(input: &'r mut dyn Read, load: &'r Load) -> Self {
+    /// Creates a stream over `input` that counts toward the crawl's `budget`.
+    pub(super) fn new(input: &'r mut dyn Read, budget: &'r Budget) -> Self {
         Self {
             input,
-            load,
+            budget,
             buffer: vec![0; CHUNK],
             start: 0,
             end: 0,
@@ -256,32 +254,35 @@ impl<'r> JsonStream<'r> {
         }
     }
 
-    /// Parses the next value, which is held whole; it may borrow from here.
+    /// Parses the next value, which may borrow from the buffer.
     ///
     /// # Errors
-    /// When it is not JSON, of another shape, or too large.
+    /// When it is not JSON, has another shape, or is too large.
     pub(super) fn parse<'s, T: Deserialize<'s>>(&'s mut self) -> Result<T, JsonError> {
-        self.parse_for(Use::Kept)
+        self.parse_for(Retention::Kept)
     }
 
-    fn parse_for<'s, T: Deserialize<'s>>(&'s mut self, purpose: Use) -> Result<T, JsonError> {
+    fn parse_for<'s, T: Deserialize<'s>>(
+        &'s mut self,
+        retention: Retention,
+    ) -> Result<T, JsonError> {
         let is_inner = self.open > 0;
-        let (value, end) = self.next(purpose)?;
+        let (value, end) = self.next(retention)?;
         let is_number = matches!(value.first(), Some(b'-' | b'0'..=b'9'));
         match (serde_json::from_slice(value), end) {
-            // More digits may have been to come, and a bare word ends with whatever follows it.
-            (Ok(_), End::OfInput) if is_inner => Err(JsonError::Cut),
-            (Err(_), End::OfInput) if is_inner && is_number => Err(JsonError::Cut),
-            (Err(error), End::OfInput) if error.is_eof() => Err(JsonError::Cut),
+            // Without a following byte, a number or word may be incomplete.
+            (Ok(_), End::OfInput) if is_inner => Err(JsonError::Truncated),
+            (Err(_), End::OfInput) if is_inner && is_number => Err(JsonError::Truncated),
+            (Err(error), End::OfInput) if error.is_eof() => Err(JsonError::Truncated),
             (Err(error), _) => Err(located::<T>(value, error)),
             (Ok(parsed), _) => Ok(parsed),
         }
     }
 
-    /// Passes over the next value, however large it is, unless a text or a number in it is beyond all reason.
+    /// Skips the next value of any size, unless a text or a number in it exceeds the limits.
     ///
     /// # Errors
-    /// When it is not JSON, or nested beyond all reason.
+    /// When it is not JSON, or nested too deeply.
     pub(super) fn skip(&mut self) -> Result<(), JsonError> {
         self.skip_nested(MAX_DEPTH)
     }
@@ -294,54 +295,53 @@ impl<'r> JsonStream<'r> {
             }
             (b'{', _) => self.object("an object", |this, _| this.skip_nested(depth - 1)),
             (b'[', _) => self.list("a list", |this| this.skip_nested(depth - 1)),
-            _ => self.parse_for::<IgnoredAny>(Use::None).map(drop),
+            _ => self.parse_for::<IgnoredAny>(Retention::Dropped).map(drop),
         }
     }
 
-    /// The bytes of the next value. Where they end is all that is known of them: whoever parses them finds out whether
-    /// they are JSON.
+    /// Returns the bytes of the next value. Only its end was searched for: the caller must check that it is valid JSON.
     ///
     /// # Errors
-    /// When the input ends before the value does, or when it is too large.
+    /// When the input ends before the value does, or the value is too large.
     pub(super) fn value(&mut self) -> Result<&[u8], JsonError> {
-        match self.next(Use::Kept)? {
+        match self.next(Retention::Kept)? {
             (value, End::OfValue) => Ok(value),
-            (_, End::OfInput) => Err(JsonError::Cut),
+            (_, End::OfInput) => Err(JsonError::Truncated),
         }
     }
 
-    /// Counts a row that is kept until the whole answer was read, and the memory it takes.
+    /// Counts a row that is kept until the whole response was read, and the memory it takes.
     ///
     /// # Errors
-    /// When all rows of the answers that are being read take too much together.
+    /// When the rows of all responses that are being read take too much memory.
     pub(super) fn keep_row(&mut self, memory: usize) -> Result<(), JsonError> {
         let memory = memory as u64;
         self.in_memory += memory;
-        self.load.rows.fetch_add(1, Ordering::Relaxed);
-        let all = self.load.in_memory.fetch_add(memory, Ordering::Relaxed) + memory;
-        let limit = self.load.limits.rows_in_memory;
+        self.budget.rows.fetch_add(1, Ordering::Relaxed);
+        let all = self.budget.in_memory.fetch_add(memory, Ordering::Relaxed) + memory;
+        let limit = self.budget.limits.rows_in_memory;
         if all > limit {
             let problem = format!("its rows take more than {} MiB of memory", limit >> 20);
-            return Err(JsonError::excess(problem));
+            return Err(JsonError::over_limit(problem));
         }
         Ok(())
     }
 
-    /// Notes how many rows a list has that was read to its end: one inside another ends first.
+    /// Records the length of a list that was read to its end. Inner lists end first.
     pub(super) fn note_rows(&mut self, rows: u64) {
         self.rows = Some(rows);
     }
 
-    /// Rows of the outermost list that was read to its end.
+    /// Returns the length of the outermost list that was read to its end.
     pub(super) fn rows(&self) -> Option<u64> {
         self.rows
     }
 
-    /// Counts a value that is held for the use of it.
+    /// Counts a value that is kept in memory.
     fn hold(&self, length: usize) -> Result<(), JsonError> {
-        let Load {
+        let Budget {
             limits, rows, held, ..
-        } = self.load;
+        } = self.budget;
         let length = length as u64;
         let held = held.fetch_add(length, Ordering::Relaxed) + length;
         let rows = rows.load(Ordering::Relaxed);
@@ -350,47 +350,47 @@ impl<'r> JsonStream<'r> {
                 "rows of more than {} KiB on average",
                 limits.row_average >> 10
             );
-            return Err(JsonError::excess(problem));
+            return Err(JsonError::over_limit(problem));
         }
         Ok(())
     }
 
-    /// The bytes of the next value, and what ended them.
-    fn next(&mut self, purpose: Use) -> Result<(&[u8], End), JsonError> {
+    /// Returns the bytes of the next value, and what ended them.
+    fn next(&mut self, retention: Retention) -> Result<(&[u8], End), JsonError> {
         self.peek()?;
-        let mut extent = Extent::default();
+        let mut finder = EndFinder::default();
         let mut seen = 0;
         let (length, end) = loop {
             let unseen = &self.buffer[self.start + seen..self.end];
-            if let Some(length) = extent.end(unseen) {
+            if let Some(length) = finder.find(unseen) {
                 break (seen + length, End::OfValue);
             }
             seen += unseen.len();
             if seen > MAX_VALUE {
-                return Err(too_large(&self.buffer[self.start..self.end], &extent));
+                return Err(too_large(&self.buffer[self.start..self.end], &finder));
             }
             if !self.fill()? {
                 break (seen, End::OfInput);
             }
         };
-        if purpose == Use::Kept {
+        if retention == Retention::Kept {
             self.hold(length)?;
         }
         let value = self.start..self.start + length;
         self.start = value.end;
         let value = &self.buffer[value];
-        // A shorter value has no longer text.
+        // A shorter value cannot contain a text that is too long.
         if length > MAX_TEXT {
-            Survey::of(value).check_texts()?;
+            Inspection::of(value).check_texts()?;
         }
         Ok((value, end))
     }
 
-    /// Walks over an object. `member` is called with each name, and takes the value. `expecting` says what the object
-    /// should be, for messages.
+    /// Walks an object. `member` is called with each name and consumes the value. `expecting` describes the object in
+    /// messages.
     ///
     /// # Errors
-    /// When the next value is no object, and whatever `member` finds.
+    /// When the next value is not an object, and the errors of `member`.
     pub(super) fn object(
         &mut self,
         expecting: &str,
@@ -400,18 +400,18 @@ impl<'r> JsonStream<'r> {
             if this.peek()? != b'"' {
                 return Err(JsonError::Syntax("expected a name".to_owned()));
             }
-            let name: String = this.parse_for(Use::None)?;
+            let name: String = this.parse_for(Retention::Dropped)?;
             match this.take()? {
                 b':' => member(this, &name).map_err(|error| error.within(&name)),
-                _ => Err(JsonError::Syntax(format!("expected `:` behind `{name}`"))),
+                _ => Err(JsonError::Syntax(format!("expected `:` after `{name}`"))),
             }
         })
     }
 
-    /// Walks over a list. `element` is called before each of its values, and takes it.
+    /// Walks a list. `element` is called once for each value and consumes it.
     ///
     /// # Errors
-    /// When the next value is no list, and whatever `element` finds.
+    /// When the next value is not a list, and the errors of `element`.
     pub(super) fn list(
         &mut self,
         expecting: &str,
@@ -428,13 +428,13 @@ impl<'r> JsonStream<'r> {
         Ok(self.peek()? == b'[')
     }
 
-    /// What stands behind the text must be nothing.
+    /// Checks that nothing follows the text.
     ///
     /// # Errors
-    /// When there is something.
+    /// When something does.
     pub(super) fn end(mut self) -> Result<(), JsonError> {
         match self.peek() {
-            Err(JsonError::Cut) => Ok(()),
+            Err(JsonError::Truncated) => Ok(()),
             Err(error) => Err(error),
             Ok(_) => Err(JsonError::Syntax("trailing characters".to_owned())),
         }
@@ -473,14 +473,14 @@ impl<'r> JsonStream<'r> {
         Ok(())
     }
 
-    /// The next byte that is no white space, which is taken.
+    /// Consumes and returns the next byte that is not white space.
     fn take(&mut self) -> Result<u8, JsonError> {
         let next = self.peek()?;
         self.start += 1;
         Ok(next)
     }
 
-    /// The next byte that is no white space, which stays.
+    /// Returns the next byte that is not white space without consuming it.
     fn peek(&mut self) -> Result<u8, JsonError> {
         if !self.is_begun {
             self.begin()?;
@@ -495,19 +495,19 @@ impl<'r> JsonStream<'r> {
                 None => {
                     self.start = self.end;
                     if !self.fill()? {
-                        return Err(JsonError::Cut);
+                        return Err(JsonError::Truncated);
                     }
                 }
             }
         }
     }
 
-    /// Passes over the byte order mark, if there is one.
+    /// Skips the byte order mark, if there is one.
     fn begin(&mut self) -> Result<(), JsonError> {
         self.is_begun = true;
-        while MARK.starts_with(&self.buffer[..self.end.min(MARK.len())]) {
-            if self.end >= MARK.len() {
-                self.start = MARK.len();
+        while BYTE_ORDER_MARK.starts_with(&self.buffer[..self.end.min(BYTE_ORDER_MARK.len())]) {
+            if self.end >= BYTE_ORDER_MARK.len() {
+                self.start = BYTE_ORDER_MARK.len();
                 break;
             }
             if !self.fill()? {
@@ -517,7 +517,7 @@ impl<'r> JsonStream<'r> {
         Ok(())
     }
 
-    /// Reads on; false at the end of the input.
+    /// Reads more input; false at its end.
     fn fill(&mut self) -> Result<bool, JsonError> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -535,10 +535,10 @@ impl<'r> JsonStream<'r> {
                 Ok(length) => {
                     self.end += length;
                     self.length += length as u64;
-                    let limit = self.load.limits.answer;
+                    let limit = self.budget.limits.response;
                     if self.length > limit {
                         let problem = format!("it has more than {} MiB", limit >> 20);
-                        return Err(JsonError::excess(problem));
+                        return Err(JsonError::over_limit(problem));
                     }
                     return Ok(length > 0);
                 }
@@ -553,7 +553,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// What a value is, by its first byte.
+/// Returns the type of a value by its first byte.
 fn kind(first: u8) -> Result<&'static str, JsonError> {
     Ok(match first {
         b'{' => "an object",
@@ -566,46 +566,46 @@ fn kind(first: u8) -> Result<&'static str, JsonError> {
     })
 }
 
-/// What becomes of a value.
+/// Whether a value stays in memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    /// It is handed out, and all or part of it may be kept.
+enum Retention {
+    /// It is passed on, and all or part of it may be kept.
     Kept,
-    /// It is looked at and forgotten.
-    None,
+    /// It is dropped at once.
+    Dropped,
 }
 
-/// Why the beginning of a value is more than is accepted.
-fn too_large(beginning: &[u8], extent: &Extent) -> JsonError {
-    let survey = Survey::of(beginning);
-    if let Err(error) = survey.check_texts() {
+/// Returns which limit the beginning of a value exceeds.
+fn too_large(beginning: &[u8], finder: &EndFinder) -> JsonError {
+    let inspection = Inspection::of(beginning);
+    if let Err(error) = inspection.check_texts() {
         return error;
     }
-    // As it is written, escapes included: what it would be is not worth finding out.
-    if extent.in_text && extent.text_length > MAX_TEXT {
-        return survey.long_text();
+    // Measured with its escapes, which can only make it longer.
+    if finder.in_text && finder.text_length > MAX_TEXT {
+        return inspection.long_text();
     }
-    JsonError::excess(format!("a value of more than {} MiB", MAX_VALUE >> 20))
-        .in_row(survey.id.as_deref())
+    JsonError::over_limit(format!("a value of more than {} MiB", MAX_VALUE >> 20))
+        .in_row(inspection.id.as_deref())
 }
 
-/// What a value is found to hold that may be too large to be parsed: the first text in it that is too long, or the field
-/// in which it breaks off.
+/// Looks through a value that may be too large to parse, for the first text that is too long or the field in which the value
+/// breaks off.
 #[derive(Default)]
-struct Survey {
+struct Inspection {
     path: Vec<String>,
     has_long_text: bool,
-    /// The row's own id.
+    /// The id of the row.
     id: Option<String>,
 }
 
-impl Survey {
+impl Inspection {
     fn of(value: &[u8]) -> Self {
-        let mut survey = Self::default();
+        let mut inspection = Self::default();
         let mut json = serde_json::Deserializer::from_slice(value);
-        // Where it stopped is in `path`, and why in `has_long_text`; anything else is found when it is parsed.
-        let _ = (&mut survey).deserialize(&mut json);
-        survey
+        // `path` has where it stopped, and `has_long_text` why. Other errors are found again when the value is parsed.
+        let _ = (&mut inspection).deserialize(&mut json);
+        inspection
     }
 
     fn check_texts(&self) -> Result<(), JsonError> {
@@ -617,7 +617,7 @@ impl Survey {
     }
 
     fn long_text(&self) -> JsonError {
-        let error = JsonError::excess(format!("a text of more than {} KiB", MAX_TEXT >> 10));
+        let error = JsonError::over_limit(format!("a text of more than {} KiB", MAX_TEXT >> 10));
         let error = error.in_row(self.id.as_deref());
         match &*self.path {
             [] => error,
@@ -626,7 +626,7 @@ impl Survey {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Survey {
+impl<'de> DeserializeSeed<'de> for &mut Inspection {
     type Value = ();
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -634,7 +634,7 @@ impl<'de> DeserializeSeed<'de> for &mut Survey {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Survey {
+impl<'de> Visitor<'de> for &mut Inspection {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -693,25 +693,25 @@ impl<'de> Visitor<'de> for &mut Survey {
 
 /// What ended a value.
 enum End {
-    /// Its last byte, or the one behind it.
+    /// Its last byte, or the byte after it.
     OfValue,
-    /// Nothing: the input was at its end. A bare number or word may be whole all the same.
+    /// The end of the input. A number or word may be complete nevertheless.
     OfInput,
 }
 
-/// Looks for the end of one value, piece by piece.
+/// Searches for the end of one value, piece by piece.
 #[derive(Default)]
-struct Extent {
+struct EndFinder {
     depth: usize,
     in_text: bool,
     is_escaped: bool,
-    /// Bytes of the text so far, without its quotes.
+    /// Bytes of the current text so far, without its quotes.
     text_length: usize,
 }
 
-impl Extent {
-    /// How much of `piece` belongs to the value, if it ends in there.
-    fn end(&mut self, piece: &[u8]) -> Option<usize> {
+impl EndFinder {
+    /// Returns how much of `piece` belongs to the value, if the value ends there.
+    fn find(&mut self, piece: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(&byte) = piece.get(at) {
             if self.is_escaped {
@@ -738,7 +738,7 @@ impl Extent {
                         self.text_length = 0;
                     }
                     b'{' | b'[' => self.depth += 1,
-                    // The end of a bare number or word, and part of what it stands in.
+                    // Ends a number or word, and belongs to the enclosing object or list.
                     b'}' | b']' | b',' | b':' if self.depth == 0 => return Some(at),
                     _ if self.depth == 0 && is_space(byte) => return Some(at),
                     b'}' | b']' => {
@@ -763,7 +763,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives a few bytes at a time, as a network may.
+    /// Returns a few bytes at a time, as a network may.
     struct Trickle<'t> {
         rest: &'t [u8],
         step: usize,
@@ -779,16 +779,16 @@ mod tests {
         }
     }
 
-    /// Passes over all of a text.
+    /// Skips a whole text.
     fn skipped(text: &[u8], step: usize) -> Result<(), JsonError> {
         let mut input = Trickle { rest: text, step };
-        let load = Load::default();
-        let mut json = JsonStream::new(&mut input, &load);
+        let budget = Budget::default();
+        let mut json = JsonStream::new(&mut input, &budget);
         json.skip()?;
         json.end()
     }
 
-    /// Reads a value by walking over its objects and lists to the given depth, and parsing what lies deeper.
+    /// Reads a value by walking its objects and lists down to the given depth, and parsing what is deeper.
     fn walked(json: &mut JsonStream<'_>, depth: usize) -> Result<Value, JsonError> {
         if depth > 0 && json.is_list()? {
             let mut list = Vec::new();
@@ -811,8 +811,8 @@ mod tests {
 
     fn read(text: &[u8], step: usize, depth: usize) -> Result<Value, JsonError> {
         let mut input = Trickle { rest: text, step };
-        let load = Load::default();
-        let mut json = JsonStream::new(&mut input, &load);
+        let budget = Budget::default();
+        let mut json = JsonStream::new(&mut input, &budget);
         let value = walked(&mut json, depth)?;
         json.end()?;
         Ok(value)
@@ -849,7 +849,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_taken_that_serde_json_does_not_take(
+        fn only_text_that_serde_json_accepts_is_accepted(
             text in r#"[\[\]{}",:\\ta1 ]{0,12}"#, step in 1_usize..4, depth in 0_usize..3,
         ) {
             if read(text.as_bytes(), step, depth).is_ok() {
@@ -861,23 +861,26 @@ mod tests {
         }
 
         #[test]
-        fn text_that_ends_early_is_cut(value in values(), depth in 0_usize..5, at: prop::sample::Index) {
+        fn text_that_ends_early_is_truncated(value in values(), depth in 0_usize..5, at: prop::sample::Index) {
             let text = serde_json::to_vec(&Value::Array(vec![value])).unwrap();
             let short = &text[..at.index(text.len())];
-            prop_assert!(matches!(read(short, 3, depth), Err(JsonError::Cut)));
+            prop_assert!(matches!(read(short, 3, depth), Err(JsonError::Truncated)));
         }
     }
 
     #[test]
-    fn number_that_ends_with_the_input_is_cut_inside_a_list_and_whole_outside() {
+    fn number_at_the_end_of_the_input_is_truncated_in_a_list_and_complete_alone() {
         for text in ["[-", "[1", "[1.", "[1e"] {
-            assert!(matches!(read(text.as_bytes(), 3, 1), Err(JsonError::Cut)));
+            assert!(matches!(
+                read(text.as_bytes(), 3, 1),
+                Err(JsonError::Truncated)
+            ));
         }
         assert_eq!(read(b"12", 1, 1).unwrap(), Value::from(12));
     }
 
     #[test]
-    fn byte_order_mark_before_the_text_means_nothing() {
+    fn byte_order_mark_before_the_text_is_ignored() {
         for step in 1..5 {
             let read = |text: &[u8]| read(text, step, 2);
             assert_eq!(read(b"\xef\xbb\xbf[1]").unwrap(), serde_json::json!([1]));
@@ -889,18 +892,18 @@ mod tests {
             ] {
                 assert!(matches!(read(text), Err(JsonError::Syntax(_))));
             }
-            assert!(matches!(read(b"\xef\xbb\xbf"), Err(JsonError::Cut)));
+            assert!(matches!(read(b"\xef\xbb\xbf"), Err(JsonError::Truncated)));
         }
     }
 
     #[test]
-    fn value_that_is_passed_over_may_be_larger_than_one_that_is_held() {
+    fn skipped_value_may_be_larger_than_one_that_is_kept() {
         let element = format!("\"{}\"", "x".repeat(MAX_TEXT));
         let list = format!("[{}]", vec![element; 17].join(","));
         assert!(skipped(list.as_bytes(), CHUNK).is_ok());
         assert!(matches!(
             read(list.as_bytes(), CHUNK, 0),
-            Err(JsonError::Excess(_))
+            Err(JsonError::OverLimit(_))
         ));
         let deep = "[".repeat(200_000);
         assert!(matches!(
@@ -910,42 +913,42 @@ mod tests {
     }
 
     #[test]
-    fn value_without_end_is_refused_before_it_fills_the_memory() {
-        let load = Load::default();
+    fn endless_value_is_refused_before_it_fills_the_memory() {
+        let budget = Budget::default();
         for beginning in ["[", "1", "\"x", "{\"a\":\"x"] {
             let mut rest = io::repeat(*beginning.as_bytes().last().unwrap());
             let mut input = beginning.as_bytes().chain(&mut rest);
-            let mut json = JsonStream::new(&mut input, &load);
-            assert!(matches!(json.value(), Err(JsonError::Excess(_))));
+            let mut json = JsonStream::new(&mut input, &budget);
+            assert!(matches!(json.value(), Err(JsonError::OverLimit(_))));
             assert!(json.buffer.len() <= 4 * MAX_VALUE);
         }
     }
 
     #[test]
-    fn answer_without_end_is_refused() {
-        let load = Load {
+    fn endless_response_is_refused() {
+        let budget = Budget {
             limits: Limits {
-                answer: 1 << 20,
+                response: 1 << 20,
                 ..Limits::default()
             },
-            ..Load::default()
+            ..Budget::default()
         };
         for beginning in ["", "[", "{\"a\": [\"\""] {
             for rest in [" ", "\n"] {
                 let mut input = beginning.as_bytes().chain(io::repeat(rest.as_bytes()[0]));
-                let mut json = JsonStream::new(&mut input, &load);
-                let Err(JsonError::Excess(misfit)) = json.skip() else {
+                let mut json = JsonStream::new(&mut input, &budget);
+                let Err(JsonError::OverLimit(bad_value)) = json.skip() else {
                     panic!("{beginning}");
                 };
-                assert!(misfit.to_string().ends_with("it has more than 1 MiB"));
+                assert!(bad_value.to_string().ends_with("it has more than 1 MiB"));
             }
         }
     }
 
-    /// Reads a list of rows, each kept for as long as the answer is read.
-    fn keep_all(text: &str, load: &Load) -> Result<(), JsonError> {
+    /// Reads a list of rows and keeps each until the whole response was read.
+    fn keep_all(text: &str, budget: &Budget) -> Result<(), JsonError> {
         let mut input = text.as_bytes();
-        let mut json = JsonStream::new(&mut input, load);
+        let mut json = JsonStream::new(&mut input, budget);
         json.list("a list", |json| {
             let length = json.value()?.len();
             json.keep_row(length)
@@ -953,55 +956,57 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_bounded_on_average_and_by_the_memory_of_one_answer() {
-        let load = || Load {
+    fn rows_are_limited_on_average_and_by_the_memory_of_one_response() {
+        let budget = || Budget {
             limits: Limits {
                 row_average: 100,
                 allowance: 1_000,
                 rows_in_memory: 10_000,
                 ..Limits::default()
             },
-            ..Load::default()
+            ..Budget::default()
         };
         let rows = |length: usize, count: usize| {
             let row = format!("\"{}\"", "x".repeat(length - 2));
             format!("[{}]", vec![row; count].join(","))
         };
-        let is_excess = |result| matches!(result, Err(JsonError::Excess(_)));
-        assert!(keep_all(&rows(100, 100), &load()).is_ok());
-        assert!(is_excess(keep_all(&rows(100, 101), &load())));
-        assert!(is_excess(keep_all(&rows(500, 4), &load())));
-        // What was handed over does not count any more, and its rows let others be longer.
-        let load = load();
-        assert!(keep_all(&rows(50, 100), &load).is_ok());
-        assert!(keep_all(&rows(500, 14), &load).is_ok());
-        assert!(is_excess(keep_all(&rows(500, 4), &load)));
+        let is_over_limit = |result| matches!(result, Err(JsonError::OverLimit(_)));
+        assert!(keep_all(&rows(100, 100), &budget()).is_ok());
+        assert!(is_over_limit(keep_all(&rows(100, 101), &budget())));
+        assert!(is_over_limit(keep_all(&rows(500, 4), &budget())));
+        // Finished responses no longer count toward the memory, and their rows lower the average.
+        let budget = budget();
+        assert!(keep_all(&rows(50, 100), &budget).is_ok());
+        assert!(keep_all(&rows(500, 14), &budget).is_ok());
+        assert!(is_over_limit(keep_all(&rows(500, 4), &budget)));
     }
 
     #[test]
-    fn error_says_which_field_of_which_row_it_is_about() {
+    fn error_names_the_field_and_the_row() {
         #[derive(Debug, Deserialize)]
-        #[allow(dead_code, reason = "parsed, and no more")]
+        #[allow(dead_code, reason = "only parsed")]
         struct Row {
             id: String,
             user: User,
         }
         #[derive(Debug, Deserialize)]
-        #[allow(dead_code, reason = "parsed, and no more")]
+        #[allow(dead_code, reason = "only parsed")]
         struct User {
             uuid: String,
             age: u8,
         }
-        let said = |row: &str| {
+        let message_of = |row: &str| {
             let text = format!("{{\"rows\": [{row}]}}");
             let mut input = text.as_bytes();
-            let load = Load::default();
-            let mut json = JsonStream::new(&mut input, &load);
+            let budget = Budget::default();
+            let mut json = JsonStream::new(&mut input, &budget);
             let read = json.object("an object", |json, _| {
                 json.list("a list", |json| json.parse::<Row>().map(drop))
             });
             match read.unwrap_err() {
-                JsonError::Shape(misfit) | JsonError::Excess(misfit) => misfit.to_string(),
+                JsonError::Shape(bad_value) | JsonError::OverLimit(bad_value) => {
+                    bad_value.to_string()
+                }
                 other => panic!("{other:?}"),
             }
         };
@@ -1035,7 +1040,7 @@ mod tests {
                 ),
             ),
         ] {
-            assert_eq!(said(row), message);
+            assert_eq!(message_of(row), message);
         }
     }
 }

@@ -1,48 +1,50 @@
-//! The key, which is shown nowhere: not in part, not in another spelling, not where it was typed by mistake.
+//! The API key. It is never shown: not in part, not in another encoding, not where it was typed by mistake.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A personal API key, and where it was found. Shown as stars everywhere.
+/// A personal API key and where it was found. `Debug` prints stars.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     key: String,
     source: String,
 }
 
-/// A text that cannot be a personal API key. Never holds the text.
+/// Why a text cannot be a personal API key. Never contains the text itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// None was given.
+    /// No key was given.
     #[error("no API key given")]
     Missing,
-    /// Nothing but space.
+    /// Only white space.
     #[error("the key is empty")]
     Empty,
-    /// A project's key (`phc_`), which can only send events.
-    #[error("this is a project's key (`phc_…`), which cannot read an organization")]
+    /// A project API key (`phc_`), which can only send events.
+    #[error("this is a project API key (`phc_…`), which cannot read an organization")]
     ProjectKey,
-    /// Quotes around it.
-    #[error("the key has quotes around it")]
+    /// The key is in quotes.
+    #[error("the key is in quotes")]
     Quoted,
-    /// `NAME=` before it, as in a file of environment variables.
-    #[error("the key has a name and `=` before it")]
+    /// The key follows `NAME=`, as in a file of environment variables.
+    #[error("the key starts with a variable name and `=`")]
     Assignment,
-    /// `Bearer` before it, as in a header.
-    #[error("the key has `Bearer` before it")]
+    /// The key follows `Bearer`, as in a header.
+    #[error("the key starts with `Bearer`")]
     Header,
-    /// Characters that no key has.
-    #[error("the key holds characters that no key has, such as a space or a line break")]
+    /// The key contains characters that are not allowed in a key.
+    #[error(
+        "the key contains a character that cannot be part of a key, such as a space or a line break"
+    )]
     Characters,
 }
 
 impl ApiKey {
-    /// Takes a key, without the white space around it. `source` says where it was found, such as "the file `key`".
+    /// Parses a key, ignoring white space around it. `source` says where it was found, such as "the file `key`".
     ///
     /// # Errors
-    /// When it cannot be one.
+    /// When the text cannot be a key.
     pub fn parse(text: &str, source: &str) -> Result<Self, KeyError> {
-        // Some editors put a byte order mark before a text.
+        // Some editors start a file with a byte order mark.
         let key = text.trim_start_matches('\u{feff}').trim();
         if key.is_empty() {
             return Err(KeyError::Empty);
@@ -73,18 +75,18 @@ impl ApiKey {
         })
     }
 
-    /// Where it was found.
+    /// Returns where the key was found.
     pub(super) fn source(&self) -> &str {
         &self.source
     }
 
-    /// The value of the header that carries it.
+    /// Returns the value of the `Authorization` header.
     pub(super) fn bearer(&self) -> String {
         format!("Bearer {}", self.key)
     }
 
-    /// Text from elsewhere with every trace of the key replaced by stars: any run of its characters that is long enough to
-    /// be of use, in whatever case, and percent-encoded or not.
+    /// Replaces every trace of the key in a text with stars: any part of the key that is long enough to be useful, in
+    /// upper or lower case, percent-encoded or not.
     pub(super) fn scrub(&self, text: &str) -> String {
         let key = self.key.to_ascii_lowercase();
         let key = key.as_bytes();
@@ -111,13 +113,13 @@ impl ApiKey {
     }
 }
 
-/// Characters of a key that are worth hiding.
+/// The shortest part of a key that is worth hiding, in characters.
 const SHORTEST_TRACE: usize = 8;
-/// What is shown in their place.
+/// What is shown instead.
 const MASK: &str = "***";
 
-/// The characters of a text, each in lower case with its percent-encoding undone, and their positions. What is not ASCII
-/// matches no character of a key.
+/// Decodes a text for the search: each character in lower case and without percent-encoding, with its position. A character
+/// outside ASCII becomes 0, which is not part of any key.
 fn spelled(text: &str) -> Vec<(u8, Range<usize>)> {
     let mut spelled = Vec::with_capacity(text.len());
     let mut chars = text.char_indices().peekable();
@@ -145,10 +147,10 @@ fn common_length(key: &[u8], text: &[(u8, Range<usize>)]) -> usize {
     pairs.take_while(|(key, (byte, _))| *key == byte).count()
 }
 
-/// How PostHog's keys begin: personal ones, those of projects, and those that it gives to programs.
+/// The prefixes of PostHog's keys: personal, project, project secret, and the access and refresh tokens of OAuth.
 const PREFIXES: [&str; 5] = ["phx_", "phc_", "phs_", "pha_", "phr_"];
 
-/// Where the next thing is in a text that looks like a key of PostHog's.
+/// Finds the first part of a text that looks like a PostHog key.
 fn find_key(text: &str) -> Option<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let starts = PREFIXES
@@ -165,13 +167,13 @@ fn find_key(text: &str) -> Option<Range<usize>> {
     keys.min_by_key(|range| range.start)
 }
 
-/// Whether a text holds what looks like a key of PostHog's.
+/// Whether a text contains something that looks like a PostHog key.
 pub fn holds_key(text: &str) -> bool {
     find_key(text).is_some()
 }
 
-/// A text with all that looks like a key of PostHog's, or like the user name and password of an address, replaced by
-/// stars: for what a person may have typed in the wrong place.
+/// Replaces everything that looks like a PostHog key, or like the user name and password in a URL, with stars. For text
+/// that a person may have typed in the wrong place.
 pub fn mask_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -207,7 +209,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201f}')
 }
 
-/// Whether text could be the name of an environment variable.
+/// Whether a text could be the name of an environment variable.
 fn is_variable(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
@@ -244,7 +246,7 @@ mod tests {
             ("ends IJKLMNOP", "ends ***"),
             ("phx_AbCdphx_AbCd", "******"),
             ("é phx_AbCd é", "é *** é"),
-            // Too short to be of use.
+            // Too short to be useful.
             ("phx_AbC EfGhIjK", "phx_AbC EfGhIjK"),
             ("100% %zz %é %", "100% %zz %é %"),
             ("", ""),

@@ -1,4 +1,5 @@
-//! Reading an organization over HTTP. PostHog is the one source so far; `http.rs` is what a second would share.
+//! Reads an organization over HTTP. PostHog is the only source so far; a second one would share everything outside
+//! `posthog/`.
 
 mod address;
 mod coding;
@@ -12,7 +13,7 @@ mod proxy;
 mod resolve;
 
 pub use address::{AddressError, BaseUrl, PlainHttp};
-pub use error::{Answerer, Error, Peer, Problem, is_passing_status};
+pub use error::{Error, Peer, Problem, Responder, is_passing_status};
 pub use http::HttpSettings;
 pub use key::{ApiKey, KeyError, holds_key, mask_secrets};
 pub use pace::PaceSettings;

@@ -1,6 +1,7 @@
-//! When a request may go out: below the server's limits, not during a pause it asked for, not past the deadline.
+//! Decides when a request may be sent: within the rate limits, not during a pause that the server asked for, and not after
+//! the deadline.
 //!
-//! Shared by all workers: one budget, one pause. So nobody runs into a 429 that another worker has seen already.
+//! All workers share one budget and one pause, so that none of them sends a request after another has received a 429.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::progress::{Event, Hold, Reporter};
 
-/// How many requests may go out, and until when.
+/// Limits on the rate of requests and on the duration of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaceSettings {
-    /// In any minute. PostHog allows 480 to a key.
+    /// Requests in any minute. PostHog allows 480 for a key.
     pub per_minute: u32,
-    /// In any hour. PostHog allows 4,800 to a key.
+    /// Requests in any hour. PostHog allows 4,800 for a key.
     pub per_hour: u32,
-    /// For everything; `None` is without end.
+    /// Time limit of the whole run; `None` for no limit.
     pub max_duration: Option<Duration>,
 }
 
@@ -32,11 +33,11 @@ impl Default for PaceSettings {
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The time allowed for the whole run is over.
+/// The time limit of the whole run has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutOfTime;
 
-/// Lets requests out one by one.
+/// Spaces out requests.
 pub(super) struct Pace {
     settings: PaceSettings,
     deadline: Option<Instant>,
@@ -45,20 +46,20 @@ pub(super) struct Pace {
 
 #[derive(Default)]
 struct State {
-    /// When requests of the last hour went out, the oldest first.
+    /// When the requests of the last hour were sent, oldest first.
     sent: VecDeque<Instant>,
-    /// Until when nothing may go out, and why.
+    /// Until when no request may be sent, and why.
     pause: Option<(Instant, Hold)>,
     /// The end of the last wait that was reported.
     reported_until: Option<Instant>,
 }
 
-/// A wait that is shorter is not worth a report: at the limit, every request has one.
+/// Shorter waits are not reported: at the limit, every request has one.
 const SHORT: Duration = Duration::from_secs(1);
 
 impl Pace {
     pub(super) fn new(settings: PaceSettings) -> Self {
-        // A length of time beyond what the clock can say is without end.
+        // A duration beyond the clock's range means no deadline.
         let deadline = settings
             .max_duration
             .and_then(|limit| Instant::now().checked_add(limit));
@@ -69,7 +70,7 @@ impl Pace {
         }
     }
 
-    /// Waits until a request may go out, and counts it.
+    /// Waits until a request may be sent, and counts it.
     pub(super) fn wait(&self, reporter: &dyn Reporter) -> Result<(), OutOfTime> {
         loop {
             let now = Instant::now();
@@ -92,9 +93,9 @@ impl Pace {
         }
     }
 
-    /// Keeps all workers from sending for `length`. The caller reports it.
+    /// Keeps all workers from sending for this long. The caller reports it.
     pub(super) fn pause(&self, length: Duration, hold: Hold) {
-        // A length of time beyond what the clock can say has no end; the server's is bounded before.
+        // Beyond the clock's range. Cannot happen, since the caller limits what a server may ask for.
         let Some(until) = Instant::now().checked_add(length) else {
             return;
         };
@@ -109,12 +110,12 @@ impl Pace {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for `length`; not at all if that is past the deadline.
+    /// Waits for this long, or fails at once if the deadline is earlier.
     pub(super) fn sleep(&self, length: Duration) -> Result<(), OutOfTime> {
         self.sleep_after(length, || {})
     }
 
-    /// Does `begin` and waits for `length`, or neither if that is past the deadline.
+    /// Calls `begin` and waits for this long, or does neither if the deadline is earlier.
     fn sleep_after(&self, length: Duration, begin: impl FnOnce()) -> Result<(), OutOfTime> {
         if let Some(deadline) = self.deadline
             && Instant::now()
@@ -128,7 +129,7 @@ impl Pace {
         Ok(())
     }
 
-    /// How long a request that begins now may take.
+    /// Returns how long a request that starts now may take.
     pub(super) fn remaining(&self) -> Option<Duration> {
         self.deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -150,7 +151,7 @@ struct Wait {
 }
 
 impl State {
-    /// The wait of a request that is ready at `now`, if it must wait at all.
+    /// Returns how long a request that is ready at `now` has to wait, if at all.
     fn wait_from(&mut self, now: Instant, settings: &PaceSettings) -> Option<Wait> {
         while self
             .sent
@@ -169,7 +170,7 @@ impl State {
             (per_hour, HOUR, Hold::PerHour(per_hour)),
         ];
         let ends = limits.into_iter().filter_map(|(limit, window, hold)| {
-            // The request that must have left the window before another may go out.
+            // The request that must leave the window before another may be sent.
             let blocking = self.sent.len().checked_sub(limit as usize)?;
             Some((*self.sent.get(blocking)? + window, hold))
         });
@@ -178,7 +179,7 @@ impl State {
         (!length.is_zero()).then_some(Wait { length, hold })
     }
 
-    /// `wait`, if it is worth a report and no worker has reported it yet.
+    /// Returns `wait` if it is long enough to report and no worker has reported it yet.
     fn reported(&mut self, now: Instant, wait: Wait) -> Option<Wait> {
         let is_known = self.reported_until.is_some_and(|until| now < until);
         if is_known || wait.length < SHORT {
@@ -189,7 +190,7 @@ impl State {
     }
 }
 
-/// How long this many requests take at least, sent as fast as the limits allow, when none went out before.
+/// Returns the least time that this many requests take within the limits, if none were sent before.
 pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration {
     let before_last = requests.saturating_sub(1);
     let (per_hour, per_minute) = (
@@ -201,7 +202,7 @@ pub(super) fn least_duration(requests: u64, settings: &PaceSettings) -> Duration
     hours.saturating_add(MINUTE.saturating_mul(times(before_last % per_hour / per_minute)))
 }
 
-/// The limit that makes this many requests take as long as they do, in words.
+/// Names the limit that determines how long this many requests take.
 pub(super) fn binding_limit(requests: u64, settings: &PaceSettings) -> String {
     let PaceSettings {
         per_minute,
@@ -227,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Sends as soon as it may, for `count` requests, by the clock that it makes itself.
+    /// Simulates `count` requests, each sent as soon as the limits allow. Returns the times.
     fn send_all(count: usize, settings: &PaceSettings) -> Vec<Duration> {
         let start = Instant::now();
         let mut now = start;
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn no_window_ever_holds_more_than_its_limit() {
+    fn no_window_ever_exceeds_its_limit() {
         let settings = settings(5, 12);
         let sent = send_all(40, &settings);
         for (at, first) in sent.iter().enumerate() {
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn least_duration_is_what_sending_takes() {
+    fn least_duration_is_how_long_sending_takes() {
         for (count, per_minute, per_hour) in [
             (1, 5, 50),
             (6, 5, 50),
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn pause_holds_until_its_end_and_a_shorter_one_does_not_cut_it() {
+    fn shorter_pause_does_not_end_a_longer_one() {
         let pace = Pace::new(settings(450, 4_500));
         pace.pause(Duration::from_secs(3600), Hold::RetryAfter);
         pace.pause(Duration::from_secs(1), Hold::TooManyRequests);
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn wait_names_the_limit_that_is_the_last_to_let_go() {
+    fn wait_names_the_limit_that_ends_last() {
         let start = Instant::now();
         for (per_minute, per_hour, hold, seconds) in [
             (2, 100, Hold::PerMinute(2), 60),

@@ -1,5 +1,5 @@
-//! The proxy that the environment names for a server, and the servers that it exempts. A proxy that cannot be used is an
-//! error: around it the key would take a way that nobody wanted.
+//! Chooses the proxy for a server from the environment, with its exceptions (`NO_PROXY`). A proxy that cannot be used is an
+//! error: without it, the key would be sent over a network that the user did not choose.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -8,22 +8,20 @@ use ureq::http::Uri;
 use ureq::http::uri::Authority;
 use ureq::{Proxy, ProxyProtocol};
 
-/// A proxy to be used.
+/// The proxy to use.
 pub(super) struct ChosenProxy {
-    /// As the HTTP client wants it.
     pub proxy: Proxy,
-    /// Host and port, without the user name and password that it may come with.
+    /// Host and port, without user name and password.
     pub name: String,
-    /// The variable that names it.
+    /// The environment variable that configures it.
     pub variable: &'static str,
 }
 
-/// A setting that cannot be used. Holds no password.
+/// A proxy setting that cannot be used. Never contains the password.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UnusableProxy {
-    /// The variable.
+    /// The environment variable.
     pub variable: &'static str,
-    /// What is wrong with its value.
     pub problem: ProxyProblem,
 }
 
@@ -31,15 +29,16 @@ pub(super) struct UnusableProxy {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProxyProblem {
     /// Neither an HTTP nor an HTTPS proxy.
-    #[error("names a proxy that begins with `{0}://`; only `http://` and `https://` work")]
+    #[error(
+        "sets a proxy that begins with `{0}://`, but only `http://` and `https://` are supported"
+    )]
     Scheme(String),
-    /// Not a URL.
-    #[error("does not name a proxy in the form `http://host:port`")]
+    #[error("does not set a proxy of the form `http://host:port`")]
     NotAUrl,
 }
 
-/// Where proxies are named for each scheme, the first that is set counts. The last ones are meant for the other scheme:
-/// better through them than around them.
+/// The variables that configure a proxy, by the scheme of the server; the first one that is set counts. The last two are
+/// meant for the other scheme: using that proxy is safer than bypassing it.
 const FOR_HTTPS: [&str; 6] = [
     "https_proxy",
     "HTTPS_PROXY",
@@ -56,10 +55,10 @@ const FOR_HTTP: [&str; 6] = [
     "https_proxy",
     "HTTPS_PROXY",
 ];
-/// Where exempt servers are named; the first that is set counts.
+/// The variables that list exempt servers; the first one that is set counts.
 const EXEMPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// The proxy for the server at `origin`, if there is one. `variable` looks one up in the environment.
+/// Chooses the proxy for the server at `origin`, if any. `variable` looks up an environment variable.
 pub(super) fn choose(
     origin: &Uri,
     variable: impl Fn(&str) -> Option<OsString>,
@@ -67,7 +66,7 @@ pub(super) fn choose(
     let is_http = origin.scheme_str() == Some("http");
     let value = |name: &&'static str| {
         let value = variable(name)?;
-        // What is not text cannot be a proxy, and is not nothing either.
+        // A value that is not UTF-8 is an error below, and not the same as an empty one.
         let is_blank = value.to_str().is_some_and(|text| text.trim().is_empty());
         (!is_blank).then_some((*name, value))
     };
@@ -97,7 +96,7 @@ pub(super) fn choose(
     if let Some((scheme, _)) = address.split_once("://")
         && !["http", "https"].contains(&&*scheme.to_ascii_lowercase())
     {
-        // What comes before the colons may be anything, a password too.
+        // What precedes `://` is only shown if it looks like a scheme: it may contain a password.
         let is_scheme =
             (1..=16).contains(&scheme.len()) && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
         return Err(unusable(if is_scheme {
@@ -118,7 +117,7 @@ pub(super) fn choose(
     }))
 }
 
-/// Whether an authority has no port, or one that exists: any other would quietly become the default one.
+/// Whether an authority has no port or a valid one. An invalid port would silently become the default.
 pub(super) fn has_valid_port(authority: &Authority) -> bool {
     let rest = authority.as_str().rsplit('@').next().unwrap_or_default();
     match rest.strip_prefix(authority.host()) {
@@ -130,9 +129,9 @@ pub(super) fn has_valid_port(authority: &Authority) -> bool {
     }
 }
 
-/// Whether a server is on a list of exempt ones, by any form of entry that curl understands: `*`; a name, which covers
-/// its subdomains too, with or without `.` or `*.` before it; an address; a range of addresses such as `10.0.0.0/8`. An
-/// entry that ends in a port exempts that port alone.
+/// Whether a server is on a list of exempt ones. An entry may have any form that curl understands: `*`; a domain, which
+/// includes its subdomains, with or without a leading `.` or `*.`; an IP address; a range such as `10.0.0.0/8`. An entry
+/// that ends in a port exempts only that port.
 fn is_exempt(list: &str, host: &str, port: u16) -> bool {
     let host = bare(host);
     list.split([',', ' ', '\t'])
@@ -143,18 +142,18 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
         })
 }
 
-/// In lower case, without the brackets of an address or the dot that may end a name.
+/// Normalizes a host: lower case, without the brackets of an IPv6 address and without a trailing dot.
 fn bare(host: &str) -> String {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// An entry, and the port that it ends in.
+/// Splits an entry into host and port.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     let Some((name, port)) = entry.rsplit_once(':') else {
         return (entry, None);
     };
-    // An address of version 6 has colons of its own, unless it is in brackets.
+    // An IPv6 address without brackets.
     if name.contains(':') && !name.ends_with(']') {
         return (entry, None);
     }
@@ -182,14 +181,14 @@ fn matches(entry: &str, host: &str) -> bool {
     !name.is_empty() && (is_below(name) || is_beginning(entry, host))
 }
 
-/// Whether an entry is the beginning of a host, such as `192.168.*`.
+/// Whether an entry is a prefix of the host, such as `192.168.*`.
 fn is_beginning(entry: &str, host: &str) -> bool {
     entry
         .strip_suffix('*')
         .is_some_and(|beginning| !beginning.is_empty() && host.starts_with(beginning))
 }
 
-/// Whether an address is in the network of which the first `bits` count.
+/// Whether an address is in a network with this prefix length.
 fn is_in(address: IpAddr, network: &str, bits: &str) -> bool {
     let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u32>()) else {
         return false;
@@ -203,7 +202,7 @@ fn is_in(address: IpAddr, network: &str, bits: &str) -> bool {
         (IpAddr::V6(address), IpAddr::V6(network)) => (address.to_bits(), network.to_bits(), 128),
         _ => return false,
     };
-    // With no bit that counts, nothing is left to compare, not even by shifting it all away.
+    // A prefix length of 0 matches everything, where `checked_shr` returns `None`.
     bits <= length && ((address ^ network).checked_shr(length - bits).unwrap_or(0)) == 0
 }
 
@@ -268,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn proxy_is_named_without_its_password_and_by_the_variable_that_counts() {
+    fn proxy_is_reported_without_its_password_and_with_the_variable_that_sets_it() {
         let https = "https://eu.posthog.com".parse::<Uri>().unwrap();
         let http = "http://posthog.example:8000".parse::<Uri>().unwrap();
         let choose = |origin, environment: &[(&str, &str)]| {

@@ -1,4 +1,4 @@
-//! Host names into addresses: within the time allowed, and also where the system starts no further thread.
+//! Resolves host names within the time limit, even where the system refuses to start another thread.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -10,22 +10,22 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// Most addresses of one host that are tried.
+/// The maximum number of addresses of one host to try.
 const MAX_ADDRESSES: usize = 16;
 
-/// Asks the system, on a thread of its own: a look-up by the system has no time limit that could be set.
+/// Uses the system's resolver on a separate thread, because its lookup has no time limit to set.
 #[derive(Debug)]
 pub(super) struct SystemResolver;
 
-/// Why the address of a host was not found.
+/// Why a host name could not be resolved.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LookupFailed {
-    /// No such host.
+    /// The host does not exist, or has no address.
     #[error("no such host")]
     Unknown,
-    /// Whether there is one cannot be found out now.
+    /// The lookup failed, so it is not known whether the host exists.
     #[error("{0}")]
-    NotNow(io::Error),
+    Failed(io::Error),
 }
 
 impl Resolver for SystemResolver {
@@ -56,7 +56,7 @@ impl Resolver for SystemResolver {
             let name = host_and_port.clone();
             let asking = thread::Builder::new().spawn(move || sender.send(look_up(&name)));
             match asking {
-                // Nobody waits for it any more once the time is up.
+                // After the time limit, the thread's result is dropped.
                 Ok(_) => match receiver.recv_timeout(*timeout.after) {
                     Ok(found) => found,
                     Err(RecvTimeoutError::Timeout) => {
@@ -64,7 +64,7 @@ impl Resolver for SystemResolver {
                     }
                     Err(RecvTimeoutError::Disconnected) => look_up(&host_and_port),
                 },
-                // Without a thread, later than allowed is better than not at all.
+                // Without a thread, exceeding the time limit is better than failing.
                 Err(_) => look_up(&host_and_port),
             }
         };
@@ -89,14 +89,14 @@ fn look_up(host_and_port: &str) -> io::Result<Vec<SocketAddr>> {
     host_and_port.to_socket_addrs().map(Iterator::collect)
 }
 
-/// Names that no name server has: RFC 6761 wants them answered without asking one.
+/// Whether a name is in `.invalid`, which does not exist: RFC 6761 asks not to send such names to a name server.
 fn is_invalid(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     host == "invalid" || host.ends_with(".invalid")
 }
 
 impl LookupFailed {
-    /// The standard library hands on nothing but the words of the C library.
+    /// Classifies by message, since the standard library passes on nothing but the C library's text.
     fn of(error: io::Error) -> Self {
         const UNKNOWN: [&str; 4] = [
             // glibc
@@ -111,7 +111,7 @@ impl LookupFailed {
         if UNKNOWN.iter().any(|known| words.contains(known)) {
             Self::Unknown
         } else {
-            Self::NotNow(error)
+            Self::Failed(error)
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_server_that_knows_better_makes_a_host_unknown() {
+    fn host_is_unknown_only_if_the_resolver_says_that_it_does_not_exist() {
         let of = |words: &str| LookupFailed::of(io::Error::other(words.to_owned()));
         let look_up = "failed to lookup address information: ";
         for words in [
@@ -142,7 +142,7 @@ mod tests {
             "Memory allocation failure",
         ] {
             assert!(
-                matches!(of(&format!("{look_up}{words}")), LookupFailed::NotNow(_)),
+                matches!(of(&format!("{look_up}{words}")), LookupFailed::Failed(_)),
                 "{words}"
             );
         }

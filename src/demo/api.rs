@@ -1,28 +1,27 @@
-//! PostHog's organization API over the sample: a request into its answer, without a socket in sight.
+//! PostHog's organization API over the sample: returns the response to a request, without sockets.
 //!
-//! A request is checked in PostHog's order: is there such an endpoint, is the key good, is the organization the
-//! sample's, is the method allowed. A role is looked up only where PostHog looks it up: the memberships of an
-//! unknown one are an empty list.
+//! A request is checked in PostHog's order: whether the endpoint exists, the key is valid, the organization is the sample,
+//! and the method is allowed. As in PostHog, the memberships of an unknown role are an empty list.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::API_KEY;
-use super::http::{Answer, Request};
+use super::http::{Request, Response};
 use super::organization::{Membership, Organization, Person, Role, Seat, User, by_time};
 use super::page::{Page, Query};
 
-/// PostHog itself caps no page. The sample does, so that its few people fill more than one.
+/// The largest page. PostHog itself has no limit; the sample does, so that its few people take several pages.
 const MAX_ROWS: usize = 15;
 
-/// An endpoint, with what its path names.
+/// An endpoint, with the ids in its path.
 enum Endpoint<'a> {
     CurrentKey,
-    Organization(&'a str, Inside<'a>),
+    Organization(&'a str, OrganizationEndpoint<'a>),
 }
 
-/// What is asked of an organization.
-enum Inside<'a> {
+/// An endpoint of an organization.
+enum OrganizationEndpoint<'a> {
     Itself,
     Members,
     /// Can be changed and removed, but not read.
@@ -33,7 +32,7 @@ enum Inside<'a> {
 }
 
 /// Answers one request.
-pub(super) fn answer(organization: &Organization, request: &Request) -> Answer {
+pub(super) fn answer(organization: &Organization, request: &Request) -> Response {
     let path = request.path.replace("%40", "@");
     let Some(endpoint) = route(&path) else {
         return not_found("Endpoint not found.");
@@ -46,55 +45,64 @@ pub(super) fn answer(organization: &Organization, request: &Request) -> Answer {
     {
         return not_found("Organization not found.");
     }
-    if request.method != "GET" || matches!(endpoint, Endpoint::Organization(_, Inside::Member)) {
+    if request.method != "GET"
+        || matches!(
+            endpoint,
+            Endpoint::Organization(_, OrganizationEndpoint::Member)
+        )
+    {
         return method_not_allowed(&request.method);
     }
 
     let inside = match endpoint {
-        Endpoint::CurrentKey => return Answer::ok(&current_key(organization)),
+        Endpoint::CurrentKey => return Response::ok(&current_key(organization)),
         Endpoint::Organization(_, inside) => inside,
     };
     match inside {
-        Inside::Itself => Answer::ok(&itself(organization)),
-        Inside::Members | Inside::Member => members(organization, request),
-        Inside::Roles => {
+        OrganizationEndpoint::Itself => Response::ok(&itself(organization)),
+        OrganizationEndpoint::Members | OrganizationEndpoint::Member => {
+            members(organization, request)
+        }
+        OrganizationEndpoint::Roles => {
             let roles = organization.roles.iter();
             let rows = roles.map(|role| RoleRow::new(organization, role)).collect();
-            Answer::ok(&Page::cut(rows, usize::MAX, request))
+            Response::ok(&Page::cut(rows, usize::MAX, request))
         }
-        Inside::Role(id) => match organization.roles.iter().find(|role| role.id == id) {
-            Some(role) => Answer::ok(&RoleRow::new(organization, role)),
-            None => not_found("Not found."),
-        },
-        Inside::RoleMemberships(id) => {
+        OrganizationEndpoint::Role(id) => {
+            match organization.roles.iter().find(|role| role.id == id) {
+                Some(role) => Response::ok(&RoleRow::new(organization, role)),
+                None => not_found("Not found."),
+            }
+        }
+        OrganizationEndpoint::RoleMemberships(id) => {
             let role = organization.roles.iter().find(|role| role.id == id);
             let rows = role.map_or_else(Vec::new, |role| memberships(organization, role));
-            Answer::ok(&Page::cut(rows, MAX_ROWS, request))
+            Response::ok(&Page::cut(rows, MAX_ROWS, request))
         }
     }
 }
 
-/// The endpoint of a path, with or without a slash at its end.
+/// Finds the endpoint of a path, with or without a trailing slash.
 fn route(path: &str) -> Option<Endpoint<'_>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let words: Vec<&str> = path.strip_prefix("/api/")?.split('/').collect();
     let (id, inside) = match words.as_slice() {
         ["personal_api_keys", "@current"] => return Some(Endpoint::CurrentKey),
-        ["organizations", id] => (id, Inside::Itself),
-        ["organizations", id, "members"] => (id, Inside::Members),
-        ["organizations", id, "members", _] => (id, Inside::Member),
-        ["organizations", id, "roles"] => (id, Inside::Roles),
-        ["organizations", id, "roles", role] => (id, Inside::Role(role)),
+        ["organizations", id] => (id, OrganizationEndpoint::Itself),
+        ["organizations", id, "members"] => (id, OrganizationEndpoint::Members),
+        ["organizations", id, "members", _] => (id, OrganizationEndpoint::Member),
+        ["organizations", id, "roles"] => (id, OrganizationEndpoint::Roles),
+        ["organizations", id, "roles", role] => (id, OrganizationEndpoint::Role(role)),
         ["organizations", id, "roles", role, "role_memberships"] => {
-            (id, Inside::RoleMemberships(role))
+            (id, OrganizationEndpoint::RoleMemberships(role))
         }
         _ => return None,
     };
     Some(Endpoint::Organization(id, inside))
 }
 
-/// The refusal, unless the header is exactly `Bearer` and the sample's key.
-fn unauthenticated(request: &Request) -> Option<Answer> {
+/// Returns an error unless the header is exactly `Bearer` and the sample's key.
+fn unauthenticated(request: &Request) -> Option<Response> {
     let key = request
         .authorization
         .as_deref()
@@ -110,16 +118,16 @@ fn unauthenticated(request: &Request) -> Option<Answer> {
             "Authentication credentials were not provided.",
         ),
     };
-    let refusal = Answer::refusal("401 Unauthorized", "authentication_error", code, detail);
+    let refusal = Response::refusal("401 Unauthorized", "authentication_error", code, detail);
     Some(refusal.with_header("WWW-Authenticate: Bearer"))
 }
 
-fn not_found(detail: &str) -> Answer {
-    Answer::refusal("404 Not Found", "invalid_request", "not_found", detail)
+fn not_found(detail: &str) -> Response {
+    Response::refusal("404 Not Found", "invalid_request", "not_found", detail)
 }
 
-fn method_not_allowed(method: &str) -> Answer {
-    let refusal = Answer::refusal(
+fn method_not_allowed(method: &str) -> Response {
+    let refusal = Response::refusal(
         "405 Method Not Allowed",
         "invalid_request",
         "method_not_allowed",
@@ -169,7 +177,7 @@ fn itself(organization: &Organization) -> Value {
     })
 }
 
-fn members(organization: &Organization, request: &Request) -> Answer {
+fn members(organization: &Organization, request: &Request) -> Response {
     let mut members: Vec<(&Person, &Seat)> = organization.members().collect();
     members.sort_by(|(_, left), (_, right)| by_time(&left.joined_at, &right.joined_at));
     if Query::parse(&request.query).value("order") != Some("joined_at") {
@@ -182,10 +190,10 @@ fn members(organization: &Organization, request: &Request) -> Answer {
             ..MemberRow::inside_membership(person, seat)
         })
         .collect();
-    Answer::ok(&Page::cut(rows, MAX_ROWS, request))
+    Response::ok(&Page::cut(rows, MAX_ROWS, request))
 }
 
-/// The memberships of one role, oldest first.
+/// Returns the memberships of one role, oldest first.
 fn memberships<'a>(organization: &'a Organization, role: &'a Role) -> Vec<MembershipRow<'a>> {
     let mut held: Vec<&Membership> = role.memberships.iter().collect();
     held.sort_by(|left, right| {
@@ -196,7 +204,7 @@ fn memberships<'a>(organization: &'a Organization, role: &'a Role) -> Vec<Member
         .collect()
 }
 
-/// A member, as `members/` lists it and as a membership carries it.
+/// A member, as in `members/` and inside a membership.
 #[derive(Serialize)]
 struct MemberRow<'a> {
     id: &'a str,
@@ -211,7 +219,7 @@ struct MemberRow<'a> {
     last_login: Option<&'a Option<String>>,
 }
 
-/// A role with everybody who holds it.
+/// A role with its members.
 #[derive(Serialize)]
 struct RoleRow<'a> {
     id: &'a str,
@@ -223,7 +231,7 @@ struct RoleRow<'a> {
     is_default: Option<bool>,
 }
 
-/// That one person holds one role; the person is told twice.
+/// A role membership. PostHog includes the person twice.
 #[derive(Serialize)]
 struct MembershipRow<'a> {
     id: &'a str,
@@ -235,7 +243,7 @@ struct MembershipRow<'a> {
 }
 
 impl<'a> MemberRow<'a> {
-    /// Without the last login, which only `members/` looks up.
+    /// Returns the row without the last login, which only `members/` has.
     fn inside_membership(person: &'a Person, seat: &'a Seat) -> Self {
         MemberRow {
             id: &seat.id,

@@ -1,38 +1,38 @@
-//! One HTTP/1.1 request in, one answer out: the bytes of both.
+//! Parses HTTP/1.1 requests and formats responses.
 //!
-//! Written by hand because so little is needed: GET, on loopback, for the one client in this same binary.
-//! What is well kept among server crates brings a runtime or a good deal more of HTTP than that.
+//! Written by hand because so little is needed: GET, on loopback, for the one client in this same binary. The well-kept
+//! server crates bring a runtime or far more of HTTP than that.
 
 use std::io::{BufRead, Read, Write};
 
 use serde::Serialize;
 
-/// Request line and headers together. A real request here has a few hundred bytes.
+/// The largest size of request line and headers. Requests of our own client have a few hundred bytes.
 pub(super) const MAX_HEAD_BYTES: u64 = 16 * 1024;
 
-/// What the API needs to know of a request.
+/// What the API needs of a request.
 pub(super) struct Request {
     pub method: String,
     /// Starts with a slash; still percent-encoded.
     pub path: String,
-    /// Without its question mark; empty if there is none.
+    /// Without the question mark; empty if there is none.
     pub query: String,
     pub host: String,
     pub authorization: Option<String>,
-    /// What becomes of the connection once this is answered.
-    pub then: Then,
+    /// What to do with the connection after the response.
+    pub then: AfterResponse,
 }
 
-/// What becomes of a connection after an answer.
+/// What to do with a connection after a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum AfterResponse {
     KeepOpen,
     Close,
 }
 
-/// Why there is no request.
-pub(super) enum Unreadable {
-    /// The client closed, or was silent for too long: nobody waits for an answer.
+/// Why a request could not be read.
+pub(super) enum RequestError {
+    /// The client closed the connection, or was silent for too long.
     Gone,
     /// The head is longer than [`MAX_HEAD_BYTES`].
     TooLong,
@@ -41,27 +41,27 @@ pub(super) enum Unreadable {
 }
 
 impl Request {
-    /// Reads one head and leaves the stream behind it. A body is not read: who announces one is answered and then
-    /// cut off, for nothing served here takes one.
-    pub(super) fn read(stream: &mut impl BufRead) -> Result<Self, Unreadable> {
+    /// Reads one head. A body is not read, since no endpoint takes one: after a request that announces one, the connection
+    /// is closed.
+    pub(super) fn read(stream: &mut impl BufRead) -> Result<Self, RequestError> {
         let mut limited = stream.by_ref().take(MAX_HEAD_BYTES);
         let mut head = Vec::new();
         loop {
             let line_start = head.len();
             limited
                 .read_until(b'\n', &mut head)
-                .map_err(|_| Unreadable::Gone)?;
+                .map_err(|_| RequestError::Gone)?;
             match &head[line_start..] {
                 b"\r\n" => break,
                 [.., b'\n'] => {}
-                _ if limited.limit() == 0 => return Err(Unreadable::TooLong),
-                _ => return Err(Unreadable::Gone),
+                _ if limited.limit() == 0 => return Err(RequestError::TooLong),
+                _ => return Err(RequestError::Gone),
             }
         }
         std::str::from_utf8(&head)
             .ok()
             .and_then(Self::parse)
-            .ok_or(Unreadable::Malformed)
+            .ok_or(RequestError::Malformed)
     }
 
     fn parse(head: &str) -> Option<Self> {
@@ -73,8 +73,8 @@ impl Request {
             return None;
         }
         let mut then = match version {
-            "HTTP/1.1" => Then::KeepOpen,
-            "HTTP/1.0" => Then::Close,
+            "HTTP/1.1" => AfterResponse::KeepOpen,
+            "HTTP/1.0" => AfterResponse::Close,
             _ => return None,
         };
 
@@ -85,9 +85,9 @@ impl Request {
             match name.to_ascii_lowercase().as_str() {
                 "host" => host = Some(value.to_owned()),
                 "authorization" => authorization = Some(value.to_owned()),
-                "connection" if value.eq_ignore_ascii_case("close") => then = Then::Close,
-                "content-length" if value != "0" => then = Then::Close,
-                "transfer-encoding" => then = Then::Close,
+                "connection" if value.eq_ignore_ascii_case("close") => then = AfterResponse::Close,
+                "content-length" if value != "0" => then = AfterResponse::Close,
+                "transfer-encoding" => then = AfterResponse::Close,
                 _ => {}
             }
         }
@@ -104,14 +104,14 @@ impl Request {
     }
 }
 
-/// A status and its JSON.
-pub(super) struct Answer {
+/// A response: a status and JSON.
+pub(super) struct Response {
     status: &'static str,
     header: Option<&'static str>,
     body: Vec<u8>,
 }
 
-/// The body of every refusal.
+/// The body of an error.
 #[derive(Serialize)]
 struct Refusal<'a> {
     r#type: &'a str,
@@ -120,8 +120,8 @@ struct Refusal<'a> {
     attr: Option<&'a str>,
 }
 
-impl Answer {
-    /// 200 with the value as its body.
+impl Response {
+    /// Returns a 200 with the value as its body.
     pub(super) fn ok(value: &impl Serialize) -> Self {
         Self {
             status: "200 OK",
@@ -130,7 +130,7 @@ impl Answer {
         }
     }
 
-    /// A refusal: status line, PostHog's `type` and `code`, and a sentence for people.
+    /// Returns an error: status line, PostHog's `type` and `code`, and a message.
     pub(super) fn refusal(status: &'static str, r#type: &str, code: &str, detail: &str) -> Self {
         let refusal = Refusal {
             r#type,
@@ -145,7 +145,7 @@ impl Answer {
         }
     }
 
-    /// The same answer with one more header line, given without its line end.
+    /// Adds a header line, given without its line end.
     pub(super) fn with_header(self, header: &'static str) -> Self {
         Self {
             header: Some(header),
@@ -153,11 +153,15 @@ impl Answer {
         }
     }
 
-    /// Sends head and body in one write, so that neither waits for the acknowledgement of the other.
-    pub(super) fn write(&self, stream: &mut impl Write, then: Then) -> std::io::Result<()> {
+    /// Sends head and body in one write, so that the body does not wait for the acknowledgement of the head.
+    pub(super) fn write(
+        &self,
+        stream: &mut impl Write,
+        then: AfterResponse,
+    ) -> std::io::Result<()> {
         let connection = match then {
-            Then::KeepOpen => "keep-alive",
-            Then::Close => "close",
+            AfterResponse::KeepOpen => "keep-alive",
+            AfterResponse::Close => "close",
         };
         let mut bytes = format!(
             "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: {connection}\r\n",
@@ -176,5 +180,5 @@ impl Answer {
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("text, numbers and lists of them always have a JSON form")
+    serde_json::to_vec(value).expect("text, numbers and lists of them can be written as JSON")
 }

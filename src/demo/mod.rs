@@ -1,18 +1,17 @@
-//! A sample PostHog organization that the binary carries in itself, for `sync --demo`: invented people in
-//! `organization.json`, served over real HTTP on a loopback port for the length of the run.
+//! A built-in sample PostHog organization for `sync --demo`: invented people in `organization.json`, served over real HTTP
+//! on a loopback port during the run.
 //!
-//! The crawl knows nothing of this: it is given an address and a key, as always. The server answers as
-//! PostHog's API does, and cuts members and role memberships into pages of at most 15 rows, so that even
-//! forty people are read over several pages. The names, e-mail addresses and ids in the sample are as awkward
-//! as real ones get.
+//! The crawl does not know about this: it gets an address and a key as always. The server answers like PostHog's API, and
+//! limits pages of members and role memberships to 15 rows, so that even forty people take several pages. The names, e-mail
+//! addresses and ids in the sample are as awkward as real ones.
 //!
-//! | file | holds |
+//! | file | has |
 //! |---|---|
-//! | `organization.json` | the people, each told once, and who holds which role |
+//! | `organization.json` | the people and roles, and who holds which role |
 //! | `organization.rs` | that file as types |
 //! | `week.rs` | what changes in the sample's second week |
-//! | `api.rs`, `page.rs` | a request into PostHog's answer; pure |
-//! | `http.rs`, `server.rs` | bytes into requests; sockets and threads |
+//! | `api.rs`, `page.rs` | PostHog's response to a request; pure |
+//! | `http.rs`, `server.rs` | parsing of requests; sockets and threads |
 
 mod api;
 mod http;
@@ -28,26 +27,26 @@ use std::io;
 use organization::Organization;
 use server::Server;
 
-/// The id of the sample organization. Not a version of RFC 9562, as most of PostHog's own are not.
+/// The id of the sample organization. Not a valid UUID of RFC 9562, like most of PostHog's own.
 pub const ORGANIZATION_ID: &str = "018e0895-af04-0000-2fe5-fd15fd963b34";
 
-/// The address that evidence names in place of the loopback one, whose port is another in each run.
+/// The address to record in the evidence instead of the loopback address, whose port differs in each run.
 pub const PUBLIC_BASE_URL: &str =
     "https://demo.posthog.example/api/organizations/018e0895-af04-0000-2fe5-fd15fd963b34";
 
-/// The key the server accepts. No secret: it opens nothing but the sample.
+/// The key that the server accepts. Not a secret: it only gives access to the sample.
 pub const API_KEY: &str = "phx_demoKey0fTheSample";
 
-/// Which week of the sample organization is served.
+/// The week of the sample organization to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Week {
     /// The organization as `organization.json` has it, early on 7 September 2026.
     First,
-    /// The same organization seven days on: some access has changed, and so has the usual noise.
+    /// The same organization seven days later, with changes in access and the usual noise.
     Later,
 }
 
-/// A running loopback server; it stops when dropped, whatever connections are still open.
+/// A running loopback server. It stops when dropped, even if connections are still open.
 pub struct Demo {
     server: Server,
 }
@@ -57,7 +56,7 @@ impl Demo {
     ///
     /// # Errors
     ///
-    /// When no port can be bound or no thread be started.
+    /// When a port cannot be bound or a thread cannot be started.
     pub fn serve(week: Week) -> io::Result<Self> {
         let organization = match week {
             Week::First => Organization::first_week(),
@@ -67,7 +66,7 @@ impl Demo {
         Ok(Self { server })
     }
 
-    /// The address to crawl: `http://127.0.0.1:<port>/api/organizations/<id>`.
+    /// Returns the address to crawl: `http://127.0.0.1:<port>/api/organizations/<id>`.
     pub fn base_url(&self) -> String {
         format!(
             "http://{}/api/organizations/{ORGANIZATION_ID}",

@@ -1,8 +1,8 @@
-//! The sample organization as `organization.json` tells it, and the verbs with which a week changes it.
+//! The sample organization of `organization.json`, and methods that change it.
 //!
-//! The file names people and roles by short keys (`amara`, `engineering`) that never leave this module. A field
-//! it leaves out is `null` in the API's answers, except `role_at_organization` and `is_default`: those two are
-//! left out there as well, as old servers leave them out.
+//! The file refers to people and roles by short keys (`amara`, `engineering`) that are only used in this module. A field
+//! that it leaves out is `null` in the API's responses, except `role_at_organization` and `is_default`: those two are left
+//! out there as well, as on old servers.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 const KNOWN_KEY: &str =
-    "the sample names only people and roles it has, and a test walks both weeks";
+    "the sample only refers to people and roles that it has, and a test reads both weeks";
 
 /// One organization: who is in it, who joins in its second week, and who holds which role.
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Organization {
 pub(super) struct AccessKey {
     pub id: String,
     pub label: String,
-    /// The key of a person.
+    /// The short key of a person.
     pub owner: String,
     pub created_at: String,
     pub last_used_at: String,
@@ -47,11 +47,11 @@ pub(super) struct Person {
     #[serde(default = "yes")]
     pub is_active: bool,
     pub user: User,
-    /// `None`: has left the organization, and only a role membership remembers.
+    /// `None` for a person who left the organization and only appears in a role membership.
     pub seat: Option<Seat>,
 }
 
-/// The account, in the API's own form.
+/// An account, in the API's own format.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct User {
@@ -72,7 +72,7 @@ pub(super) struct User {
     pub role_at_organization: Option<Option<String>>,
 }
 
-/// One stay in the organization.
+/// A membership in the organization.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seat {
@@ -85,7 +85,7 @@ pub(super) struct Seat {
     pub last_login: Option<String>,
 }
 
-/// A role, and who holds it.
+/// A role with its memberships.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Role {
@@ -93,31 +93,31 @@ pub(super) struct Role {
     pub id: String,
     pub name: String,
     pub created_at: String,
-    /// The key of a person.
+    /// The short key of a person.
     pub created_by: Option<String>,
     /// `None` is absent.
     pub is_default: Option<bool>,
     pub memberships: Vec<Membership>,
 }
 
-/// That one person holds one role.
+/// A role membership.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Membership {
     pub id: String,
-    /// The key of a person.
+    /// The short key of a person.
     pub holder: String,
     pub joined_at: String,
 }
 
 impl Organization {
-    /// The organization as the file has it.
+    /// Reads the organization from the built-in file.
     pub(super) fn first_week() -> Self {
         serde_json::from_str(include_str!("organization.json"))
-            .expect("the file is part of the binary, and every test of the module reads it")
+            .expect("the file is part of the binary, and every test of this module reads it")
     }
 
-    /// The people that `members/` lists: with a seat, active, and none of PostHog's own bots.
+    /// Returns the people that `members/` lists: active, with a seat, and not one of PostHog's own bots.
     pub(super) fn members(&self) -> impl Iterator<Item = (&Person, &Seat)> {
         self.people
             .iter()
@@ -125,7 +125,7 @@ impl Organization {
             .filter_map(|person| Some((person, person.seat.as_ref()?)))
     }
 
-    /// The person of that key.
+    /// Returns the person with this short key.
     pub(super) fn person(&self, key: &str) -> &Person {
         self.people
             .iter()
@@ -133,12 +133,12 @@ impl Organization {
             .expect(KNOWN_KEY)
     }
 
-    /// The role that everybody gets who joins.
+    /// Returns the role that new members get.
     pub(super) fn default_role(&self) -> Option<&Role> {
         self.roles.iter().find(|role| role.is_default == Some(true))
     }
 
-    /// Removes a person, and with the seat everything held through it.
+    /// Removes a person with all role memberships.
     pub(super) fn leave(&mut self, key: &str) {
         self.people.retain(|person| person.key != key);
         for role in &mut self.roles {
@@ -146,7 +146,7 @@ impl Organization {
         }
     }
 
-    /// Lets a newcomer in. The default role is not given here: its membership has an id of its own.
+    /// Adds a newcomer. The default role is added separately, since its membership has an id of its own.
     pub(super) fn join(&mut self, key: &str) {
         let at = self
             .newcomers
@@ -156,8 +156,8 @@ impl Organization {
         self.people.push(self.newcomers.remove(at));
     }
 
-    /// Gives a role to a person.
-    pub(super) fn give(&mut self, role: &str, holder: &str, id: &str, joined_at: &str) {
+    /// Adds a role membership.
+    pub(super) fn grant(&mut self, role: &str, holder: &str, id: &str, joined_at: &str) {
         let membership = Membership {
             id: id.to_owned(),
             holder: self.person(holder).key.clone(),
@@ -166,14 +166,14 @@ impl Organization {
         self.role_mut(role).memberships.push(membership);
     }
 
-    /// Takes a role from a person who stays.
+    /// Removes a role membership.
     pub(super) fn revoke(&mut self, role: &str, holder: &str) {
         self.role_mut(role)
             .memberships
             .retain(|held| held.holder != holder);
     }
 
-    /// The role of that key, to be changed.
+    /// Returns the role with this short key, to be changed.
     pub(super) fn role_mut(&mut self, key: &str) -> &mut Role {
         self.roles
             .iter_mut()
@@ -181,12 +181,12 @@ impl Organization {
             .expect(KNOWN_KEY)
     }
 
-    /// The account of the person of that key, to be changed.
+    /// Returns the account of the person with this short key, to be changed.
     pub(super) fn user_mut(&mut self, key: &str) -> &mut User {
         &mut self.person_mut(key).user
     }
 
-    /// The seat of the person of that key, to be changed.
+    /// Returns the seat of the person with this short key, to be changed.
     pub(super) fn seat_mut(&mut self, key: &str) -> &mut Seat {
         self.person_mut(key).seat.as_mut().expect(KNOWN_KEY)
     }
@@ -199,7 +199,7 @@ impl Organization {
     }
 }
 
-/// Compares two of the API's timestamps. Without the `Z` they sort as text, whether they carry a fraction or not.
+/// Compares two of the API's timestamps. Without the `Z` they sort as text, with or without a fraction.
 pub(super) fn by_time(left: &str, right: &str) -> Ordering {
     left.trim_end_matches('Z').cmp(right.trim_end_matches('Z'))
 }
@@ -208,7 +208,7 @@ fn yes() -> bool {
     true
 }
 
-/// Tells a `null` that is there from a key that is not.
+/// Distinguishes `null` from a missing key.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
 }

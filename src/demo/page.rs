@@ -1,19 +1,19 @@
-//! Pages with `limit` and `offset`, cut and linked as Django REST framework's `LimitOffsetPagination` does.
+//! Pages with `limit` and `offset`, with links as in Django REST framework's `LimitOffsetPagination`.
 //!
-//! One thing differs, on purpose: a list may have a cap, which holds for the default too, so that the sample's
-//! few rows still fill several pages.
+//! One difference is intended: a list may limit its page size, even the default, so that the sample's few rows take
+//! several pages.
 
 use serde::Serialize;
 
 use super::http::Request;
 
-/// Rows of a page when the request asks for no number, or for none that makes sense.
+/// The page size of a request without a valid `limit`.
 const DEFAULT_LIMIT: usize = 100;
 
 /// The envelope around the rows of one page.
 #[derive(Serialize)]
 pub(super) struct Page<T> {
-    /// Rows of the whole list.
+    /// The length of the whole list.
     count: usize,
     next: Option<String>,
     previous: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts the page that the request asks for out of the whole list, with at most `cap` rows.
+    /// Returns the requested page of a list, with at most `cap` rows.
     pub(super) fn cut(rows: Vec<T>, cap: usize, request: &Request) -> Self {
         let query = Query::parse(&request.query);
         let limit = query.number("limit").filter(|limit| *limit > 0);
@@ -43,11 +43,11 @@ impl<T> Page<T> {
     }
 }
 
-/// The parameters of a request in the order they came, still percent-encoded: they go back as they are.
+/// The parameters of a request in their order, still percent-encoded, since links repeat them as they are.
 pub(super) struct Query<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Query<'a> {
-    /// Takes apart what follows the question mark.
+    /// Parses the text after the question mark.
     pub(super) fn parse(text: &'a str) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty());
         Query(
@@ -57,7 +57,7 @@ impl<'a> Query<'a> {
         )
     }
 
-    /// The parameter's value; of several, the last, as Django has it.
+    /// Returns the value of a parameter; of several, the last, as in Django.
     pub(super) fn value(&self, name: &str) -> Option<&'a str> {
         let mut named = self.0.iter().rev().filter(|(key, _)| *key == name);
         named.next().map(|(_, value)| *value)
@@ -67,7 +67,7 @@ impl<'a> Query<'a> {
         self.value(name)?.parse().ok()
     }
 
-    /// The same parameters at another place of the list, sorted by name. The offset is left out at the start.
+    /// Returns the same parameters for another page, sorted by name. The offset is left out for the first page.
     fn at(&self, limit: usize, offset: usize) -> String {
         let limit = limit.to_string();
         let offset = (offset > 0).then(|| offset.to_string());

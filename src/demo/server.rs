@@ -1,7 +1,7 @@
-//! A loopback port, a thread that accepts, and a thread for each connection.
+//! A loopback server with a thread that accepts connections, and a thread for each connection.
 //!
-//! Stopping is the delicate part: an accept that waits is woken by a connection of our own, and every open
-//! connection is shut down from here, so that a client which keeps one open cannot hold up the end of a run.
+//! To stop it, a connection of our own wakes the accepting thread, and all open connections are shut down, so that a client
+//! that keeps one open cannot delay the end of a run.
 
 use std::collections::HashMap;
 use std::io::{self, BufReader};
@@ -11,16 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::http::{Answer, Request, Then, Unreadable};
+use super::http::{AfterResponse, Request, RequestError, Response};
 
-/// How long a connection may be idle, or a client slow to take an answer. Longer than any client of ours keeps
-/// a connection in its pool, so that it never picks one that is just being closed.
+/// How long a connection may be idle, or a client may take to read a response. Longer than our client keeps a connection in
+/// its pool, so that it never reuses one that is being closed.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the connection that wakes the accepting thread may take.
+/// Time limit for waking the accepting thread.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections at one time, each with its thread. A crawl opens a handful.
+/// The maximum number of connections, each with a thread. A crawl opens a handful.
 const MAX_CONNECTIONS: usize = 64;
 
 /// A listening server. Dropping it closes the port and every connection.
@@ -31,7 +31,7 @@ pub(super) struct Server {
 }
 
 struct Shared {
-    answer: Box<dyn Fn(&Request) -> Answer + Send + Sync>,
+    answer: Box<dyn Fn(&Request) -> Response + Send + Sync>,
     stopping: AtomicBool,
     open: Mutex<HashMap<u64, TcpStream>>,
 }
@@ -39,7 +39,7 @@ struct Shared {
 impl Server {
     /// Binds a free port of 127.0.0.1 and answers requests until dropped.
     pub(super) fn start(
-        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -56,7 +56,7 @@ impl Server {
             })
             .map_err(|error| {
                 let problem = format!(
-                    "the system starts no further thread ({error}); see the limit on processes, `ulimit -u`"
+                    "the system refused to start a thread ({error}); check the limit on processes, `ulimit -u`"
                 );
                 io::Error::new(error.kind(), problem)
             })?;
@@ -67,7 +67,7 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -80,24 +80,24 @@ impl Drop for Server {
         if let Some(accepting) = self.accepting.take()
             && (woken || accepting.is_finished())
         {
-            // It has nothing to hand back, and if it panicked there is nothing left to stop.
+            // It returns nothing, and if it panicked it has stopped already.
             let _ = accepting.join();
         }
         for stream in self.shared.open().values() {
-            // Fails only where the client was quicker.
+            // Only fails if the client has closed it already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
 impl Shared {
-    /// The open connections. A thread that panicked leaves the map as sound as before.
+    /// Returns the open connections. A panic in another thread leaves the map intact.
     fn open(&self) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection that stays listed among the open ones for as long as it lives.
+/// A connection that is registered as open until it is dropped.
 struct Connection {
     id: u64,
     stream: TcpStream,
@@ -110,9 +110,9 @@ impl Drop for Connection {
     }
 }
 
-/// How long a connection is served.
+/// How long to serve a connection.
 #[derive(Clone, Copy)]
-enum Patience {
+enum Serve {
     /// Until either side closes it.
     UntilClosed,
     /// Until its first request is answered.
@@ -126,23 +126,23 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let stream = match stream {
             Ok(stream) => stream,
-            // The client gave up before its turn came.
+            // The client gave up before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-            // No more files or memory. Closing the port tells the client at once; trying again would spin.
+            // Out of file handles or memory. Closing the port fails the client at once; trying again would spin.
             Err(_) => return,
         };
-        // Where a connection cannot be set up it is closed, which the client sees, and the next one may do better.
+        // A connection that cannot be set up is closed, and the client notices; the next one may succeed.
         if let Ok(connection) = Connection::open(id, stream, shared) {
             let connection = Arc::new(connection);
             let serving = thread::Builder::new()
                 .name("demo connection".to_owned())
                 .spawn({
                     let connection = Arc::clone(&connection);
-                    move || connection.serve(Patience::UntilClosed)
+                    move || connection.serve(Serve::UntilClosed)
                 });
-            // Where the system starts no further thread, one request at a time is answered here.
+            // If the system refuses to start a thread, this one answers one request at a time.
             if serving.is_err() {
-                connection.serve(Patience::OneRequest);
+                connection.serve(Serve::OneRequest);
             }
         }
     }
@@ -166,38 +166,38 @@ impl Connection {
         })
     }
 
-    /// Answers one request after the other until either side has enough.
-    fn serve(&self, patience: Patience) {
+    /// Answers requests until either side closes the connection.
+    fn serve(&self, serve: Serve) {
         let mut reader = BufReader::new(&self.stream);
         loop {
             let (answer, then) = match Request::read(&mut reader) {
                 Ok(request) => {
-                    let then = match patience {
-                        Patience::UntilClosed => request.then,
-                        Patience::OneRequest => Then::Close,
+                    let then = match serve {
+                        Serve::UntilClosed => request.then,
+                        Serve::OneRequest => AfterResponse::Close,
                     };
                     ((self.shared.answer)(&request), then)
                 }
-                Err(Unreadable::Gone) => return,
-                Err(Unreadable::TooLong) => (
+                Err(RequestError::Gone) => return,
+                Err(RequestError::TooLong) => (
                     refusal(
                         "431 Request Header Fields Too Large",
                         "Request head too large.",
                     ),
-                    Then::Close,
+                    AfterResponse::Close,
                 ),
-                Err(Unreadable::Malformed) => (
+                Err(RequestError::Malformed) => (
                     refusal("400 Bad Request", "Malformed request."),
-                    Then::Close,
+                    AfterResponse::Close,
                 ),
             };
-            if answer.write(&mut &self.stream, then).is_err() || then == Then::Close {
+            if answer.write(&mut &self.stream, then).is_err() || then == AfterResponse::Close {
                 return;
             }
         }
     }
 }
 
-fn refusal(status: &'static str, detail: &str) -> Answer {
-    Answer::refusal(status, "invalid_request", "parse_error", detail)
+fn refusal(status: &'static str, detail: &str) -> Response {
+    Response::refusal(status, "invalid_request", "parse_error", detail)
 }

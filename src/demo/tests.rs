@@ -1,4 +1,4 @@
-//! The demo as its client sees it: over TCP, with a client of a dozen lines.
+//! Tests the demo over TCP, as its client sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -66,7 +66,7 @@ fn get(demo: &Demo, path: &str) -> (u16, Value) {
     (status, body)
 }
 
-/// Follows `next` from the path to the end: the number of pages, and all rows.
+/// Follows `next` from the path to the end. Returns the number of pages and all rows.
 fn walk(demo: &Demo, path: &str) -> (usize, Vec<Value>) {
     let origin = format!("http://{}", address(demo));
     let mut target = path.to_owned();
@@ -113,14 +113,14 @@ fn grants(demo: &Demo) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_public_address_names_the_sample_organization() {
+fn public_address_is_that_of_the_sample_organization() {
     let organization = Organization::first_week();
     assert_eq!(organization.id, ORGANIZATION_ID);
     assert!(PUBLIC_BASE_URL.ends_with(&format!("/api/organizations/{ORGANIZATION_ID}")));
 }
 
 #[test]
-fn the_sample_holds_forty_members_and_eight_roles_in_pages_of_fifteen() {
+fn sample_has_forty_members_and_eight_roles_in_pages_of_fifteen() {
     let demo = Demo::serve(Week::First).unwrap();
     let (pages, members) = walk(&demo, "members/?limit=1000");
     assert_eq!((pages, members.len()), (3, 40));
@@ -133,7 +133,7 @@ fn the_sample_holds_forty_members_and_eight_roles_in_pages_of_fifteen() {
 }
 
 #[test]
-fn pages_together_give_everybody_exactly_once_in_either_order() {
+fn pages_have_everybody_exactly_once_in_either_order() {
     let demo = Demo::serve(Week::First).unwrap();
     let (_, newest_first) = walk(&demo, "members/");
     let (_, mut oldest_first) = walk(&demo, "members/?order=joined_at&limit=7");
@@ -145,7 +145,7 @@ fn pages_together_give_everybody_exactly_once_in_either_order() {
 }
 
 #[test]
-fn memberships_of_a_role_are_those_it_embeds_in_the_same_order() {
+fn role_embeds_its_memberships_in_the_order_of_their_list() {
     let demo = Demo::serve(Week::First).unwrap();
     let (_, roles) = walk(&demo, "roles/");
     let mut most_pages = 0;
@@ -189,7 +189,7 @@ fn links_are_absolute_sorted_by_name_and_keep_other_parameters() {
 }
 
 #[test]
-fn a_limit_that_makes_no_sense_is_no_limit() {
+fn invalid_limit_is_ignored() {
     let demo = Demo::serve(Week::First).unwrap();
     for limit in ["0", "-3", "many", ""] {
         let (_, page) = get(&demo, &format!("members/?limit={limit}&offset=-1"));
@@ -198,7 +198,7 @@ fn a_limit_that_makes_no_sense_is_no_limit() {
 }
 
 #[test]
-fn a_wrong_key_is_401_and_says_which_way_it_is_wrong() {
+fn wrong_key_is_401_with_a_code_that_says_why() {
     let demo = Demo::serve(Week::First).unwrap();
     let target = format!("/api/organizations/{ORGANIZATION_ID}/roles/");
     for (authorization, code) in [
@@ -221,7 +221,7 @@ fn a_wrong_key_is_401_and_says_which_way_it_is_wrong() {
 }
 
 #[test]
-fn what_is_not_there_is_404_in_posthogs_words() {
+fn unknown_path_is_404_with_posthogs_message() {
     let demo = Demo::serve(Week::First).unwrap();
     for (path, detail) in [
         ("/api/nothing/", "Endpoint not found."),
@@ -260,7 +260,7 @@ fn only_get_is_allowed_and_a_single_member_cannot_be_read() {
 }
 
 #[test]
-fn current_stands_for_the_organization_and_the_key() {
+fn current_is_an_alias_for_the_organization_and_the_key() {
     let demo = Demo::serve(Week::First).unwrap();
     let (_, organization) = get(&demo, "/api/organizations/@current/");
     assert_eq!(organization["id"], ORGANIZATION_ID);
@@ -279,7 +279,7 @@ fn current_stands_for_the_organization_and_the_key() {
 }
 
 #[test]
-fn one_connection_carries_many_requests_until_one_asks_to_close() {
+fn connection_stays_open_until_a_request_asks_to_close_it() {
     let demo = Demo::serve(Week::First).unwrap();
     let host = address(&demo);
     let mut stream = TcpStream::connect(&host).unwrap();
@@ -295,7 +295,7 @@ fn one_connection_carries_many_requests_until_one_asks_to_close() {
 }
 
 #[test]
-fn a_head_that_is_too_long_or_no_http_is_refused() {
+fn head_that_is_too_long_or_not_http_is_refused() {
     let demo = Demo::serve(Week::First).unwrap();
     let mut stream = TcpStream::connect(address(&demo)).unwrap();
     let longest = usize::try_from(http::MAX_HEAD_BYTES).unwrap();
@@ -311,7 +311,7 @@ fn a_head_that_is_too_long_or_no_http_is_refused() {
 }
 
 #[test]
-fn dropping_returns_and_closes_what_a_client_keeps_open() {
+fn dropping_closes_connections_that_a_client_keeps_open() {
     let demo = Demo::serve(Week::First).unwrap();
     let host = address(&demo);
     let mut used = TcpStream::connect(&host).unwrap();
@@ -320,7 +320,7 @@ fn dropping_returns_and_closes_what_a_client_keeps_open() {
     let silent = TcpStream::connect(&host).unwrap();
     drop(demo);
     for mut stream in [used, silent] {
-        // So that a connection left open fails here, and does not pass when the server's own time-out ends it.
+        // Makes the test fail if a connection stays open until the server's own time-out.
         stream
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
@@ -333,7 +333,7 @@ fn dropping_returns_and_closes_what_a_client_keeps_open() {
 }
 
 #[test]
-fn the_sample_is_as_awkward_as_real_people() {
+fn sample_has_names_as_awkward_as_real_ones() {
     let demo = Demo::serve(Week::First).unwrap();
     let (_, members) = walk(&demo, "members/");
     let any = |what: &dyn Fn(&Value) -> bool| members.iter().any(what);
@@ -396,7 +396,7 @@ fn the_sample_is_as_awkward_as_real_people() {
 }
 
 #[test]
-fn the_sample_has_roles_and_holders_of_every_kind() {
+fn sample_has_roles_and_role_holders_of_every_kind() {
     let demo = Demo::serve(Week::First).unwrap();
     let members = members_by_uuid(&demo);
     let (_, roles) = walk(&demo, "roles/");
@@ -444,7 +444,7 @@ fn the_sample_has_roles_and_holders_of_every_kind() {
 }
 
 #[test]
-fn nothing_in_the_sample_happens_before_it_can() {
+fn times_in_the_sample_are_consistent() {
     for organization in [
         Organization::first_week(),
         week::a_week_later(Organization::first_week()),
@@ -474,13 +474,13 @@ fn nothing_in_the_sample_happens_before_it_can() {
 }
 
 #[test]
-fn a_timestamp_without_fraction_comes_before_one_with() {
+fn timestamp_without_fraction_sorts_before_one_with_a_fraction() {
     assert!(organization::by_time("2026-09-07T06:00:00Z", "2026-09-07T06:00:00.000001Z").is_lt());
     assert!(organization::by_time("2026-09-07T06:00:00.999999Z", "2026-09-07T06:00:01Z").is_lt());
 }
 
 #[test]
-fn the_later_week_differs_as_told_and_in_nothing_else() {
+fn later_week_has_exactly_the_documented_changes() {
     let (first, later) = (
         Demo::serve(Week::First).unwrap(),
         Demo::serve(Week::Later).unwrap(),
@@ -500,7 +500,7 @@ fn the_later_week_differs_as_told_and_in_nothing_else() {
         ["ravi.menon@example.org", "tove.aaltonen@example.com"]
     );
 
-    // Of those who stay, all that differs apart from the noise.
+    // All differences between those who stay, except the noise.
     let mut changed = Vec::new();
     let mut noise = 0;
     for (uuid, row) in &after {
@@ -555,7 +555,7 @@ fn the_later_week_differs_as_told_and_in_nothing_else() {
         .collect();
     assert_eq!(renamed, ["Release approvers"]);
 
-    // Elif's grants are hers under either address.
+    // Elif has the same grants under either address.
     let grants_of = |demo: &Demo| -> BTreeSet<(String, String)> {
         grants(demo)
             .into_iter()

@@ -1,72 +1,72 @@
-//! What happens in the sample organization between Monday, 7 September 2026, and the Monday after.
+//! The changes in the sample organization between Monday, 7 September 2026, and the Monday after.
 //!
-//! Everything a reader of `diff` should find is in the first half of the one function here, a line or two
-//! each; the second half is what no reader should be bothered with.
+//! The first half of the function has the changes that `diff` should report, the second half the noise that it should
+//! ignore.
 
 use super::organization::Organization;
 use crate::model::Seat;
 
-/// The organization a week on.
+/// Returns the organization one week later.
 pub(super) fn a_week_later(mut week: Organization) -> Organization {
-    // Noor leaves, and with her seat go the four roles she held.
+    // Noor leaves and loses four roles.
     week.leave("noor");
 
-    // Tove and Ravi join and get the default role with their seats; Tove gets a second one the same day.
+    // Tove and Ravi join and get the default role; Tove gets a second role the same day.
     week.join("tove");
-    week.give(
+    week.grant(
         "everyone",
         "tove",
         "01a08514-1980-0000-d90e-eba67a19c6d5",
         "2026-09-09T07:31:22.112537Z",
     );
-    week.give(
+    week.grant(
         "engineering",
         "tove",
         "01a085d5-b10a-0000-745c-1b31f2ebe76b",
         "2026-09-09T11:02:49.354895Z",
     );
     week.join("ravi");
-    week.give(
+    week.grant(
         "everyone",
         "ravi",
         "01a0905d-240d-0000-8954-8e53c00a26a9",
         "2026-09-11T12:06:58.317244Z",
     );
 
-    // Three who were there get one role more.
-    week.give(
+    // Three existing members get one more role each.
+    week.grant(
         "approvers",
         "hana",
         "01a08133-68bd-0000-302c-6434cbfba723",
         "2026-09-08T13:27:05.149647Z",
     );
-    week.give(
+    week.grant(
         "analytics_lower",
         "ilse",
         "01a08a7f-3e8b-0000-616a-ed42c5fba84e",
         "2026-09-10T08:46:30.027713Z",
     );
-    week.give(
+    week.grant(
         "revenue",
         "lena",
         "01a09621-e980-0000-aa19-65197c23abb2",
         "2026-09-12T15:00:00Z",
     );
 
-    // Callum stays, without one of his roles.
+    // Callum stays but loses a role.
     week.revoke("engineering", "callum");
 
-    // Daniel becomes an administrator; Chiara switches her second factor off.
+    // Daniel becomes an administrator; Chiara disables 2FA.
     let daniel = week.seat_mut("daniel");
     daniel.level = Seat::Administrator.level();
     daniel.updated_at = "2026-09-10T14:20:11.906318Z".to_owned();
     week.seat_mut("chiara").is_2fa_enabled = false;
 
-    // Elif has a new address, and a role a new name.
+    // Elif gets a new e-mail address, and a role is renamed.
     week.user_mut("elif").email = "elif.aydin-demir@example.com".to_owned();
     week.role_mut("approvers").name = "Release approvers".to_owned();
 
-    // Noise: people worked, and the server touched rows without changing what they say.
+    // Noise: people logged in, and the server updated rows without changing their content.
     for (key, last_login) in [
         ("amara", "2026-09-14T05:41:19.330482Z"),
         ("henrik", "2026-09-13T17:08:54.071926Z"),

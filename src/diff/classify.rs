@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::merge::Step;
 use crate::model::keys::{self, in_profile};
 use crate::model::{
-    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, Person, Resource,
-    ResourceType, Risk, RowKind, Seat, Sort, Timestamp, Topic, kept_text,
+    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, PartyKind, Person,
+    Resource, ResourceType, Risk, RowKind, Seat, Timestamp, Topic, kept_text,
 };
 
 /// Turns differences into changes.
@@ -73,11 +73,13 @@ impl Classifier {
             }
             Step::Both(..) => {}
         }
-        match (subject.sort, step) {
-            (Sort::User, Step::New(new)) => self.person_added(new, subject),
-            (Sort::User, Step::Old(old)) => self.person_removed(old, subject),
-            (Sort::User, Step::Both(old, new)) => self.person_changed(old, new, subject, fields),
-            (Sort::Role, Step::New(_)) => {
+        match (subject.kind, step) {
+            (PartyKind::User, Step::New(new)) => self.person_added(new, subject),
+            (PartyKind::User, Step::Old(old)) => self.person_removed(old, subject),
+            (PartyKind::User, Step::Both(old, new)) => {
+                self.person_changed(old, new, subject, fields);
+            }
+            (PartyKind::Role, Step::New(_)) => {
                 self.push(
                     Action::Added,
                     Topic::RoleAdded,
@@ -86,7 +88,7 @@ impl Classifier {
                     fields,
                 );
             }
-            (Sort::Role, Step::Old(_)) => {
+            (PartyKind::Role, Step::Old(_)) => {
                 self.push(
                     Action::Removed,
                     Topic::RoleRemoved,
@@ -95,8 +97,8 @@ impl Classifier {
                     fields,
                 );
             }
-            (Sort::Role, Step::Both(old, new)) => self.role_changed(old, new, subject, fields),
-            (Sort::Other, step) => {
+            (PartyKind::Role, Step::Both(old, new)) => self.role_changed(old, new, subject, fields),
+            (PartyKind::Other, step) => {
                 self.other(RowKind::Resource, step.action(), subject, None, fields);
             }
         }
@@ -260,7 +262,7 @@ impl Classifier {
         fields: Vec<FieldChange>,
     ) {
         let of_person = |ids: &HashSet<String>| {
-            details.principal.sort == Sort::User && ids.contains(&details.principal.id)
+            details.principal.kind == PartyKind::User && ids.contains(&details.principal.id)
         };
         let (topic, kind) = match action {
             Action::Added if of_person(&self.added) => {

@@ -1,11 +1,10 @@
-//! Files that the program makes, replaces and removes. Every file that takes the place of an older one goes through
-//! [`replace()`]; every file that exists for a while is a [`Temporary`] or is registered as [`Pending`], so that
-//! signals remove it.
+//! Files that the program creates, replaces and removes. Every file that replaces an older one goes through [`replace()`];
+//! every temporary file is a [`Temporary`] or is registered as [`Pending`], so that signals remove it.
 //!
 //! ```text
-//! replace.rs    a whole file or the older one      temporary.rs   names, locks, and what killed runs left
-//! pending.rs    what a signal removes and leaves   preflight.rs   whether a replacement will work
-//! pipe.rs       whether standard output arrived
+//! replace.rs    replaces a file completely or not at all   temporary.rs   temporary files, and leftovers of killed runs
+//! pending.rs    what a signal removes and leaves           preflight.rs   checks whether a replacement will work
+//! pipe.rs       checks whether standard output arrived
 //! ```
 
 mod pending;
@@ -27,15 +26,15 @@ pub use preflight::{TRYING, check_folder, check_replaceable};
 pub use replace::{replace, resolve};
 pub use temporary::Temporary;
 
-/// What the file system refused.
+/// An operation that the file system refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} `{}`", path.display())]
 pub struct Error {
     /// What was being done, such as "writing".
     pub action: &'static str,
-    /// To which file or folder.
+    /// The file or folder.
     pub path: PathBuf,
-    /// Why not.
+    /// The cause.
     pub source: io::Error,
 }
 
@@ -50,7 +49,7 @@ impl Error {
     }
 }
 
-/// The operating system's own error, without the random name of a temporary file that the tempfile crate adds.
+/// Returns the operating system's error, without the random name of a temporary file that the tempfile crate adds.
 pub fn bare(error: io::Error) -> io::Error {
     let inner = error
         .get_ref()
@@ -61,7 +60,7 @@ pub fn bare(error: io::Error) -> io::Error {
     }
 }
 
-/// The folder a file is in; `.` for a bare name.
+/// Returns the folder of a file; `.` for a bare name.
 pub fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
@@ -69,7 +68,7 @@ pub fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Whether both names lead to one file, by whatever links.
+/// Whether both names refer to the same file, directly or through links.
 pub fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
         (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
@@ -77,10 +76,10 @@ pub fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Opens a file at a name that others can predict: a link there is not followed, and a pipe does not make it wait.
+/// Opens a file whose name others can predict: does not follow a link, and does not wait for a pipe.
 ///
 /// # Errors
-/// What the file system refuses; for a link, the error of too many links.
+/// When the file system refuses; for a link, the error "too many levels of symbolic links".
 pub fn open_unlinked(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     options.custom_flags(flags.bits().cast_signed()).open(path)

@@ -1,8 +1,8 @@
 //! Files that must not outlive the process: they are registered while they exist, and a signal or a panic removes them.
-//! And files that the run is to replace, so that it can say which of them it has replaced when it is interrupted.
+//! Also the files that the run replaces, so that an interrupted run can report which of them it has replaced.
 //!
-//! Most temporary files have no name, and a lock goes with its process. What remains is a file on its way to its place,
-//! and the name of a lock.
+//! Most temporary files have no name, and a lock ends with its process. What has to be registered are files that have not
+//! been renamed to their target yet, and the files of locks.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,29 +17,29 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
 
 struct Registry {
     pending: Vec<PathBuf>,
-    /// The files that the run is to replace, under the names that the user knows.
+    /// The files that the run replaces, under the names that the user knows.
     targets: Vec<PathBuf>,
-    /// Those of them that it has replaced.
+    /// Those of them that are replaced already.
     replaced: Vec<PathBuf>,
 }
 
 /// What an interrupted run leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftBehind {
-    /// Files that it has written, to their ends.
+    /// Files that were written completely.
     pub replaced: Vec<PathBuf>,
-    /// Files that it was to replace and has not touched.
+    /// Existing files that were not replaced.
     pub untouched: Vec<PathBuf>,
-    /// Files that it was to write and has not, where none was before.
+    /// New files that were not written.
     pub missing: Vec<PathBuf>,
 }
 
-/// Says which files the run is to replace, in the place of what was said before.
+/// Sets the files that the run replaces.
 pub fn set_targets(targets: Vec<PathBuf>) {
     registry().targets = targets;
 }
 
-/// Says that the run is to replace one more file.
+/// Adds a file that the run replaces.
 pub(super) fn add_target(target: &Path) {
     let mut registry = registry();
     if !registry.targets.iter().any(|known| known == target) {
@@ -52,34 +52,34 @@ pub(super) fn add_target(target: &Path) {
 pub struct Pending(PathBuf);
 
 impl Pending {
-    /// Lets `make` create the file at `path` or take it over, and registers it if that succeeds. [`remove_all`] waits
-    /// until both are done, so there is no moment at which the file exists and is not registered.
+    /// Calls `create` to create the file at `path` or take it over, and registers the file if that succeeds. [`remove_all`]
+    /// waits until both are done, so that the file never exists without being registered.
     ///
     /// # Errors
-    /// That of `make`.
+    /// The error of `create`.
     pub fn register<T, E>(
         path: &Path,
-        make: impl FnOnce() -> Result<T, E>,
+        create: impl FnOnce() -> Result<T, E>,
     ) -> Result<(T, Self), E> {
         let mut registry = registry();
-        let made = make()?;
+        let created = create()?;
         registry.pending.push(path.to_owned());
-        Ok((made, Self(path.to_owned())))
+        Ok((created, Self(path.to_owned())))
     }
 
-    /// Lets `release` take the file away from its path. [`remove_all`] comes before or after, never in the middle.
+    /// Calls `release` to move or remove the file. [`remove_all`] runs before or after it, never at the same time.
     ///
     /// # Errors
-    /// That of `release`; the file is then still registered.
+    /// The error of `release`; the file is then still registered.
     pub fn release<T, E>(&self, release: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let _registry = registry();
         release()
     }
 
-    /// Lets `rename` move the file to `target`, as [`Self::release`] does.
+    /// Calls `rename` to move the file to `target`, like [`Self::release`].
     ///
     /// # Errors
-    /// That of `rename`; the file is then still registered.
+    /// The error of `rename`; the file is then still registered.
     pub(super) fn replace<E>(
         &self,
         target: &Path,
@@ -101,11 +101,11 @@ impl Drop for Pending {
     }
 }
 
-/// Removes every registered file and blocks the registry for good: the process must end now. Says what it leaves.
+/// Removes all registered files and locks the registry forever: the process must end now. Returns what is left behind.
 pub fn remove_all() -> LeftBehind {
     let mut registry = registry();
     for path in &registry.pending {
-        // It may be gone already, and there is nobody left to report a failure to.
+        // It may be gone already, and a failure can no longer be reported.
         let _ = std::fs::remove_file(path);
     }
     let replaced = std::mem::take(&mut registry.replaced);
@@ -117,7 +117,7 @@ pub fn remove_all() -> LeftBehind {
     };
     others.retain(|target| !is_replaced(target));
     let (untouched, missing) = others.into_iter().partition(|target| target.exists());
-    // A thread that would create or rename a file waits from here on, so none appears before the process ends.
+    // From here on, threads that would create or rename a file wait until the process ends.
     std::mem::forget(registry);
     LeftBehind {
         replaced,

@@ -1,4 +1,4 @@
-//! Whether what was written to standard output reached a reader.
+//! Checks whether the output written to standard output reached a reader.
 
 use std::fs::File;
 use std::io;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 
-/// How long a reader may take to empty a pipe before it counts as slow and not as gone.
+/// How long to wait for a reader to empty a pipe before assuming that it is only slow.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long to wait before looking again.
+/// How long to wait between two checks.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Fails if nothing that is written to `stream` can arrive, or a pipe lost its reader before that had read everything. A
-/// pipe holds some of what was written, so that writing alone does not prove it.
+/// Fails if nothing written to `stream` can arrive, or if the reader of a pipe ended before it had read everything. A pipe
+/// buffers data, so that successful writes alone do not prove it.
 ///
 /// # Errors
 /// A broken pipe.
@@ -43,8 +43,8 @@ pub fn arrived(stream: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Whether a stream is what Rust's runtime opens in the place of a descriptor that was closed when the program began: the
-/// null device, for reading too. A shell's `> /dev/null` is for writing alone.
+/// Whether a stream is the null device that Rust's runtime opens in place of a descriptor that was closed when the program
+/// started. It is open for reading too, while a shell's `> /dev/null` is only open for writing.
 fn is_replacement(stream: &File, device: u64) -> io::Result<bool> {
     let null = std::fs::metadata("/dev/null").map_or(0, |null| null.rdev());
     Ok(device != 0 && device == null && fcntl_getfl(stream)?.contains(OFlags::RDWR))

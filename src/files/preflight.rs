@@ -1,4 +1,4 @@
-//! Whether a file will be replaceable once it is finished: each step that writing takes is tried in advance.
+//! Checks whether a file can be replaced later, by trying each step of that in advance.
 
 use std::fs;
 use std::io;
@@ -8,14 +8,14 @@ use std::path::Path;
 use super::replace::{Place, SETTING_MODE, create_beside, place, set_mode};
 use super::{Error, Temporary, folder};
 
-/// The bit of a folder in which only the owner of a file may replace it.
+/// The sticky bit: only its owner may replace a file in such a folder.
 const STICKY: u32 = 0o1000;
 
-/// Tries each step that [`replace`](super::replace()) takes, and leaves `target` as it is.
+/// Tries each step of [`replace`](super::replace()) without changing `target`.
 ///
 /// # Errors
-/// That of the step which would fail. A `target` that is not a regular file fails too: a snapshot is read again before it
-/// is replaced.
+/// The error of the step that would fail. A `target` that is not a regular file fails too, since a snapshot is read before
+/// it is replaced.
 pub fn check_replaceable(target: &Path, mode: u32) -> Result<(), Error> {
     let target = match place(target)? {
         Place::File(target) => target,
@@ -35,12 +35,12 @@ pub fn check_replaceable(target: &Path, mode: u32) -> Result<(), Error> {
         Err(error) => return Err(failed(error)),
     };
     if is_mount_point(&target, dir) {
-        let problem = "it is a mount point, which cannot be renamed over";
+        let problem = "it is a mount point, which cannot be replaced";
         return Err(failed(io::Error::new(io::ErrorKind::ResourceBusy, problem)));
     }
     let around = fs::metadata(dir).map_err(&failed)?;
     if around.mode() & STICKY != 0 && ![0, found.uid(), around.uid()].contains(&own) {
-        let problem = "it belongs to another user, and its folder lets only owners replace files";
+        let problem = "it belongs to another user, and the folder's sticky bit only lets owners replace files";
         return Err(failed(io::Error::new(
             io::ErrorKind::PermissionDenied,
             problem,
@@ -49,20 +49,20 @@ pub fn check_replaceable(target: &Path, mode: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// What [`check_folder`] does.
+/// The action of [`check_folder`]'s errors.
 pub const TRYING: &str = "creating a temporary file in";
 
-/// Tries whether `dir` takes temporary files.
+/// Checks that a temporary file can be created in `dir`.
 ///
 /// # Errors
-/// When it does not.
+/// When it cannot.
 pub fn check_folder(dir: &Path) -> Result<(), Error> {
     Temporary::create_in(dir)
         .map(drop)
         .map_err(Error::of(TRYING, dir))
 }
 
-/// Whether a file is mounted on its own, as containers mount single files.
+/// Whether a file is a mount point, as when a container mounts a single file.
 #[cfg(target_os = "linux")]
 fn is_mount_point(file: &Path, dir: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
@@ -71,7 +71,7 @@ fn is_mount_point(file: &Path, dir: &Path) -> bool {
         let is_known = found.stx_mask & StatxFlags::MNT_ID.bits() != 0;
         is_known.then_some(found.stx_mnt_id)
     };
-    // A kernel before 5.8 does not know; the rename will say it.
+    // Kernels before 5.8 do not report this; then the rename will fail.
     match (
         mount(file, AtFlags::SYMLINK_NOFOLLOW),
         mount(dir, AtFlags::empty()),
@@ -81,7 +81,7 @@ fn is_mount_point(file: &Path, dir: &Path) -> bool {
     }
 }
 
-/// Elsewhere than on Linux, files are not mounted.
+/// On other systems than Linux, files are not mount points.
 #[cfg(not(target_os = "linux"))]
 fn is_mount_point(_: &Path, _: &Path) -> bool {
     false

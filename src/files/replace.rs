@@ -1,4 +1,4 @@
-//! The step in which a finished file takes the place of an older one.
+//! Replaces a file atomically with a finished one.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -8,25 +8,25 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, Temporary, folder, pending};
 
-/// Links that are followed from one path, as many as Linux follows.
+/// How many links are followed from one path, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// Where a path leads.
+/// What a path refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// To a regular file, or to a name that is free: replaced in one step.
+    /// A regular file, or an unused name: replaced atomically.
     File(PathBuf),
-    /// To something else, such as a device or a pipe: written to as it is.
+    /// Anything else, such as a device or a pipe: written to directly.
     Stream(PathBuf),
 }
 
-/// Lets `write` fill a new file beside that at `name`, and puts it in the place of that once it is on the disk, with the
-/// permissions `mode`. Links are followed. Until the last step, and on any error, what was at `name` is untouched.
+/// Calls `write` with a new file next to the one at `name`, and renames it to that once it is on disk, with the permissions
+/// `mode`. Links are followed. Until that last step, and on any error, the file at `name` is unchanged.
 ///
 /// What is not a regular file is written to directly.
 ///
 /// # Errors
-/// What the file system refuses; what `write` reports.
+/// When the file system refuses, and the errors of `write`.
 pub fn replace<T, E: From<Error>>(
     name: &Path,
     mode: u32,
@@ -47,7 +47,7 @@ pub fn replace<T, E: From<Error>>(
     let failed = Error::of("writing", &target);
     temporary.file().sync_all().map_err(&failed)?;
     temporary.persist(&target, name).map_err(&failed)?;
-    // The rename itself must survive a power cut. Some file systems cannot sync a folder; the file is whole anyway.
+    // So that the rename survives a power failure. Some file systems cannot sync a folder; the file is complete anyway.
     if let Ok(dir) = File::open(dir) {
         let _ = dir.sync_all();
     }
@@ -56,13 +56,13 @@ pub fn replace<T, E: From<Error>>(
 
 pub(super) const SETTING_MODE: &str = "setting permissions in";
 
-/// The temporary file that is to take the place of `target`.
+/// Creates the temporary file that will replace `target`.
 pub(super) fn create_beside(target: &Path) -> Result<Temporary, Error> {
     let dir = folder(target);
     Temporary::create_in(dir).map_err(Error::of("creating a file in", dir))
 }
 
-/// Sets permissions, unless they fit already: not every file system takes a change.
+/// Sets permissions, unless they are right already: not every file system supports changing them.
 pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & 0o777 == mode {
         Ok(())
@@ -71,10 +71,10 @@ pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     }
 }
 
-/// The path that a file written to `path` ends up at: links are followed, to their end also where that does not exist.
+/// Follows links from `path` to the file that would be written, even if it does not exist.
 ///
 /// # Errors
-/// When a link cannot be read, or links lead round in a circle.
+/// When a link cannot be read, or there are too many of them.
 pub fn resolve(path: &Path) -> Result<PathBuf, Error> {
     match place(path)? {
         Place::File(path) | Place::Stream(path) => Ok(path),
@@ -107,22 +107,22 @@ pub(super) fn place(target: &Path) -> Result<Place, Error> {
         let link = fs::read_link(&path).map_err(Error::of("reading the link", &path))?;
         path = path.parent().unwrap_or(Path::new("")).join(link);
     }
-    let problem = io::Error::other("its links lead round in a circle, or there are too many");
+    let problem = io::Error::other("too many levels of symbolic links");
     Err(Error::of("writing", target)(problem))
 }
 
-/// Whether a path is a link of the kernel's to an open file, such as the `/proc/self/fd/1` that `/dev/stdout` leads to.
-/// What it leads to is written to through it: the opener may hold it at another place, or under no name at all.
+/// Whether a path is one of the kernel's links to an open file, such as the `/proc/self/fd/1` that `/dev/stdout` leads to.
+/// The file is written to through it, since it may have been moved or may have no name.
 fn is_descriptor(path: &Path) -> bool {
     fs::canonicalize(folder(path)).is_ok_and(|dir| dir.starts_with("/proc") && dir.ends_with("fd"))
 }
 
-/// Opens what is not replaced. It is neither created nor emptied.
+/// Opens what is written to directly, without creating or truncating it.
 fn open_stream(path: &Path) -> io::Result<File> {
     let own = format!("/proc/{}/fd", std::process::id());
     let is_own = is_descriptor(path) && fs::canonicalize(folder(path))? == Path::new(&own);
     match path.file_name().and_then(|name| name.to_str()) {
-        // The very descriptors, since a regular file would otherwise be written from its beginning.
+        // The descriptors themselves, since a regular file would otherwise be written from its beginning.
         Some("1") if is_own => io::stdout().as_fd().try_clone_to_owned().map(File::from),
         Some("2") if is_own => io::stderr().as_fd().try_clone_to_owned().map(File::from),
         _ => OpenOptions::new().append(true).open(path),

@@ -1,5 +1,5 @@
-//! Files that exist for a while under a name of their own. The name bears this program's mark and the file is locked
-//! while its run lives, so a later run can tell what a killed one left and remove that alone.
+//! Temporary files. Their names have this program's form, and they are locked while their run lives, so that a later run can
+//! recognize the files of a killed one and remove only those.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -11,60 +11,60 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::{Pending, open_unlinked};
 
-/// How the name of each temporary file begins and ends, and how many letters and digits are between.
+/// Prefix, suffix, and number of random characters in the name of a temporary file.
 const PREFIX: &str = ".posthog-c1z-";
 const SUFFIX: &str = ".tmp";
 const RANDOM: usize = 12;
 
-/// A file that only this user can read; it is removed when this is dropped, and on signals. Its name is short, whatever
-/// the name of the file that it is to replace.
+/// A file that only this user can read. It is removed when this is dropped, and on signals. Its name is short, even if the
+/// name of the file that it will replace is long.
 #[derive(Debug)]
 pub struct Temporary(NamedTempFile<Registered>);
 
 #[derive(Debug)]
 struct Registered {
-    /// Holds the lock that tells later runs to let the file be.
+    /// Holds the lock that keeps later runs from removing the file.
     file: File,
     pending: Pending,
 }
 
 impl Temporary {
-    /// Creates an empty file in `dir`, after removing what killed runs of this user left there.
+    /// Creates an empty file in `dir`, after removing the files that killed runs of this user left there.
     ///
     /// # Errors
-    /// When `dir` is missing or does not take files.
+    /// When `dir` does not exist or files cannot be created in it.
     pub fn create_in(dir: &Path) -> io::Result<Self> {
         sweep(dir);
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM);
-        let made = builder.make_in(dir, |path| {
+        let created = builder.make_in(dir, |path| {
             let (file, pending) = Pending::register(path, || create(path))?;
             Ok(Registered { file, pending })
         })?;
-        Ok(Self(made))
+        Ok(Self(created))
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Its content.
+    /// Returns the open file.
     pub fn file(&mut self) -> &mut File {
         &mut self.0.as_file_mut().file
     }
 
-    /// Removes its name. The content lasts as long as the file is open.
+    /// Removes its name. The content exists as long as the file is open.
     pub fn into_unnamed(self) -> File {
         let (registered, name): (Registered, TempPath) = self.0.into_parts();
         drop(name);
         registered.file
     }
 
-    /// Moves it to `target` in one step, replacing what is there; the user knows that as `name`.
+    /// Renames it to `target`, which is replaced. The user knows that file as `name`.
     ///
     /// # Errors
-    /// When the file system refuses; the file is removed then.
+    /// When the file system refuses; the file is then removed.
     pub(super) fn persist(self, target: &Path, name: &Path) -> io::Result<()> {
         let (registered, temporary) = self.0.into_parts();
         registered.pending.replace(name, || {
@@ -78,11 +78,11 @@ fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
     let file = options.open(path)?;
-    // A sweep may have opened it before it was locked. It is gone then, or about to go: another name is tried.
+    // Another run may have opened it before it was locked, and removes it now: another name is tried.
     let is_swept = match file.try_lock() {
         Ok(()) => file.metadata()?.nlink() == 0,
         Err(TryLockError::WouldBlock) => true,
-        // On a file system without locks a sweep cannot lock it either, and leaves it.
+        // On a file system without locks, other runs cannot lock it either, and do not remove it.
         Err(TryLockError::Error(_)) => false,
     };
     if is_swept {
@@ -92,7 +92,7 @@ fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Removes what killed runs of this user left in `dir`. What cannot be removed is for the next run to try.
+/// Removes the files that killed runs of this user left in `dir`. The next run tries again what cannot be removed.
 fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if is_marked(&entry.file_name()) {
@@ -101,7 +101,7 @@ fn sweep(dir: &Path) {
     }
 }
 
-/// Whether a file name has the form of those that [`Temporary::create_in`] gives.
+/// Whether a file name has the form that [`Temporary::create_in`] uses.
 fn is_marked(name: &OsStr) -> bool {
     let random = name
         .to_str()
@@ -111,9 +111,9 @@ fn is_marked(name: &OsStr) -> bool {
     })
 }
 
-/// Removes a marked file if it is a regular one, belongs to this user, and no run holds its lock.
+/// Removes a temporary file if it is a regular file, belongs to this user, and no run holds its lock.
 fn remove_leftover(path: &Path) -> io::Result<()> {
-    // Opened for reading alone, so that a file of another user is not changed even in its times.
+    // Only for reading, so that not even the times of another user's file change.
     let file = open_unlinked(path, OpenOptions::new().read(true))?;
     let opened = file.metadata()?;
     let is_own = opened.is_file() && opened.uid() == rustix::process::geteuid().as_raw();
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_our_own_form_are_marked() {
+    fn only_names_of_our_own_form_are_recognized() {
         for (name, expected) in [
             (".posthog-c1z-AbC123xyz789.tmp", true),
             (".posthog-c1z-AbC123xyz78.tmp", false),

@@ -1,4 +1,5 @@
-//! What differs between two snapshots, in people's terms: what `diff` makes and the reports print.
+//! The differences between two snapshots, as `diff` finds them and the reports print them: an [`Action`] is what happened to
+//! one object, a [`Topic`] the section of the report, a [`ChangeKind`] what `--fail-on` and `--accept` refer to.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,11 +12,11 @@ use super::{Person, RecordedTime, Resource, ResourceId, RowKind, Seat};
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It is new.
+    /// It is only in the new snapshot.
     Added,
-    /// It is gone.
+    /// It is only in the old snapshot.
     Removed,
-    /// It has changed.
+    /// It is in both and differs.
     Changed,
 }
 
@@ -29,48 +30,48 @@ impl fmt::Display for Action {
     }
 }
 
-/// The section of a report that a change is listed in, the most important first.
+/// The section of a report that a change is listed in, most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// A higher seat.
     SeatRaised,
     /// A lower seat.
     SeatLowered,
-    /// A second factor that was on and is off.
+    /// 2FA was disabled.
     TwoFactorDisabled,
-    /// A person in the member list who was not in it.
+    /// A person was added to the member list.
     MemberAdded,
-    /// A person who is new, and not in the member list.
+    /// A new person who is not in the member list.
     UnlistedAdded,
-    /// A grant of a person who is new; shown with the person.
+    /// A grant of a new person; shown with the person.
     GrantOfNewPerson,
-    /// A further grant of a person who was there.
+    /// A new grant of an existing person.
     GrantAdded,
-    /// A grant that a person who is still there no longer has.
+    /// A lost grant of a person who is still there.
     GrantRevoked,
-    /// A person who was in the member list and is not in it any more.
+    /// A person was removed from the member list.
     MemberRemoved,
-    /// A person who was not in the member list, and no longer appears at all.
+    /// A person who was not in the member list and no longer appears.
     UnlistedRemoved,
     /// A grant of a person who no longer appears; shown with the person.
     GrantOfGonePerson,
-    /// A role is new.
+    /// A new role.
     RoleAdded,
-    /// A role is gone.
+    /// A removed role.
     RoleRemoved,
-    /// The name of a role has changed.
+    /// A renamed role.
     RoleRenamed,
-    /// Anything else is new: another connector's resource, an entitlement, a resource type.
+    /// A new object of another kind: another connector's resource, an entitlement, a resource type.
     OtherAdded,
-    /// Anything else is gone.
+    /// A removed object of another kind.
     OtherRemoved,
-    /// Any other field has changed.
+    /// A change in any other field.
     OtherChanged,
 }
 
 macro_rules! change_kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What a change means, for `--fail-on` and `--accept`. A change may mean several things.
+        /// The meaning of a change, for `--fail-on` and `--accept`. A change may have several.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ChangeKind {
             $($(#[$doc])* $name,)*
@@ -80,7 +81,7 @@ macro_rules! change_kinds {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its name in options and files.
+            /// Returns its name in options and files.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
@@ -95,36 +96,36 @@ change_kinds! {
     SeatRaised = "seat-raised",
     /// A lower seat.
     SeatLowered = "seat-lowered",
-    /// An owner who was not one.
+    /// A new owner.
     OwnerAdded = "owner-added",
-    /// An administrator who was not one.
+    /// A new administrator.
     AdminAdded = "admin-added",
-    /// A person who is new, or new in the member list.
+    /// A new person, or one who was added to the member list.
     MemberAdded = "member-added",
-    /// A person who no longer appears, or is no longer in the member list.
+    /// A person who no longer appears, or was removed from the member list.
     MemberRemoved = "member-removed",
-    /// A grant is new.
+    /// A new grant.
     GrantAdded = "grant-added",
-    /// A grant is gone.
+    /// A lost grant.
     GrantRevoked = "grant-revoked",
-    /// A role is new.
+    /// A new role.
     RoleAdded = "role-added",
-    /// A role is gone.
+    /// A removed role.
     RoleRemoved = "role-removed",
-    /// The name of a role has changed.
+    /// A renamed role.
     RoleRenamed = "role-renamed",
-    /// A second factor is off and was on.
+    /// 2FA was disabled.
     TwoFactorDisabled = "2fa-disabled",
-    /// Anything else is new.
+    /// A new object of another kind.
     OtherAdded = "other-added",
-    /// Anything else is gone.
+    /// A removed object of another kind.
     OtherRemoved = "other-removed",
-    /// Any other field has changed.
+    /// A change in any other field.
     OtherChanged = "other-changed",
 }
 
 impl ChangeKind {
-    /// Whether such a change is one of roles, or of who holds them.
+    /// Whether such a change is about roles or role memberships.
     pub fn is_of_roles(self) -> bool {
         matches!(
             self,
@@ -155,52 +156,52 @@ impl FromStr for ChangeKind {
     }
 }
 
-/// What somebody or something is to people.
+/// What a [`Party`] is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
+pub enum PartyKind {
     /// A person or a service account.
     User,
-    /// A set of rights that people hold.
+    /// A role.
     Role,
     /// Anything else: a group, an application, an entitlement.
     #[default]
     Other,
 }
 
-/// Somebody or something that a change is about.
+/// A user, a role or another object that a change is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Party {
-    /// What it is.
-    pub sort: Sort,
+    /// Whether it is a user, a role or something else.
+    pub kind: PartyKind,
     /// `<type>:<id>`
     pub id: String,
-    /// Its name, else its bare id.
+    /// Its name, or its id if it has none.
     pub name: String,
-    /// Of a user.
+    /// Of a user: the e-mail address.
     pub email: Option<String>,
-    /// Of a user: the seat's word.
+    /// Of a user: the name of the seat.
     pub seat: Option<String>,
-    /// Of a user: the seat, if the word is that of one.
+    /// Of a user: the seat, if it is one that PostHog has.
     pub rank: Option<Seat>,
-    /// Of a user: whether a second factor is on.
+    /// Of a user: whether 2FA is on.
     pub two_factor: Option<bool>,
     /// False for a role holder who is not in the member list.
     pub listed: bool,
 }
 
-/// One field that has changed; absent values are `None`.
+/// A field with its old and new value; `None` if it is absent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
-    /// Its name, such as `email` or `profile.distinct_id`.
+    /// The name of the field, such as `email` or `profile.distinct_id`.
     pub field: String,
-    /// What it was.
+    /// The old value.
     pub old: Option<Value>,
-    /// What it is.
+    /// The new value.
     pub new: Option<Value>,
 }
 
 impl FieldChange {
-    /// The name for differences that no known field explains.
+    /// The name for differences that are not in a known field.
     pub const OTHER_FIELDS: &'static str = "other fields";
 }
 
@@ -209,67 +210,66 @@ impl FieldChange {
 pub struct Change {
     /// What happened.
     pub action: Action,
-    /// To what kind of object.
+    /// The kind of object.
     pub object: RowKind,
-    /// Its id in the file.
+    /// The object's id in the file.
     pub id: String,
     /// The section of a report that it is listed in.
     pub topic: Topic,
-    /// What it means.
+    /// What it means for `--fail-on` and `--accept`.
     pub kinds: Vec<ChangeKind>,
-    /// What it is about: the user or role; for a grant its principal.
+    /// The user or role it is about; for a grant, the principal.
     pub subject: Party,
     /// For a grant or an entitlement: the resource it is on.
     pub on: Option<Party>,
     /// For a grant: the entitlement's short name.
     pub entitlement: Option<String>,
-    /// What became of the fields, by name; empty for what is new or gone.
+    /// The fields that changed, by name; empty for an object that was added or removed.
     pub fields: Vec<FieldChange>,
-    /// Of what is new or gone, or entered or left the member list: what sets it apart from the same change at another
-    /// time, such as a seat or since when, even where that did not change; empty for any other change.
+    /// For an object that was added or removed, or a person who entered or left the member list: what distinguishes it from
+    /// the same change at another time, such as the seat or the time of joining, even if unchanged. Empty otherwise.
     pub facts: Vec<FieldChange>,
 }
 
-/// How much a reader must see a change, the most urgent first.
+/// How urgent a change is, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// It is about somebody who is or was an owner.
+    /// It is about a person who is or was an owner.
     Owner,
-    /// It is about somebody who is or was an administrator.
+    /// It is about a person who is or was an administrator.
     Administrator,
-    /// A higher seat of another kind.
+    /// Another seat that was raised.
     HigherSeat,
-    /// It is about a person without a second factor.
+    /// It is about a person without 2FA.
     NoSecondFactor,
     /// Anything else.
     Other,
 }
 
 impl Change {
-    /// What an agreement on the change states: the fields that changed, and the facts.
+    /// Returns what an accepted change has to match: the fields that changed, and the facts.
     pub fn terms(&self) -> impl Iterator<Item = &FieldChange> {
         self.fields.iter().chain(&self.facts)
     }
 
-    /// Whether each field is a change of its own, so that one may be agreed on without the others.
+    /// Whether each field is a change of its own, so that one may be accepted without the others.
     pub fn is_divisible(&self) -> bool {
         self.action == Action::Changed && self.kinds == [ChangeKind::OtherChanged]
     }
 
-    /// How much a reader must see it. What these people can do matters, or could do before, not only what changed about
-    /// it.
+    /// Returns how urgent it is. That depends on the seats a person has or had, and not only on what changed.
     pub fn risk(&self) -> Risk {
         let is = |kind| self.kinds.contains(&kind);
-        let is_of_person = self.object == RowKind::Resource && self.subject.sort == Sort::User;
+        let is_of_person = self.object == RowKind::Resource && self.subject.kind == PartyKind::User;
         let values = |name: &'static str| {
             let terms = self.terms().filter(move |term| term.field == name);
             terms.flat_map(|term| [&term.old, &term.new]).flatten()
         };
         let is_or_was = |seat: Seat| {
-            let said = |value: &Value| value.as_str().and_then(|word| word.parse().ok());
+            let parse = |value: &Value| value.as_str().and_then(|word| word.parse().ok());
             is_of_person
                 && (self.subject.rank == Some(seat)
-                    || values("seat").any(|value| said(value) == Some(seat)))
+                    || values("seat").any(|value| parse(value) == Some(seat)))
         };
         let lacks_second_factor = match self.subject.two_factor {
             Some(on) => !on,
@@ -289,38 +289,38 @@ impl Change {
     }
 }
 
-/// A change that was agreed on, or a part of one.
+/// A change, or a part of one, that the file of accepted changes lists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
-    /// What was agreed on.
+    /// The change.
     pub change: Change,
-    /// Why, as the file of accepted changes has it.
+    /// The reason in the file of accepted changes.
     pub reason: Option<String>,
-    /// The last day of the agreement, `YYYY-MM-DD`.
+    /// The last day on which it is accepted, `YYYY-MM-DD`.
     pub until: Option<String>,
 }
 
-/// One of the two inputs.
+/// One of the two snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
-    /// The file, as it was named.
+    /// The file name as given by the user.
     pub file: String,
     /// The sync run.
     pub sync_id: String,
-    /// When it was complete.
+    /// When the sync run ended.
     pub captured_at: RecordedTime,
-    /// The organization's name, else its id, if the file says.
+    /// The organization's name or id, if the file has one.
     pub organization: Option<String>,
     /// The content digest.
     pub content_digest: String,
 }
 
-/// A line of the file of accepted changes that accepts nothing.
+/// A line in the file of accepted changes that does not accept any change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnusedLine {
-    /// Which line, and why, in words.
+    /// A sentence that names the line and the reason.
     pub problem: String,
-    /// The line to write instead, if there is one; `problem` introduces it.
+    /// The line to write instead, if any. It follows `problem`.
     pub instead: Option<String>,
 }
 
@@ -337,34 +337,34 @@ impl fmt::Display for UnusedLine {
 /// All differences between two inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// What was.
+    /// The old snapshot.
     pub old: Side,
-    /// What is.
+    /// The new snapshot.
     pub new: Side,
-    /// Whether both sides have a member list. Our own snapshots do; of others it is only known that they have users.
+    /// Whether both sides have a member list. Our own snapshots do; others only have users.
     pub knows_members: bool,
-    /// The kinds that exit 1, where they were named.
+    /// The kinds of `--fail-on`, if given.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
-    /// What was not compared since one of the crawls was asked not to read it: `roles`, or nothing.
+    /// What was not compared because one of the crawls was told to skip it: `roles`, or nothing.
     pub not_compared: Vec<String>,
-    /// What a reader should know before trusting it, in words.
+    /// Warnings about the inputs.
     pub warnings: Vec<String>,
-    /// What is wrong with lines of the file of accepted changes, in the order of the file.
+    /// Warnings about lines in the file of accepted changes, in the order of the file.
     pub unused_lines: Vec<UnusedLine>,
     /// By topic, then by name.
     pub changes: Vec<Change>,
-    /// Changes that were agreed on and are set apart, in the same order.
+    /// Accepted changes, which are listed separately, in the same order.
     pub accepted: Vec<Accepted>,
 }
 
 impl Comparison {
-    /// All that a reader should know, in words: about the inputs first, then about the file of accepted changes.
+    /// Returns all warnings: first about the inputs, then about the file of accepted changes.
     pub fn all_warnings(&self) -> impl Iterator<Item = String> {
         let lines = self.unused_lines.iter().map(ToString::to_string);
         self.warnings.iter().cloned().chain(lines)
     }
 
-    /// Kinds that were named to exit 1, and of which nothing is known since roles were not compared.
+    /// Returns the kinds of `--fail-on` that could not be checked because roles were not compared.
     pub fn not_judged(&self) -> Vec<ChangeKind> {
         let is_unknown = !self.not_compared.is_empty();
         let named = self.fail_on.iter().flatten().copied();
@@ -373,17 +373,17 @@ impl Comparison {
             .collect()
     }
 
-    /// Whether nothing differs, expected or not.
+    /// Whether there are no differences, not even accepted ones.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.accepted.is_empty()
     }
 }
 
-/// Longest text of a change that is kept whole, in bytes: that of the longest text a crawl accepts.
+/// The longest text that a change keeps completely, in bytes: as long as the longest text that a crawl accepts.
 const MAX_KEPT: usize = 64 << 10;
 
-/// A text as a list of changes keeps it: whole, or its beginning and `…` if it is longer than 64 KiB. A list holds the
-/// texts of every object that changed, so it must not hold them at any length.
+/// Cuts a text after 64 KiB and adds `…`. A list of changes keeps the texts of every object that changed, so their length
+/// must be limited.
 pub fn kept_text(text: &str) -> String {
     if text.len() > MAX_KEPT {
         format!("{}…", &text[..text.floor_char_boundary(MAX_KEPT)])
@@ -393,7 +393,7 @@ pub fn kept_text(text: &str) -> String {
 }
 
 impl Party {
-    /// What people know a resource by. `is_role` says whether its type has the trait of a role.
+    /// Describes a resource. `is_role` says whether its type has the role trait.
     pub fn of(resource: &Resource, is_role: bool) -> Self {
         let person = Person::of(resource);
         let name = if resource.display_name.is_empty() {
@@ -402,10 +402,10 @@ impl Party {
             &resource.display_name
         };
         Self {
-            sort: match (&person, is_role) {
-                (Some(_), _) => Sort::User,
-                (None, true) => Sort::Role,
-                (None, false) => Sort::Other,
+            kind: match (&person, is_role) {
+                (Some(_), _) => PartyKind::User,
+                (None, true) => PartyKind::Role,
+                (None, false) => PartyKind::Other,
             },
             id: resource.id.to_string(),
             name: kept_text(name),
@@ -420,7 +420,7 @@ impl Party {
         }
     }
 
-    /// Something that is neither a user nor a role.
+    /// Describes something that is neither a user nor a role.
     pub fn named(id: String, name: &str) -> Self {
         Self {
             id,
@@ -430,7 +430,7 @@ impl Party {
         }
     }
 
-    /// Something of which only the id is known.
+    /// Describes a resource of which only the id is known.
     pub fn unknown(id: &ResourceId) -> Self {
         Self {
             id: id.to_string(),

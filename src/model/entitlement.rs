@@ -7,9 +7,9 @@ use super::{EntitlementId, ResourceId, ResourceTypeId, Text};
 pub enum Purpose {
     /// The source does not say.
     Unspecified,
-    /// Membership and the like.
+    /// An assignment, such as a membership.
     Assignment,
-    /// A right.
+    /// A permission.
     Permission,
     /// Ownership.
     Ownership,
@@ -22,14 +22,14 @@ pub struct Entitlement {
     pub id: EntitlementId,
     /// What it is granted on.
     pub resource: ResourceId,
-    /// Its name for people; at most 1,024 bytes when we write it.
+    /// Its display name; at most 1,024 bytes when we write it.
     pub display_name: Text,
-    /// More about it; at most 2,048 bytes when we write it.
+    /// Its description; at most 2,048 bytes when we write it.
     pub description: Text,
     /// Its short name on the resource, such as `member`.
     pub slug: Text,
     /// What it means.
     pub purpose: Purpose,
-    /// Which types may hold it.
+    /// The types of resources that may hold it.
     pub grantable_to: Vec<ResourceTypeId>,
 }

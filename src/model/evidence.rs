@@ -1,44 +1,44 @@
-//! What a crawl can prove about itself: where it read, when, with whose key, how many rows each list promised and
-//! gave. Stored in the file as one JSON document; its fields are described in `snapshot/FORMAT.md`.
+//! What a crawl can prove about itself: what it read, when, with whose key, and how many rows each list announced and
+//! returned. Stored in the file as one JSON document, whose fields are described in `snapshot/FORMAT.md`.
 
 use serde::{Deserialize, Serialize};
 
-/// Name of the document's form, its first field.
+/// The value of the document's `schema` field.
 const SCHEMA: &str = "posthog-c1z.evidence";
 
-/// The document. What was not told is absent or `null`, never zero or false.
+/// The evidence document. Unknown values are absent or `null`, never zero or false.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Always `posthog-c1z.evidence`.
     pub schema: String,
-    /// Grows when a field changes its meaning or goes; new fields alone do not raise it.
+    /// Grows when the meaning of a field changes or a field is removed, but not when a field is added.
     pub schema_version: u32,
-    /// What made the file.
+    /// The program that wrote the file.
     pub tool: ToolEvidence,
     /// The address that was read, without anything secret.
     pub base_url: String,
-    /// The organization, as far as it told about itself.
+    /// The organization, as far as its details are known.
     pub organization: OrganizationEvidence,
     /// When the crawl began, RFC 3339.
     pub started_at: String,
-    /// When its last answer was read, RFC 3339.
+    /// When its last response was read, RFC 3339.
     pub ended_at: String,
-    /// The key's own entry, if the API tells it.
+    /// The key's own entry, if the API returned it.
     pub key: Option<CrawlKey>,
-    /// HTTP requests sent.
+    /// The number of HTTP requests sent.
     pub requests: u64,
-    /// Answers that held a page of a list.
+    /// The number of responses that contained a page of a list.
     pub pages: u64,
     /// Every list that was read, in the order of reading.
     pub lists: Vec<ListEvidence>,
-    /// Role holders that the list of members does not name: deactivated, bots, just joined or gone.
+    /// The number of role holders who are not in the list of members: deactivated, bots, just joined or gone.
     pub unlisted_principals: u64,
-    /// What this crawl could not prove, in words; empty when there is nothing.
+    /// Sentences about what this crawl could not prove.
     pub unproved: Vec<String>,
-    /// What this crawl was asked not to read: `roles`, or nothing. Older documents lack it.
+    /// What this crawl was told not to read: `roles`, or nothing. Older documents lack it.
     #[serde(default)]
     pub not_read: Vec<String>,
-    /// What a person should know about the crawl, in words; empty when there is nothing.
+    /// Warnings about the crawl.
     pub warnings: Vec<String>,
     /// SHA-256 over the canonical form of the rows; the writer fills it in.
     pub content_digest: Option<String>,
@@ -48,10 +48,10 @@ pub struct Evidence {
 pub const NOT_READ_ROLES: &str = "roles";
 
 impl Evidence {
-    /// The form this program writes.
+    /// The version that this program writes.
     pub const SCHEMA_VERSION: u32 = 1;
 
-    /// A document about `base_url`, with nothing read yet.
+    /// Creates the document of a crawl that has not read anything yet.
     pub fn new(base_url: String, organization_id: String) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
@@ -84,20 +84,20 @@ impl Evidence {
         self.tool.name == env!("CARGO_PKG_NAME")
     }
 
-    /// Whether roles were left out, so that the snapshot says nothing about them, about who holds them, and about people
-    /// who are not in the member list. A document from before `not_read` shows it by its lists.
+    /// Whether roles were not read, so that the snapshot has no roles, role memberships, or people who are not in the member
+    /// list. Documents from before `not_read` show that by their lists.
     pub fn lacks_roles(&self) -> bool {
         let is_listed = self.lists.iter().any(|list| list.path == "roles/");
         self.not_read.iter().any(|name| name == NOT_READ_ROLES) || self.is_own() && !is_listed
     }
 
-    /// Whether a JSON document says of itself that it is one of these, in a form that this program understands.
+    /// Whether the document has the schema of evidence, in a version that this program understands.
     pub fn is_understood(&self) -> bool {
         self.schema == SCHEMA && self.schema_version <= Self::SCHEMA_VERSION
     }
 }
 
-/// What made the file.
+/// The program that wrote the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolEvidence {
     /// `posthog-c1z`.
@@ -106,14 +106,14 @@ pub struct ToolEvidence {
     pub version: String,
 }
 
-/// The organization, in PostHog's words.
+/// The organization, with PostHog's field names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationEvidence {
     /// Its id.
     pub id: String,
     /// Its name.
     pub name: Option<String>,
-    /// Its name in addresses.
+    /// Its name in URLs.
     pub slug: Option<String>,
     /// How many members it counted after its list of members was read.
     pub member_count: Option<u64>,
@@ -126,64 +126,63 @@ pub struct OrganizationEvidence {
     pub members_can_see_org_members: Option<bool>,
 }
 
-/// The key that was used. Never the key itself, nor its mask.
+/// The key's entry in PostHog. Never contains the key itself or its mask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrawlKey {
     /// Its label in PostHog.
     pub label: Option<String>,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<String>,
-    /// Organizations it is bound to; empty when it is not bound.
+    /// The organizations it is limited to; empty without a limit.
     pub scoped_organizations: Vec<String>,
-    /// Whose key it is, if that person is among the members.
+    /// The owner of the key, if that person is in the list of members.
     pub owner: Option<KeyOwner>,
 }
 
-/// The member whose key was used.
+/// The owner of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyOwner {
     /// The user's uuid.
     pub user_id: String,
-    /// Name, else the e-mail.
+    /// The name, or the e-mail address without one.
     pub display_name: String,
-    /// E-mail, if there is one.
+    /// The e-mail address, if there is one.
     pub email: Option<String>,
     /// The seat: `member`, `administrator`, `owner` or `unknown (N)`.
     pub organization_role: Option<String>,
 }
 
-/// One list, and what became of its rows.
+/// One list, and how many rows it announced and returned.
 ///
-/// Files written before a field was introduced lack it; it is then not known.
+/// Files from before a field was introduced lack it; it is then unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListEvidence {
-    /// Its path below the base URL.
+    /// The path below the base URL.
     pub path: String,
-    /// Answers it came in, those of every reading.
+    /// The number of responses, in all readings.
     pub pages: u64,
-    /// Times that the list, or the end of it, was read.
+    /// How often the list, or the end of it, was read.
     #[serde(default)]
     pub readings: Option<u64>,
-    /// Rows its first answer announced.
+    /// The number of rows that the first response announced.
     #[serde(default)]
     pub first_count: Option<u64>,
-    /// Rows its last answer announced.
+    /// The number of rows that the last response announced.
     pub count: Option<u64>,
-    /// Rows that came, repeats included.
+    /// The number of rows received, including repeats.
     pub received: u64,
-    /// Rows that came and had come before: overlaps, and what was read again.
+    /// The number of rows that were received before: overlaps, and rows that were read again.
     #[serde(default)]
     pub repeated: Option<u64>,
-    /// Rows by which later pages had moved towards the front because others had left the list. Not known of a list without
-    /// an order.
+    /// By how many rows later pages moved toward the front because people left the list. Unknown for unordered lists.
     #[serde(default)]
     pub shifted: Option<u64>,
-    /// Rows kept, each once.
+    /// The number of rows kept, each once.
     pub kept: u64,
 }
 
 impl ListEvidence {
-    /// A list at `path` that was not read yet.
+    /// Creates the evidence of a list that was not read yet.
     pub fn new(path: String) -> Self {
         Self {
             path,

@@ -1,4 +1,4 @@
-//! Grants: who holds an entitlement. There are many of them, so a grant is kept small and shares its texts.
+//! Grants: who holds an entitlement. There are many of them, so a grant is small and shares its texts.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,20 +12,20 @@ use super::{EntitlementId, ResourceId, Text, Timestamp};
 /// One principal holds one entitlement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grant {
-    /// What is held.
+    /// The entitlement that is held.
     pub entitlement: EntitlementId,
-    /// Who holds it.
+    /// The resource that holds it, usually a user.
     pub principal: ResourceId,
-    /// Since when.
+    /// When the principal got it.
     pub joined_at: Option<Timestamp>,
-    /// The source's own id of the assignment, which is new after a re-grant.
+    /// The source's id of the assignment, which changes when it is revoked and granted again.
     pub membership_id: Option<MembershipId>,
-    /// The id, only where it is not the conventional one; see [`Grant::id`].
+    /// The id, if it is not the conventional one; see [`Grant::id`].
     own_id: Option<Text>,
 }
 
 impl Grant {
-    /// A grant under the conventional id.
+    /// Creates a grant with the conventional id.
     pub fn new(entitlement: EntitlementId, principal: ResourceId) -> Self {
         Self {
             entitlement,
@@ -36,13 +36,13 @@ impl Grant {
         }
     }
 
-    /// The same grant under the id that its file gives it.
+    /// Sets the id that the grant has in its file.
     pub fn with_id(mut self, id: &str) -> Self {
         self.own_id = (id != self.conventional_id()).then(|| id.into());
         self
     }
 
-    /// `<entitlement>:<principal type>:<principal>`, or what another connector chose instead.
+    /// Returns the id: `<entitlement>:<principal type>:<principal>`, or what another connector chose instead.
     pub fn id(&self) -> Cow<'_, str> {
         match &self.own_id {
             Some(id) => Cow::Borrowed(id),
@@ -50,7 +50,7 @@ impl Grant {
         }
     }
 
-    /// How long the id is, in bytes.
+    /// Returns the length of the id in bytes.
     pub fn id_length(&self) -> usize {
         match &self.own_id {
             Some(id) => id.len(),
@@ -70,7 +70,7 @@ impl Grant {
         ]
     }
 
-    /// The order of the file: by the bytes of the id.
+    /// Compares ids by their bytes, which is the order of the file.
     pub fn cmp_id(&self, other: &Self) -> Ordering {
         match (&self.own_id, &other.own_id) {
             (None, None) => cmp_joined(self.id_parts(), other.id_parts()),
@@ -79,20 +79,20 @@ impl Grant {
     }
 }
 
-/// The source's id of an assignment. Written as a UUID in lower case, which PostHog's are, it takes no further memory:
-/// there are as many of these as grants.
+/// The source's id of an assignment. Every grant has one, so a UUID in lower case, as PostHog uses, takes no additional
+/// memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MembershipId {
-    /// `8-4-4-4-12` hexadecimal digits in lower case, version bits meaningless.
+    /// `8-4-4-4-12` hexadecimal digits in lower case, with any version.
     Uuid(Uuid),
     /// Any other text.
     Other(Box<str>),
 }
 
 impl MembershipId {
-    /// Takes the text as it is.
+    /// Keeps the text as it is.
     pub fn new(text: &str) -> Self {
-        // Other spellings of a UUID are kept as they are.
+        // UUIDs in another form are kept as text.
         let mut buffer = Uuid::encode_buffer();
         match Uuid::try_parse(text) {
             Ok(uuid) if *uuid.hyphenated().encode_lower(&mut buffer) == *text => Self::Uuid(uuid),

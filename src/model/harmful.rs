@@ -1,12 +1,12 @@
-//! Which characters do harm where text is shown: they move a cursor, end or reverse a line, or hide. One list for the
-//! whole program; what becomes of them in a terminal, in JSON or in a spreadsheet is up to `report`.
+//! The characters that are harmful in displayed text: they move a cursor, end or reverse a line, or are invisible. `report`
+//! decides how to escape them in a terminal, in JSON or in a spreadsheet.
 
 /// Whether `c` is a control character, a line or paragraph separator, a mark that changes the direction of text, or
-/// something that readers draw as nothing at all.
+/// invisible.
 ///
-/// The last group is Unicode's `Default_Ignorable_Code_Point`, without what scripts and emoji are written with: the
-/// joiners (U+200C, U+200D, U+034F), variation selectors and the fillers of Hangul syllables. They change how the
-/// characters beside them look, and nothing else.
+/// The last group is Unicode's `Default_Ignorable_Code_Point`, except those that scripts and emoji need: the joiners
+/// (U+200C, U+200D, U+034F), variation selectors and the fillers of Hangul syllables. They only change the look of the
+/// characters next to them.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_steers_reverses_or_hides_text_is_harmful() {
+    fn control_direction_and_invisible_characters_are_harmful() {
         for (what, harmful) in [
             ("C0 controls", '\0'..='\u{1f}'),
             ("DEL and C1 controls", '\u{7f}'..='\u{9f}'),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_are_written_with_is_not_harmful() {
+    fn characters_of_names_are_not_harmful() {
         for name in [
             "Zoë O'Neil-van Dijk",
             "王小明",

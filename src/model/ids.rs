@@ -1,13 +1,13 @@
-//! Ids as types, so that a resource id is never passed where an entitlement id is meant.
+//! Ids as types, so that a resource id is never passed where an entitlement id is expected.
 //!
-//! Ids are opaque: they are compared and ordered by their bytes, never parsed. Their text is shared, since one
-//! role's id stands in every one of its grants.
+//! Ids are opaque: they are compared and sorted by their bytes, never parsed. Their text is shared, since a role's id is
+//! part of each of its grants.
 
 use arcstr::ArcStr;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// Text that many rows share: cloning it copies a pointer, which takes 8 bytes.
+/// Text that many rows share: a clone is a pointer of 8 bytes.
 pub type Text = ArcStr;
 
 macro_rules! text_id {
@@ -17,12 +17,12 @@ macro_rules! text_id {
         pub struct $name(Text);
 
         impl $name {
-            /// Takes the text as it is; an id is never normalized.
+            /// Creates an id from its text, which is never normalized.
             pub fn new(text: impl Into<Text>) -> Self {
                 Self(text.into())
             }
 
-            /// The id as it stands in the file.
+            /// Returns the id as it is in the file.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -51,11 +51,11 @@ text_id!(
     EntitlementId
 );
 text_id!(
-    /// A sync run: a KSUID, 27 characters of base 62, in files that other tools can convert.
+    /// A sync run: a KSUID (27 characters of base 62) in files that other tools can convert.
     SyncId
 );
 
-/// A resource: its type and its id in the source. Written `<type>:<id>`, and ordered as that text is.
+/// A resource: its type and its id in the source. Written as `<type>:<id>`, and sorted by that text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ResourceId {
     /// The type, such as `user`.
@@ -65,7 +65,7 @@ pub struct ResourceId {
 }
 
 impl ResourceId {
-    /// An id from its two parts.
+    /// Creates an id from its two parts.
     pub fn new(resource_type: &ResourceTypeId, resource: impl Into<Text>) -> Self {
         Self {
             resource_type: resource_type.clone(),
@@ -101,10 +101,10 @@ impl PartialOrd for ResourceId {
     }
 }
 
-/// Compares as `parts.join(":")` would, without building either text.
+/// Compares like `parts.join(":")`, without building either text.
 ///
 /// Comparing part by part is not the same: `role-x` sorts before `role:` as text, but `role` before `role-x`
-/// as a part. The file's order is the text's.
+/// as a part. The file is sorted by the text.
 pub(super) fn cmp_joined<const N: usize>(left: [&str; N], right: [&str; N]) -> Ordering {
     for at in 0..N {
         let (a, b) = (left[at].as_bytes(), right[at].as_bytes());
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_order_as_the_text_they_make(
+        fn parts_are_sorted_like_the_joined_text(
             left in prop::array::uniform3("[a:-]{0,3}"),
             right in prop::array::uniform3("[a:-]{0,3}"),
         ) {

@@ -1,5 +1,5 @@
-//! [`Inventory`]: all that one sync run learned, sorted, each row once. Everything before it makes it, everything
-//! after it reads it.
+//! [`Inventory`]: everything that one sync run learned, sorted and with each row once. The crawl builds it, and writing a
+//! snapshot reads it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -9,8 +9,8 @@ use super::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
 };
 
-/// Resource types, resources, entitlements and grants, each sorted by the bytes of its id, each id once. No reference
-/// dangles: only [`InventoryBuilder::finish`] makes one.
+/// Resource types, resources, entitlements and grants, sorted by the bytes of their ids, each id once. All references are
+/// valid: only [`InventoryBuilder::finish`] creates an inventory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
     resource_types: Vec<ResourceType>,
@@ -20,33 +20,33 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// By id.
+    /// Returns resource types, sorted by id.
     pub fn resource_types(&self) -> &[ResourceType] {
         &self.resource_types
     }
 
-    /// By `<type>:<id>`.
+    /// Returns resources, sorted by `<type>:<id>`.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
     }
 
-    /// By id.
+    /// Returns entitlements, sorted by id.
     pub fn entitlements(&self) -> &[Entitlement] {
         &self.entitlements
     }
 
-    /// By id.
+    /// Returns grants, sorted by id.
     pub fn grants(&self) -> &[Grant] {
         &self.grants
     }
 
-    /// The resource of this id.
+    /// Returns the resource with this id.
     pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
         let at = self.resources.binary_search_by(|r| r.id.cmp(id)).ok()?;
         Some(&self.resources[at])
     }
 
-    /// How many resources are of type `id`.
+    /// Returns the number of resources of type `id`.
     pub fn count_of_type(&self, id: &str) -> usize {
         self.resources
             .iter()
@@ -55,29 +55,29 @@ impl Inventory {
     }
 }
 
-/// Something that must not be in a snapshot.
+/// A fault that a snapshot must not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Defect {
-    /// A resource of a type that is not there.
+    /// A resource of a missing type.
     MissingResourceType {
         /// The resource.
         resource: ResourceId,
     },
-    /// An entitlement on a resource that is not there.
+    /// An entitlement on a missing resource.
     MissingResource {
         /// The entitlement.
         entitlement: EntitlementId,
         /// Its resource.
         resource: ResourceId,
     },
-    /// A grant of an entitlement that is not there.
+    /// A grant of a missing entitlement.
     MissingEntitlement {
         /// The grant.
         grant: String,
         /// Its entitlement.
         entitlement: EntitlementId,
     },
-    /// A grant to a principal that is not there.
+    /// A grant to a missing principal.
     MissingPrincipal {
         /// The grant.
         grant: String,
@@ -125,15 +125,15 @@ impl fmt::Display for Defect {
     }
 }
 
-/// Longest id that the SDK's servers take, in bytes (FORMAT.md, limits).
+/// The longest id that the SDK's servers accept, in bytes (FORMAT.md, limits).
 pub const MAX_ID_BYTES: usize = 1024;
 
-/// Collects rows in any order, with repeats, and sorts them out in [`finish`](Self::finish).
+/// Collects rows in any order, with repeats. [`finish`](Self::finish) sorts them and removes repeats.
 #[derive(Debug, Default)]
 pub struct InventoryBuilder {
     resource_types: Vec<ResourceType>,
     resources: Vec<Resource>,
-    /// Where the resources of each type stand.
+    /// Indexes of the resources of each type.
     position: HashMap<ResourceTypeId, HashMap<Text, usize>>,
     entitlements: Vec<Entitlement>,
     grants: Vec<Grant>,
@@ -145,7 +145,7 @@ impl InventoryBuilder {
         self.resource_types.push(resource_type);
     }
 
-    /// Adds a resource, or replaces the row that an earlier page gave. True if it is new.
+    /// Adds a resource, or replaces an earlier one with the same id. Returns whether it is new.
     pub fn add_resource(&mut self, resource: Resource) -> bool {
         let ResourceId {
             resource_type,
@@ -164,43 +164,43 @@ impl InventoryBuilder {
         }
     }
 
-    /// The resource under `id`, if it was added.
+    /// Returns the resource with this id, if it was added.
     pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
         let at = *self.position.get(&id.resource_type)?.get(&id.resource)?;
         Some(&self.resources[at])
     }
 
-    /// The bare id of the resource of this type, as it was added; its text is shared.
+    /// Returns the shared text of a resource's id, if that was added.
     pub fn known_id(&self, resource_type: &ResourceTypeId, id: &str) -> Option<&Text> {
         let (known, _) = self.position.get(resource_type)?.get_key_value(id)?;
         Some(known)
     }
 
-    /// Resources added so far, in the order they came.
+    /// Returns the resources added so far, in their order.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
     }
 
-    /// Adds an entitlement; of several with one id the last one stays.
+    /// Adds an entitlement. Of several with the same id, the last one is kept.
     pub fn add_entitlement(&mut self, entitlement: Entitlement) {
         self.entitlements.push(entitlement);
     }
 
-    /// Adds a grant; of several with one id one stays.
+    /// Adds a grant. Of several with the same id, one is kept.
     pub fn add_grant(&mut self, grant: Grant) {
         self.grants.push(grant);
     }
 
-    /// Sorts, drops repeats and checks every id and reference.
+    /// Sorts, removes repeats and checks all ids and references.
     ///
     /// # Errors
-    /// All that must not be in a snapshot.
+    /// All defects.
     pub fn finish(mut self) -> Result<Inventory, Vec<Defect>> {
         drop(std::mem::take(&mut self.position));
         self.resource_types.sort_by(|a, b| a.id.cmp(&b.id));
         self.resources.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         self.entitlements.sort_by(|a, b| a.id.cmp(&b.id));
-        // Unstable sorting needs no second copy; the tie-break keeps the choice among repeats the same each time.
+        // Unstable sorting needs no second copy; the tie-break makes the choice among repeats deterministic.
         self.grants.sort_unstable_by(|a, b| {
             a.cmp_id(b)
                 .then_with(|| a.joined_at.cmp(&b.joined_at))
@@ -225,7 +225,7 @@ impl InventoryBuilder {
     }
 }
 
-/// Of neighbours that are the same, keeps the last.
+/// Keeps the last of several equal neighbors.
 fn keep_last<T>(rows: &mut Vec<T>, same: impl Fn(&T, &T) -> bool) {
     rows.dedup_by(|later, kept| {
         let repeat = same(later, kept);
@@ -243,7 +243,7 @@ impl Inventory {
                 .binary_search_by(|t| t.id.cmp(id))
                 .is_ok()
         };
-        // Asked once for every grant, in no order: hashing is several times as fast as searching.
+        // Looked up for every grant in no particular order, where hashing is several times as fast as searching.
         let resources: HashSet<&ResourceId> = self.resources.iter().map(|r| &r.id).collect();
         let has_resource = |id: &ResourceId| resources.contains(id);
         let has_entitlement =
@@ -286,7 +286,7 @@ impl Inventory {
                 resource: entitlement.resource.clone(),
             });
         }
-        // Grants come in runs of one entitlement: looking it up once a run spares most of the searches.
+        // Grants of one entitlement are adjacent, so one lookup serves all of them.
         let mut known: Option<&EntitlementId> = None;
         for grant in &self.grants {
             if known != Some(&grant.entitlement) {

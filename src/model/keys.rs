@@ -1,5 +1,5 @@
-//! The keys of profiles. They are frozen: ConductorOne keys configuration on them, and a snapshot of last year must
-//! compare with one of today.
+//! The keys of profiles. They are frozen: ConductorOne's configuration refers to them, and a snapshot from last year must
+//! be comparable with one from today.
 
 macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident = $key:literal;)*) => {
@@ -8,7 +8,7 @@ macro_rules! keys {
         /// All of them.
         pub const ALL: &[&str] = &[$($name),*];
 
-        /// The same keys as facts name them, which have them beside what a resource says elsewhere.
+        /// The same keys as names of `diff`'s fields, which also include values from outside the profile.
         pub mod in_profile {
             $($(#[$doc])* pub const $name: &str = concat!("profile.", $key);)*
         }
@@ -16,13 +16,13 @@ macro_rules! keys {
 }
 
 keys! {
-    /// A user's id, which C1's file import takes for the user's own.
+    /// A user's id, which C1's file import uses as the user's own.
     USER_ID = "user_id";
     /// A user's first name.
     FIRST_NAME = "first_name";
     /// A user's last name.
     LAST_NAME = "last_name";
-    /// A user's address.
+    /// A user's e-mail address.
     EMAIL = "email";
     /// Whether PostHog has verified the address.
     EMAIL_VERIFIED = "email_verified";
@@ -30,13 +30,13 @@ keys! {
     POSTHOG_USER_ID = "posthog_user_id";
     /// A user's id in PostHog's own analytics.
     DISTINCT_ID = "distinct_id";
-    /// The job that a user declares, which is not an access role.
+    /// The job title that a user entered, which is not an access role.
     ROLE_AT_ORGANIZATION = "role_at_organization";
     /// The id of a membership: of a user in the organization, or of a grant.
     MEMBERSHIP_ID = "membership_id";
-    /// The number of a user's seat.
+    /// The level of a user's seat.
     ORGANIZATION_LEVEL = "organization_level";
-    /// The word of a user's seat.
+    /// The name of a user's seat.
     ORGANIZATION_ROLE = "organization_role";
     /// When a membership began: of a user in the organization, or of a grant.
     JOINED_AT = "joined_at";
@@ -44,24 +44,24 @@ keys! {
     UPDATED_AT = "updated_at";
     /// When a user last logged in.
     LAST_LOGIN = "last_login";
-    /// Whether a user has a second factor.
+    /// Whether a user has enabled 2FA.
     IS_2FA_ENABLED = "is_2fa_enabled";
-    /// Whether a user has a linked login.
+    /// Whether a user has linked a social or SSO login.
     HAS_SOCIAL_AUTH = "has_social_auth";
     /// Whether a role holder is in the list of members; written only when not.
     LISTED_AS_MEMBER = "listed_as_member";
-    /// Whether new members get a role.
+    /// Whether new members get a role automatically.
     IS_DEFAULT = "is_default";
     /// When a role was created.
     CREATED_AT = "created_at";
     /// The id of the user who created a role.
     CREATED_BY = "created_by";
-    /// The address of the user who created a role.
+    /// The e-mail address of the user who created a role.
     CREATED_BY_EMAIL = "created_by_email";
     /// A role's name, in the profiles of other connectors.
     ROLE_NAME = "role_name";
 }
 
-/// Keys that change from day to day without anybody's access changing. The content digest leaves them out, and `diff` must
-/// leave out the same: equal digests and "no differences" are one statement.
+/// Keys that change every day although access does not. The content digest ignores them, and `diff` must ignore the same
+/// ones, so that equal digests mean "no differences".
 pub const NOISE: [&str; 2] = [LAST_LOGIN, UPDATED_AT];

@@ -1,19 +1,19 @@
-//! The four kinds of things that a snapshot holds, and what each is called where.
+//! The four kinds of rows in a snapshot, and their names in files and documents.
 
-/// A kind of rows, in the order of the file, of the digest and of every export.
+/// A kind of row, in the order of the file, of the digest and of every export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKind {
-    /// A kind of resource.
+    /// A resource type.
     ResourceType,
     /// A user, a role, or another connector's resource.
     Resource,
-    /// What can be held.
+    /// An entitlement.
     Entitlement,
-    /// That a principal holds it.
+    /// A grant of an entitlement to a principal.
     Grant,
 }
 
-/// What a kind is called.
+/// The names of a kind.
 struct Names {
     table: &'static str,
     one: &'static str,
@@ -51,22 +51,22 @@ impl RowKind {
         }
     }
 
-    /// The table of its rows in a c1z.
+    /// Returns its table in a c1z.
     pub const fn table(self) -> &'static str {
         self.names().table
     }
 
-    /// One of them, in our own JSON documents.
+    /// Returns its singular in our own JSON documents.
     pub const fn one(self) -> &'static str {
         self.names().one
     }
 
-    /// All of them, in our own JSON documents and in the `stats` column.
+    /// Returns its plural in our own JSON documents and in the `stats` column.
     pub const fn many(self) -> &'static str {
         self.names().many
     }
 
-    /// All of them, in the `baton` CLI's lists.
+    /// Returns its plural in the `baton` CLI's lists.
     pub const fn many_in_list(self) -> &'static str {
         self.names().many_in_list
     }

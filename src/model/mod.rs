@@ -1,8 +1,7 @@
-//! The words everything else is written in: Baton's resources, entitlements and grants, and the
-//! [`Inventory`] that holds what one sync run learned.
+//! The types that everything else uses: Baton's resources, entitlements and grants, and the [`Inventory`] of one sync run.
 //!
-//! Nothing here knows of HTTP, SQLite or a terminal. The crawl makes these values, the snapshot stores
-//! them, the commands read them.
+//! Nothing here depends on HTTP, SQLite or a terminal. The crawl creates these values, the snapshot stores them, the
+//! commands read them.
 
 mod change;
 mod entitlement;
@@ -21,11 +20,11 @@ mod seat;
 mod sync_run;
 mod time;
 
-/// Text that stands in the program: it takes no memory of its own.
+/// A literal [`Text`], which takes no memory of its own.
 pub use arcstr::literal;
 pub use change::{
-    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, Risk, Side, Sort, Topic,
-    UnusedLine, kept_text,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, PartyKind, Risk, Side,
+    Topic, UnusedLine, kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{

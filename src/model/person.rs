@@ -1,18 +1,18 @@
-//! What the profile of a user says, in words: our own snapshots' keys first, what other connectors use as far as it
-//! means the same.
+//! Reads a user's details: first from the profile keys of our own snapshots, then from the fields that other connectors use
+//! for the same.
 
 use std::borrow::Cow;
 
 use super::{Resource, Seat, Status, Timestamp, UserTrait, Value, keys};
 
-/// A user of a snapshot, as people ask about one.
+/// A user in a snapshot.
 pub struct Person<'a> {
     /// The user's resource.
     pub resource: &'a Resource,
 }
 
 impl<'a> Person<'a> {
-    /// `None` for what is not a user.
+    /// Returns the user; `None` if the resource is not one.
     pub fn of(resource: &'a Resource) -> Option<Self> {
         resource.user.is_some().then_some(Self { resource })
     }
@@ -35,26 +35,26 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// Name for people.
+    /// Returns the display name.
     pub fn name(&self) -> &'a str {
         &self.resource.display_name
     }
 
-    /// First name; empty if there is none.
+    /// Returns the first name; empty if there is none.
     pub fn given_name(&self) -> &'a str {
         self.text(keys::FIRST_NAME)
             .or(self.user().map(|user| &*user.given_name))
             .unwrap_or_default()
     }
 
-    /// Last name; empty if there is none.
+    /// Returns the last name; empty if there is none.
     pub fn family_name(&self) -> &'a str {
         self.text(keys::LAST_NAME)
             .or(self.user().map(|user| &*user.family_name))
             .unwrap_or_default()
     }
 
-    /// Primary address.
+    /// Returns the primary e-mail address.
     pub fn email(&self) -> Option<&'a str> {
         self.user()
             .and_then(|user| user.primary_email())
@@ -72,7 +72,7 @@ impl<'a> Person<'a> {
             .filter(|address| !address.is_empty())
     }
 
-    /// The seat, if the profile states one.
+    /// Returns the seat, if the profile has one.
     pub fn seat(&self) -> Option<Seat> {
         let level = match self.resource.profile.get(keys::ORGANIZATION_LEVEL) {
             Some(Value::Number(level)) => Some(*level),
@@ -81,7 +81,7 @@ impl<'a> Person<'a> {
         Seat::stated(level, self.text(keys::ORGANIZATION_ROLE))
     }
 
-    /// The seat's word; what the profile calls it where that is not a seat of PostHog.
+    /// Returns the name of the seat, also if it is not one of PostHog's.
     pub fn seat_word(&self) -> Option<Cow<'a, str>> {
         match self.seat() {
             Some(seat) => Some(seat.to_string().into()),
@@ -89,42 +89,42 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// Whether a second factor is on; `None` is unknown.
+    /// Whether 2FA is on; `None` if unknown.
     pub fn mfa_enabled(&self) -> Option<bool> {
         self.user()
             .and_then(|user| user.mfa_enabled)
             .or_else(|| self.switch(keys::IS_2FA_ENABLED))
     }
 
-    /// Whether a login is linked; `None` is unknown.
+    /// Whether a social or SSO login is linked; `None` if unknown.
     pub fn sso_enabled(&self) -> Option<bool> {
         self.user()
             .and_then(|user| user.sso_enabled)
             .or_else(|| self.switch(keys::HAS_SOCIAL_AUTH))
     }
 
-    /// Last login, if the source says.
+    /// Returns the last login, if known.
     pub fn last_login(&self) -> Option<Timestamp> {
         self.user().and_then(|user| user.last_login)
     }
 
-    /// When the person joined.
+    /// Returns when the person joined.
     pub fn joined_at(&self) -> Option<Timestamp> {
         self.resource.created_at
     }
 
-    /// False for a role holder who is not in the organization's member list.
+    /// Whether the person is in the organization's member list. Some role holders are not.
     pub fn is_listed(&self) -> bool {
         self.resource.profile.get(keys::LISTED_AS_MEMBER) != Some(&Value::Bool(false))
     }
 
-    /// The self-declared job, which is not an access role.
+    /// Returns the job title that the person entered, which is not an access role.
     pub fn job(&self) -> Option<&'a str> {
         self.text(keys::ROLE_AT_ORGANIZATION)
     }
 }
 
-/// What is known of a switch, in words; empty if nothing is.
+/// Formats a setting; empty if unknown.
 pub fn on_off(switch: Option<bool>) -> &'static str {
     match switch {
         Some(true) => "on",
@@ -133,7 +133,7 @@ pub fn on_off(switch: Option<bool>) -> &'static str {
     }
 }
 
-/// A status in words; empty if it is not known.
+/// Formats a status; empty if unknown.
 pub fn status_word(status: Option<Status>) -> &'static str {
     match status {
         Some(Status::Enabled) => "enabled",

@@ -1,21 +1,21 @@
-//! A profile: the free-form facts of a resource, by key. Baton keeps it as a `google.protobuf.Struct`.
+//! The profile of a resource: free-form values by key. Baton stores it as a `google.protobuf.Struct`.
 
 use super::Text;
 
 /// One value of a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// JSON's null. We never write it: what is unknown is left out.
+    /// JSON's null. We never write it, since unknown values are left out.
     Null,
     /// True or false.
     Bool(bool),
-    /// A double, as protobuf has no other number here.
+    /// A double, the only number in a `google.protobuf.Struct`.
     Number(f64),
     /// Text.
     Text(Text),
     /// A list.
     List(Vec<Self>),
-    /// Keys and values again.
+    /// An object.
     Object(Profile),
 }
 
@@ -43,19 +43,19 @@ impl From<Text> for Value {
     }
 }
 
-/// Keys and their values, sorted by the bytes of the key, each key once. A boxed slice, not a `Vec`: there are as many of
-/// these as people, and [`Value`] is a fourth smaller with it.
+/// Keys and their values, sorted by the bytes of the key, each key once. A boxed slice instead of a `Vec`, since every
+/// person has one, and it makes [`Value`] a quarter smaller.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile(Box<[(Text, Value)]>);
 
 impl Profile {
-    /// The value under `key`.
+    /// Returns the value of `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let at = self.0.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
         Some(&self.0[at].1)
     }
 
-    /// The text under `key`; `None` when the key is absent or holds something else.
+    /// Returns the text of `key`; `None` if the key is absent or has another type.
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.get(key) {
             Some(Value::Text(text)) => Some(text),
@@ -63,19 +63,19 @@ impl Profile {
         }
     }
 
-    /// True without any key.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Keys and values, in the order of the keys.
+    /// Iterates over keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&Text, &Value)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 }
 
 impl FromIterator<(Text, Value)> for Profile {
-    /// Sorts by key. Of a key that comes twice, the last one stays, as in a protobuf map.
+    /// Sorts by key. If a key is repeated, its last value is kept, as in a protobuf map.
     fn from_iter<I: IntoIterator<Item = (Text, Value)>>(entries: I) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_sorted_and_the_last_of_a_repeated_key_stays() {
+    fn keys_are_sorted_and_the_last_value_of_a_repeated_key_is_kept() {
         let profile: Profile = [("b", 1.0), ("a", 2.0), ("b", 3.0)]
             .map(|(k, v)| (k.into(), Value::Number(v)))
             .into_iter()

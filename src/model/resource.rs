@@ -1,16 +1,16 @@
-//! Resource types and resources: the people and roles of an organization, and whatever else other connectors know.
+//! Resource types and resources: the people and roles of an organization, and the resources of other connectors.
 
 use super::{Profile, ResourceId, ResourceTypeId, Text, Timestamp};
 
-/// What kind of thing a resource type stands for. Numbers as in the file; R7 and R25 know different lengths of
-/// this list, so one we have no name for is kept by its number.
+/// What the resources of a type are. Versions of the SDK know different numbers of traits, so an unknown one is kept by its
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trait {
     /// A person or a service account.
     User,
     /// A set of principals.
     Group,
-    /// A set of rights.
+    /// A set of permissions.
     Role,
     /// An application.
     App,
@@ -25,11 +25,11 @@ pub enum Trait {
 pub struct ResourceType {
     /// Its id, such as `user`.
     pub id: ResourceTypeId,
-    /// Its name for people.
+    /// Its display name.
     pub display_name: Text,
-    /// What resources of it are, each once.
+    /// Its traits, each once.
     pub traits: Vec<Trait>,
-    /// Whether its resources have no entitlements and grants of their own to ask for.
+    /// Whether its resources have no entitlements and grants of their own.
     pub skips_entitlements_and_grants: bool,
 }
 
@@ -40,13 +40,13 @@ pub enum Status {
     Unspecified,
     /// In use.
     Enabled,
-    /// Switched off.
+    /// Disabled.
     Disabled,
     /// Deleted.
     Deleted,
 }
 
-/// Who stands behind a user.
+/// Who uses an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AccountType {
     /// The source does not say.
@@ -59,7 +59,7 @@ pub enum AccountType {
     System,
 }
 
-/// An address of a user.
+/// An e-mail address of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
     /// The address as the source gives it.
@@ -68,22 +68,22 @@ pub struct Email {
     pub is_primary: bool,
 }
 
-/// What only users have.
+/// The fields that only users have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserTrait {
-    /// Addresses.
+    /// E-mail addresses.
     pub emails: Vec<Email>,
-    /// Who stands behind it.
+    /// Who uses the account.
     pub account_type: AccountType,
-    /// The name to log in with.
+    /// The login name.
     pub login: Text,
-    /// Further names of the same account.
+    /// Other login names of the same account.
     pub login_aliases: Vec<Text>,
-    /// Last login, if there was one and the source tells.
+    /// The last login, if known.
     pub last_login: Option<Timestamp>,
-    /// Whether a second factor is on; `None` is unknown.
+    /// Whether 2FA is on; `None` if unknown.
     pub mfa_enabled: Option<bool>,
-    /// Whether a login is linked; `None` is unknown.
+    /// Whether a social or SSO login is linked; `None` if unknown.
     pub sso_enabled: Option<bool>,
     /// First name, empty if there is none.
     pub given_name: Text,
@@ -91,29 +91,29 @@ pub struct UserTrait {
     pub family_name: Text,
 }
 
-/// One thing that has or gives access.
+/// An object that has or grants access, such as a user or a role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     /// Type and id.
     pub id: ResourceId,
     /// The resource it is part of.
     pub parent: Option<ResourceId>,
-    /// Its name for people; at most 1,024 bytes when we write it.
+    /// Its display name; at most 1,024 bytes when we write it.
     pub display_name: Text,
-    /// More about it.
+    /// Its description.
     pub description: Text,
-    /// Whether it is in use; `None` where that has no meaning, as for a role.
+    /// Whether it is in use; `None` if that has no meaning, as for a role.
     pub status: Option<Status>,
-    /// When it came to be: for a user, when the person joined.
+    /// When it was created; for a user, when the person joined.
     pub created_at: Option<Timestamp>,
-    /// All else that is known.
+    /// All other values.
     pub profile: Profile,
-    /// Present on users only.
+    /// The fields that only users have.
     pub user: Option<Box<UserTrait>>,
 }
 
 impl UserTrait {
-    /// The address marked as primary, else the first one.
+    /// Returns the address that is marked as primary, or the first one.
     pub fn primary_email(&self) -> Option<&str> {
         let primary = self
             .emails

@@ -1,11 +1,11 @@
-//! The seat of a person in an organization: PostHog's membership level, as a number and as a word.
+//! The seat of a person in an organization: PostHog's membership level, as a number and by name.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{Text, literal};
 
-/// A seat. Other numbers than PostHog's three are kept: the server may know more than this program.
+/// A seat. Numbers other than PostHog's three are kept, since the server may have levels that this program does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seat {
     /// Level 1.
@@ -18,11 +18,11 @@ pub enum Seat {
     Unknown(i64),
 }
 
-/// Whole numbers up to this are exact in a double, which is what a profile keeps.
+/// Whole numbers up to this are exact in a double, the number type of a profile.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Seat {
-    /// The seat that a profile states: by its level, or by its word where the level is absent or not a whole number.
+    /// Returns the seat in a profile: by its level, or by its name if the level is absent or not a whole number.
     pub fn stated(level: Option<f64>, word: Option<&str>) -> Option<Self> {
         match level.and_then(Self::from_number) {
             Some(seat) => Some(seat),
@@ -30,7 +30,7 @@ impl Seat {
         }
     }
 
-    /// The seat of a level.
+    /// Returns the seat of a level.
     pub fn from_level(level: i64) -> Self {
         match level {
             1 => Self::Member,
@@ -40,13 +40,13 @@ impl Seat {
         }
     }
 
-    /// The seat of a level that is kept as a double; `None` for what is not a whole number.
+    /// Returns the seat of a level stored as a double; `None` if that is not a whole number.
     fn from_number(level: f64) -> Option<Self> {
         let is_whole = level.fract() == 0.0 && level.abs() <= MAX_EXACT;
         is_whole.then(|| Self::from_level(level as i64))
     }
 
-    /// PostHog's number.
+    /// Returns PostHog's number.
     pub fn level(self) -> i64 {
         match self {
             Self::Member => 1,
@@ -56,7 +56,7 @@ impl Seat {
         }
     }
 
-    /// Its word. Those of PostHog's three take no memory of their own.
+    /// Returns its name. The names of PostHog's three seats take no memory of their own.
     pub fn word(self) -> Text {
         match self {
             Self::Member => literal!("member"),
@@ -66,7 +66,7 @@ impl Seat {
         }
     }
 
-    /// Whether this seat is higher than `other`. PostHog compares levels by their number, and nobody is above an owner.
+    /// Whether this seat is higher than `other`. PostHog compares levels by number, and nobody is above an owner.
     pub fn is_above(self, other: Self) -> bool {
         let rank = |seat: Self| (seat == Self::Owner, seat.level());
         rank(self) > rank(other)
@@ -79,7 +79,7 @@ impl fmt::Display for Seat {
     }
 }
 
-/// Not the word of a seat.
+/// The text is not the name of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotASeat;
 
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_decides_and_the_word_only_without_it() {
+    fn level_takes_precedence_over_the_name() {
         use Seat::{Administrator, Member, Owner, Unknown};
         for (level, word, seat) in [
             (Some(1.0), None, Some(Member)),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read_back() {
+    fn names_can_be_parsed() {
         for level in [i64::MIN, -1, 0, 1, 8, 10, 15, i64::MAX] {
             let seat = Seat::from_level(level);
             assert_eq!(seat.to_string().parse(), Ok(seat));

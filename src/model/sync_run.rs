@@ -1,4 +1,4 @@
-//! Sync runs: one crawl each.
+//! Sync runs: each is the record of one crawl.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use super::{Evidence, RecordedTime, SyncId, Timestamp, Zone};
 pub enum SyncType {
     /// Everything.
     Full,
-    /// Resource types and resources alone.
+    /// Only resource types and resources.
     ResourcesOnly,
-    /// A part, or a stored difference of additions.
+    /// A part, or a stored difference with additions.
     Partial,
-    /// One half of a stored difference: what came or changed.
+    /// One half of a stored difference: additions and changes.
     PartialUpserts,
-    /// The other half: what went.
+    /// The other half: deletions.
     PartialDeletions,
-    /// A text we have no name for.
+    /// An unknown type.
     Other(String),
 }
 
 impl SyncType {
-    /// From the file's text; case matters there.
+    /// Parses the type as in a file, where case matters.
     pub fn from_text(text: &str) -> Self {
         match text {
             "full" => Self::Full,
@@ -48,16 +48,16 @@ impl fmt::Display for SyncType {
     }
 }
 
-/// One crawl, as its file tells it.
+/// A sync run, as recorded in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncRun {
     /// Its id.
     pub id: SyncId,
     /// What it covers.
     pub sync_type: SyncType,
-    /// When it began, by the clock of [`Self::zone`].
+    /// When it started, by the clock of [`Self::zone`].
     pub started_at: Timestamp,
-    /// When it was complete, by the same clock; `None` if it never was.
+    /// When it finished, by the same clock; `None` if it never did.
     pub ended_at: Option<Timestamp>,
     /// Whether the file's texts of these times state their offset from UTC. Those that the SDK and this program write do
     /// not.
@@ -67,7 +67,7 @@ pub struct SyncRun {
 }
 
 impl SyncRun {
-    /// A finished sync run of everything.
+    /// Creates a finished full sync run.
     pub fn full(id: SyncId, started_at: Timestamp, ended_at: Timestamp) -> Self {
         Self {
             id,

@@ -1,52 +1,51 @@
-//! Moments in time, in UTC, and the three texts they have: PostHog's, SQLite's and RFC 3339's.
+//! Timestamps in UTC and their three text formats: PostHog's, SQLite's and RFC 3339.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// A moment, to the nanosecond, between the years 1 and 9999 (what protobuf's JSON can say). One that may be absent
-/// takes no more room than one that is there: every grant has one.
+/// A time to the nanosecond between the years 1 and 9999, the range of protobuf's JSON. An `Option` of it takes no more
+/// memory, since every grant has one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Whole seconds since 1970, rounded down.
     seconds: i64,
-    /// Nanoseconds past them, and one more.
+    /// Nanoseconds after them, plus one.
     nanos_and_one: NonZeroU32,
 }
 
-/// Not a moment we can hold: malformed, or outside the years 1 to 9999.
+/// A text that is not a timestamp: malformed, or outside the years 1 to 9999.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a time", .0.escape_debug())]
 pub struct TimestampError(String);
 
-/// 0001-01-01T00:00:00Z, the first moment that protobuf's JSON has a text for. The last one is the last that a civil time
-/// holds.
+/// 0001-01-01T00:00:00Z, the first time in protobuf's JSON. The last one is also the last of jiff's civil times.
 const FIRST_SECOND: i64 = -62_135_596_800;
-/// Where seconds are counted from, in UTC.
+/// The time from which seconds are counted, in UTC.
 const EPOCH: jiff::civil::DateTime = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 impl Timestamp {
-    /// The clock of this machine.
+    /// Returns the current time of this machine.
     ///
     /// # Panics
-    /// When that shows a year beyond 9999 or before 1.
+    /// When its clock shows a year after 9999 or before 1.
     pub fn now() -> Self {
         let moment = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now());
         Self::checked(moment).expect("the clock shows a year that has four digits")
     }
 
-    /// Reads RFC 3339, with any offset and up to nine digits of fraction.
+    /// Parses RFC 3339 with any offset and up to nine fractional digits.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let error = || TimestampError(text.chars().take(64).collect());
         let moment = match text.parse::<jiff::Timestamp>() {
             Ok(moment) => jiff::tz::TimeZone::UTC.to_datetime(moment),
-            // The last hours of the year 9999 are beyond what it holds.
+            // The last hours of the year 9999 are out of its range.
             Err(_) => last_hours(text).ok_or_else(error)?,
         };
         Self::checked(moment).ok_or_else(error)
     }
 
-    /// Reads the time text of a c1z, `YYYY-MM-DD HH:MM:SS[.fraction]`, as UTC. RFC 3339 is taken too, since the
-    /// official readers take it.
+    /// Parses a time in a c1z, `YYYY-MM-DD HH:MM:SS[.fraction]` in UTC. RFC 3339 is accepted too, as in the official
+    /// readers.
     pub fn parse_sqlite(text: &str) -> Result<Self, TimestampError> {
         match text.parse::<jiff::civil::DateTime>() {
             Ok(civil) if !Self::states_offset(text) => {
@@ -62,7 +61,7 @@ impl Timestamp {
             .is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
     }
 
-    /// From protobuf's two numbers. `None` outside the years 1 to 9999 or with nanoseconds outside a second.
+    /// Converts protobuf's two numbers. `None` outside the years 1 to 9999, or if the nanoseconds exceed a second.
     pub fn from_unix(seconds: i64, nanos: i32) -> Option<Self> {
         if !(0..1_000_000_000).contains(&nanos) {
             return None;
@@ -71,7 +70,7 @@ impl Timestamp {
         Self::checked(EPOCH.checked_add(since).ok()?)
     }
 
-    /// From a moment in UTC.
+    /// Converts a civil time in UTC.
     fn checked(moment: jiff::civil::DateTime) -> Option<Self> {
         let since = moment.duration_since(EPOCH);
         let nanos = since.subsec_nanos();
@@ -89,18 +88,18 @@ impl Timestamp {
             .expect("it was made from such a moment")
     }
 
-    /// Whole seconds since 1970, rounded down, so that the nanoseconds are never negative.
+    /// Returns whole seconds since 1970, rounded down, so that the nanoseconds are never negative.
     pub fn unix_seconds(self) -> i64 {
         self.seconds
     }
 
-    /// Nanoseconds past [`Self::unix_seconds`], 0 to 999,999,999.
+    /// Returns the nanoseconds after [`Self::unix_seconds`], 0 to 999,999,999.
     pub fn subsec_nanos(self) -> i32 {
-        // At most a billion less one.
+        // Less than a billion.
         (self.nanos_and_one.get() - 1) as i32
     }
 
-    /// Time text of a c1z: UTC without saying so, the fraction without trailing zeros, absent when zero.
+    /// Formats the time as in a c1z: UTC without a suffix, the fraction without trailing zeros and only if not zero.
     pub fn to_sqlite(self) -> String {
         let text = self.moment().strftime("%Y-%m-%d %H:%M:%S").to_string();
         match self.subsec_nanos() {
@@ -109,7 +108,7 @@ impl Timestamp {
         }
     }
 
-    /// RFC 3339 as protobuf's JSON writes it: 0, 3, 6 or 9 digits of fraction.
+    /// Formats RFC 3339 as in protobuf's JSON, with 0, 3, 6 or 9 fractional digits.
     pub fn to_protobuf_json(self) -> String {
         match self.subsec_nanos() {
             nanos if nanos != 0 && nanos % 1_000_000 == 0 => {
@@ -123,31 +122,31 @@ impl Timestamp {
         }
     }
 
-    /// For people: `2024-05-06 07:08:09`, in UTC, without the fraction.
+    /// Formats the time for people, in UTC without the fraction: `2024-05-06 07:08:09`.
     pub fn to_seconds(self) -> String {
         self.moment().strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
-    /// The day in UTC: `2024-05-06`.
+    /// Formats the day in UTC: `2024-05-06`.
     pub fn to_day(self) -> String {
         self.moment().strftime("%Y-%m-%d").to_string()
     }
 
-    /// Milliseconds from `earlier` until this moment; 0 when it is not earlier.
+    /// Returns the milliseconds since `earlier`; 0 if that is not earlier.
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.moment().duration_since(earlier.moment()).as_millis()).unwrap_or(0)
     }
 
-    /// Whether this is later than `now`, by more than clocks may be apart: one of the two was read off a wrong clock.
+    /// Whether this is later than `now` by more than clocks normally differ, so that one of the clocks is wrong.
     pub fn is_future(self, now: Self) -> bool {
         self.millis_since(now) > CLOCK_TOLERANCE_MS
     }
 }
 
-/// How far two clocks may be apart, in milliseconds.
+/// How much two clocks may differ, in milliseconds.
 const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 
-/// A moment of RFC 3339 in UTC, also one of the last 26 hours of the year 9999.
+/// Parses RFC 3339 in the last 26 hours of the year 9999, in UTC.
 fn last_hours(text: &str) -> Option<jiff::civil::DateTime> {
     let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
     let moment = jiff::civil::DateTime::from_parts(pieces.date(), pieces.time()?);
@@ -163,7 +162,7 @@ impl fmt::Debug for Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with `Z`, as PostHog and protobuf's JSON write it: 0, 6 or 9 digits of fraction.
+    /// Formats RFC 3339 in UTC with `Z`, as PostHog and protobuf's JSON do, with 0, 6 or 9 fractional digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.moment().strftime("%Y-%m-%dT%H:%M:%S"))?;
         match self.subsec_nanos() {
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_before_1970_keep_their_nanoseconds_positive() {
+    fn times_before_1970_have_positive_nanoseconds() {
         let moment = Timestamp::parse("1969-12-31T23:59:59.250Z").unwrap();
         assert_eq!(
             (moment.unix_seconds(), moment.subsec_nanos()),
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_last_moment_have_every_text() {
+    fn first_and_last_time_have_every_format() {
         for (text, seconds, nanos) in [
             ("0001-01-01T00:00:00Z", -62_135_596_800, 0),
             (
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_minutes_ahead_are_not_the_future() {
+    fn ten_minutes_of_clock_difference_are_tolerated() {
         let at = |text| Timestamp::parse(text).unwrap();
         let now = at("2026-11-23T04:00:00Z");
         for (text, expected) in [
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_protobuf_cannot_say_is_no_time() {
+    fn time_outside_protobufs_range_is_refused() {
         for text in [
             "",
             "yesterday",

@@ -265,7 +265,7 @@ fn file_at_the_name_of_the_lock_is_neither_followed_nor_overwritten() {
     let says = [
         "it is a symbolic link",
         "it is a symbolic link",
-        "it is not a lock of this program",
+        "it is not a lock file of this program",
         "taking the lock",
     ];
     for (put, says) in put.iter().zip(says) {

@@ -109,7 +109,7 @@ fn temporary_folder_that_is_full_is_named_once() {
         assert_eq!(said.matches(&named).count(), 1, "{args:?}: {said}");
         if args[0] != "verify" {
             assert!(
-                said.contains("make room") && said.contains("--temp-dir"),
+                said.contains("free some space") && said.contains("--temp-dir"),
                 "{args:?}: {said}"
             );
         }

@@ -127,7 +127,7 @@ fn missing_snapshot_that_nobody_named_is_told_with_the_way_to_name_one() {
     }
     let run = shelf.run(&["grants", "-f", "-"]).fails(5, &["`-`"]);
     assert!(
-        run.hint().contains("not read from standard input"),
+        run.hint().contains("cannot be read from standard input"),
         "{run:?}"
     );
     let run = shelf.run(&["grants", "missing.c1z"]);

@@ -254,7 +254,7 @@ fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
     let bare = run(&["--without-roles"]).succeeds();
     assert!(
         bare.stderr.contains(
-            "roles were not read: the new snapshot does not have the 8 roles and 77 grants of `x.c1z`, and they were \
+            "roles were not read: the new snapshot lacks the 8 roles and 77 grants of `x.c1z`, which were \
              not compared"
         ),
         "{}",
@@ -265,7 +265,7 @@ fn a_snapshot_without_roles_and_one_with_them_may_replace_each_other() {
     let back = run(&[]).succeeds();
     assert!(
         back.stderr.contains(
-            "`x.c1z` was made without reading roles: roles and grants were not compared with it"
+            "`x.c1z` was written without reading roles: roles and grants were not compared with it"
         ),
         "{}",
         back.stderr

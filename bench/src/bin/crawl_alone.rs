@@ -52,7 +52,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let (begun, cpu) = (Instant::now(), process::cpu_seconds());
     let crawled = posthog::crawl(&config, &Timestamp::now, &Silent)?;
     let inventory = crawled
-        .found
+        .inventory
         .finish()
         .map_err(|defects| format!("{} defects", defects.len()))?;
     println!(

@@ -1,5 +1,5 @@
-//! The snapshots that a template made: which of them are ours, how old they are, and which of them are to go. A name
-//! proves nothing; each file is opened.
+//! The snapshots written under one template: which of them are our own, how old they are, and which of them to remove. A
+//! file name proves nothing, so each file is opened.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -9,30 +9,30 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::before::Before;
+use super::previous::Previous;
 use super::target::Template;
 use crate::model::Timestamp;
 use crate::snapshot::{Error, ReadOptions};
 
-/// A file that was shown to be a finished snapshot that this program took of the organization in question.
-pub(super) struct Own {
+/// A finished snapshot of the organization, written by this program.
+pub(super) struct OwnSnapshot {
     pub(super) path: PathBuf,
-    pub(super) before: Before,
-    /// What was at the path when it was opened.
+    pub(super) before: Previous,
+    /// Identifies the file that was opened.
     found: Metadata,
 }
 
-impl Own {
-    /// Opens `path`. `None` if it is anything else.
+impl OwnSnapshot {
+    /// Opens `path`. `None` if it is not such a snapshot.
     ///
     /// # Errors
-    /// When the machine does not let it be read.
+    /// When the machine fails to read it.
     fn open(path: &Path, organization: &str, options: &ReadOptions) -> Result<Option<Self>> {
         let found = match fs::symlink_metadata(path) {
             Ok(found) if found.is_file() => found,
             _ => return Ok(None),
         };
-        let before = match Before::read(path, options) {
+        let before = match Previous::read(path, options) {
             Ok(Some(before)) => before,
             Ok(None) => return Ok(None),
             Err(Error::Io {
@@ -50,7 +50,7 @@ impl Own {
         }))
     }
 
-    /// Removes the file, unless another has taken its name since it was opened.
+    /// Removes the file, unless another one has its name by now.
     ///
     /// # Errors
     /// When it cannot be removed.
@@ -65,39 +65,37 @@ impl Own {
     }
 }
 
-/// The newest snapshots that a template made, by what the files say.
+/// The newest snapshots of a template, by the times inside the files.
 pub(super) struct Newest {
-    /// The newest of those that the clock has reached.
-    pub(super) reached: Option<Own>,
-    /// The newest of those that it has not reached yet.
-    pub(super) ahead: Option<Own>,
+    /// The newest one that is not dated in the future.
+    pub(super) past: Option<OwnSnapshot>,
+    /// The newest one that is dated in the future.
+    pub(super) future: Option<OwnSnapshot>,
 }
 
-/// Finds the newest snapshots of `organization` that `template` made and that are wanted.
+/// Finds the newest snapshots of `organization` that were written under `template` and that `is_wanted` accepts.
 pub(super) fn newest(
     template: &Template,
     organization: &str,
     now: Timestamp,
     options: &ReadOptions,
-    is_wanted: impl Fn(&Before) -> bool,
+    is_wanted: impl Fn(&Previous) -> bool,
 ) -> Result<Newest> {
-    let (mut reached, mut ahead): (Option<Own>, Option<Own>) = (None, None);
+    let (mut past, mut future): (Option<OwnSnapshot>, Option<OwnSnapshot>) = (None, None);
     for (name, path) in template.candidates(organization)? {
-        // No later name claims to be newer than what was found, so there is no need to open more.
-        let found = reached
-            .as_ref()
-            .map(|own| own.before.captured_at.to_seconds());
+        // Names are sorted newest first, so none of the others can be newer.
+        let found = past.as_ref().map(|own| own.before.captured_at.to_seconds());
         if found.is_some_and(|found| found >= name) {
             break;
         }
-        let own = Own::open(&path, organization, options)?;
+        let own = OwnSnapshot::open(&path, organization, options)?;
         let Some(own) = own.filter(|own| is_wanted(&own.before)) else {
             continue;
         };
         let place = if own.before.captured_at.is_future(now) {
-            &mut ahead
+            &mut future
         } else {
-            &mut reached
+            &mut past
         };
         if place
             .as_ref()
@@ -106,30 +104,30 @@ pub(super) fn newest(
             *place = Some(own);
         }
     }
-    Ok(Newest { reached, ahead })
+    Ok(Newest { past, future })
 }
 
-/// The snapshots of `organization` that `template` made and that are to go once there is one at `new`, so that `keep`
-/// remain. The one at `new` is one of those, whatever is there now. Snapshots that the clock has not reached yet are
-/// neither counted nor removed: how old they are is not known.
-pub(super) fn superfluous(
+/// Returns the snapshots of `organization` under `template` to remove once there is one at `new`, so that `keep` remain,
+/// including the one at `new`. Snapshots that are dated in the future are neither counted nor removed, since their age is
+/// not known.
+pub(super) fn surplus(
     template: &Template,
     organization: &str,
     keep: NonZeroUsize,
     new: &Path,
     now: Timestamp,
     options: &ReadOptions,
-) -> Result<Vec<Own>> {
+) -> Result<Vec<OwnSnapshot>> {
     let others = keep.get() - 1;
     let mut candidates = template.candidates(organization)?;
     candidates.retain(|(_, path)| path.file_name() != new.file_name());
-    // Nothing is to go, so nothing need be opened.
+    // Nothing to remove, so no file has to be opened.
     if candidates.len() <= others {
         return Ok(Vec::new());
     }
     let mut own = Vec::new();
     for (_, path) in candidates {
-        own.extend(Own::open(&path, organization, options)?);
+        own.extend(OwnSnapshot::open(&path, organization, options)?);
     }
     own.retain(|own| !own.before.captured_at.is_future(now));
     own.sort_by(|a, b| (b.before.captured_at, &b.path).cmp(&(a.before.captured_at, &a.path)));

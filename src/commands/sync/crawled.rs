@@ -1,4 +1,4 @@
-//! What one crawl brought, ready to be written.
+//! The result of one crawl, ready to be written.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::model::{Defect, Evidence, Inventory, SyncRun};
 use crate::progress::Event;
 use crate::snapshot::Contents;
 
-/// What one crawl brought.
+/// The result of one crawl.
 pub(super) struct Crawled {
     pub(super) sync_run: SyncRun,
     pub(super) inventory: Inventory,
@@ -20,15 +20,15 @@ impl Crawled {
     /// Crawls an organization.
     ///
     /// # Errors
-    /// What kept it from being read; [`NotWhole`].
+    /// When it cannot be read; [`InconsistentData`] when the data is inconsistent.
     pub(super) fn crawl(config: &Config, world: &World<'_>) -> Result<Self> {
         let started_at = (world.now)();
         let posthog::Crawled {
-            found,
+            inventory,
             evidence,
             completeness,
         } = posthog::crawl(config, world.now, world.reporter)?;
-        let inventory = found.finish().map_err(NotWhole)?;
+        let inventory = inventory.finish().map_err(InconsistentData)?;
         let sync_run = SyncRun::full((world.new_sync_id)(started_at), started_at, (world.now)());
         for message in &evidence.warnings {
             world.reporter.report(Event::Warned {
@@ -43,12 +43,12 @@ impl Crawled {
         })
     }
 
-    /// Returns the id of the organization.
+    /// Returns the organization's id.
     pub(super) fn organization(&self) -> &str {
         &self.evidence.organization.id
     }
 
-    /// Returns what a snapshot of it holds.
+    /// Returns the contents of its snapshot.
     pub(super) fn contents(&self) -> Contents<'_> {
         Contents {
             sync_run: &self.sync_run,
@@ -58,12 +58,12 @@ impl Crawled {
     }
 }
 
-/// What was crawled does not hold together. The crawl sees to it that this cannot be; it is checked all the same.
+/// The data that was read is inconsistent. The crawl prevents that, so this would be a bug.
 #[derive(Debug, thiserror::Error)]
-#[error("what was read does not hold together{}", in_words(.0))]
-pub(crate) struct NotWhole(Vec<Defect>);
+#[error("the data that was read is inconsistent{}", in_words(.0))]
+pub(crate) struct InconsistentData(Vec<Defect>);
 
-/// The first defect, and how many more there are.
+/// Formats the first defect and the number of the others.
 fn in_words(defects: &[Defect]) -> String {
     match defects {
         [] => String::new(),

@@ -1,59 +1,59 @@
-//! Whether a new snapshot may take the place of the one before.
+//! Decides whether a new snapshot may replace the previous one.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::before::{Before, Compared};
+use super::previous::{Compared, Previous};
 use super::settings::{FileOutput, GuardSettings, Replace};
 use crate::model::{Evidence, Inventory, Timestamp};
 use crate::snapshot::{self, ReadOptions};
 
-/// Rows that may always go, however large a part that is.
+/// How many rows may always disappear, whatever their percentage.
 const ALWAYS_ALLOWED: u64 = 10;
 
-/// Why a new snapshot may not take the place of the one before.
+/// Why a new snapshot may not replace the previous one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) struct Refusal {
     baseline: PathBuf,
     reason: Reason,
-    /// What became of the new snapshot.
-    pub(super) kept: Kept,
+    /// Whether the new snapshot was saved elsewhere.
+    pub(super) copy: RefusedCopy,
 }
 
-/// What became of a snapshot that was refused.
+/// Whether a refused snapshot was saved next to its target.
 #[derive(Debug)]
-pub(super) enum Kept {
+pub(super) enum RefusedCopy {
     /// It was not written.
-    No,
-    /// It is beside the old one.
-    At(PathBuf),
-    /// It would have been, but something else is there.
-    InTheWay(Box<Refusal>),
+    NotSaved,
+    /// It was saved here.
+    Saved(PathBuf),
+    /// It could not be saved because another file has that name.
+    Blocked(Box<Refusal>),
 }
 
 #[derive(Debug)]
 enum Reason {
-    /// It is not a c1z that can be read.
+    /// The file is not a readable c1z.
     Unreadable(String),
-    /// It is of another organization.
+    /// The previous snapshot is of another organization.
     OtherOrganization(String),
-    /// It does not say which organization it is of.
+    /// The previous snapshot does not say which organization it is of.
     UnknownOrganization,
-    /// It is a link at a name that this program makes up.
+    /// The file is a link, and its name was generated.
     Link,
-    /// The clock has not reached it yet, nor any other that the new one could be compared with.
+    /// All snapshots to compare with are dated in the future.
     Ahead {
         captured_at: Timestamp,
         now: Timestamp,
     },
-    /// Too much of it is gone.
+    /// The new snapshot has far fewer rows.
     Shrunk {
         what: &'static str,
         before: u64,
         now: u64,
     },
-    /// The new one may not be whole.
+    /// The new snapshot may be incomplete.
     Incomplete(String),
 }
 
@@ -62,14 +62,14 @@ impl Refusal {
         Self {
             baseline: path.to_owned(),
             reason,
-            kept: Kept::No,
+            copy: RefusedCopy::NotSaved,
         }
     }
 
-    /// A snapshot that may not be whole never takes the place of `target`.
-    pub(super) fn incomplete(target: &Path, doubt: String, kept: Kept) -> Self {
+    /// Refuses a snapshot that may be incomplete, which never replaces `target`.
+    pub(super) fn incomplete(target: &Path, doubt: String, copy: RefusedCopy) -> Self {
         Self {
-            kept,
+            copy,
             ..Self::of(target, Reason::Incomplete(doubt))
         }
     }
@@ -77,22 +77,26 @@ impl Refusal {
     pub(in crate::commands) fn hint(&self) -> String {
         let fix = match &self.reason {
             Reason::Unreadable(_) | Reason::OtherOrganization(_) | Reason::UnknownOrganization => {
-                "move that file away, name another with -f, or replace it with --force"
+                "move that file, choose another name with -f, or replace it with --force"
             }
-            Reason::Link => "remove the link, or name the file that it leads to with -f",
+            Reason::Link => "remove the link, or give its target with -f",
             Reason::Ahead { .. } => {
-                "set the clock of this machine; if it is right, replace the old snapshot once with --force"
+                "correct the clock of this machine; if it is right, replace the old snapshot once with --force"
             }
             Reason::Shrunk { .. } => {
-                "if that is right, allow it once with a higher --max-shrink; --keep-rejected keeps the new snapshot \
-                 beside the old one, to compare them"
+                "if that is expected, allow it once with a higher --max-shrink; --keep-rejected saves the new snapshot \
+                 next to the old one, so that you can compare them"
             }
             Reason::Incomplete(_) => "try again at a quieter time",
         };
-        match &self.kept {
-            Kept::No => fix.to_owned(),
-            Kept::At(path) => format!("{fix}; the new snapshot is in `{}`", path.display()),
-            Kept::InTheWay(refusal) => format!("{fix}; the new snapshot was not kept: {refusal}"),
+        match &self.copy {
+            RefusedCopy::NotSaved => fix.to_owned(),
+            RefusedCopy::Saved(path) => {
+                format!("{fix}; the new snapshot was saved as `{}`", path.display())
+            }
+            RefusedCopy::Blocked(refusal) => {
+                format!("{fix}; the new snapshot was not saved: {refusal}")
+            }
         }
     }
 }
@@ -101,7 +105,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.baseline.display();
         match &self.reason {
-            Reason::Unreadable(problem) => write!(f, "`{path}` is in the way and {problem}"),
+            Reason::Unreadable(problem) => write!(f, "`{path}` already exists and {problem}"),
             Reason::OtherOrganization(name) => {
                 write!(
                     f,
@@ -117,29 +121,29 @@ impl fmt::Display for Refusal {
             }
             Reason::Link => write!(
                 f,
-                "`{path}` is in the way and is a link, which is not followed at a name that is filled in or marked"
+                "`{path}` is a link, which is not followed because this program chose the file name"
             ),
             Reason::Ahead { captured_at, now } => write!(
                 f,
-                "`{path}` was taken at {} UTC, but the clock shows {} UTC",
+                "`{path}` was taken at {} UTC, but the clock of this machine shows {} UTC",
                 captured_at.to_seconds(),
                 now.to_seconds()
             ),
             Reason::Shrunk { what, before, now } => {
                 write!(
                     f,
-                    "{what} fell from {before} to {now} since `{path}`, which stays as it is"
+                    "{what} fell from {before} to {now} since `{path}`, which was not replaced"
                 )
             }
             Reason::Incomplete(doubt) => write!(
                 f,
-                "`{path}` stays as it is: the crawl could not determine {doubt}"
+                "`{path}` was not written: the crawl could not determine {doubt}"
             ),
         }
     }
 }
 
-/// Why a snapshot may not be written: the guard refuses it, or could not look at what is there.
+/// Why a snapshot may not be written: the guard refuses it, or could not read an existing file.
 pub(in crate::commands) enum Objection {
     Refusal(Refusal),
     Failure(anyhow::Error),
@@ -172,16 +176,17 @@ impl From<Objection> for anyhow::Error {
     }
 }
 
-/// Sees to it that what is at `path` may go, and finds what a new snapshot of `organization` is to be compared with.
+/// Checks that the file at `path` may be replaced, and finds the snapshot to compare a new one of `organization` with.
 ///
 /// # Errors
-/// [`Objection::Refusal`] if something else is at `path`, or nothing can be relied on; what keeps a file from being read.
+/// [`Objection::Refusal`] when another kind of file is at `path`, or no snapshot is reliable; [`Objection::Failure`] when a
+/// file cannot be read.
 pub(in crate::commands) fn find_baseline(
     file: &FileOutput,
     path: &Path,
     organization: &str,
     now: Timestamp,
-) -> Result<Option<(PathBuf, Before)>, Objection> {
+) -> Result<Option<(PathBuf, Previous)>, Objection> {
     if !file.template.is_plain() {
         check_unlinked(path)?;
     }
@@ -189,14 +194,14 @@ pub(in crate::commands) fn find_baseline(
     baseline(file, path, target, organization, now)
 }
 
-/// Compares a new snapshot with the one before, which is at `path`. Where that one did not read roles, these are compared
-/// with the newest one that did. Returns what a person should know about that, in words.
+/// Compares a new snapshot with the previous one, which is at `path`. If that one has no roles, they are compared with the
+/// newest snapshot that has. Returns a warning about roles that were not compared.
 ///
 /// # Errors
-/// [`Refusal`] if too much is gone; what keeps an older snapshot from being read.
+/// [`Objection::Refusal`] when too many rows are missing; [`Objection::Failure`] when an older snapshot cannot be read.
 pub(super) fn check_shrink(
     path: &Path,
-    before: &Before,
+    before: &Previous,
     file: &FileOutput,
     now: Timestamp,
     inventory: &Inventory,
@@ -221,21 +226,20 @@ pub(super) fn check_shrink(
         (true, false) => {
             if file.template.varies() {
                 let organization = &evidence.organization.id;
-                let has_roles = |before: &Before| !before.lacks_roles();
+                let has_roles = |before: &Previous| !before.lacks_roles();
                 let newest =
                     archive::newest(&file.template, organization, now, &file.read, has_roles)?;
-                if let Some(older) = newest.reached {
+                if let Some(older) = newest.past {
                     check(&older.path, older.before.roles_compared_with(inventory))?;
                     return Ok(None);
                 }
             }
             Ok(Some(format!(
-                "`{shown}` was made without reading roles: roles and grants were not compared with it"
+                "`{shown}` was written without reading roles: roles and grants were not compared with it"
             )))
         }
         (false, true) => Ok(Some(format!(
-            "roles were not read: the new snapshot does not have the {} roles and {} grants of `{shown}`, and they were \
-             not compared",
+            "roles were not read: the new snapshot lacks the {} roles and {} grants of `{shown}`, which were not compared",
             before.count("role"),
             before.grants()
         ))),
@@ -243,23 +247,23 @@ pub(super) fn check_shrink(
     }
 }
 
-/// What a snapshot of `organization` must be like that is taken `now`: the one at `latest`, else the newest that a name
-/// which varies made, else `target`, the one at `path`. Those that the clock has not reached yet are passed over. `None`
-/// if there is nothing to compare with, or only what the caller gave up.
+/// Finds the snapshot to compare a new one of `organization` with: the one at `latest`, else the newest one under a name
+/// with a date, else `target`, the one at `path`. Snapshots that are dated in the future are skipped. `None` if there is
+/// nothing to compare with, or only files that `--force` replaces.
 ///
 /// # Errors
-/// [`Objection::Refusal`] if what is there is not a snapshot of the organization, or the clock has reached none of them;
-/// what keeps a file from being read.
+/// [`Objection::Refusal`] when a file is not a snapshot of the organization, or all are dated in the future;
+/// [`Objection::Failure`] when a file cannot be read.
 fn baseline(
     file: &FileOutput,
     path: &Path,
-    target: Option<Before>,
+    target: Option<Previous>,
     organization: &str,
     now: Timestamp,
-) -> Result<Option<(PathBuf, Before)>, Objection> {
+) -> Result<Option<(PathBuf, Previous)>, Objection> {
     let options = &file.read;
     let mut ahead: Option<(PathBuf, Timestamp)> = None;
-    let mut is_reached = |path: &Path, before: &Before| {
+    let mut is_usable = |path: &Path, before: &Previous| {
         let is_future = before.captured_at.is_future(now);
         if is_future && ahead.is_none() {
             ahead = Some((path.to_owned(), before.captured_at));
@@ -268,20 +272,20 @@ fn baseline(
     };
     if let Some(latest) = &file.latest
         && let Some(before) = identify(latest, organization, file.guard, options)?
-        && is_reached(latest, &before)
+        && is_usable(latest, &before)
     {
         return Ok(Some((latest.clone(), before)));
     }
     if file.template.varies() {
         let newest = archive::newest(&file.template, organization, now, options, |_| true)?;
-        if let Some(own) = newest.reached {
+        if let Some(own) = newest.past {
             return Ok(Some((own.path, own.before)));
         }
-        if let Some(own) = newest.ahead {
-            is_reached(&own.path, &own.before);
+        if let Some(own) = newest.future {
+            is_usable(&own.path, &own.before);
         }
     } else if let Some(before) = target
-        && is_reached(path, &before)
+        && is_usable(path, &before)
     {
         return Ok(Some((path.to_owned(), before)));
     }
@@ -293,17 +297,17 @@ fn baseline(
     }
 }
 
-/// The snapshot of `organization` that is at `path`. `None` if nothing is, or what the caller gave up.
+/// Reads the snapshot of `organization` at `path`. `None` if there is no file, or one that `--force` replaces.
 ///
 /// # Errors
-/// [`Objection::Refusal`] if something else is there; what keeps it from being read.
+/// [`Objection::Refusal`] when it is something else; [`Objection::Failure`] when it cannot be read.
 pub(super) fn identify(
     path: &Path,
     organization: &str,
     settings: GuardSettings,
     options: &ReadOptions,
-) -> Result<Option<Before>, Objection> {
-    let reason = match Before::read(path, options) {
+) -> Result<Option<Previous>, Objection> {
+    let reason = match Previous::read(path, options) {
         Ok(None) => return Ok(None),
         Ok(Some(before)) => match before.organization() {
             None => Reason::UnknownOrganization,
@@ -321,10 +325,10 @@ pub(super) fn identify(
     }
 }
 
-/// Refuses a link at a name that this program makes up: another user who predicts the name could lead it elsewhere.
+/// Refuses a link at a generated file name: another user who predicts the name could point it elsewhere.
 ///
 /// # Errors
-/// [`Refusal`] if there is one.
+/// [`Refusal`] when there is one.
 pub(super) fn check_unlinked(path: &Path) -> Result<(), Refusal> {
     if path.is_symlink() {
         return Err(Refusal::of(path, Reason::Link));
@@ -332,7 +336,7 @@ pub(super) fn check_unlinked(path: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether too much is gone: more than `max_percent` and more than a handful, or all there was.
+/// Whether too many rows are missing: more than `max_percent` and more than a handful, or all of them.
 fn is_shrunk(before: u64, now: u64, max_percent: u8) -> bool {
     let gone = before.saturating_sub(now);
     let percent_is_over = u128::from(gone) * 100 > u128::from(before) * u128::from(max_percent);
@@ -344,7 +348,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shrinking_is_refused_by_percent_and_a_handful_or_down_to_none() {
+    fn shrinking_is_refused_above_the_percentage_and_a_handful_or_down_to_zero() {
         for (before, now, expected) in [
             (100, 70, false),
             (100, 69, true),

@@ -1,4 +1,4 @@
-//! One run at a time per target. The lock is the kernel's, on a file beside the target: it goes with the process,
+//! Allows one run at a time per target, with a kernel lock on a file next to the target: the lock ends with the process,
 //! however that ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -12,32 +12,32 @@ use anyhow::{Context, Result};
 use crate::files::{Pending, open_unlinked};
 use crate::model::Timestamp;
 
-/// How often a lock that is held is tried again.
+/// How long to wait before trying a held lock again.
 const POLL: Duration = Duration::from_millis(200);
 
-/// A lock that is held; it and its file go when this is dropped.
+/// A held lock. Dropping it removes the lock and its file.
 #[derive(Debug)]
 pub(in crate::commands) struct Lock {
     path: PathBuf,
-    /// Holds the lock as long as it is open.
+    /// Holds the lock while it is open.
     file: File,
-    /// Removes its name if the process is ended by a signal.
+    /// Removes the file if a signal ends the process.
     pending: Pending,
 }
 
 /// Another run holds the lock.
 #[derive(Debug, thiserror::Error)]
-#[error("{} holds `{}`", .holder.escape_debug(), .path.display())]
+#[error("the lock `{}` is held by {}", .path.display(), .holder.escape_debug())]
 pub(crate) struct Locked {
     path: PathBuf,
-    /// What the holder wrote about itself, else "another run".
+    /// What the other run wrote about itself, else "another run".
     holder: String,
 }
 
 /// Why a lock was not taken.
 enum NotTaken {
     Held(Locked),
-    /// The file was removed in between, by its last holder: a lock on it would be a lock on nothing.
+    /// Its last holder has removed the file in the meantime, so a lock on it would have no effect.
     Removed,
     Io(io::Error),
 }
@@ -52,10 +52,10 @@ impl Lock {
     /// Takes the lock at `path`, waiting up to `wait` while another run holds it.
     ///
     /// # Errors
-    /// [`Locked`] if it stays held; what the file system refuses; a file at `path` that is not a lock of this program.
+    /// [`Locked`] when the other run keeps it; when the file system fails, or `path` is not a lock file of this program.
     pub(super) fn take(path: &Path, wait: Duration, now: Timestamp) -> Result<Self> {
         let holder = holder(now);
-        // A time that the clock cannot show never comes.
+        // Beyond the clock's range means waiting forever.
         let until = Instant::now().checked_add(wait);
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         loop {
@@ -82,13 +82,13 @@ impl Lock {
     }
 }
 
-/// Opens the file at `path`, or creates it, locks it, and writes who holds it.
+/// Opens or creates the file at `path`, locks it, and writes `holder` into it.
 fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     let (mut file, is_new) = match open_unlinked(path, options.clone().create_new(true)) {
         Ok(file) => (file, true),
-        Err(_) if path.is_symlink() => return Err(stranger("it is a symbolic link")),
+        Err(_) if path.is_symlink() => return Err(not_a_lock("it is a symbolic link")),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             match open_unlinked(path, &mut options) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -100,14 +100,14 @@ fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
         Err(error) => return Err(error.into()),
     };
     if !file.metadata()?.is_file() {
-        return Err(stranger("it is not a regular file"));
+        return Err(not_a_lock("it is not a regular file"));
     }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             return Err(NotTaken::Held(Locked {
                 path: path.to_owned(),
-                // Who it is helps, but is not needed.
+                // Optional: it only makes the message more helpful.
                 holder: content(&file)
                     .ok()
                     .filter(|holder| !holder.is_empty())
@@ -115,7 +115,7 @@ fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
             }));
         }
         Err(TryLockError::Error(error)) => {
-            // On a file system without locks no other run holds it either.
+            // Without locks in the file system, no other run can hold it either.
             if is_new {
                 let _ = fs::remove_file(path);
             }
@@ -126,9 +126,9 @@ fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
         return Err(NotTaken::Removed);
     }
     if !is_ours(&content(&file)?) {
-        return Err(stranger("it is not a lock of this program"));
+        return Err(not_a_lock("it is not a lock file of this program"));
     }
-    // On a full disk the run shall fail where it matters, and not for want of a name.
+    // On a full disk, the run should fail later with a better message.
     let _ = file
         .set_len(0)
         .and_then(|()| file.rewind())
@@ -136,11 +136,11 @@ fn lock(path: &Path, holder: &str) -> Result<File, NotTaken> {
     Ok(file)
 }
 
-fn stranger(problem: &str) -> NotTaken {
+fn not_a_lock(problem: &str) -> NotTaken {
     NotTaken::Io(io::Error::new(io::ErrorKind::InvalidInput, problem))
 }
 
-/// Returns what a holder of the lock writes about itself.
+/// Returns what this run writes into its lock file.
 fn holder(since: Timestamp) -> String {
     format!(
         "process {}, since {} UTC",
@@ -149,8 +149,8 @@ fn holder(since: Timestamp) -> String {
     )
 }
 
-/// Whether the content of a file at the lock's name is what this program leaves there: a holder, or nothing if a run was
-/// killed before it wrote that. Any other file is the user's.
+/// Whether a file is a lock file of this program, which contains a holder, or nothing if a run was killed before it wrote
+/// that. Any other file belongs to the user.
 fn is_ours(content: &str) -> bool {
     let is_holder = || {
         let (process, since) = content.strip_prefix("process ")?.split_once(", since ")?;
@@ -160,14 +160,14 @@ fn is_ours(content: &str) -> bool {
     content.is_empty() || is_holder().unwrap_or(false)
 }
 
-/// The beginning of a file, for a holder is short.
+/// Reads the beginning of a file. A holder's text is short.
 fn content(file: &File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(256).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
-/// Whether the name still leads to the file that was opened.
+/// Whether the path still refers to the open file.
 fn is_at(file: &File, path: &Path) -> bool {
     match (fs::symlink_metadata(path), file.metadata()) {
         (Ok(named), Ok(opened)) => (named.dev(), named.ino()) == (opened.dev(), opened.ino()),
@@ -177,7 +177,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // While it is still held: no other run can have taken it in between.
+        // While the lock is still held, so that no other run can take it in between.
         let _ = self.pending.release(|| {
             if is_at(&self.file, &self.path) {
                 fs::remove_file(&self.path)
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_holder_writes_is_ours() {
+    fn only_files_that_a_run_wrote_are_lock_files() {
         assert!(is_ours(&holder(Timestamp::now())));
         for (content, expected) in [
             ("", true),

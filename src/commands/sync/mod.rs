@@ -1,21 +1,21 @@
-//! Crawl one organization and leave one finished snapshot, or leave everything as it was.
+//! Crawls one organization and writes one finished snapshot, or leaves everything as it was.
 //!
 //! | file | for |
 //! |---|---|
-//! | `settings.rs` | what is asked for |
-//! | `target.rs` | names of files, and what is filled in to them |
+//! | `settings.rs` | the arguments, with every setting resolved |
+//! | `target.rs` | file names and their placeholders |
 //! | `lock.rs` | one run at a time |
-//! | `crawled.rs` | what one crawl brought |
-//! | `before.rs` | what a snapshot that is already there says of itself |
-//! | `archive.rs` | the snapshots that a name with a date made, and which of them are to go |
-//! | `guard.rs` | whether a new snapshot may take the place of the one before |
+//! | `crawled.rs` | the result of one crawl |
+//! | `previous.rs` | the previous snapshot |
+//! | `archive.rs` | the snapshots under a name with a date, and which of them to remove |
+//! | `guard.rs` | whether a new snapshot may replace the previous one |
 //! | `store.rs` | guard, write, copy, prune |
 
 mod archive;
-mod before;
 mod crawled;
 mod guard;
 mod lock;
+mod previous;
 mod settings;
 mod store;
 mod target;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crawled::Crawled;
-use guard::Kept;
+use guard::RefusedCopy;
 use lock::Lock;
 use store::Store;
 
@@ -39,7 +39,7 @@ use crate::progress::{Event, SyncSummary};
 use crate::report::printable;
 use crate::snapshot::{self, ContentDigest, Target, Written};
 
-pub(super) use crawled::NotWhole;
+pub(super) use crawled::InconsistentData;
 pub(super) use guard::{Refusal, find_baseline};
 pub(super) use lock::Locked;
 pub use settings::{
@@ -51,7 +51,7 @@ pub(super) fn run(args: &SyncArgs, world: &mut World<'_>) -> Result<Outcome> {
     with_config(args, |config| sync(args, config, world))
 }
 
-/// Does `work` with what a crawl needs to know; the sample organization is served as long as that takes.
+/// Calls `work` with the settings of the crawl, while the sample organization is served if it is the source.
 pub(super) fn with_config<T>(
     args: &SyncArgs,
     work: impl FnOnce(&Config) -> Result<T>,
@@ -77,12 +77,12 @@ pub(super) fn with_config<T>(
 fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
     ensure!(
         matches!(args.output, Output::File(_)) || !world.page.is_terminal,
-        "a snapshot is not text, and is not written to a terminal: name a file with -f, or redirect standard output"
+        "a snapshot is binary and is not written to a terminal: name a file with -f, or redirect standard output"
     );
     let file = match &args.output {
         Output::Stdout => None,
-        Output::File(file) if file.pruning == Pruning::Told => {
-            return tell_pruning(file, config, world);
+        Output::File(file) if file.pruning == Pruning::DryRun => {
+            return print_dry_run(file, config, world);
         }
         Output::File(file) => Some(file),
     };
@@ -108,7 +108,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
     };
     if written.decoded_bytes > OLDER_READERS_LIMIT {
         let message =
-            "the snapshot decodes to more than 3 GiB, which older readers (SDK v0.7) refuse"
+            "the snapshot has more than 3 GiB after decompression, which older readers (SDK v0.7) refuse"
                 .to_owned();
         world.reporter.report(Event::Warned { message });
     }
@@ -142,10 +142,10 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
     Ok(Outcome::Done)
 }
 
-/// Decoded size that readers built on SDK v0.7 take, in bytes.
+/// The largest decompressed size that readers built on SDK v0.7 accept, in bytes.
 const OLDER_READERS_LIMIT: u64 = 3 << 30;
 
-/// Writes a snapshot to standard output, which has no place for one that may not be whole.
+/// Writes a snapshot to standard output, unless it may be incomplete.
 fn stream(
     crawled: &Crawled,
     temp_dir: Option<&Path>,
@@ -153,7 +153,7 @@ fn stream(
 ) -> Result<(Written, ContentDigest)> {
     if let Completeness::Doubtful(doubt) = &crawled.completeness {
         let target = Path::new("standard output");
-        return Err(Refusal::incomplete(target, doubt.clone(), Kept::No).into());
+        return Err(Refusal::incomplete(target, doubt.clone(), RefusedCopy::NotSaved).into());
     }
     let target = Target::Stream(world.out);
     Ok(snapshot::write(
@@ -164,10 +164,10 @@ fn stream(
     )?)
 }
 
-/// Stands for an organization's id before `@current` is resolved: all ids of PostHog are this long.
+/// A placeholder for the organization's id until `@current` is resolved. It has the length of PostHog's ids.
 const SOME_ORGANIZATION: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The path that a snapshot taken now would have.
+/// Returns the path that a snapshot taken now would have.
 fn path_in_advance(
     file: &FileOutput,
     config: &Config,
@@ -180,7 +180,7 @@ fn path_in_advance(
     file.template.path((world.now)(), organization)
 }
 
-/// Takes the lock of a file's template, and tries each step of writing in advance, so that a crawl is not in vain.
+/// Takes the lock of a file's template, and tries each step of writing in advance, so that a crawl is not wasted.
 pub(super) fn prepare(
     file: &FileOutput,
     args: &SyncArgs,
@@ -202,7 +202,7 @@ pub(super) fn prepare(
     if let Some(latest) = &file.latest {
         files::check_replaceable(latest, file.mode)?;
         match Lock::take(&target::lock_path(latest)?, Duration::ZERO, (world.now)()) {
-            // Another run holds it only for a moment.
+            // Another run only holds it for a moment.
             Err(error) if !error.is::<Locked>() => return Err(error),
             _ => {}
         }
@@ -218,8 +218,8 @@ pub(super) fn prepare(
     Ok(lock)
 }
 
-/// Says what a run would write and remove now. Nothing is asked but what `@current` means.
-fn tell_pruning(file: &FileOutput, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
+/// Prints which files a run would write and remove now. Sends a request only to resolve `@current`.
+fn print_dry_run(file: &FileOutput, config: &Config, world: &mut World<'_>) -> Result<Outcome> {
     let organization = posthog::resolve_organization(config, world.reporter)?;
     let now = (world.now)();
     let new = file.template.path(now, &organization)?;
@@ -231,7 +231,7 @@ fn tell_pruning(file: &FileOutput, config: &Config, world: &mut World<'_>) -> Re
         "would write {}, which counts as one of the {keep} to keep",
         printable(&new.display().to_string())
     )?;
-    for own in archive::superfluous(&file.template, &organization, keep, &new, now, &file.read)? {
+    for own in archive::surplus(&file.template, &organization, keep, &new, now, &file.read)? {
         writeln!(
             world.out,
             "would remove {}",
@@ -241,7 +241,7 @@ fn tell_pruning(file: &FileOutput, config: &Config, world: &mut World<'_>) -> Re
     Ok(Outcome::Done)
 }
 
-/// What a person who has just met the program may want to see next.
+/// Suggests commands to somebody who tries the program with the sample organization.
 fn next_steps(args: &SyncArgs, file: Option<&Path>) -> Vec<String> {
     let (Source::Demo(week), Some(file)) = (&args.source, file) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What `sync` and `check` are asked for, with every setting resolved.
+//! The arguments of `sync` and `check`, with every setting resolved.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,28 +10,28 @@ use crate::crawl::{ApiKey, BaseUrl, HttpSettings};
 use crate::demo::Week;
 use crate::snapshot::ReadOptions;
 
-/// What to crawl, and where to put it.
+/// The arguments of `sync`.
 pub struct SyncArgs {
     /// What to crawl.
     pub source: Source,
     /// How to crawl it.
     pub crawl: CrawlSettings,
-    /// Where to put it.
+    /// Where to write the snapshot.
     pub output: Output,
-    /// The folder for the database while it is built; beside the output if none is named.
+    /// The folder for the database while it is built; by default the folder of the output.
     pub temp_dir: Option<PathBuf>,
 }
 
 /// How to crawl.
 #[derive(Clone)]
 pub struct CrawlSettings {
-    /// How requests are made.
+    /// Settings of the HTTP client.
     pub http: HttpSettings,
     /// Where role memberships are read from.
     pub memberships: Memberships,
-    /// How many roles are read at a time.
+    /// How many roles are read in parallel.
     pub workers: usize,
-    /// What becomes of a list that cannot be proved to be whole.
+    /// What to do about a list that may be incomplete.
     pub incomplete: Incomplete,
 }
 
@@ -44,7 +44,7 @@ pub enum Source {
         /// The key to read it with.
         key: ApiKey,
     },
-    /// The sample organization that the program carries in itself.
+    /// The built-in sample organization.
     Demo(Week),
 }
 
@@ -56,30 +56,30 @@ pub enum Output {
     Stdout,
 }
 
-/// A snapshot in a file, and what else is to be done about files.
+/// A snapshot in a file, and what to do about other files.
 pub struct FileOutput {
-    /// Where.
+    /// The name of the file.
     pub template: Template,
     /// Permission bits.
     pub mode: u32,
-    /// A copy under a name that stays the same.
+    /// A copy under a fixed name.
     pub latest: Option<PathBuf>,
-    /// How many snapshots of the template stay; all if it is `None`.
+    /// How many snapshots of the template to keep; `None` for all.
     pub keep_last: Option<NonZeroUsize>,
-    /// Whether to crawl, or only to tell what pruning would remove.
+    /// Whether to crawl and prune, or only to print what pruning would remove.
     pub pruning: Pruning,
-    /// What a new snapshot must be to take the old one's place.
+    /// When a new snapshot may replace the previous one.
     pub guard: GuardSettings,
-    /// Whether a snapshot that the guard refuses is kept beside the old one.
+    /// What to do with a snapshot that the guard refuses.
     pub rejected: Rejected,
-    /// Limits on reading the old one.
+    /// Limits on reading existing snapshots.
     pub read: ReadOptions,
     /// How long to wait for another run to end.
     pub wait: Duration,
 }
 
 impl FileOutput {
-    /// The files that a run replaces which writes its snapshot to `path`.
+    /// Returns the files that a run replaces if it writes its snapshot to `path`.
     pub(super) fn targets(&self, path: &Path) -> Vec<PathBuf> {
         std::iter::once(path.to_owned())
             .chain(self.latest.clone())
@@ -87,45 +87,45 @@ impl FileOutput {
     }
 }
 
-/// Whether pruning is done.
+/// Whether old snapshots are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pruning {
-    /// After the new snapshot stands.
-    Done,
-    /// It is only told; nothing is crawled.
-    Told,
+    /// They are removed after the new snapshot was written.
+    Remove,
+    /// Only prints what would be removed; nothing is crawled.
+    DryRun,
 }
 
-/// What becomes of a snapshot that the guard refuses.
+/// What to do with a snapshot that the guard refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
     /// It is not written.
     Dropped,
-    /// It is written beside the old one.
+    /// It is saved next to the old one.
     Kept,
 }
 
-/// What a guard goes by.
+/// The settings of the guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuardSettings {
-    /// How many percent of users, roles or grants may go.
+    /// The percentage of users, roles or grants that may disappear.
     pub max_shrink: u8,
-    /// Whether a target is replaced that is not a readable snapshot of the same organization.
+    /// What may be replaced.
     pub replace: Replace,
 }
 
-/// What may be replaced.
+/// What a new snapshot may replace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replace {
     /// A snapshot of the same organization.
     #[default]
     SameOrganization,
-    /// Anything: the user said so.
+    /// Anything: the user allowed it.
     Anything,
 }
 
 impl CrawlSettings {
-    /// The whole of what a crawl needs to know.
+    /// Returns the settings of the crawl.
     pub(super) fn config(
         &self,
         base_url: BaseUrl,

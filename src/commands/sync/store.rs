@@ -1,4 +1,4 @@
-//! Puts a new snapshot where it belongs, if it may take the place of the one before.
+//! Writes a new snapshot if it may replace the previous one, then copies it and removes old ones.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::archive;
 use super::crawled::Crawled;
-use super::guard::{self, Kept, Objection, Refusal};
+use super::guard::{self, Objection, Refusal, RefusedCopy};
 use super::lock::Lock;
 use super::settings::{FileOutput, Rejected};
 use super::target::{self, Template};
@@ -18,22 +18,22 @@ use crate::model::Timestamp;
 use crate::progress::Event;
 use crate::snapshot::{self, ContentDigest, Target, Written};
 
-/// How long to wait for another run that copies its snapshot to the same `--latest`.
+/// How long to wait for another run that is copying its snapshot to the same `--latest`.
 const LATEST_WAIT: Duration = Duration::from_secs(60);
 
-/// A snapshot on its way to its file.
+/// Writes one snapshot to its file.
 pub(super) struct Store<'a, 'w> {
     file: &'a FileOutput,
     /// The folder for the database while it is built.
     temp_dir: Option<&'a Path>,
     crawled: &'a Crawled,
     world: &'a World<'w>,
-    /// The file, with everything in its name filled in.
+    /// The file name with its placeholders filled in.
     path: PathBuf,
 }
 
 impl<'a, 'w> Store<'a, 'w> {
-    /// Fills in the name of the file.
+    /// Fills in the file name.
     ///
     /// # Errors
     /// When the organization's id cannot be part of it.
@@ -56,10 +56,10 @@ impl<'a, 'w> Store<'a, 'w> {
         })
     }
 
-    /// Writes the snapshot, copies it to `--latest`, and removes those that are superfluous then.
+    /// Writes the snapshot, copies it to `--latest`, and removes old ones.
     ///
     /// # Errors
-    /// [`Refusal`] if it may not take the place of the one before; what cannot be read or written.
+    /// [`Refusal`] when it may not replace the previous one; when a file cannot be read or written.
     pub(super) fn run(self) -> Result<(PathBuf, Written, ContentDigest)> {
         self.check()?;
         let (written, digest) = self.write(&self.path)?;
@@ -70,7 +70,7 @@ impl<'a, 'w> Store<'a, 'w> {
         Ok((self.path, written, digest))
     }
 
-    /// Refuses a snapshot that may not be whole, or lacks too much; if the user asked for that, it is kept under a mark.
+    /// Refuses a snapshot that may be incomplete or has shrunk too much. It is saved under a marked name if the user wants.
     fn check(&self) -> Result<()> {
         if let Completeness::Doubtful(doubt) = &self.crawled.completeness {
             let kept = self.keep(target::INCOMPLETE)?;
@@ -78,7 +78,7 @@ impl<'a, 'w> Store<'a, 'w> {
         }
         match self.compare_with_baseline() {
             Err(Objection::Refusal(mut refusal)) if self.file.rejected == Rejected::Kept => {
-                refusal.kept = self.keep(target::REJECTED)?;
+                refusal.copy = self.keep(target::REJECTED)?;
                 Err(refusal.into())
             }
             result => Ok(result?),
@@ -114,8 +114,8 @@ impl<'a, 'w> Store<'a, 'w> {
         snapshot::write(target, &contents, self.temp_dir, self.world.reporter)
     }
 
-    /// Writes a snapshot that was refused beside its target, under a mark, if what is there may go.
-    fn keep(&self, mark: &str) -> Result<Kept> {
+    /// Saves a refused snapshot next to its target, under a marked name, if a file of that name may be replaced.
+    fn keep(&self, mark: &str) -> Result<RefusedCopy> {
         let path = Template::marked(&self.path, mark);
         let FileOutput { guard, read, .. } = self.file;
         let found = guard::check_unlinked(&path)
@@ -124,14 +124,14 @@ impl<'a, 'w> Store<'a, 'w> {
         match found {
             Ok(_) => {
                 self.write(&path)?;
-                Ok(Kept::At(path))
+                Ok(RefusedCopy::Saved(path))
             }
-            Err(Objection::Refusal(refusal)) => Ok(Kept::InTheWay(Box::new(refusal))),
+            Err(Objection::Refusal(refusal)) => Ok(RefusedCopy::Blocked(Box::new(refusal))),
             Err(Objection::Failure(error)) => Err(error),
         }
     }
 
-    /// Copies the snapshot to `latest`, unless that is newer: another run may share it.
+    /// Copies the snapshot to `latest`, unless another run has written a newer one there.
     fn update_latest(&self, latest: &Path) -> Result<()> {
         if files::is_same_file(latest, &self.path) {
             return Ok(());
@@ -146,21 +146,21 @@ impl<'a, 'w> Store<'a, 'w> {
             let latest = latest.display();
             if !before.captured_at.is_future(self.now()) {
                 self.warn(format!(
-                    "`{latest}` is newer than this snapshot and stays as it is"
+                    "`{latest}` is newer than this snapshot and was not replaced"
                 ));
                 return Ok(());
             }
-            self.warn(format!("`{latest}` is dated in the future; it is replaced"));
+            self.warn(format!("`{latest}` is dated in the future and is replaced"));
         }
         Ok(snapshot::copy(&self.path, latest, self.file.mode)?)
     }
 
-    /// Removes the oldest snapshots of the template, but never the one just written.
+    /// Removes the oldest snapshots of the template, except the one just written.
     fn prune(&self) -> Result<()> {
         let Some(keep) = self.file.keep_last else {
             return Ok(());
         };
-        let superfluous = archive::superfluous(
+        let surplus = archive::surplus(
             &self.file.template,
             self.crawled.organization(),
             keep,
@@ -168,7 +168,7 @@ impl<'a, 'w> Store<'a, 'w> {
             self.now(),
             &self.file.read,
         )?;
-        superfluous.iter().try_for_each(archive::Own::remove)
+        surplus.iter().try_for_each(archive::OwnSnapshot::remove)
     }
 
     fn warn(&self, message: String) {

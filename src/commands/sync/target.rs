@@ -1,5 +1,5 @@
-//! Where a snapshot goes: a plain name, or a template with the date and the organization in it; which files a template
-//! made, and which of them are to go.
+//! The file name of a snapshot: a plain name, or a template with placeholders for date, time and organization; and the
+//! files that were written under a template.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,19 +11,19 @@ use anyhow::{Context, Result};
 use crate::files;
 use crate::model::Timestamp;
 
-/// The path of a snapshot, whose file name may hold `{date}`, `{time}` and `{organization}`.
+/// The path of a snapshot, whose file name may contain `{date}`, `{time}` and `{organization}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     dir: PathBuf,
     name: String,
 }
 
-/// The mark of a snapshot that is not surely whole.
+/// The mark of a snapshot that may be incomplete.
 pub(super) const INCOMPLETE: &str = "incomplete";
 /// The mark of a snapshot that a guard refused.
 pub(super) const REJECTED: &str = "rejected";
 
-/// What stands between braces.
+/// A part of a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Text(&'a str),
@@ -34,14 +34,14 @@ enum Piece<'a> {
     Organization,
 }
 
-/// A path that cannot be a template.
+/// Why a path cannot be a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// Braces in a folder's name.
-    #[error("`{}` has braces in a folder's name", .0.display())]
+    /// A placeholder in the name of a folder.
+    #[error("`{}` has a placeholder in the name of a folder", .0.display())]
     Folder(PathBuf),
-    /// Something else between braces.
-    #[error("`{{{}}}` means nothing in a file name", .0.escape_debug())]
+    /// An unknown placeholder.
+    #[error("`{{{}}}` is not a placeholder for file names", .0.escape_debug())]
     Unknown(String),
     /// A path that does not name a file.
     #[error("`{}` does not name a file", .0.display())]
@@ -50,37 +50,39 @@ pub enum TemplateError {
     #[error("the file name of `{}` is not UTF-8", .0.display())]
     NotUtf8(PathBuf),
     /// A time of day without a day.
-    #[error("a file name with {{time}} but without {{date}} is the same on different days")]
+    #[error("a file name with {{time}} but without {{date}} repeats every day")]
     TimeWithoutDate,
     /// An organization's id that cannot be part of a file name.
     #[error("the organization's id `{}` cannot be part of a file name", .0.escape_debug())]
     Organization(String),
-    /// Retention needs a name that differs from run to run.
-    #[error("--keep-last needs a file name that holds {{date}}")]
+    /// `--keep-last` with a name that is the same in each run.
+    #[error("--keep-last needs a file name that contains {{date}}")]
     NothingToPrune,
 }
 
 impl TemplateError {
     pub(in crate::commands) fn hint(&self) -> &'static str {
         match self {
-            Self::NothingToPrune => "--keep-last goes with a name like `posthog-{date}-{time}.c1z`",
-            Self::TimeWithoutDate => "name the day too, as in `posthog-{date}-{time}.c1z`",
+            Self::NothingToPrune => {
+                "use a name such as `posthog-{date}-{time}.c1z` with --keep-last"
+            }
+            Self::TimeWithoutDate => "add the date, as in `posthog-{date}-{time}.c1z`",
             Self::NotUtf8(_) => "use letters, digits, `-` and `_`",
             Self::Organization(_) => {
-                "leave {organization} out of the file name, or check the address: ids are letters, digits, `-` and `_`"
+                "remove {organization} from the file name, or check the address: ids have letters, digits, `-` and `_`"
             }
             _ => {
-                "a file name may hold {date}, {time} and {organization}, such as `posthog-{date}.c1z`"
+                "a file name may contain {date}, {time} and {organization}, such as `posthog-{date}.c1z`"
             }
         }
     }
 }
 
 impl Template {
-    /// Takes a path as the user gave it.
+    /// Parses a path given by the user.
     ///
     /// # Errors
-    /// When it names no file, or braces hold something unknown.
+    /// When it does not name a file, or has a placeholder that is unknown or not allowed there.
     pub fn parse(path: &Path) -> Result<Self, TemplateError> {
         let no_file = || TemplateError::NoFile(path.to_owned());
         let name = path
@@ -103,24 +105,23 @@ impl Template {
         Ok(Self { dir, name })
     }
 
-    /// Whether runs of different days make different files.
+    /// Whether runs on different days write different files.
     pub fn varies(&self) -> bool {
         self.pieces().contains(&Piece::Date)
     }
 
-    /// Whether nothing in the name is filled in.
+    /// Whether the name has no placeholders.
     pub fn is_plain(&self) -> bool {
         let pieces = self.pieces();
         pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// What other runs with the same template share: the file whose lock they take. Names that lead to one file share it
-    /// too.
+    /// Returns the lock file, which all runs with the same template share. Names of the same file share it too.
     ///
     /// # Errors
     /// When links cannot be followed.
@@ -133,7 +134,7 @@ impl Template {
         }
     }
 
-    /// The path of a snapshot of `organization` taken at `at`, in UTC.
+    /// Fills in the path of a snapshot of `organization` taken at `at`, in UTC.
     ///
     /// # Errors
     /// When the organization's id, which may come from a server, cannot be part of a file name.
@@ -153,7 +154,7 @@ impl Template {
                 Piece::Organization => organization.to_owned(),
             })
             .collect();
-        // As it was given where nothing was filled in, so that messages show what the user wrote.
+        // Without `./`, so that messages show what the user wrote.
         Ok(if self.dir == Path::new(".") {
             PathBuf::from(name)
         } else {
@@ -161,11 +162,11 @@ impl Template {
         })
     }
 
-    /// Regular files whose names this template may have made for `organization`, with the day and time in the name, the
-    /// latest first. What they are is not known before they are opened.
+    /// Lists regular files whose names fit this template and `organization`, with the date and time in the name, latest
+    /// first. What they contain is not known yet.
     ///
     /// # Errors
-    /// When the folder cannot be read. One that does not exist has none.
+    /// When the folder cannot be read. A missing folder has no files.
     pub fn candidates(&self, organization: &str) -> Result<Vec<(String, PathBuf)>> {
         let reading = || format!("reading the folder `{}`", self.dir.display());
         let entries = match fs::read_dir(&self.dir) {
@@ -190,7 +191,7 @@ impl Template {
         Ok(found)
     }
 
-    /// Date and time in a name that this template may have made, as in `2026-11-23 04:05:06`; `None` for any other name.
+    /// Returns the date and time in a name that fits this template, as in `2026-11-23 04:05:06`; `None` for other names.
     fn moment(&self, name: &str, organization: &str) -> Option<String> {
         let mut rest = name;
         let mut date = String::new();
@@ -213,7 +214,7 @@ impl Template {
         pieces(&self.name).unwrap_or_default()
     }
 
-    /// A file beside `path` that is marked, such as `sync.rejected.c1z`.
+    /// Adds a mark to a file name, as in `sync.rejected.c1z`.
     pub fn marked(path: &Path, mark: &str) -> PathBuf {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let extension = path
@@ -223,7 +224,7 @@ impl Template {
     }
 }
 
-/// The lock of the file that `path` leads to.
+/// Returns the lock file of the file that `path` leads to.
 ///
 /// # Errors
 /// When links cannot be followed.
@@ -238,13 +239,13 @@ fn lock_beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Whether an id is what ids of organizations are: it cannot lead elsewhere, nor look like another part of a name.
+/// Whether an organization's id is safe in a file name: it cannot lead to another folder or be mistaken for another part.
 fn is_plain_id(id: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     (1..=64).contains(&id.len()) && id.bytes().all(is_plain)
 }
 
-/// Takes what fits `form` (`d` is a digit) off the front.
+/// Removes a prefix of the form `form` (`d` is a digit) and returns it.
 fn take<'a>(rest: &mut &'a str, form: &str) -> Option<&'a str> {
     let (taken, after) = rest.split_at_checked(form.len())?;
     let fits = |(c, form): (u8, u8)| {
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn id_that_leads_elsewhere_is_not_part_of_a_name() {
+    fn id_that_leads_to_another_folder_is_refused() {
         let at = Timestamp::parse("2026-11-23T04:05:06Z").unwrap();
         for id in [
             "",
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_that_the_template_made_are_its_own() {
+    fn only_names_that_fit_the_template_are_found() {
         let template = template("p-{organization}-{date}.c1z");
         assert_eq!(
             template.moment("p-o-2026-11-23.c1z", "o").unwrap(),
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn marked_file_stands_beside_and_keeps_its_extension() {
+    fn marked_file_is_in_the_same_folder_and_keeps_its_extension() {
         assert_eq!(
             Template::marked(Path::new("a/sync.c1z"), "rejected"),
             Path::new("a/sync.rejected.c1z")

@@ -1,5 +1,5 @@
-//! PostHog's endpoints and JSON, in PostHog's words. Fields we do not use are ignored; of those we use, only what
-//! identifies a row is required, since five generations of these objects are on record.
+//! PostHog's endpoints and JSON, with PostHog's names. Unused fields are ignored; of the others, only those that identify a
+//! row are required, since five generations of these objects are in use.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -10,32 +10,32 @@ use serde::{Deserialize, Deserializer};
 use super::lenient::{self, Number};
 use super::list::ListRow;
 use crate::crawl::address::is_id;
-use crate::crawl::json::{JsonError, JsonStream, excess};
+use crate::crawl::json::{JsonError, JsonStream, over_limit};
 use crate::model::{MAX_ID_BYTES, Text, Timestamp};
 
-/// What is kept of an answer until all of it was read: it is bounded by its memory, not by its number.
-pub(super) trait Kept {
-    /// The memory it takes besides its own size, roughly, in bytes.
-    fn memory(&self) -> usize;
+/// A row that is kept until the whole response was read. The limit on such rows is one of memory, not of their number.
+pub(super) trait HeapSize {
+    /// Returns roughly how much memory the row takes in addition to its own size, in bytes.
+    fn heap_size(&self) -> usize;
 }
 
-/// A page of which only the rest is wanted.
-impl Kept for () {
-    fn memory(&self) -> usize {
+/// A row that is only counted.
+impl HeapSize for () {
+    fn heap_size(&self) -> usize {
         0
     }
 }
 
-impl<T: Kept> Kept for Option<T> {
-    fn memory(&self) -> usize {
-        self.as_ref().map_or(0, T::memory)
+impl<T: HeapSize> HeapSize for Option<T> {
+    fn heap_size(&self) -> usize {
+        self.as_ref().map_or(0, T::heap_size)
     }
 }
 
-/// What an allocation costs besides its content, in bytes.
+/// The overhead of an allocation, in bytes.
 pub(super) const ALLOCATION: usize = 32;
 
-/// The memory of texts that nothing else shares, in bytes.
+/// Returns the memory of those texts that are not shared, in bytes.
 pub(super) fn texts<const N: usize>(texts: [Option<&Text>; N]) -> usize {
     let present = texts.into_iter().flatten();
     let own = present.filter(|text| Text::strong_count(text) == Some(1));
@@ -49,14 +49,14 @@ pub(super) struct Page<T> {
     pub results: Vec<T>,
 }
 
-/// Rows that one list may have: far beyond any organization, and a bound on a server that never ends.
+/// The maximum length of a list: far beyond any organization, and a limit for a server whose pages never end.
 pub(super) const MAX_ROWS: u64 = 20_000_000;
 
-/// Reads a page, and each row of it with `row`.
+/// Reads a page, and each of its rows with `row`.
 ///
 /// # Errors
-/// When it is no page, and whatever `row` finds.
-pub(super) fn page<T: Kept>(
+/// When it is not a page, and the errors of `row`.
+pub(super) fn page<T: HeapSize>(
     json: &mut JsonStream<'_>,
     row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
 ) -> Result<Page<T>, JsonError> {
@@ -82,7 +82,7 @@ pub(super) fn page<T: Kept>(
     })
 }
 
-fn rows<T: Kept>(
+fn rows<T: HeapSize>(
     json: &mut JsonStream<'_>,
     row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
 ) -> Result<Vec<T>, JsonError> {
@@ -90,10 +90,10 @@ fn rows<T: Kept>(
     json.list("a list", |json| {
         if rows.len() as u64 >= MAX_ROWS {
             let problem = format!("a list of more than {MAX_ROWS} rows");
-            return Err(JsonError::excess(problem));
+            return Err(JsonError::over_limit(problem));
         }
         let row = row(json)?;
-        json.keep_row(size_of::<T>() + row.memory())?;
+        json.keep_row(size_of::<T>() + row.heap_size())?;
         rows.push(row);
         Ok(())
     })?;
@@ -111,7 +111,7 @@ pub(super) struct Organization {
     pub members_can_see_org_members: Option<bool>,
 }
 
-/// Reads an organization. Its projects and features come along, which may be many; they are passed over.
+/// Reads an organization. Its projects and features, of which there may be many, are skipped.
 ///
 /// # Errors
 /// When it is not an organization.
@@ -173,7 +173,7 @@ pub(super) fn personal_api_key(json: &mut JsonStream<'_>) -> Result<PersonalApiK
     Ok(key)
 }
 
-/// A person, as members and memberships hold it.
+/// A person, as in members and role memberships.
 #[derive(Clone, Deserialize)]
 pub(super) struct User {
     #[serde(deserialize_with = "identifier")]
@@ -190,7 +190,7 @@ pub(super) struct User {
 }
 
 impl User {
-    fn memory(&self) -> usize {
+    fn heap_size(&self) -> usize {
         texts([
             Some(&self.uuid),
             self.distinct_id.as_ref(),
@@ -202,8 +202,7 @@ impl User {
     }
 }
 
-/// A user in an organization. Inside a role membership the user stands a second time and is passed over:
-/// `Member<Option<IgnoredAny>>`.
+/// A user in an organization. A role membership repeats the user in here, which is skipped: `Member<Option<IgnoredAny>>`.
 #[derive(Clone, Deserialize)]
 pub(super) struct Member<U> {
     pub user: U,
@@ -221,9 +220,9 @@ pub(super) struct Member<U> {
     pub last_login: Option<Timestamp>,
 }
 
-impl Kept for Member<User> {
-    fn memory(&self) -> usize {
-        self.user.memory() + texts([self.id.as_ref()])
+impl HeapSize for Member<User> {
+    fn heap_size(&self) -> usize {
+        self.user.heap_size() + texts([self.id.as_ref()])
     }
 }
 
@@ -237,7 +236,6 @@ impl ListRow for Member<User> {
     }
 }
 
-/// A role.
 pub(super) struct Role {
     pub id: Text,
     pub name: Option<Text>,
@@ -247,28 +245,28 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// The memory it takes besides its own size, roughly, in bytes.
-    pub(super) fn memory(&self) -> usize {
-        let creator = self.created_by.as_ref().map_or(0, User::memory);
+    /// Returns roughly how much memory the role takes in addition to its own size, in bytes.
+    pub(super) fn heap_size(&self) -> usize {
+        let creator = self.created_by.as_ref().map_or(0, User::heap_size);
         texts([Some(&self.id), self.name.as_ref()]) + creator
     }
 }
 
-/// A role with the memberships that it carries, each made into `H` at once: they are most of what the roles weigh.
-pub(super) struct CarryingRole<H> {
+/// A role with its embedded memberships, each turned into `H` at once: they are most of the data.
+pub(super) struct RoleWithMembers<H> {
     pub role: Role,
-    /// `None` if the list is absent or does not say who they are.
-    pub carried: Option<Vec<H>>,
+    /// `None` if the list is absent or does not say who the members are.
+    pub embedded: Option<Vec<H>>,
 }
 
-/// Reads a role, and each membership that it carries with `holder`, which answers `None` if it does not say who that is.
+/// Reads a role, and each embedded membership with `holder`, which returns `None` if it does not say who the member is.
 ///
 /// # Errors
-/// When it is no role, and whatever `holder` finds.
-pub(super) fn role<H: Kept>(
+/// When it is not a role, and the errors of `holder`.
+pub(super) fn role<H: HeapSize>(
     json: &mut JsonStream<'_>,
     holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
-) -> Result<CarryingRole<H>, JsonError> {
+) -> Result<RoleWithMembers<H>, JsonError> {
     let mut id: Option<Identifier> = None;
     let mut role = Role {
         id: Text::default(),
@@ -277,7 +275,7 @@ pub(super) fn role<H: Kept>(
         created_by: None,
         is_default: None,
     };
-    let mut carried = None;
+    let mut embedded = None;
     json.object("a role", |json, name| {
         match name {
             "id" => id = Some(json.parse()?),
@@ -287,35 +285,35 @@ pub(super) fn role<H: Kept>(
             "is_default" => role.is_default = json.parse()?,
             "members" if json.is_list()? => {
                 let members = rows(json, |json| holder(json.value()?))?;
-                carried = members.into_iter().collect();
+                embedded = members.into_iter().collect();
             }
-            // Anything but a list does not say who they are.
+            // Anything but a list does not say who the members are.
             _ => json.skip()?,
         }
         Ok(())
     })
     .map_err(|error| error.in_row(id.as_ref().map(|id| &*id.0)))?;
     role.id = id.ok_or_else(|| JsonError::missing("id"))?.0;
-    Ok(CarryingRole { role, carried })
+    Ok(RoleWithMembers { role, embedded })
 }
 
-/// Somebody who holds a role, as a role membership tells of them. [`MembershipKey`] is the rest of it.
+/// The person in a role membership. [`MembershipKey`] has the rest.
 #[derive(Deserialize)]
 pub(super) struct RoleMembership {
     pub user: User,
-    /// Null for rows older than the column; such a person may have left.
+    /// Null in rows older than this column; the person may have left.
     pub organization_member: Option<Member<Option<IgnoredAny>>>,
 }
 
 impl RoleMembership {
-    /// The memory it takes besides its own size, roughly, in bytes.
-    pub(super) fn memory(&self) -> usize {
+    /// Returns roughly how much memory the row takes in addition to its own size, in bytes.
+    pub(super) fn heap_size(&self) -> usize {
         let member = self.organization_member.as_ref();
-        self.user.memory() + texts([member.and_then(|member| member.id.as_ref())])
+        self.user.heap_size() + texts([member.and_then(|member| member.id.as_ref())])
     }
 }
 
-/// What a role membership adds to a person who is known already. It is a fifth of the row, and there are many rows.
+/// What a role membership adds to a person who is already known. That is a fifth of the row, and there are many rows.
 #[derive(Deserialize)]
 pub(super) struct MembershipKey<'a> {
     #[serde(default, borrow, deserialize_with = "borrowed_id")]
@@ -326,14 +324,13 @@ pub(super) struct MembershipKey<'a> {
     pub joined_at: Option<Timestamp>,
 }
 
-/// Which person.
 #[derive(Deserialize)]
 pub(super) struct UserKey<'a> {
     #[serde(borrow)]
     pub uuid: Borrowed<'a>,
 }
 
-/// Text that stands in the answer as it is, unless it has escapes.
+/// Text borrowed from the response, unless it contains escapes.
 #[derive(Deserialize)]
 pub(super) struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -345,11 +342,10 @@ impl Deref for Borrowed<'_> {
     }
 }
 
-/// An id, checked as it comes.
+/// An id that is validated while it is parsed.
 #[derive(Deserialize)]
 struct Identifier(#[serde(deserialize_with = "identifier")] Text);
 
-/// A time, if there is one.
 #[derive(Deserialize)]
 struct Time(#[serde(deserialize_with = "time")] Option<Timestamp>);
 
@@ -357,7 +353,7 @@ fn lenient_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tex
     Ok(lenient::id(deserializer)?.map(|id| Text::from(&*id)))
 }
 
-/// An id that can be part of a path and of other ids: PostHog's are hexadecimal in groups, but not all are RFC UUIDs.
+/// Parses an id that can be part of a path and of other ids. PostHog's look like UUIDs, but not all of them are valid ones.
 fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
     let id = Text::deserialize(deserializer)?;
     check_length(&id)?;
@@ -368,7 +364,7 @@ fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Err
     Ok(id)
 }
 
-/// The id of a membership, which is kept as it is.
+/// Parses the id of a membership, which is kept as it is.
 fn own_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
     let id = lenient_text(deserializer)?;
     id.as_deref().map_or(Ok(()), check_length)?;
@@ -386,7 +382,7 @@ fn borrowed_id<'de, D: Deserializer<'de>>(
 fn check_length<E: serde::de::Error>(id: &str) -> Result<(), E> {
     match id.len() {
         0..=MAX_ID_BYTES => Ok(()),
-        _ => Err(excess(format_args!(
+        _ => Err(over_limit(format_args!(
             "an id of more than {MAX_ID_BYTES} bytes"
         ))),
     }

@@ -1,5 +1,5 @@
-//! Numbers that come as text and ids that come as numbers: PostHog's schema and its answers differ there, and servers
-//! of several years too. What can be read without doubt is read; anything else is an error that names the field.
+//! Parses numbers sent as text and ids sent as numbers: PostHog's schema and its responses differ there, as do versions of
+//! the server. What is unambiguous is accepted; anything else is an error that names the field.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,10 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-/// Largest whole number that a floating-point number holds exactly.
+/// The largest whole number that a double represents exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A whole number, also as text or with a fraction of zero; `None` for null.
+/// Parses a whole number, also as text or with a fraction of zero; `None` for null.
 ///
 /// # Errors
 /// For anything else, and outside `N`.
@@ -21,7 +21,7 @@ pub(super) fn number<'de, D: Deserializer<'de>, N: TryFrom<i128>>(
     deserializer.deserialize_any(NumberVisitor(PhantomData))
 }
 
-/// The same, where no struct is around it.
+/// The same for a number that is not the field of a struct.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Number<N: TryFrom<i128>>(#[serde(deserialize_with = "number")] pub Option<N>);
@@ -74,7 +74,7 @@ impl<'de, N: TryFrom<i128>> Visitor<'de> for NumberVisitor<N> {
     }
 }
 
-/// An id as text, also if it comes as a whole number; `None` for null.
+/// Parses an id, also if it is a whole number; `None` for null.
 ///
 /// # Errors
 /// For anything else.

@@ -1,67 +1,69 @@
-//! Reading a list so that it is surely whole, although rows move while it is read.
+//! Reads a list completely, although its rows may change while it is read.
 //!
-//! Counts prove nothing: one leaves, one joins, all sums agree and one is lost. What proves a list is one answer that
-//! holds all of it, or pages that overlap ([`super::walk`]). Lists without any order are read until two walks agree.
+//! Counts prove nothing: one person leaves, another joins, all sums agree and a row is missing. What proves that a list is
+//! complete is one response with all of it, or pages that overlap ([`super::walk`]). Unordered lists are read until two
+//! readings agree.
 
 use std::collections::{HashMap, HashSet};
 
-use super::api::{self, Kept, MAX_ROWS};
+use super::api::{self, HeapSize, MAX_ROWS};
 use super::recount::{Listed, Span};
-use super::walk::{Ask, Proof, Step, Walk};
+use super::walk::{PageRequest, Proof, Step, Walk};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::http::{Http, Tries};
 use crate::crawl::json::{JsonError, JsonStream};
 use crate::model::{ListEvidence, Text, Timestamp};
 use crate::progress::{Event, Phase, Reporter};
 
-/// Walks over one list before it is given up.
+/// How often one list is read before giving up.
 const MAX_WALKS: u32 = 5;
-/// Page size below which a list is not halved any more, but asked for with all patience.
+/// The smallest page size that an overloaded server is asked for. It is then retried as often as the settings say.
 const SMALLEST_PAGE: u64 = 25;
-/// Rows that may come beyond twice what a list counts: nobody joins as fast as that.
+/// How many rows a list may have beyond twice its count. People do not join that fast.
 const MAX_UNCOUNTED: u64 = 1_000;
-/// Rows beyond those that a list announced, to ask for when all of it is wanted in one answer.
+/// How many rows more than announced to request when a whole list is requested in one response.
 const MORE_THAN_COUNTED: u64 = 100;
-/// Why a walk over an ordered list shows nothing: its pages do not overlap.
-const TANGLED: &str = "its pages did not fit together";
-/// Why it shows nothing although they do.
-const RESTLESS: &str = "people came or went, and its order does not show whether all were read";
-/// Rows in a page if no number is asked for.
+/// Why a reading proves nothing: the pages do not overlap.
+const NO_OVERLAP: &str = "its pages did not fit together";
+/// Why a reading proves nothing although the pages overlap.
+const LIST_CHANGED: &str =
+    "people joined or left, and its order does not show whether all of them were read";
+/// PostHog's default page size.
 pub(super) const DEFAULT_PAGE: u64 = 100;
 
 /// A row of a list.
-pub(super) trait ListRow: Kept {
-    /// What identifies it.
+pub(super) trait ListRow: HeapSize {
+    /// Returns the id of the row.
     fn key(&self) -> &Text;
 
-    /// What its list is sorted by, if that is the time of joining: people who join then come last.
+    /// Returns when the person joined, if the list is sorted by that: people who join then appear at its end.
     fn joined_at(&self) -> Option<Timestamp> {
         None
     }
 }
 
-/// Makes a row of what is next in an answer.
+/// Reads one row.
 pub(super) type ReadRow<'a, T> = dyn Fn(&mut JsonStream<'_>) -> Result<T, JsonError> + 'a;
 
-/// A list as it was read.
+/// The result of reading a list.
 pub(super) struct ListRead<T> {
     pub rows: Vec<T>,
     pub evidence: ListEvidence,
-    /// Why it may not be whole; `None` if it surely is.
+    /// Why it may be incomplete; `None` if it is known to be complete.
     pub doubt: Option<String>,
-    /// Whether all of it came in one answer, at one moment.
-    pub is_one_answer: bool,
+    /// Whether it arrived in one response, as it was at one moment.
+    pub is_one_response: bool,
 }
 
 impl<T> ListRead<T> {
-    /// The list, if it is surely whole.
+    /// Returns the list if it is known to be complete.
     ///
     /// # Errors
-    /// If it is not.
+    /// When it may be incomplete.
     pub(super) fn proved(self, source: &ListSource<'_>) -> Result<Self, Error> {
         match &self.doubt {
             None => Ok(self),
-            Some(doubt) => Err(source.error(Problem::NotProved(doubt.clone()))),
+            Some(doubt) => Err(source.error(Problem::MaybeIncomplete(doubt.clone()))),
         }
     }
 }
@@ -72,7 +74,7 @@ pub(super) struct ListSource<'a> {
     pub reporter: &'a dyn Reporter,
     /// What the list is called in messages.
     pub reading: &'static str,
-    /// Whose progress it is; `None` for one list of many.
+    /// The phase to report progress of; `None` for one list of many.
     pub phase: Option<Phase>,
     /// The organization's path.
     pub base_path: &'a str,
@@ -91,22 +93,22 @@ impl ListSource<'_> {
 }
 
 /// One page.
-struct Fetched<T> {
+struct FetchedPage<T> {
     rows: Vec<T>,
     count: Option<u64>,
     is_last: bool,
 }
 
-/// Asks for pages of one list, and keeps account of them.
+/// Requests the pages of one list and records them as evidence.
 struct Pages<'a, T> {
     source: &'a ListSource<'a>,
     row: &'a ReadRow<'a, T>,
     evidence: ListEvidence,
-    /// Times that the list, or the end of it, was read.
+    /// How often the list, or the end of it, was read.
     readings: u64,
 }
 
-impl<'a, T: Kept> Pages<'a, T> {
+impl<'a, T: HeapSize> Pages<'a, T> {
     fn new(source: &'a ListSource<'a>, row: &'a ReadRow<'a, T>) -> Self {
         Self {
             source,
@@ -116,8 +118,8 @@ impl<'a, T: Kept> Pages<'a, T> {
         }
     }
 
-    /// Asks for `query`.
-    fn fetch(&mut self, query: &str, tries: Tries) -> Result<Fetched<T>, Error> {
+    /// Requests the list with `query`.
+    fn fetch(&mut self, query: &str, tries: Tries) -> Result<FetchedPage<T>, Error> {
         let path = self.source.full_path(query);
         let read = |json: &mut JsonStream<'_>| api::page(json, self.row);
         let page = self
@@ -138,20 +140,20 @@ impl<'a, T: Kept> Pages<'a, T> {
                 of: page.count,
             });
         }
-        Ok(Fetched {
+        Ok(FetchedPage {
             rows: page.results,
             count: page.count,
             is_last: page.next.is_none(),
         })
     }
 
-    /// Asks for a page, and for half as much each time the server has too much to do.
+    /// Requests a page, and halves its size each time the server is overloaded.
     fn fetch_page(
         &mut self,
         offset: u64,
         limit: &mut u64,
         order: &str,
-    ) -> Result<Fetched<T>, Error> {
+    ) -> Result<FetchedPage<T>, Error> {
         loop {
             let offset = if offset == 0 {
                 String::new()
@@ -173,7 +175,7 @@ impl<'a, T: Kept> Pages<'a, T> {
         }
     }
 
-    /// Fails if far more rows came than the list counts: it would never end.
+    /// Fails if far more rows arrive than the list announces, since it may never end.
     fn check_length(&self, rows: u64, count: Option<u64>) -> Result<(), Error> {
         let most = count.map_or(MAX_ROWS, |count| {
             count
@@ -184,22 +186,22 @@ impl<'a, T: Kept> Pages<'a, T> {
         if rows <= most {
             return Ok(());
         }
-        let counted = count.map_or("does not count them".to_owned(), |count| {
-            format!("counts {count}")
+        let announced = count.map_or("does not announce how many it has".to_owned(), |count| {
+            format!("announces {count}")
         });
         Err(self.source.error(Problem::Shape(format!(
-            "the list goes on after {rows} rows, and {counted}"
+            "the list continues after {rows} rows, but {announced}"
         ))))
     }
 
-    /// The list, of which `distinct` rows were seen.
+    /// Returns the list, of which `distinct` different rows were seen.
     fn finish(mut self, rows: Vec<T>, distinct: u64, end: End) -> ListRead<T> {
         self.evidence.kept = rows.len() as u64;
         let repeated = self.evidence.received.saturating_sub(distinct);
         self.evidence.repeated = Some(repeated);
         self.evidence.readings = Some(self.readings);
-        let (doubt, is_one_answer) = match end {
-            End::OneAnswer => (None, true),
+        let (doubt, is_one_response) = match end {
+            End::OneResponse => (None, true),
             End::Proved => (None, false),
             End::Doubtful(doubt) => (Some(doubt), false),
         };
@@ -207,46 +209,46 @@ impl<'a, T: Kept> Pages<'a, T> {
             rows,
             evidence: self.evidence,
             doubt,
-            is_one_answer,
+            is_one_response,
         }
     }
 }
 
 /// How the reading of a list ended.
 enum End {
-    OneAnswer,
+    OneResponse,
     Proved,
-    /// It may not be whole, and why.
+    /// The list may be incomplete. Holds the reason.
     Doubtful(String),
 }
 
-/// What becomes of a list whose pages overlap, where nothing shows that its rows keep their order.
+/// Whether overlapping pages prove that a list is complete if nothing shows that its rows keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overlap {
-    /// It is taken: another source says who should be in it.
-    IsEnough,
-    /// It is only taken if every page announced the same number of rows: nobody came or went while it was read.
-    NeedsQuiet,
+    /// They do: another source says who should be in it.
+    Suffices,
+    /// They do if every page announced the same number of rows, so that nobody joined or left meanwhile.
+    NeedsStableCount,
 }
 
-/// A list that has an order, read in pages that overlap.
+/// An ordered list that is read in overlapping pages.
 pub(super) struct OrderedList<'a, T> {
     pages: Pages<'a, T>,
     walk: Walk<T>,
     limit: u64,
     order: &'a str,
     overlap: Overlap,
-    /// Walks so far.
+    /// How often the list was read so far.
     walks: u32,
-    /// Whether all rows in one answer were asked for.
-    asked_for_everything: bool,
-    /// The numbers of rows that the pages of the last walk announced.
+    /// Whether all rows were requested in one response.
+    requested_everything: bool,
+    /// The range of row counts that the pages of the last reading announced.
     announced: Option<Span>,
     doubt: Option<String>,
 }
 
 impl<'a, T: ListRow> OrderedList<'a, T> {
-    /// A list to read in pages of `limit` rows, with `order` as further parameters.
+    /// Creates a list to read in pages of `limit` rows, with `order` as additional parameters.
     pub(super) fn new(
         source: &'a ListSource<'a>,
         row: &'a ReadRow<'a, T>,
@@ -261,19 +263,19 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
             order,
             overlap,
             walks: 0,
-            asked_for_everything: false,
+            requested_everything: false,
             announced: None,
             doubt: None,
         }
     }
 
-    /// Reads all of it, again and again until it is surely whole, but not more than `max_walks` times in all.
+    /// Reads the list until it is known to be complete, but at most `max_walks` times.
     ///
     /// # Errors
     /// When a page cannot be read.
     pub(super) fn read(&mut self, max_walks: u32) -> Result<(), Error> {
         let max_walks = max_walks.min(MAX_WALKS);
-        let mut why = TANGLED;
+        let mut why = NO_OVERLAP;
         while self.walks < max_walks {
             self.walks += 1;
             let first = self.walk.restart();
@@ -281,7 +283,7 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
                 None => return Ok(()),
                 Some(doubt) => why = doubt,
             }
-            if self.overlap == Overlap::NeedsQuiet && self.read_at_once()? {
+            if self.overlap == Overlap::NeedsStableCount && self.read_at_once()? {
                 return Ok(());
             }
         }
@@ -293,16 +295,16 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         Ok(())
     }
 
-    /// Asks for all rows in one answer, once; false if the server cannot give them.
+    /// Requests all rows in one response, once; false if the server cannot return them.
     fn read_at_once(&mut self) -> Result<bool, Error> {
         let Some(count) = self.pages.evidence.count else {
             return Ok(false);
         };
         let everything = count.saturating_add(MORE_THAN_COUNTED);
-        let gives_as_asked = self.walk.page_size() >= self.limit;
-        if std::mem::replace(&mut self.asked_for_everything, true)
+        let honors_limit = self.walk.page_size() >= self.limit;
+        if std::mem::replace(&mut self.requested_everything, true)
             || everything <= self.limit
-            || !gives_as_asked
+            || !honors_limit
         {
             return Ok(false);
         }
@@ -310,10 +312,10 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         let query = format!("?limit={everything}{}", self.order);
         match self.pages.fetch(&query, Tries::One) {
             Ok(page) if page.is_last => {
-                // From now on it is read so at once.
+                // Later readings request everything at once too.
                 self.limit = everything;
-                let ask = self.walk.restart();
-                Ok(self.walk.take(ask, page.rows, true) == Step::Whole)
+                let request = self.walk.restart();
+                Ok(self.walk.take(request, page.rows, true) == Step::Complete)
             }
             Ok(_) => Ok(false),
             Err(error) if error.problem.is_overload() => Ok(false),
@@ -321,8 +323,8 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         }
     }
 
-    /// Reads again what may have changed, where the list has about `expected` rows by now: its end, where the times show
-    /// that it leaves nobody out, and all of it otherwise.
+    /// Reads what may have changed in a list that now has about `expected` rows: only its end, if the times prove that no
+    /// row is missing, and otherwise all of it.
     ///
     /// # Errors
     /// When a page cannot be read.
@@ -336,19 +338,21 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         self.read(MAX_WALKS)
     }
 
-    /// Asks for pages until the list ends. Returns why it may not be whole, if that is so.
-    fn follow(&mut self, first: Ask) -> Result<Option<&'static str>, Error> {
+    /// Requests pages until the list ends. Returns why it may be incomplete, if so.
+    fn follow(&mut self, first: PageRequest) -> Result<Option<&'static str>, Error> {
         self.pages.readings += 1;
         self.announced = None;
-        let mut ask = first;
+        let mut request = first;
         loop {
-            // A page of one row would hold the overlap alone.
+            // A page of one row would contain only the overlap.
             self.limit = self.limit.max(2);
-            let mut rows = ask
+            let mut rows = request
                 .rows
                 .map_or(self.limit, |rows| rows.clamp(2, self.limit));
-            let page = self.pages.fetch_page(ask.offset, &mut rows, self.order)?;
-            if ask.rows.is_none() {
+            let page = self
+                .pages
+                .fetch_page(request.offset, &mut rows, self.order)?;
+            if request.rows.is_none() {
                 self.limit = rows;
             }
             let count = page.count;
@@ -356,30 +360,30 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
                 let span = self.announced.unwrap_or(count.into());
                 self.announced = Some(span.including(count.into()));
             }
-            match self.walk.take(ask, page.rows, page.is_last) {
-                Step::Whole => break,
-                Step::Broken => return Ok(Some(TANGLED)),
-                Step::Ask(next) => ask = next,
+            match self.walk.take(request, page.rows, page.is_last) {
+                Step::Complete => break,
+                Step::Inconsistent => return Ok(Some(NO_OVERLAP)),
+                Step::Request(next) => request = next,
             }
             self.pages.check_length(self.walk.distinct(), count)?;
         }
-        let was_quiet = self.announced.is_none_or(Span::is_one_number);
+        let was_stable = self.announced.is_none_or(Span::is_one_number);
         let is_doubtful = self.walk.proof() == Proof::Overlap
-            && self.overlap == Overlap::NeedsQuiet
-            && !was_quiet;
-        Ok(is_doubtful.then_some(RESTLESS))
+            && self.overlap == Overlap::NeedsStableCount
+            && !was_stable;
+        Ok(is_doubtful.then_some(LIST_CHANGED))
     }
 
-    /// What was read; `None` if it may not be whole.
+    /// Returns what was read; `None` if it may be incomplete.
     pub(super) fn listed(&self) -> Option<Listed> {
         if self.doubt.is_some() {
             return None;
         }
         let repeats = self.walk.repeats();
         let most = match self.walk.proof() {
-            // Where rows may have changed places, only those that were read count.
+            // If rows may have moved, only those that were read count.
             Proof::Overlap => self.walk.kept().saturating_add(repeats),
-            Proof::OneAnswer | Proof::OldestFirst => self.walk.length(),
+            Proof::OneResponse | Proof::OldestFirst => self.walk.length(),
         };
         Some(Listed {
             rows: Span {
@@ -390,12 +394,12 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         })
     }
 
-    /// Rows that the list announced last.
+    /// Returns the row count that the list announced last.
     pub(super) fn announced(&self) -> Option<u64> {
         self.pages.evidence.count
     }
 
-    /// The list as it was read.
+    /// Returns the result of reading the list.
     pub(super) fn finish(self) -> ListRead<T> {
         let Self {
             mut pages,
@@ -407,15 +411,15 @@ impl<'a, T: ListRow> OrderedList<'a, T> {
         let distinct = walk.distinct();
         let (rows, end) = match (doubt, walk.proof()) {
             (Some(doubt), _) => (walk.everything_seen(), End::Doubtful(doubt)),
-            (None, Proof::OneAnswer) => (walk.into_rows(), End::OneAnswer),
+            (None, Proof::OneResponse) => (walk.into_rows(), End::OneResponse),
             (None, _) => (walk.into_rows(), End::Proved),
         };
         pages.finish(rows, distinct, end)
     }
 }
 
-/// Reads a list that has no order at all. Without parameters first, since servers before 2026 answer 500 to any; if
-/// that is not all, everything in one answer; if the server cannot, pages, until two walks agree.
+/// Reads an unordered list. First without parameters, since servers from before 2026 answer 500 to any; if there is more,
+/// all rows in one response; if the server cannot do that, in pages, until two readings agree.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -430,7 +434,7 @@ pub(super) fn read_unordered<T: ListRow>(
         Ok(first) => first,
         Err(error) if error.problem.is_overload() => {
             return match agreeing_walks(pages, seen, DEFAULT_PAGE / 2) {
-                // A server before 2026 answers so to any parameter: what it said to none counts.
+                // Perhaps a server from before 2026, which refuses all parameters: report its first answer.
                 Err(again) if again.problem.is_overload() => Err(error),
                 result => result,
             };
@@ -438,7 +442,7 @@ pub(super) fn read_unordered<T: ListRow>(
         Err(error) => return Err(error),
     };
     if first.is_last {
-        return Ok(seen.whole(pages, first.rows));
+        return Ok(seen.complete(pages, first.rows));
     }
     let received = first.rows.len() as u64;
     let everything = first
@@ -450,8 +454,8 @@ pub(super) fn read_unordered<T: ListRow>(
     let mut limit = everything;
     pages.readings += 1;
     match pages.fetch(&format!("?limit={everything}"), Tries::One) {
-        Ok(page) if page.is_last => return Ok(seen.whole(pages, page.rows)),
-        // The server has a limit of its own, which is the page size then.
+        Ok(page) if page.is_last => return Ok(seen.complete(pages, page.rows)),
+        // The server limits its pages, and this is their size.
         Ok(page) => {
             seen.note(&page.rows);
             limit = (page.rows.len() as u64).max(1);
@@ -467,20 +471,20 @@ pub(super) fn read_unordered<T: ListRow>(
     agreeing_walks(pages, seen, limit)
 }
 
-/// Whether a server takes no parameters for a list without an order, or has another fault that looks the same.
+/// Whether a server may not support parameters for an unordered list. Other faults look the same.
 fn may_refuse_parameters(error: &Error) -> bool {
     matches!(error.problem, Problem::Status { status: 500, .. })
 }
 
-/// Whether the server takes parameters at all: one that answers 500 to the smallest page is from before 2026.
-fn probe_parameters<T: Kept>(pages: &mut Pages<'_, T>) -> Result<(), Error> {
+/// Fails if the server does not support parameters: one that answers 500 to the smallest page is from before 2026.
+fn probe_parameters<T: HeapSize>(pages: &mut Pages<'_, T>) -> Result<(), Error> {
     match pages.fetch("?limit=1", Tries::One) {
         Err(error) if may_refuse_parameters(&error) => Err(pages.source.error(Problem::OldServer)),
         _ => Ok(()),
     }
 }
 
-/// Asks a list for the number of its rows.
+/// Requests the row count of a list.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -489,11 +493,11 @@ pub(super) fn count(source: &ListSource<'_>) -> Result<Option<u64>, Error> {
     Ok(page.count)
 }
 
-/// Asks a list that has no order for the number of its rows. A server from before 2026 must be asked for all of it, and
-/// cannot give more than its first page.
+/// Requests the row count of an unordered list. A server from before 2026 only returns it with the first page, and has no
+/// further pages.
 ///
 /// # Errors
-/// When it cannot be read whole, as far as that shows.
+/// When it cannot be read, or has pages that the server does not return.
 pub(super) fn count_unordered(source: &ListSource<'_>) -> Result<Option<u64>, Error> {
     let mut pages = Pages::new(source, &skip);
     match pages.fetch("?limit=1", Tries::One) {
@@ -508,12 +512,12 @@ pub(super) fn count_unordered(source: &ListSource<'_>) -> Result<Option<u64>, Er
     Ok(first.count)
 }
 
-/// Passes over a row that is only counted.
+/// Skips a row that is only counted.
 fn skip(json: &mut JsonStream<'_>) -> Result<(), JsonError> {
     json.skip()
 }
 
-/// Reads pages in whatever order they come, until two walks have the same rows.
+/// Reads pages in any order until two readings have the same rows.
 fn agreeing_walks<T: ListRow>(
     mut pages: Pages<'_, T>,
     mut known: Seen,
@@ -530,7 +534,7 @@ fn agreeing_walks<T: ListRow>(
         loop {
             let page = pages.fetch_page(offset, &mut limit, "")?;
             if page.is_last && offset == 0 {
-                return Ok(known.whole(pages, page.rows));
+                return Ok(known.complete(pages, page.rows));
             }
             offset += page.rows.len() as u64;
             known.note(&page.rows);
@@ -539,7 +543,7 @@ fn agreeing_walks<T: ListRow>(
                 repeats |= !keys.insert(row.key().clone());
                 seen.insert(row.key().clone(), row);
             }
-            // A page without anything new leads nowhere, whatever it says is to come.
+            // A page without new rows ends the reading, even if it announces more.
             if page.is_last || keys.len() == before {
                 repeats |= !page.is_last;
                 break;
@@ -552,7 +556,7 @@ fn agreeing_walks<T: ListRow>(
         }
         before = Some(keys);
     }
-    let doubt = format!("it was read {MAX_WALKS} times, and no two readings agreed");
+    let doubt = format!("it was read {MAX_WALKS} times, and no two readings were the same");
     Ok(pages.finish(
         seen.into_values().collect(),
         known.rows(),
@@ -560,7 +564,7 @@ fn agreeing_walks<T: ListRow>(
     ))
 }
 
-/// The rows of an unordered list that any page had.
+/// The ids of all rows of an unordered list that were in any page.
 #[derive(Default)]
 struct Seen(HashSet<Text>);
 
@@ -573,12 +577,12 @@ impl Seen {
         self.0.len() as u64
     }
 
-    /// A list that came in one answer.
-    fn whole<T: ListRow>(mut self, pages: Pages<'_, T>, rows: Vec<T>) -> ListRead<T> {
+    /// Returns a list that arrived in one response.
+    fn complete<T: ListRow>(mut self, pages: Pages<'_, T>, rows: Vec<T>) -> ListRead<T> {
         self.note(&rows);
         let mut known = HashSet::new();
         let mut rows = rows;
         rows.retain(|row| known.insert(row.key().clone()));
-        pages.finish(rows, self.rows(), End::OneAnswer)
+        pages.finish(rows, self.rows(), End::OneResponse)
     }
 }

@@ -1,7 +1,7 @@
-//! PostHog's words into Baton's; pure. The texts and ids made here are frozen: ConductorOne keys configuration on
-//! them, and a snapshot of last year must compare with one of today.
+//! Maps PostHog's objects to Baton's; pure. The texts and ids made here are frozen: ConductorOne's configuration refers to
+//! them, and a snapshot from last year must be comparable with one from today.
 
-use super::api::{ALLOCATION, Kept, Member, MembershipKey, Role, RoleMembership, User};
+use super::api::{ALLOCATION, HeapSize, Member, MembershipKey, Role, RoleMembership, User};
 use crate::crawl::json::{JsonError, from_slice};
 use crate::model::{
     AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, MembershipId, Profile,
@@ -15,10 +15,10 @@ const MAX_DISPLAY_NAME: usize = 1024;
 const MAX_DESCRIPTION: usize = 2048;
 /// The slug of the one entitlement every role has.
 const MEMBER: &str = "member";
-/// Addresses of the bots that PostHog itself adds.
+/// The domain of the bots that PostHog itself adds.
 const BOT_DOMAIN: &str = "@posthogbot.user";
 
-/// The two resource types, whose ids every other id is made with.
+/// The two resource types, whose ids are part of all other ids.
 pub(super) struct Types {
     pub user: ResourceTypeId,
     pub role: ResourceTypeId,
@@ -53,17 +53,17 @@ impl Types {
         ResourceId::new(&self.user, user.uuid.clone())
     }
 
-    /// A member, as the list of members has it.
+    /// Maps an entry of the list of members.
     pub(super) fn member(&self, member: &Member<User>) -> Resource {
-        self.user_resource(&member.user, Some(member), Listed::AsMember)
+        self.user_resource(&member.user, Some(member), Listed::Yes)
     }
 
-    /// A role holder whom the list of members does not name: deactivated, a bot, just joined or gone.
+    /// Maps a role holder who is not in the list of members: deactivated, a bot, just joined or gone.
     pub(super) fn unlisted(&self, holder: &RoleMembership) -> Resource {
         self.user_resource(
             &holder.user,
             holder.organization_member.as_ref(),
-            Listed::Nowhere,
+            Listed::No,
         )
     }
 
@@ -90,8 +90,8 @@ impl Types {
             display_name: cut(display_name, MAX_DISPLAY_NAME),
             description: Text::default(),
             status: Some(match listed {
-                Listed::AsMember => Status::Enabled,
-                Listed::Nowhere => Status::Unspecified,
+                Listed::Yes => Status::Enabled,
+                Listed::No => Status::Unspecified,
             }),
             created_at: membership.and_then(|m| m.joined_at),
             profile: user_profile(user, membership, listed),
@@ -120,7 +120,6 @@ impl Types {
         }
     }
 
-    /// A role.
     pub(super) fn role(&self, role: &Role) -> Resource {
         let creator = role.created_by.as_ref();
         Resource {
@@ -146,7 +145,7 @@ impl Types {
         }
     }
 
-    /// The one entitlement of a role: being its member.
+    /// Returns the only entitlement of a role: being a member of it.
     pub(super) fn member_entitlement(&self, role: &Role) -> Entitlement {
         let name = role_name(role);
         Entitlement {
@@ -167,11 +166,11 @@ impl Types {
         EntitlementId::new(format!("{}:{}:{MEMBER}", self.role, role.id))
     }
 
-    /// Whoever holds a role, as a grant needs it; `None` if the membership does not say who that is. `known` are the
-    /// people read so far: of one among them only the id is kept.
+    /// Parses a role membership into what a grant needs; `None` if it does not say who holds the role. `known` has the
+    /// people read so far: for one of them, only the id is kept.
     ///
     /// # Errors
-    /// When `row` is no role membership.
+    /// When `row` is not a role membership.
     pub(super) fn holder(
         &self,
         known: &InventoryBuilder,
@@ -186,11 +185,11 @@ impl Types {
             return Ok(None);
         };
         let (principal, unlisted) = match known.known_id(&self.user, &user.uuid) {
-            // The known id shares its text among all grants of the person.
+            // All grants of a person share the text of the id.
             Some(known) => (ResourceId::new(&self.user, known.clone()), None),
             None => {
-                let whole: RoleMembership = from_slice(row)?;
-                (self.user_id(&whole.user), Some(Box::new(whole)))
+                let membership: RoleMembership = from_slice(row)?;
+                (self.user_id(&membership.user), Some(Box::new(membership)))
             }
         };
         Ok(Some(Holder {
@@ -201,7 +200,7 @@ impl Types {
         }))
     }
 
-    /// That somebody is a member of the role behind `entitlement`.
+    /// Makes the grant of `entitlement` to a role holder.
     pub(super) fn grant(entitlement: EntitlementId, holder: Holder) -> Grant {
         let mut grant = Grant::new(entitlement, holder.principal);
         grant.joined_at = holder.joined_at;
@@ -214,38 +213,38 @@ impl Types {
     }
 }
 
-/// Whoever holds a role: what a grant is made of.
+/// A role holder: what a grant is made of.
 pub(super) struct Holder {
     pub principal: ResourceId,
     pub joined_at: Option<Timestamp>,
     pub membership_id: Option<MembershipId>,
-    /// The whole membership of somebody whom the list of members does not name.
+    /// The whole membership of a person who is not in the list of members.
     pub unlisted: Option<Box<RoleMembership>>,
 }
 
-impl Kept for Holder {
-    fn memory(&self) -> usize {
+impl HeapSize for Holder {
+    fn heap_size(&self) -> usize {
         let id = match &self.membership_id {
             Some(MembershipId::Other(id)) => id.len() + ALLOCATION,
             _ => 0,
         };
         let unlisted = self.unlisted.as_deref().map_or(0, |row| {
             let id = self.principal.resource.len() + ALLOCATION;
-            id + size_of_val(row) + ALLOCATION + row.memory()
+            id + size_of_val(row) + ALLOCATION + row.heap_size()
         });
         id + unlisted
     }
 }
 
-/// Whether a person stands in the list of members.
+/// Whether a person is in the list of members.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Listed {
-    AsMember,
-    Nowhere,
+    Yes,
+    No,
 }
 
-/// Of two accounts of one unlisted person, whether the second tells more: the organization's side of it.
-pub(super) fn tells_more(known: &Resource, holder: &RoleMembership) -> bool {
+/// Whether a second membership of an unlisted person says more than the first: only it includes the seat.
+pub(super) fn has_more_detail(known: &Resource, holder: &RoleMembership) -> bool {
     known.profile.get(keys::LISTED_AS_MEMBER).is_some()
         && known.profile.get(keys::MEMBERSHIP_ID).is_none()
         && holder.organization_member.is_some()
@@ -317,12 +316,12 @@ fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) 
         ),
         (
             literal!(keys::LISTED_AS_MEMBER),
-            (listed == Listed::Nowhere).then_some(Value::Bool(false)),
+            (listed == Listed::No).then_some(Value::Bool(false)),
         ),
     ])
 }
 
-/// A profile of what is known; what is not is left out.
+/// Builds a profile from the values that are known.
 fn profile<const N: usize>(entries: [(Text, Option<Value>); N]) -> Profile {
     entries
         .into_iter()
@@ -342,7 +341,7 @@ fn role_name(role: &Role) -> Text {
     present(role.name.as_ref()).unwrap_or(&role.id).clone()
 }
 
-/// At most `max` bytes, cut between two characters.
+/// Cuts a text at a character boundary to at most `max` bytes.
 fn cut(text: Text, max: usize) -> Text {
     if text.len() <= max {
         text
@@ -351,7 +350,7 @@ fn cut(text: Text, max: usize) -> Text {
     }
 }
 
-/// Whether ConductorOne takes it for a mail address: its rules are narrower than PostHog's.
+/// Whether ConductorOne accepts an e-mail address: its rules are stricter than PostHog's.
 fn is_mail_address(address: &str) -> bool {
     let Some((local, host)) = address.rsplit_once('@') else {
         return false;
@@ -382,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seat_names_are_posthogs_and_others_keep_their_number() {
+    fn seats_have_posthogs_names_and_unknown_ones_keep_their_number() {
         let names = [1, 8, 15, 3, -1].map(|level| Seat::from_level(level).word());
         assert_eq!(
             names.each_ref().map(|n| &**n),
@@ -403,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_that_conductorone_takes_are_mail_addresses() {
+    fn only_addresses_that_conductorone_accepts_are_mail_addresses() {
         for good in [
             "a@b",
             "o'hara+x@example.com",

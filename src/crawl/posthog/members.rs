@@ -1,9 +1,9 @@
 //! The organization's members, and whether their list shows all of them.
 //!
-//! The list does not say: since July 2026 an organization can hide members from people below administrator, who then
-//! get a shorter list. The organization's own count of its members is never shortened. It is read before and after the
-//! list, since in a large organization somebody joins or leaves at any moment: a difference is looked at again until
-//! it goes away, or stays while nothing moves.
+//! The list itself does not say: since July 2026 an organization can hide members from users below administrator, who then
+//! get a shorter list. The organization's own member count always includes everybody. It is read before and after the list,
+//! since members of a large organization join and leave all the time: if the numbers differ, both are read again until they
+//! agree, or differ while nothing changes.
 
 use super::list::{ListRead, OrderedList, Overlap};
 use super::recount::{Comparison, Recount, Span};
@@ -13,18 +13,18 @@ use crate::crawl::json::{self, JsonStream};
 use crate::model::{KeyOwner, OrganizationEvidence, Seat, Text};
 use crate::progress::{Event, Phase};
 
-/// Rows asked for in one page of members.
+/// The page size of members.
 pub(super) const MEMBERS_PAGE: u64 = 1_000;
-/// Oldest first, so that people who join during the walk come at its end. Older servers ignore it.
+/// Sorts oldest first, so that people who join while the list is read appear at its end. Older servers ignore it.
 const MEMBERS_ORDER: &str = "&order=joined_at";
-/// Times that a difference between the list and the organization's count is looked at again.
+/// How often the list and the organization's count are read again if they differ.
 const MAX_RECOUNTS: u32 = 3;
 
 type Member = api::Member<api::User>;
 type Organization = api::Organization;
 
 impl Crawl<'_> {
-    /// The organization with its own count of members, its members, and the count again.
+    /// Reads the organization with its own member count, the members, and the count again.
     pub(super) fn members_and_organization(&mut self) -> Result<(), Error> {
         let before = match self.resolved.take() {
             Some(organization) => Some(organization),
@@ -46,7 +46,7 @@ impl Crawl<'_> {
             of: None,
         });
         let row = |json: &mut JsonStream<'_>| json.parse::<Member>();
-        let overlap = Overlap::NeedsQuiet;
+        let overlap = Overlap::NeedsStableCount;
         let mut list = OrderedList::new(&source, &row, MEMBERS_PAGE, MEMBERS_ORDER, overlap);
         list.read(u32::MAX)?;
         if list.listed().is_none() && self.config.incomplete == Incomplete::Refuse {
@@ -63,7 +63,7 @@ impl Crawl<'_> {
         }
         let members = self.accepted(list.finish(), &source)?;
         if let Some(doubt) = &members.doubt {
-            self.doubt("members", doubt.clone());
+            self.doubt("the list of members", doubt.clone());
         }
         self.keep_members(members);
         for phase in [Phase::Members, Phase::Organization] {
@@ -72,11 +72,11 @@ impl Crawl<'_> {
         Ok(())
     }
 
-    /// Compares the list of members with the organization's own count, which was read after it. Where they differ, both
-    /// are read again. Returns the organization as it was read last.
+    /// Compares the list of members with the organization's own count, which was read after it. If they differ, both are
+    /// read again. Returns the organization as it was read last.
     ///
     /// # Errors
-    /// When something cannot be read, and if the list surely does not show everybody, or may not.
+    /// When something cannot be read, and when the list does not show all members, or may not.
     fn compare(
         &mut self,
         organization: Organization,
@@ -89,8 +89,7 @@ impl Crawl<'_> {
         self.check_visible(&organization, Some(first.rows))?;
         let Some(count) = organization.member_count else {
             self.note_unproved(
-                "whether the list of members shows everybody could not be checked: the organization does not count its \
-                 members"
+                "whether the list of members shows everybody could not be checked: the organization has no member count"
                     .to_owned(),
             );
             self.compare_with_announced(list)?;
@@ -104,7 +103,7 @@ impl Crawl<'_> {
             if reading == 0 {
                 list.read_again(recount.last_counted())?;
             } else {
-                // Only all rows show whether it is still the same people who are missing.
+                // Only a full reading shows whether the same people are still missing.
                 list.read(u32::MAX)?;
             }
             let Some(listed) = list.listed() else {
@@ -118,11 +117,11 @@ impl Crawl<'_> {
             };
             recount.add(listed, [first, second]);
         }
-        self.judge(&recount, &organization)?;
+        self.conclude(&recount, &organization)?;
         Ok(organization)
     }
 
-    /// Reads the organization again, of whose members `shown` are shown. Returns how many it counts, if it still says so.
+    /// Reads the organization again, of whose members `shown` are in the list. Returns its member count, if it has one.
     fn count_again(
         &mut self,
         organization: &mut Organization,
@@ -139,8 +138,8 @@ impl Crawl<'_> {
         Ok(count)
     }
 
-    /// Where the organization's count is not known, the list's own is all there is. It must not announce more rows than
-    /// came.
+    /// Compares the list with its own count, because the organization's is not known. It must not announce more rows than
+    /// it has.
     fn compare_with_announced(&mut self, list: &OrderedList<'_, Member>) -> Result<(), Error> {
         let (Some(listed), Some(announced)) = (list.listed(), list.announced()) else {
             return Ok(());
@@ -149,13 +148,13 @@ impl Crawl<'_> {
             return Ok(());
         }
         let problem = format!(
-            "{} came, and the list announces {announced}",
+            "{} arrived, but the list announces {announced}",
             members(listed.rows)
         );
-        self.doubtful(Problem::CountsDiffer(problem))
+        self.maybe_incomplete(Problem::CountsDiffer(problem))
     }
 
-    /// Fails if the organization says that it hides members from the key's owner.
+    /// Fails if the organization's settings hide members from the key's owner.
     pub(super) fn check_visible(
         &self,
         organization: &Organization,
@@ -166,23 +165,23 @@ impl Crawl<'_> {
         }
         let owner = match organization.membership_level {
             Some(level) if !is_below_administrator(level) => return Ok(()),
-            Some(_) => "is one",
+            Some(_) => "is below administrator",
             None => "is not known to be an administrator",
         };
         let numbers = match (shown, organization.member_count) {
             (Some(shown), Some(count)) => format!("; {shown} of {count} are shown"),
             (Some(shown), None) => format!("; {shown} are shown"),
-            (None, Some(count)) => format!("; it counts {count}"),
+            (None, Some(count)) => format!("; its member count is {count}"),
             (None, None) => String::new(),
         };
         let problem = format!(
-            "the organization hides its members from members below administrator, and the key's owner {owner}{numbers}"
+            "the organization only shows its members to administrators and owners, and the key's owner {owner}{numbers}"
         );
         Err(self.members_error(Problem::HiddenMembers(problem)))
     }
 
-    /// What a comparison means for the snapshot.
-    fn judge(&mut self, recount: &Recount, organization: &Organization) -> Result<(), Error> {
+    /// Decides what the comparison means for the snapshot.
+    fn conclude(&mut self, recount: &Recount, organization: &Organization) -> Result<(), Error> {
         let comparison = recount.comparison();
         let (listed, counted) = if comparison == Comparison::Confirmed {
             recount.last()
@@ -197,7 +196,7 @@ impl Crawl<'_> {
             if may_hide && recount.is_uncertain() {
                 self.note_unproved(format!(
                     "whether all members are shown to the key's owner, who is below administrator, could not be \
-                     determined: {} came while the organization counted {counted}",
+                     determined: {} arrived while the organization counted {counted}",
                     members(listed)
                 ));
             }
@@ -214,26 +213,26 @@ impl Crawl<'_> {
         let why = if is_confirmed {
             "both numbers stayed the same when they were read again"
         } else if may_be_hidden {
-            "whether members are hidden from the key's owner, or came and went meanwhile, could not be determined"
+            "members may be hidden from the key's owner, or may have joined or left in the meantime"
         } else {
-            "members came and went each time both were read"
+            "members joined or left each time both were read"
         };
         let found = members(listed);
-        let problem = format!("{found} came, and the organization counts {counted}; {why}");
-        self.doubtful(if is_confirmed {
+        let problem = format!("{found} arrived, but the organization counts {counted}; {why}");
+        self.maybe_incomplete(if is_confirmed {
             // Reading them again would not help.
             Problem::CountsDiffer(problem)
         } else {
-            Problem::NotProved(problem)
+            Problem::MaybeIncomplete(problem)
         })
     }
 
-    /// The list of members may not be whole, which ends the crawl unless that is accepted.
-    fn doubtful(&mut self, problem: Problem) -> Result<(), Error> {
+    /// Ends the crawl because the list of members may be incomplete, unless that is accepted.
+    fn maybe_incomplete(&mut self, problem: Problem) -> Result<(), Error> {
         match self.config.incomplete {
             Incomplete::Refuse => Err(self.members_error(problem)),
             Incomplete::Accept => {
-                self.doubt("members", problem.to_string());
+                self.doubt("the list of members", problem.reason());
                 Ok(())
             }
         }
@@ -244,10 +243,10 @@ impl Crawl<'_> {
         self.http.error("members", &path, problem)
     }
 
-    /// The organization itself; `None` if the key may not read it.
+    /// Reads the organization itself; `None` if the key may not read it.
     pub(super) fn organization(&mut self) -> Result<Option<api::Organization>, Error> {
-        let without = "whether the list of members shows everybody could not be checked against the organization's own \
-                       count";
+        let without = "whether the list of members shows everybody could not be checked against the organization's \
+                       member count";
         let path = self.base.path();
         let organization = self.optional("the organization", &path, without, api::organization)?;
         let asked = self.base.organization();
@@ -255,8 +254,8 @@ impl Crawl<'_> {
             .as_ref()
             .filter(|found| !super::is_same_id(&found.id, asked));
         if let Some(other) = other {
-            let problem = self.http.shown(&format!(
-                "it is about the organization `{}`, and `{asked}` was asked for",
+            let problem = self.http.redact(&format!(
+                "it describes the organization `{}`, but `{asked}` was requested",
                 json::shortened(&other.id)
             ));
             return Err(self
@@ -266,12 +265,12 @@ impl Crawl<'_> {
         Ok(organization)
     }
 
-    /// Keeps what the organization says about itself, and what it counted before its members were read.
+    /// Records what the organization says about itself, and its member count `before` the members were read.
     pub(super) fn note_organization(&mut self, organization: Organization, before: Option<u64>) {
         self.evidence.organization = OrganizationEvidence {
             id: self.base.organization().to_owned(),
-            name: organization.name.map(|name| self.http.shown(&name)),
-            slug: organization.slug.map(|slug| self.http.shown(&slug)),
+            name: organization.name.map(|name| self.http.redact(&name)),
+            slug: organization.slug.map(|slug| self.http.redact(&slug)),
             member_count: organization.member_count,
             member_count_before: before,
             membership_level: organization.membership_level,
@@ -284,7 +283,7 @@ impl Crawl<'_> {
             if row.user.id.is_some() && row.user.id == self.owner {
                 self.note_owner(&row);
             }
-            self.found.add_resource(self.types.member(&row));
+            self.inventory.add_resource(self.types.member(&row));
         }
         self.keep(members.evidence);
     }
@@ -304,12 +303,12 @@ impl Crawl<'_> {
     }
 }
 
-/// Whether members may be hidden from somebody with this level.
+/// Whether members may be hidden from a user with this level.
 fn is_below_administrator(level: i64) -> bool {
     Seat::Administrator.is_above(Seat::from_level(level))
 }
 
-/// So many members, in words.
+/// Formats a number of members.
 fn members(number: Span) -> String {
     let word = if number == Span::from(1) {
         "member"

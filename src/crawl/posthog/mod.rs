@@ -1,4 +1,4 @@
-//! The order of calls: the key's own entry, members, the organization, roles, and who holds each role.
+//! The order of a crawl's requests: the key's own entry, members, the organization, roles, and the members of each role.
 
 mod api;
 mod lenient;
@@ -28,73 +28,73 @@ use crate::model::{
 };
 use crate::progress::{Event, Phase, Reporter};
 
-/// A crawl that the request budget makes longer than this is announced.
+/// A crawl that takes longer than this because of the rate limits is announced.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What a crawl needs to know.
+/// The settings of a crawl.
 #[derive(Clone)]
 pub struct Config {
     /// The organization to read.
     pub base_url: BaseUrl,
-    /// The address that the evidence names, where it is not the one that is read.
+    /// The address to record in the evidence, if it differs from the one that is read.
     pub public_base_url: Option<BaseUrl>,
-    /// The key.
+    /// The key to read with.
     pub key: ApiKey,
-    /// How requests are made.
+    /// Settings of the HTTP client.
     pub http: HttpSettings,
     /// Where role memberships are read from.
     pub memberships: Memberships,
-    /// How many roles are read at a time.
+    /// How many roles are read in parallel.
     pub workers: usize,
-    /// What becomes of a list that cannot be proved to be whole.
+    /// What to do about a list that may be incomplete.
     pub incomplete: Incomplete,
 }
 
 /// Where role memberships are read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Memberships {
-    /// Each role's own list, held against what the list of roles carries.
+    /// Each role's own list, compared with the members embedded in the list of roles.
     #[default]
     Endpoint,
-    /// The list of roles alone, which carries all of them.
+    /// Only the list of roles, in which all memberships are embedded.
     Embedded,
-    /// Nowhere: the server has no roles.
+    /// Neither: roles are not read.
     WithoutRoles,
 }
 
-/// What becomes of a list that cannot be proved to be whole.
+/// What to do about a list that may be incomplete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Incomplete {
     /// The crawl fails.
     #[default]
     Refuse,
-    /// It goes on, and what it leaves is marked as incomplete.
+    /// The crawl continues, and its snapshot is marked as incomplete.
     Accept,
 }
 
-/// What a crawl found.
+/// The result of a crawl.
 pub struct Crawled {
     /// The rows.
-    pub found: InventoryBuilder,
-    /// What it can prove.
+    pub inventory: InventoryBuilder,
+    /// What the crawl can prove about itself.
     pub evidence: Evidence,
-    /// Whether every list is surely whole.
+    /// Whether every list is known to be complete.
     pub completeness: Completeness,
 }
 
-/// Whether every list is surely whole.
+/// Whether every list is known to be complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completeness {
-    /// Every list was proved.
+    /// Every list is known to be complete.
     Proved,
-    /// At least one was not, and that was accepted; the first reason.
+    /// At least one list may be incomplete, which was accepted. Holds the first reason.
     Doubtful(String),
 }
 
-/// Reads one organization: its members with their seats, its roles, and who holds them.
+/// Reads one organization: its members with their seats, its roles and the role memberships.
 ///
 /// # Errors
-/// When anything essential cannot be read whole.
+/// When anything essential cannot be read completely.
 pub fn crawl(
     config: &Config,
     now: &dyn Fn() -> Timestamp,
@@ -116,10 +116,10 @@ pub fn crawl(
     Ok(crawl.finish(started_at, now()))
 }
 
-/// The id of the organization that a crawl would read: only what `@current` means has to be asked for.
+/// Returns the id of the organization that a crawl would read. Sends a request only to resolve `@current`.
 ///
 /// # Errors
-/// What would end the crawl too.
+/// The error that the crawl would fail with.
 pub fn resolve_organization(config: &Config, reporter: &dyn Reporter) -> Result<String, Error> {
     let http = Http::new(&config.base_url, config.key.clone(), &config.http, reporter)?;
     let mut crawl = Crawl::new(config, &http, reporter);
@@ -133,11 +133,11 @@ struct Crawl<'a> {
     base: BaseUrl,
     reporter: &'a dyn Reporter,
     types: Types,
-    found: InventoryBuilder,
+    inventory: InventoryBuilder,
     evidence: Evidence,
-    /// The number PostHog gives the key's owner; the list of members says who that is.
+    /// PostHog's number of the key's owner, who is then found in the list of members.
     owner: Option<u64>,
-    /// The organization, if it was read to find out what `@current` means.
+    /// The organization, if it was read to resolve `@current`.
     resolved: Option<api::Organization>,
     completeness: Completeness,
 }
@@ -153,7 +153,7 @@ impl<'a> Crawl<'a> {
             base,
             reporter,
             types: Types::new(),
-            found: InventoryBuilder::default(),
+            inventory: InventoryBuilder::default(),
             evidence,
             owner: None,
             resolved: None,
@@ -161,14 +161,14 @@ impl<'a> Crawl<'a> {
         }
     }
 
-    /// The key's own entry, which needs no scope. Its absence is no failure.
+    /// Reads the key's own entry, which needs no scope. The crawl continues if it is missing.
     fn key(&mut self) -> Result<(), Error> {
         self.reporter.report(Event::Started {
             phase: Phase::Organization,
             of: None,
         });
         let path = self.base.api_path("personal_api_keys/@current/");
-        let without = "whose key this is, and what it may do, was not told";
+        let without = "the key's owner and scopes could not be determined";
         let key = self.optional("the key's own entry", &path, without, api::personal_api_key)?;
         let Some(key) = key else {
             return Ok(());
@@ -176,10 +176,10 @@ impl<'a> Crawl<'a> {
         self.owner = key.user_id;
         let shown = |texts: Option<Vec<String>>| {
             let texts = texts.unwrap_or_default().into_iter();
-            texts.map(|text| self.http.shown(&text)).collect()
+            texts.map(|text| self.http.redact(&text)).collect()
         };
         self.evidence.key = Some(CrawlKey {
-            label: key.label.map(|label| self.http.shown(&label)),
+            label: key.label.map(|label| self.http.redact(&label)),
             scopes: shown(key.scopes),
             scoped_organizations: shown(key.scoped_organizations),
             owner: None,
@@ -187,7 +187,7 @@ impl<'a> Crawl<'a> {
         Ok(())
     }
 
-    /// `@current` may mean another organization from one request to the next, so it is asked once.
+    /// Resolves `@current` once, since it may refer to another organization in the next request.
     fn resolve_current_organization(&mut self) -> Result<(), Error> {
         if self.base.organization() != CURRENT_ORGANIZATION {
             return Ok(());
@@ -200,7 +200,7 @@ impl<'a> Crawl<'a> {
             .base
             .with_organization(&organization.id)
             .map_err(|error| {
-                let problem = Problem::Shape(self.http.shown(&error.to_string()));
+                let problem = Problem::Shape(self.http.redact(&error.to_string()));
                 self.http.error("the organization", &path, problem)
             })?;
         self.evidence.base_url = self.base.to_string();
@@ -209,7 +209,7 @@ impl<'a> Crawl<'a> {
         Ok(())
     }
 
-    /// The list, unless it is to be surely whole and is not.
+    /// Returns the list, unless it may be incomplete and the settings refuse that.
     fn accepted<T>(
         &self,
         list: ListRead<T>,
@@ -238,22 +238,22 @@ impl<'a> Crawl<'a> {
         }
     }
 
-    /// Notes what became of a list.
+    /// Records a list in the evidence.
     fn keep(&mut self, evidence: ListEvidence) {
         self.evidence.pages += evidence.pages;
         self.evidence.lists.push(evidence);
     }
 
-    /// Notes that a list is not surely whole.
+    /// Records that a list may be incomplete.
     fn doubt(&mut self, list: &str, doubt: String) {
-        let doubt = format!("whether {list} is whole: {doubt}");
+        let doubt = format!("whether {list} is complete: {doubt}");
         if self.completeness == Completeness::Proved {
             self.completeness = Completeness::Doubtful(doubt.clone());
         }
         self.evidence.unproved.push(doubt);
     }
 
-    /// Notes how long the crawl will take at least, and by which limit, if the budget makes it long.
+    /// Reports the least time that the crawl will take, and the limit responsible, if the rate limits make it long.
     fn announce(&self, requests: u64) {
         let pace = &self.config.http.pace;
         let all = self.http.requests().saturating_add(requests);
@@ -269,7 +269,7 @@ impl<'a> Crawl<'a> {
         }
     }
 
-    /// Asks for what the crawl can do without: a refusal is noted as `without`, any other failure counts.
+    /// Requests something optional. A refusal is recorded as `without`; other failures are errors.
     fn optional<T>(
         &mut self,
         reading: &'static str,
@@ -302,14 +302,14 @@ impl<'a> Crawl<'a> {
 
     fn finish(mut self, started_at: Timestamp, ended_at: Timestamp) -> Crawled {
         for resource_type in self.types.resource_types() {
-            self.found.add_resource_type(resource_type);
+            self.inventory.add_resource_type(resource_type);
         }
         self.evidence.started_at = started_at.to_string();
         // The clock may have been set back meanwhile.
         self.evidence.ended_at = ended_at.max(started_at).to_string();
         self.evidence.requests = self.http.requests();
         let unknown_seats = self
-            .found
+            .inventory
             .resources()
             .iter()
             .filter(|user| has_unknown_seat(user))
@@ -321,18 +321,18 @@ impl<'a> Crawl<'a> {
                 "people have"
             };
             self.evidence.warnings.push(format!(
-                "{unknown_seats} {people} a seat this program has no name for; it is kept as its number"
+                "{unknown_seats} {people} a seat that this program has no name for; its number is kept"
             ));
         }
         Crawled {
-            found: self.found,
+            inventory: self.inventory,
             evidence: self.evidence,
             completeness: self.completeness,
         }
     }
 }
 
-/// Whether two spellings of an id mean the same organization: PostHog takes a UUID in either case, and without hyphens.
+/// Whether two ids mean the same organization: PostHog accepts a UUID in upper or lower case and without hyphens.
 fn is_same_id(left: &str, right: &str) -> bool {
     let plain = |id: &str| id.replace('-', "").to_ascii_lowercase();
     plain(left) == plain(right)

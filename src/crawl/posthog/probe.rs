@@ -1,4 +1,4 @@
-//! A handful of requests that tell whether a crawl would work, and what it would cost.
+//! Finds out with a handful of requests whether a crawl would work, and how many requests it would take.
 
 use std::time::Duration;
 
@@ -12,46 +12,46 @@ use crate::crawl::pace::least_duration;
 use crate::model::{CrawlKey, OrganizationEvidence};
 use crate::progress::Reporter;
 
-/// What a handful of requests told. What was not told, or not asked because something failed before, is `None`.
+/// The result of a probe. What PostHog did not say, or was not requested after an earlier failure, is `None`.
 #[derive(Default)]
 pub struct Probe {
     /// The key's own entry.
     pub key: Option<CrawlKey>,
-    /// The organization, once it was asked; its name is absent if it does not tell about itself.
+    /// The organization, once it was requested; without a name if the key may not read it.
     pub organization: Option<OrganizationEvidence>,
-    /// Members that the key's owner is shown, and whether these are all as far as the organization tells.
+    /// The number of members that the key's owner sees, and whether these are all, by the organization's own count.
     pub members: Option<(u64, Option<bool>)>,
-    /// Roles; `None` also if they are not wanted.
+    /// The number of roles; also `None` if roles are not read.
     pub roles: Option<u64>,
-    /// What a crawl would cost.
+    /// How many requests a crawl would take.
     pub costs: Option<Costs>,
 }
 
-/// What a crawl costs.
+/// How many requests a crawl takes, by the way of reading role memberships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Costs {
-    /// If it reads each role's own list: at least this, and more for roles with many members.
+    /// If each role's own list is read: a minimum, since roles with many members take more.
     pub endpoint: Cost,
-    /// If it reads the list of roles alone, and that comes in one answer.
+    /// If only the list of roles is read, and arrives in one response.
     pub embedded: Cost,
-    /// If it reads the list of roles alone, that takes several answers, and every role is empty: the most, unless the
+    /// If only the list of roles is read, takes several responses, and every role is empty: the maximum, unless the
     /// server's pages are shorter than PostHog's.
     pub embedded_at_most: Cost,
 }
 
-/// Requests, and how long the budget makes them take.
+/// A number of requests, and how long they take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Requests.
+    /// The number of requests.
     pub requests: u64,
-    /// How long the budget makes them take.
+    /// The least time they take within the rate limits.
     pub least: Duration,
 }
 
-/// Asks what a crawl would ask first, and no more. What was told before a failure stands in `probe` too.
+/// Sends only the first requests of a crawl. `probe` also has the results from before a failure.
 ///
 /// # Errors
-/// What would end the crawl too.
+/// The error that the crawl would fail with.
 pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Result<(), Error> {
     let http = Http::new(&config.base_url, config.key.clone(), &config.http, reporter)?;
     let mut crawl = Crawl::new(config, &http, reporter);
@@ -71,7 +71,7 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     }
     let shown = members.unwrap_or_default();
     let roles = probe.roles.unwrap_or_default();
-    // Each page of members after the first brings two rows less than it has, or one less from servers before 2026.
+    // Pages of members overlap by two rows, or by one with servers from before 2026.
     let pages_of_members = |overlap| {
         let rows = shown.saturating_sub(overlap);
         rows.div_ceil(MEMBERS_PAGE - overlap).max(1)
@@ -79,17 +79,17 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     let list_of_roles = match (config.memberships, roles) {
         (Memberships::WithoutRoles, _) => 0,
         (_, 0..=DEFAULT_PAGE) => 1,
-        // The first page, and then everything.
+        // The first page, and then all rows in one response.
         _ => 2,
     };
-    // The key's own entry, and the organization before and after its members; after them only if it may be read.
+    // The key's own entry, and the organization before its members and, if the key may read it, again after them.
     let entries = if crawl.evidence.organization.name.is_some() {
         3
     } else {
         2
     };
     let base = |pages_of_members: u64| entries + pages_of_members + list_of_roles;
-    // Two walks that agree, and each empty role's own list.
+    // Two readings that agree, and each empty role's own list.
     let pages = roles.div_ceil(DEFAULT_PAGE).saturating_mul(2);
     let cost = |requests| Cost {
         requests,
@@ -105,8 +105,8 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
 }
 
 impl Crawl<'_> {
-    /// How many members there are. Where that is not what the organization counts, the members are read as a crawl would
-    /// read them: only that shows whether it is due to people who come and go.
+    /// Returns the number of members. If the organization counts a different number, the members are read as in a crawl:
+    /// only that shows whether members who join or leave are the reason.
     fn probe_members(&mut self) -> Result<Option<u64>, Error> {
         let base_path = self.base.path();
         let members = self.list("members", None, &base_path, "members/".to_owned());

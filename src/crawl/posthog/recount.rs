@@ -1,13 +1,13 @@
-//! Two counts of the same people, read one after the other while people come and go; pure.
+//! Compares two counts of the same people that are read one after the other while people join and leave; pure.
 
 use std::fmt;
 
-/// A list, as it was read.
+/// The length of a list as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Rows it had when its end was read, from those of different people to all.
+    /// How many rows it had: from the number of different people to the number of all rows.
     pub rows: Span,
-    /// The same if the same rows were read.
+    /// Equal for equal rows.
     pub fingerprint: u64,
 }
 
@@ -59,31 +59,31 @@ impl fmt::Display for Span {
 pub(super) enum Comparison {
     /// The list had as many rows as were counted before or after it, or a number in between.
     Agree,
-    /// A difference, which may still be due to people who came or went.
+    /// The numbers differ, perhaps because people joined or left.
     Differ,
-    /// A difference that stayed the same while nothing moved.
+    /// The numbers differ, and did not change when they were read again.
     Confirmed,
 }
 
-/// The readings of a list of people and of a count of them, which is taken before and after each.
+/// The readings of a list of people, and of a count of them that is read before and after each.
 #[derive(Debug)]
 pub(super) struct Recount {
-    /// What the list had, in all readings.
+    /// The length of the list in all readings.
     pub listed: Span,
-    /// What was counted, in all readings.
+    /// The counts of all readings.
     pub counted: Span,
     /// The counts around the last reading of the list.
     around: Span,
     last_listed: Listed,
     last_counted: u64,
     /// Whether the list and the counts around it were the same in the last two readings.
-    is_quiet: bool,
-    /// Whether the list once had exactly as many rows as were counted before and after it.
+    is_stable: bool,
+    /// Whether the length of the list was ever equal to the counts before and after it.
     was_equal: bool,
 }
 
 impl Recount {
-    /// A list, and what was counted after it. What was counted before it may be long ago.
+    /// Starts with a list and the count after it. The count before it may be too old.
     pub(super) fn new(listed: Listed, after: u64) -> Self {
         let around = Span::from(after);
         Self {
@@ -92,20 +92,20 @@ impl Recount {
             around,
             last_listed: listed,
             last_counted: after,
-            is_quiet: false,
+            is_stable: false,
             was_equal: listed.rows.meets(around),
         }
     }
 
-    /// The list was read again, and counted twice after it: a steady rhythm of people who come and go could make it look
-    /// as if two numbers never changed.
+    /// Adds a reading of the list and two counts after it. With only one, people who join and leave in a steady rhythm could
+    /// make it look as if neither number changed.
     pub(super) fn add(&mut self, listed: Listed, counted: [u64; 2]) {
         let before = self.last_counted;
         self.around = counted
             .into_iter()
             .map(Span::from)
             .fold(before.into(), Span::including);
-        self.is_quiet = listed == self.last_listed && self.around.is_one_number();
+        self.is_stable = listed == self.last_listed && self.around.is_one_number();
         self.was_equal |= self.around.is_one_number() && listed.rows.meets(self.around);
         self.listed = self.listed.including(listed.rows);
         self.counted = self.counted.including(self.around);
@@ -113,26 +113,26 @@ impl Recount {
         self.last_listed = listed;
     }
 
-    /// What the list had in its last reading, and what was counted around it.
+    /// Returns the length of the list in its last reading, and the counts before and after it.
     pub(super) fn last(&self) -> (Span, Span) {
         (self.last_listed.rows, self.around)
     }
 
-    /// What was counted last.
+    /// Returns the last count.
     pub(super) fn last_counted(&self) -> u64 {
         self.last_counted
     }
 
-    /// Whether the numbers only agreed as far as people may have come or gone in between.
+    /// Whether the numbers agreed only because people may have joined or left in between.
     pub(super) fn is_uncertain(&self) -> bool {
         !self.was_equal
     }
 
-    /// What the readings show.
+    /// Returns what the readings show.
     pub(super) fn comparison(&self) -> Comparison {
         if self.last_listed.rows.meets(self.around) {
             Comparison::Agree
-        } else if self.is_quiet {
+        } else if self.is_stable {
             Comparison::Confirmed
         } else {
             Comparison::Differ
@@ -144,7 +144,7 @@ impl Recount {
 mod tests {
     use super::*;
 
-    /// A list of this many rows, and which they are.
+    /// A list of this many rows; `fingerprint` says which.
     fn listed(rows: u64, fingerprint: u64) -> Listed {
         Listed {
             rows: rows.into(),
@@ -167,9 +167,9 @@ mod tests {
         assert_eq!(recount.comparison(), Comparison::Confirmed);
     }
 
-    /// Somebody is deactivated before each reading of the list, and active again before each count.
+    /// A member is deactivated before each reading of the list, and active again before each count.
     #[test]
-    fn difference_between_other_rows_is_not_confirmed() {
+    fn difference_is_not_confirmed_if_the_rows_change() {
         let mut recount = Recount::new(listed(49, 1), 50);
         for other in 2..10 {
             recount.add(listed(49, other), [50, 50]);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn difference_between_counts_that_move_is_not_confirmed() {
+    fn difference_is_not_confirmed_if_the_counts_change() {
         let mut recount = Recount::new(listed(7, 1), 91);
         for step in 1..10 {
             recount.add(listed(7, 1), [91 + step, 91 + step]);
@@ -197,9 +197,9 @@ mod tests {
         }
     }
 
-    /// Ten are hidden, and somebody joins with each request: no reading comes near the counts around it.
+    /// Ten members are hidden, and one joins with each request: no reading comes near the counts around it.
     #[test]
-    fn hidden_people_are_not_covered_by_those_who_join() {
+    fn people_who_join_do_not_make_up_for_hidden_ones() {
         let mut recount = Recount::new(listed(90, 1), 101);
         for step in 0..5 {
             let at = 102 + 3 * step;
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// Between two requests somebody joins, between the next two somebody leaves, and so on.
+    /// Between two requests a person joins, between the next two a person leaves, and so on.
     #[test]
     fn rhythm_of_joins_and_leaves_makes_no_difference() {
         let mut recount = Recount::new(listed(8, 1), 9);
@@ -216,9 +216,9 @@ mod tests {
         assert_eq!(recount.comparison(), Comparison::Agree);
     }
 
-    /// Of somebody whom the server lists twice, the count may hold one or two.
+    /// The server lists a person twice; the count may include the person once or twice.
     #[test]
-    fn repeats_count_once_or_as_often_as_they_come() {
+    fn repeated_person_may_be_counted_once_or_twice() {
         let rows = Span { least: 7, most: 8 };
         for (counted, comparison) in [
             (7, Comparison::Agree),

@@ -1,9 +1,9 @@
-//! Roles, and who holds them: what the list of roles carries, held against each role's own list.
+//! Roles and their members: the members embedded in the list of roles, compared with each role's own list.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::api::{self, CarryingRole, Kept, Role};
+use super::api::{self, HeapSize, Role, RoleWithMembers};
 use super::list::{ListRead, ListRow, ListSource, OrderedList, Overlap, read_unordered};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships};
@@ -13,43 +13,43 @@ use crate::crawl::json::{JsonError, JsonStream, shortened};
 use crate::model::{InventoryBuilder, ListEvidence, MAX_ID_BYTES, ResourceId, Text};
 use crate::progress::{Event, Phase, Reporter};
 
-/// Rows asked for in one page of role memberships, never raised: each costs the server several queries.
+/// The page size of role memberships. It is never raised, since each row costs the server several queries.
 const ROLE_MEMBERSHIPS_PAGE: u64 = 200;
 
-/// A role as the list of roles has it.
+/// An entry of the list of roles.
 pub(super) struct ListedRole {
     role: Role,
-    /// Who holds it, each once, sorted; `None` if the list does not say.
-    carried: Option<Carried>,
+    /// The role's members, each once, sorted; `None` if the list does not say.
+    embedded: Option<Embedded>,
 }
 
-/// What the list of roles says of who holds one.
-enum Carried {
-    /// All that grants are made of.
+/// The members of a role that are embedded in the list of roles.
+enum Embedded {
+    /// Everything that grants are made of.
     Holders(Vec<Holder>),
-    /// Enough to hold the role's own list against.
+    /// Only the ids, to compare them with the role's own list.
     Principals(Vec<ResourceId>),
 }
 
-/// All roles, as the list of roles has them.
+/// The list of roles.
 pub(super) struct ListedRoles {
     roles: Vec<ListedRole>,
-    /// Whether the list is proof enough that nobody holds a role for which it carries nobody: it came in one answer.
-    settles_empty_roles: bool,
+    /// Whether the list proves that a role without embedded members is empty: it arrived in one response.
+    proves_empty_roles: bool,
 }
 
 impl ListedRole {
     fn has_holders(&self) -> bool {
-        self.carried
+        self.embedded
             .as_ref()
-            .is_some_and(|carried| carried.len() > 0)
+            .is_some_and(|embedded| embedded.len() > 0)
     }
 }
 
-impl Kept for ListedRole {
-    fn memory(&self) -> usize {
-        // What it carries is counted as it comes.
-        self.role.memory()
+impl HeapSize for ListedRole {
+    fn heap_size(&self) -> usize {
+        // The embedded members are counted while they are read.
+        self.role.heap_size()
     }
 }
 
@@ -65,7 +65,7 @@ impl ListRow for Holder {
     }
 }
 
-impl Carried {
+impl Embedded {
     fn len(&self) -> usize {
         match self {
             Self::Holders(holders) => holders.len(),
@@ -75,19 +75,19 @@ impl Carried {
 }
 
 impl Crawl<'_> {
-    /// All roles with their entitlements, sorted by id, so that what follows does not depend on the order they came in.
+    /// Reads the list of roles. It is sorted by id, so that nothing later depends on the order in which they arrived.
     pub(super) fn roles(&mut self) -> Result<ListedRoles, Error> {
-        let holder = |row: &[u8]| self.types.holder(&self.found, row);
+        let holder = |row: &[u8]| self.types.holder(&self.inventory, row);
         let ListRead {
             rows: mut roles,
             evidence,
             doubt,
-            is_one_answer,
+            is_one_response,
         } = match self.config.memberships {
-            Memberships::Embedded => self.roles_with(holder, Carried::Holders)?,
+            Memberships::Embedded => self.roles_with(holder, Embedded::Holders)?,
             Memberships::Endpoint | Memberships::WithoutRoles => self.roles_with(
                 |row| Ok(holder(row)?.map(|holder| holder.principal)),
-                Carried::Principals,
+                Embedded::Principals,
             )?,
         };
         if let Some(doubt) = doubt {
@@ -98,19 +98,19 @@ impl Crawl<'_> {
         self.reporter.report(Event::Finished {
             phase: Phase::Roles,
         });
-        // Where nobody is in any role, the server may leave them out of this list.
+        // If no role has embedded members, the server may not embed them at all.
         let has_holders = roles.iter().any(ListedRole::has_holders);
         Ok(ListedRoles {
-            settles_empty_roles: is_one_answer && has_holders,
+            proves_empty_roles: is_one_response && has_holders,
             roles,
         })
     }
 
-    /// All roles, with what `holder` makes of each membership that they carry.
+    /// Reads all roles, with `holder` for each embedded membership.
     fn roles_with<H: HasPrincipal>(
         &self,
         holder: impl Fn(&[u8]) -> Result<Option<H>, JsonError>,
-        carried: impl Fn(Vec<H>) -> Carried,
+        embedded: impl Fn(Vec<H>) -> Embedded,
     ) -> Result<ListRead<ListedRole>, Error> {
         let base_path = self.base.path();
         let source = self.list("roles", Some(Phase::Roles), &base_path, "roles/".to_owned());
@@ -119,28 +119,28 @@ impl Crawl<'_> {
             of: None,
         });
         let row = |json: &mut JsonStream<'_>| {
-            let CarryingRole {
+            let RoleWithMembers {
                 role,
-                carried: holders,
+                embedded: holders,
             } = api::role(json, &holder)?;
             Ok(ListedRole {
                 role,
-                carried: holders.map(|holders| carried(distinct(holders))),
+                embedded: holders.map(|holders| embedded(distinct(holders))),
             })
         };
         let list = read_unordered(&source, &row)?;
         self.accepted(list, &source)
     }
 
-    /// Who holds each role. Several workers read at a time; what comes of it does not depend on their number.
+    /// Reads the members of each role. Several workers read in parallel; the result does not depend on their number.
     pub(super) fn role_memberships(&mut self, listed: ListedRoles) -> Result<(), Error> {
         let ListedRoles {
             roles,
-            settles_empty_roles,
+            proves_empty_roles,
         } = listed;
         let base_path = self.base.path();
         let requests = |listed: &ListedRole| {
-            let members = listed.carried.as_ref().map_or(0, Carried::len) as u64;
+            let members = listed.embedded.as_ref().map_or(0, Embedded::len) as u64;
             members.div_ceil(ROLE_MEMBERSHIPS_PAGE).max(1)
         };
         if self.config.memberships == Memberships::Endpoint {
@@ -155,8 +155,8 @@ impl Crawl<'_> {
             reporter: self.reporter,
             base_path: &base_path,
             types: &self.types,
-            found: &self.found,
-            settles_empty_roles,
+            inventory: &self.inventory,
+            proves_empty_roles,
         };
         let read = reader.read_all(roles, self.config.workers)?;
         let unordered = read.iter().filter(|role| role.is_unordered).count();
@@ -165,12 +165,12 @@ impl Crawl<'_> {
         }
         if unordered > 0 {
             let lists = match unordered {
-                1 => "the list of who holds a role came".to_owned(),
-                lists => format!("{lists} lists of who holds a role came"),
+                1 => "the list of members of one role".to_owned(),
+                roles => format!("the lists of members of {roles} roles"),
             };
             self.evidence.warnings.push(format!(
-                "{lists} in pages without a fixed order, which repeat people and miss others; the role itself, which comes \
-                 in one answer, was asked instead"
+                "{lists} came in pages without a fixed order, which repeat some people and miss others; the members were \
+                 read from the role itself instead, which comes in one answer"
             ));
         }
         self.reporter.report(Event::Finished {
@@ -194,8 +194,8 @@ impl Crawl<'_> {
                 return Err(error);
             }
             self.doubt(
-                &format!("the list of who holds role `{}`", role.id),
-                error.problem.to_string(),
+                &format!("the list of members of role `{}`", role.id),
+                error.problem.reason(),
             );
         }
         if let Some(evidence) = evidence {
@@ -204,27 +204,27 @@ impl Crawl<'_> {
         let Some(holders) = holders else {
             return Ok(());
         };
-        self.found.add_resource(self.types.role(&role));
+        self.inventory.add_resource(self.types.role(&role));
         let entitlement = self.types.member_entitlement(&role);
         let id = entitlement.id.clone();
-        self.found.add_entitlement(entitlement);
+        self.inventory.add_entitlement(entitlement);
         self.check_id_length(id.as_str().len(), &role, None)?;
         for mut holder in holders {
             if let Some(row) = holder.unlisted.take() {
-                let known = self.found.resource(&holder.principal);
+                let known = self.inventory.resource(&holder.principal);
                 self.evidence.unlisted_principals += u64::from(known.is_none());
-                if known.is_none_or(|known| map::tells_more(known, &row)) {
-                    self.found.add_resource(self.types.unlisted(&row));
+                if known.is_none_or(|known| map::has_more_detail(known, &row)) {
+                    self.inventory.add_resource(self.types.unlisted(&row));
                 }
             }
             let grant = Types::grant(id.clone(), holder);
             self.check_id_length(grant.id_length(), &role, Some(&grant.principal))?;
-            self.found.add_grant(grant);
+            self.inventory.add_grant(grant);
         }
         Ok(())
     }
 
-    /// Fails if an id that is made of the server's own is longer than the format allows.
+    /// Fails if an id that is built from the server's ids is longer than the format allows.
     fn check_id_length(
         &self,
         length: usize,
@@ -238,37 +238,37 @@ impl Crawl<'_> {
             format!(" and `members.user.uuid` `{}`", shortened(&holder.resource))
         });
         let problem = format!(
-            "field `id` of row `{}`{holder}: they would make an id of more than {MAX_ID_BYTES} bytes",
+            "field `id` of row `{}`{holder}: the id made of it would have more than {MAX_ID_BYTES} bytes",
             shortened(&role.id)
         );
         let path = format!("{}roles/", self.base.path());
-        let problem = Problem::TooMuch(self.http.shown(&problem));
+        let problem = Problem::TooLarge(self.http.redact(&problem));
         Err(self.http.error("roles", &path, problem))
     }
 }
 
-/// A role, after its holders were read.
+/// A role whose members were read.
 struct ReadRole {
     role: Role,
-    /// `None` if the role went while it was read: it leaves the snapshot.
+    /// `None` if the role was deleted while it was read: it is left out of the snapshot.
     holders: Option<Vec<Holder>>,
-    /// Of the role's own list, if it was read.
+    /// Evidence of the role's own list, if it was read.
     evidence: Option<ListEvidence>,
-    /// What a person should know, in words.
+    /// A warning for the evidence.
     note: Option<String>,
-    /// Whether its own list came in pages that did not fit together, and the role itself settled it.
+    /// Whether the pages of its own list did not fit together, so that the members were read from the role itself.
     is_unordered: bool,
-    /// Why the holders are not surely all.
+    /// Why the members may be incomplete.
     doubt: Option<Error>,
 }
 
-/// Why a role itself is asked.
-enum Question {
-    /// Its own list and the list of roles differ; in words.
+/// Why a role itself is requested.
+enum Reason {
+    /// Its own list and the list of roles differ. Holds the description.
     Differ(String),
-    /// Its own list came in pages that did not fit together; in words.
+    /// The pages of its own list did not fit together. Holds the description.
     Unordered(String),
-    /// Whether it is still there.
+    /// To see whether it still exists.
     Exists,
 }
 
@@ -277,12 +277,12 @@ struct RoleReader<'a> {
     reporter: &'a dyn Reporter,
     base_path: &'a str,
     types: &'a Types,
-    found: &'a InventoryBuilder,
-    settles_empty_roles: bool,
+    inventory: &'a InventoryBuilder,
+    proves_empty_roles: bool,
 }
 
 impl RoleReader<'_> {
-    /// Reads the holders of all roles, in the order of the roles.
+    /// Reads the members of all roles. The result has the order of `roles`.
     fn read_all(&self, roles: Vec<ListedRole>, workers: usize) -> Result<Vec<ReadRole>, Error> {
         let count = roles.len();
         let waiting: Vec<Mutex<Option<ListedRole>>> = roles
@@ -316,7 +316,7 @@ impl RoleReader<'_> {
         };
         let mut done = Vec::with_capacity(count);
         std::thread::scope(|scope| {
-            // This thread works as well; where the system starts no other, it does all of the work.
+            // This thread is a worker too, and the only one if the system refuses to start threads.
             let others: Vec<_> = (1..workers.min(count))
                 .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
                 .collect();
@@ -332,15 +332,15 @@ impl RoleReader<'_> {
         done.into_iter().map(|(_, read)| read).collect()
     }
 
-    /// Whether what the list of roles carries needs no second source.
-    fn is_settled(&self, carried: &[Holder]) -> bool {
-        !carried.is_empty() || self.settles_empty_roles
+    /// Whether the embedded members need no second source.
+    fn is_settled(&self, embedded: &[Holder]) -> bool {
+        !embedded.is_empty() || self.proves_empty_roles
     }
 
     fn read(&self, listed: ListedRole) -> Result<ReadRole, Error> {
-        let ListedRole { role, carried } = listed;
-        match carried {
-            Some(Carried::Holders(holders)) if self.is_settled(&holders) => Ok(ReadRole {
+        let ListedRole { role, embedded } = listed;
+        match embedded {
+            Some(Embedded::Holders(holders)) if self.is_settled(&holders) => Ok(ReadRole {
                 role,
                 holders: Some(holders),
                 evidence: None,
@@ -348,21 +348,21 @@ impl RoleReader<'_> {
                 is_unordered: false,
                 doubt: None,
             }),
-            Some(Carried::Holders(_)) => self.compare(role, &[]),
-            Some(Carried::Principals(principals)) => self.compare(role, &principals),
+            Some(Embedded::Holders(_)) => self.compare(role, &[]),
+            Some(Embedded::Principals(principals)) => self.compare(role, &principals),
             None => self.own_list_alone(role),
         }
     }
 
-    /// The role's own list against what the list of roles carried. Where they differ, the role itself decides.
-    fn compare(&self, role: Role, carried: &[ResourceId]) -> Result<ReadRole, Error> {
+    /// Compares the role's own list with the embedded members. If they differ, the role itself decides.
+    fn compare(&self, role: Role, embedded: &[ResourceId]) -> Result<ReadRole, Error> {
         let own = self.own_list(&role, 1)?;
         let own_holders = distinct(own.rows);
         let evidence = Some(ListEvidence {
             kept: own_holders.len() as u64,
             ..own.evidence
         });
-        if own_holders.iter().map(Holder::principal).eq(carried) {
+        if own_holders.iter().map(Holder::principal).eq(embedded) {
             return Ok(ReadRole {
                 role,
                 holders: Some(own_holders),
@@ -372,53 +372,55 @@ impl RoleReader<'_> {
                 doubt: None,
             });
         }
-        let question = match own.doubt {
-            // Its number of rows means nothing.
-            Some(doubt) => Question::Unordered(format!("{}: {doubt}", named(&role))),
-            None => Question::Differ(format!(
-                "{}: its own list has {} members, the list of roles had {}",
+        let reason = match own.doubt {
+            // The number of rows would be misleading.
+            Some(doubt) => Reason::Unordered(format!("{}: {doubt}", named(&role))),
+            None => Reason::Differ(format!(
+                "{}: its own list has {} members, but the list of roles had {}",
                 named(&role),
                 own_holders.len(),
-                carried.len()
+                embedded.len()
             )),
         };
-        self.ask_again(role, own_holders, evidence, question)
+        self.read_role_itself(role, own_holders, evidence, reason)
     }
 
-    /// Asks for the role itself, which comes with its holders in one answer, or is gone.
-    fn ask_again(
+    /// Requests the role itself, which includes its members in one response, or no longer exists.
+    fn read_role_itself(
         &self,
         role: Role,
         own_holders: Vec<Holder>,
         evidence: Option<ListEvidence>,
-        question: Question,
+        reason: Reason,
     ) -> Result<ReadRole, Error> {
         let path = format!("{}roles/{}/", self.base_path, role.id);
         let decided = self.http.get("a role", &path, Tries::All, |json| {
             api::role(json, |row| self.holder(row))
         });
         let (holders, note, doubt) = match decided {
-            Ok(CarryingRole {
-                carried: Some(members),
+            Ok(RoleWithMembers {
+                embedded: Some(members),
                 ..
             }) => {
                 let holders = distinct(members);
-                let note = match &question {
-                    Question::Differ(differ) => {
-                        Some(format!("{differ}; asked again, it has {}", holders.len()))
-                    }
-                    Question::Unordered(_) | Question::Exists => None,
+                let note = match &reason {
+                    Reason::Differ(differ) => Some(format!(
+                        "{differ}; read again, the role has {}",
+                        holders.len()
+                    )),
+                    Reason::Unordered(_) | Reason::Exists => None,
                 };
                 (Some(holders), note, None)
             }
             Ok(_) => {
-                let doubt = match &question {
-                    Question::Differ(why) | Question::Unordered(why) => {
-                        let problem = format!("{why}; asked again, it does not say");
-                        let problem = Problem::NotProved(problem);
+                let doubt = match &reason {
+                    Reason::Differ(why) | Reason::Unordered(why) => {
+                        let problem =
+                            format!("{why}; read again, the role does not list its members");
+                        let problem = Problem::MaybeIncomplete(problem);
                         Some(self.http.error("a role", &path, problem))
                     }
-                    Question::Exists => None,
+                    Reason::Exists => None,
                 };
                 (Some(own_holders), None, doubt)
             }
@@ -426,7 +428,10 @@ impl RoleReader<'_> {
                 problem: Problem::Status { status: 404, .. },
                 ..
             }) => {
-                let note = format!("{} went while it was read, and is left out", named(&role));
+                let note = format!(
+                    "{} was deleted during the crawl and is left out",
+                    named(&role)
+                );
                 (None, Some(note), None)
             }
             Err(error) => return Err(error),
@@ -437,22 +442,22 @@ impl RoleReader<'_> {
             holders,
             evidence,
             note,
-            is_unordered: is_settled && matches!(question, Question::Unordered(_)),
+            is_unordered: is_settled && matches!(reason, Reason::Unordered(_)),
             doubt,
         })
     }
 
-    /// The role's own list, where the list of roles carries nothing to hold it against.
+    /// Reads only the role's own list, because the list of roles has no embedded members to compare it with.
     fn own_list_alone(&self, role: Role) -> Result<ReadRole, Error> {
         let own = self.own_list(&role, u32::MAX)?;
         if own.rows.is_empty() && own.doubt.is_none() {
-            // A role that is gone answers so too.
-            return self.ask_again(role, own.rows, Some(own.evidence), Question::Exists);
+            // The list of a deleted role is empty too.
+            return self.read_role_itself(role, own.rows, Some(own.evidence), Reason::Exists);
         }
         let doubt = own.doubt.map(|doubt| {
             let path = format!("{}roles/{}/role_memberships/", self.base_path, role.id);
             self.http
-                .error("role memberships", &path, Problem::NotProved(doubt))
+                .error("role memberships", &path, Problem::MaybeIncomplete(doubt))
         });
         Ok(ReadRole {
             role,
@@ -478,23 +483,23 @@ impl RoleReader<'_> {
             holder.ok_or_else(|| JsonError::missing("user"))
         };
         let mut list =
-            OrderedList::new(&source, &row, ROLE_MEMBERSHIPS_PAGE, "", Overlap::IsEnough);
+            OrderedList::new(&source, &row, ROLE_MEMBERSHIPS_PAGE, "", Overlap::Suffices);
         list.read(max_walks)?;
         Ok(list.finish())
     }
 
     fn holder(&self, row: &[u8]) -> Result<Option<Holder>, JsonError> {
-        self.types.holder(self.found, row)
+        self.types.holder(self.inventory, row)
     }
 }
 
-/// A role as it stands in a message.
+/// Names a role in a message.
 fn named(role: &Role) -> String {
     let name = role.name.as_deref().unwrap_or(&role.id);
     format!("role `{name}` ({})", role.id)
 }
 
-/// Each holder once, sorted; of several memberships of one person the first stays.
+/// Sorts role holders and keeps the first of several memberships of one person.
 fn distinct<H: HasPrincipal>(mut holders: Vec<H>) -> Vec<H> {
     holders.sort_by(|a, b| a.principal().cmp(b.principal()));
     holders.dedup_by(|later, kept| later.principal() == kept.principal());
@@ -502,8 +507,8 @@ fn distinct<H: HasPrincipal>(mut holders: Vec<H>) -> Vec<H> {
     holders
 }
 
-/// What holds a role, or says who does.
-trait HasPrincipal: Kept {
+/// A role holder, or the id of one.
+trait HasPrincipal: HeapSize {
     fn principal(&self) -> &ResourceId;
 }
 
@@ -513,8 +518,8 @@ impl HasPrincipal for Holder {
     }
 }
 
-impl Kept for ResourceId {
-    fn memory(&self) -> usize {
+impl HeapSize for ResourceId {
+    fn heap_size(&self) -> usize {
         // A known person's id shares its text.
         api::texts([Some(&self.resource)])
     }

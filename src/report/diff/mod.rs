@@ -13,7 +13,7 @@ use fields::{fields_in_words, old_and_new, value_in_words};
 
 use super::{Page, printable};
 use crate::model::{
-    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, RowKind, Sort, Topic,
+    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, PartyKind, RowKind, Topic,
 };
 
 /// The formats of a comparison.
@@ -169,8 +169,12 @@ impl<'c> Report<'c> {
         let revoked = [Topic::GrantRevoked, Topic::GrantOfGonePerson];
         let is_grant =
             |change: &Change| added.contains(&change.topic) || revoked.contains(&change.topic);
-        let is_on_role =
-            |change: &Change| change.on.as_ref().is_some_and(|on| on.sort == Sort::Role);
+        let is_on_role = |change: &Change| {
+            change
+                .on
+                .as_ref()
+                .is_some_and(|on| on.kind == PartyKind::Role)
+        };
         let grants = match count(&|change| is_grant(change) && !is_on_role(change)) {
             0 => ("role membership", "role memberships"),
             _ => ("grant", "grants"),
@@ -314,7 +318,7 @@ impl<'c> Report<'c> {
             names.push(format!("and {} more", resources.len() - max_names).into());
         }
         let names = names.join(", ");
-        let all_roles = resources.iter().all(|on| on.sort == Sort::Role);
+        let all_roles = resources.iter().all(|on| on.kind == PartyKind::Role);
         let is_added = matches!(person.topic, Topic::MemberAdded | Topic::UnlistedAdded);
         let held = if is_added { "" } else { "held " };
         let what = match (resources.len(), all_roles) {

@@ -149,7 +149,7 @@ fn one_file_needs_two_finished_full_syncs() {
     let run = shelf
         .run(&["diff", "small.c1z"])
         .fails(2, &["`small.c1z` has no finished full sync run before `"]);
-    assert!(run.hint().contains("name two files"), "{run:?}");
+    assert!(run.hint().contains("give two files"), "{run:?}");
     assert!(!run.stderr.contains("--force"), "{run:?}");
     shelf
         .run(&["diff", "resources-only.c1z"])

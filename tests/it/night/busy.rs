@@ -192,7 +192,7 @@ fn list_in_another_order_must_agree_with_the_count() {
     assert_eq!(users(&written), (1..=996).collect::<Vec<_>>());
     let sandbox = Sandbox::new();
     let run = sandbox.crawl_at(&serve(1).base_url(), &[]).run();
-    run.fails(9, &["5 times", "people came or went"]);
+    run.fails(9, &["5 times", "people joined or left"]);
     assert_eq!(sandbox.files(), [""; 0]);
 }
 

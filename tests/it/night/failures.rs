@@ -43,7 +43,7 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         "connection reset",
         || Reply::Reset,
         14,
-        "could not be asked",
+        "could not be fetched",
         "try again",
     ),
     (
@@ -71,42 +71,42 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         "body cut in the middle",
         || Reply::Bytes(promising(ENTRY.len(), &ENTRY[..20])),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "body cut before its first byte",
         || Reply::Bytes(promising(ENTRY.len(), b"")),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "Content-Length promises more than comes",
         || Reply::Bytes(promising(ENTRY.len() + 9, ENTRY)),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "Content-Length promises less than there is",
         || Reply::Bytes(promising(ENTRY.len() - 9, ENTRY)),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "chunked body cut between chunks",
         || Reply::Bytes(chunked("8\r\n{\"label\"\r\n")),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "chunked body cut in a chunk",
         || Reply::Bytes(chunked("ff\r\n{\"label\"")),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
@@ -120,14 +120,14 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         "gzip body cut",
         || Reply::Bytes(gzipped(&gzip(ENTRY)[..30])),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
         "gzip body that is none",
         || Reply::Bytes(gzipped(ENTRY)),
         14,
-        "in the middle",
+        "incomplete answer",
         "try again",
     ),
     (
@@ -186,7 +186,7 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         "408",
         || Reply::Give(Answer::new(408, "text/html", "<h1>Request Timeout</h1>")),
         14,
-        "answered 408 with `text/html`, which is not PostHog's form",
+        "answered 408 with `text/html`, which is not PostHog's error format",
         "try again later",
     ),
     (
@@ -236,13 +236,13 @@ const PASSING: [(&str, Make, i32, &str, &str); 31] = [
         || Reply::Give(Answer::new(200, "text/html", "<title>PostHog</title>")),
         3,
         "`text/html` instead of JSON",
-        "web page",
+        "not the API",
     ),
     (
-        "200 with broken JSON",
+        "200 with invalid JSON",
         || Reply::Give(Answer::new(200, "application/json", "{nonsense")),
         3,
-        "broken JSON",
+        "invalid JSON",
         "proxy",
     ),
     (
@@ -395,13 +395,13 @@ fn refusals_are_final_at_once() {
             403,
             "API keys with scoped projects are only supported on project-based endpoints.",
             7,
-            "bound to projects",
+            "limited to projects",
         ),
         (
             403,
             "API key does not have access to the requested organization: ID 7",
             7,
-            "bound to other organizations",
+            "limited to other organizations",
         ),
         (
             403,
@@ -451,11 +451,11 @@ fn answer_of_a_gateway_is_named_as_such() {
     let page = |status| Answer::new(status, "text/html", "<h1>Access denied</h1>");
     let bare = Answer::new(403, "application/json", "{\"error\": \"blocked\"}");
     for (answer, code, hints) in [
-        (login, 16, "wants a login of its own"),
+        (login, 16, "requires a login of its own"),
         (page(403), 7, "it blocks this machine or this program"),
         (bare, 7, "it blocks this machine or this program"),
-        (page(407), 3, "a proxy that wants a user name"),
-        (page(413), 3, "finds the request too large"),
+        (page(407), 3, "a proxy that requires a user name"),
+        (page(413), 3, "considers the request too large"),
         (page(451), 3, "legal reasons"),
     ] {
         let status = answer.status();
@@ -467,14 +467,15 @@ fn answer_of_a_gateway_is_named_as_such() {
             says: &[
                 "reading members",
                 &format!("answered {status}"),
-                "not PostHog's form",
+                "not PostHog's error format",
             ],
             hints,
             requests: 3,
         };
         let run = fault.happens_at(&night);
         assert!(
-            run.hint().contains("not PostHog's: a firewall, a proxy"),
+            run.hint()
+                .contains("not PostHog's: it came from a firewall"),
             "{}",
             run.stderr
         );
@@ -571,12 +572,12 @@ fn name_server_that_is_down_is_14() {
     }
     let run = program().run();
     run.assert_keeps_the_key();
-    let says = ["the address of host `posthog.example.com` was not found"];
-    assert!(run.fails(14, &says).hint().contains("name server"));
+    let says = ["host `posthog.example.com` could not be resolved"];
+    assert!(run.fails(14, &says).hint().contains("DNS settings"));
     let run = program()
         .env("HTTPS_PROXY", "http://proxy.example.com:3128")
         .run();
-    let says = ["the address of proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) was not found"];
+    let says = ["proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) could not be resolved"];
     assert!(run.fails(14, &says).hint().contains("proxy"));
 }
 
@@ -673,7 +674,7 @@ fn coding_that_was_not_asked_for_is_named() {
             args: &[],
             code: 3,
             says: &[&format!(
-                "in the coding `{coding}`, which was not asked for"
+                "the content encoding `{coding}`, which was not requested"
             )],
             hints: "a proxy",
             requests: 7,
@@ -737,7 +738,7 @@ fn connection_refused_is_14() {
         what: "connection refused",
         args: &[],
         code: 14,
-        says: &["could not be asked", "refused"],
+        says: &["could not be fetched", "refused"],
         hints: "try again",
         requests: 0,
     };
@@ -779,7 +780,7 @@ fn secure_connection_to_a_plain_port_is_3_and_not_tried_again() {
         what: "TLS to a port that speaks plain HTTP",
         args: &[],
         code: 3,
-        says: &["could not be asked securely"],
+        says: &["could not be fetched over TLS"],
         hints: "--ca-cert",
         requests: 0,
     };
@@ -804,7 +805,7 @@ fn answer_that_does_not_come_in_time_is_4() {
             what: &format!("{what}, --http-timeout-seconds 1 --retries 0"),
             args: &["--http-timeout-seconds", "1", "--retries", "0"],
             code: 4,
-            says: &["reading the key's own entry", "no complete answer in time"],
+            says: &["reading the key's own entry", "a complete answer in time"],
             hints: "--http-timeout-seconds",
             requests: 1,
         };
@@ -860,10 +861,7 @@ fn pause_past_the_time_limit_is_not_waited_for() {
             what: &format!("{what}, --max-duration 50s"),
             args: &["--max-duration", "50s"],
             code: 4,
-            says: &[
-                "reading the key's own entry",
-                "the time allowed for the run",
-            ],
+            says: &["reading the key's own entry", "the time limit of the run"],
             hints: "--max-duration",
             requests: 1,
         };

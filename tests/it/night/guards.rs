@@ -242,7 +242,7 @@ fn file_that_is_no_readable_snapshot_is_in_the_way() {
             &sandbox,
             &people(3),
             &[],
-            "`sync.c1z` is in the way and",
+            "`sync.c1z` already exists and",
             "--force",
         );
         is_taken(&sandbox, &people(3), &["--force"]);
@@ -396,7 +396,7 @@ fn target_is_looked_at_whatever_the_baseline_is() {
         &sandbox,
         &people(40),
         &args,
-        "`sync.c1z` is in the way",
+        "`sync.c1z` already exists",
         "--force",
     );
     sandbox
@@ -420,7 +420,7 @@ fn target_is_looked_at_whatever_the_baseline_is() {
         &sandbox,
         &people(40),
         &args,
-        "`latest.c1z` is in the way",
+        "`latest.c1z` already exists",
         "--force",
     );
     is_taken(

@@ -332,7 +332,7 @@ fn answer_that_is_too_much_ends_the_crawl_at_once_in_bounded_memory() {
         let night = calm().serve_by(at(path, ALWAYS, make));
         let run = ends(&night, &night.base_url(), what, 14, says);
         assert!(
-            run.stderr.contains("more than is accepted"),
+            run.stderr.contains("more data than the limits allow"),
             "{}",
             run.stderr
         );

@@ -221,7 +221,7 @@ fn organization_with_another_id_than_was_asked_for_is_refused() {
         assert_eq!(run.code, 3, "{}", run.stderr);
         for part in [
             "reading the organization",
-            "is about the organization `018d4b1e-7c2a-0000-8a9d-000000000000`",
+            "describes the organization `018d4b1e-7c2a-0000-8a9d-000000000000`",
             organization_id(),
         ] {
             assert!(run.stderr.contains(part), "{}", run.stderr);

@@ -149,7 +149,7 @@ fn any_cap_of_the_server_is_met() {
         let run = sandbox.crawl_at(&night.base_url(), &[]).run();
         if cap == 1 {
             // A page of one row would hold the overlap alone: nothing can be proved.
-            let run = run.fails(9, &["reading members", "could not be read whole"]);
+            let run = run.fails(9, &["reading members", "may be incomplete"]);
             assert_eq!(sandbox.files(), [""; 0]);
             tell(
                 "pages of one row",
@@ -192,7 +192,7 @@ fn list_without_any_order_is_given_up_after_five_walks() {
         what: "members in another order in each answer",
         args: &[],
         code: 9,
-        says: &["reading members", "could not be read whole", "5 times"],
+        says: &["reading members", "may be incomplete", "5 times"],
         hints: "--accept-incomplete",
         // The key's entry, and two pages a walk.
         requests: 2 + 5 * 2,
@@ -217,7 +217,10 @@ fn what_is_not_whole_is_kept_apart_if_that_is_asked_for() {
     let run = sandbox.crawl_at(&night.base_url(), &args).run();
     let run = run.fails(
         9,
-        &["`sync.c1z` stays as it is", "whether members is whole"],
+        &[
+            "`sync.c1z` was not written",
+            "whether the list of members is complete",
+        ],
     );
     assert!(
         run.hint().contains("`sync.incomplete.c1z`"),
@@ -256,7 +259,7 @@ fn what_is_not_whole_is_kept_apart_if_that_is_asked_for() {
     // Nothing to standard output either.
     let night = ten().serve_by(shuffled);
     let run = sandbox.crawl_at(&night.base_url(), &["-f", "-"]).run();
-    run.fails(9, &["could not be read whole"]);
+    run.fails(9, &["may be incomplete"]);
 }
 
 /// An answer of the organization with another number of members.
@@ -307,37 +310,37 @@ fn difference_that_stays_is_called_hiding_only_where_it_can_be() {
             level(json!(1), json!(true)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(8), json!(null)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(15), json!(true)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(null), json!(null)),
             9,
             9,
-            "7 members came, and the organization counts 9; both",
+            "7 members arrived, but the organization counts 9; both",
         ),
         (
             level(json!(1), json!(null)),
             5,
             9,
-            "7 members came, and the organization counts 5; both",
+            "7 members arrived, but the organization counts 5; both",
         ),
         (
             level(json!(15), json!(true)),
             5,
             9,
-            "7 members came, and the organization counts 5; both",
+            "7 members arrived, but the organization counts 5; both",
         ),
     ] {
         let serve = || {
@@ -387,8 +390,8 @@ fn key_that_may_not_see_everybody_is_told_why() {
         args: &[],
         code: 7,
         says: &[
-            "does not show everybody",
-            "below administrator, and the key's owner is one; it counts 7",
+            "does not show all members",
+            "only shows its members to administrators and owners, and the key's owner is below administrator; its member count is 7",
         ],
         hints: "administrator or owner",
         // Before any page of members is read.
@@ -410,7 +413,7 @@ fn key_that_may_not_see_everybody_is_told_why() {
     let run = sandbox
         .crawl_at(&night.base_url(), &["--accept-incomplete"])
         .run();
-    run.fails(7, &["does not show everybody"]);
+    run.fails(7, &["does not show all members"]);
     assert_eq!(sandbox.files(), [""; 0]);
 }
 
@@ -428,7 +431,7 @@ fn list_that_goes_in_circles_ends() {
         what: "members: every answer is the first page, with more to come",
         args: &[],
         code: 9,
-        says: &["reading members", "could not be read whole"],
+        says: &["reading members", "may be incomplete"],
         hints: "quieter time",
         requests: 2 + 5 * 2,
     };
@@ -450,7 +453,10 @@ fn list_that_never_ends_is_given_up() {
         what: "members: new rows for ever, far more than are counted",
         args: &[],
         code: 3,
-        says: &["reading members", "goes on after 1090 rows, and counts 7"],
+        says: &[
+            "reading members",
+            "continues after 1090 rows, but announces 7",
+        ],
         hints: "",
         requests: 2 + 11,
     };

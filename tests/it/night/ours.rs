@@ -195,7 +195,7 @@ fn file_in_the_way_of_a_refused_snapshot_stays() {
         let before = fs::read(sandbox.path("sync.rejected.c1z")).ok();
         let files = sandbox.files();
         let run = crawl(&sandbox, 20, &["--keep-rejected"]).fails(9, &["users fell from 40 to 20"]);
-        let says = "the new snapshot was not kept: `sync.rejected.c1z` is";
+        let says = "the new snapshot was not saved: `sync.rejected.c1z`";
         assert!(run.hint().contains(says), "{}", run.stderr);
         assert_eq!(fs::read(sandbox.path("sync.rejected.c1z")).ok(), before);
         assert_eq!(sandbox.files(), files);

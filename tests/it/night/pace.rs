@@ -60,7 +60,7 @@ fn budget_holds_and_a_wait_past_the_time_limit_is_not_begun() {
             what: &format!("{name} {number}, --max-duration 50s"),
             args: &[name, number, "--max-duration", "50s"],
             code: 4,
-            says: &["the time allowed for the run"],
+            says: &["the time limit of the run"],
             hints: "--max-duration",
             requests: number.parse().unwrap(),
         };

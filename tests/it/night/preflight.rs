@@ -65,7 +65,7 @@ fn target_that_could_not_be_replaced_is_reported_before_the_first_request() {
         (
             "links in a circle",
             &["-f", "round"],
-            &["`round`", "circle"],
+            &["`round`", "symbolic links"],
         ),
         ("folder", &["-f", "shelf"], &["`shelf`", "directory"]),
         (
@@ -114,7 +114,7 @@ fn target_that_could_not_be_replaced_is_reported_before_the_first_request() {
             &["-f", "a", "--temp-dir", "none"],
             &[
                 "`none`",
-                "hint: name a folder that takes temporary files with --temp-dir",
+                "hint: choose a writable folder for temporary files with --temp-dir",
             ],
         ),
     ];

@@ -142,7 +142,7 @@ fn proxy_that_does_not_connect_us_is_named() {
         run.assert_keeps_the_key();
         assert!(!run.stderr.contains("secret"), "{}", run.stderr);
         let proxy = format!("proxy `{address}` (from `HTTPS_PROXY`)");
-        let run = run.fails(code, &["could not be asked", &proxy, says]);
+        let run = run.fails(code, &["could not be fetched", &proxy, says]);
         assert!(run.hint().contains(hints), "{}", run.stderr);
         assert_eq!(sandbox.files(), [""; 0]);
         tell(what, &format!("no snapshot; says: {proxy} {says}"), code, 0);
@@ -190,11 +190,11 @@ fn proxy_that_cannot_be_used_is_refused_before_anything_is_sent() {
         (format!("socks5h://{host}"), "begins with `socks5h://`"),
         (format!("socks4://{host}"), "begins with `socks4://`"),
         (format!("ftp://{host}"), "begins with `ftp://`"),
-        ("http://".to_owned(), "in the form `http://host:port`"),
-        ("a b".to_owned(), "in the form `http://host:port`"),
+        ("http://".to_owned(), "of the form `http://host:port`"),
+        ("a b".to_owned(), "of the form `http://host:port`"),
         (
             "http://me:secret@a:port".to_owned(),
-            "in the form `http://host:port`",
+            "of the form `http://host:port`",
         ),
     ] {
         for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"] {
@@ -289,7 +289,7 @@ fn certificates_that_cannot_be_used_are_3_before_anything_is_sent() {
             what: &format!("--ca-cert {name}"),
             args: &["--ca-cert", path],
             code: 3,
-            says: &["reading the certificates to trust", path],
+            says: &["reading the trusted certificates", path],
             hints: "--ca-cert",
             requests: 0,
         };

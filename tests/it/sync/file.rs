@@ -85,7 +85,7 @@ fn older_file_is_replaced_whatever_it_was_once_that_is_asked_for() {
     let older = "not even a snapshot, and longer than one ".repeat(999);
     fs::write(&path, &older).unwrap();
     let run = sandbox.crawl(&posthog, &[]).run();
-    let run = run.fails(9, &["`sync.c1z` is in the way"]);
+    let run = run.fails(9, &["`sync.c1z` already exists"]);
     assert!(run.hint().contains("--force"), "{}", run.hint());
     assert_eq!(fs::read_to_string(&path).unwrap(), older);
     let run = sandbox.crawl(&posthog, &["--force"]).run();

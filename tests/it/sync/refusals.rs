@@ -243,7 +243,7 @@ fn answer_that_ends_in_the_middle_is_14() {
         json!({"count": 1, "next": null, "previous": null, "results": [member(1)]}).to_string();
     for length in [0, 1, whole.len() / 2, whole.len() - 1] {
         let answer = Answer::new(200, "application/json", &whole[..length]);
-        each_list_fails(&answer, 14, "in the middle");
+        each_list_fails(&answer, 14, "incomplete answer");
     }
 }
 
@@ -267,7 +267,7 @@ fn json_that_is_no_page_is_3() {
     each_list_fails(
         &Answer::new(200, "application/json", "{\"count\": 1, nonsense"),
         3,
-        "broken JSON",
+        "invalid JSON",
     );
 }
 
@@ -363,7 +363,7 @@ fn host_that_does_not_listen_is_14() {
         )
         .env("BATON_API_TOKEN", KEY)
         .run()
-        .fails(14, &["could not be asked"]);
+        .fails(14, &["could not be fetched"]);
     assert!(!run.hint().is_empty());
     assert_eq!(sandbox.files(), [""; 0]);
 }

@@ -87,19 +87,22 @@ fn key_may_come_on_standard_input() {
 fn key_with_something_around_it_is_3_and_not_sent() {
     let posthog = posthog();
     for (text, says) in [
-        ("\"§\"", "quotes around it"),
-        ("'§'\n", "quotes around it"),
-        ("`§`", "quotes around it"),
-        ("“§”", "quotes around it"),
-        ("§\"", "quotes around it"),
-        ("POSTHOG_API_KEY=§\n", "a name and `=` before it"),
-        ("BATON_API_TOKEN='§'", "a name and `=` before it"),
-        ("export KEY=§", "a name and `=` before it"),
-        ("key = §", "a name and `=` before it"),
-        ("Bearer §", "`Bearer` before it"),
-        ("Authorization: Bearer §", "`Bearer` before it"),
-        ("§\n§", "characters that no key has"),
-        ("{\"key\": \"§\"}", "characters that no key has"),
+        ("\"§\"", "in quotes"),
+        ("'§'\n", "in quotes"),
+        ("`§`", "in quotes"),
+        ("“§”", "in quotes"),
+        ("§\"", "in quotes"),
+        ("POSTHOG_API_KEY=§\n", "a variable name and `=`"),
+        ("BATON_API_TOKEN='§'", "a variable name and `=`"),
+        ("export KEY=§", "a variable name and `=`"),
+        ("key = §", "a variable name and `=`"),
+        ("Bearer §", "starts with `Bearer`"),
+        ("Authorization: Bearer §", "starts with `Bearer`"),
+        ("§\n§", "a character that cannot be part of a key"),
+        (
+            "{\"key\": \"§\"}",
+            "a character that cannot be part of a key",
+        ),
         ("", "is empty"),
         ("\u{feff}", "is empty"),
     ] {
@@ -126,7 +129,7 @@ fn key_with_something_around_it_is_3_and_not_sent() {
         ] {
             run.assert_keeps_the_key();
             let run = run.fails(3, &[source, says]);
-            assert!(run.hint().contains("the key alone"), "{}", run.stderr);
+            assert!(run.hint().contains("only the key"), "{}", run.stderr);
         }
         if !text.trim().is_empty() {
             let run = program(&[]).env("BATON_API_TOKEN", &text).run();
@@ -455,7 +458,7 @@ fn check_warns_about_a_key_file_that_everybody_can_read_as_cron_does() {
             assert_eq!(run.code, 0, "{}", run.stderr);
             let lines = lines_about(&run, "warning", "key");
             let warns = |line: &String| {
-                line.starts_with("everybody on this machine can read the key file `")
+                line.starts_with("all users of this machine can read the key file `")
                     && line.contains("chmod 600")
             };
             assert_eq!(lines.iter().any(warns), is_open, "{mode:o}: {lines:?}");

@@ -1,16 +1,16 @@
-//! One walk over a list in overlapping pages, without the network: which page to ask for next, and how it joins what
-//! was read before.
+//! Reads a list in overlapping pages, without the network: decides which page to request next, and how it joins what was
+//! read before.
 //!
-//! What makes a walk complete is the overlap. Each page begins with a row that is known already, so nothing lies
-//! unseen between two pages, whatever left or joined in the meantime:
+//! The overlap proves that a reading is complete. Each page begins with a row that is already known, so no row can be
+//! missed between two pages, whoever joined or left in the meantime:
 //!
-//! - Somebody leaves: later rows move towards the front, and a page may begin after the last known row. The stretch in
-//!   between is read, and the page is joined to it.
-//! - Somebody joins: in a list that is sorted by the time of joining, they come last.
+//! - A person leaves: later rows move toward the front, and a page may begin after the last known row. The gap is read, and
+//!   the page is joined to it.
+//! - A person joins: in a list that is sorted by the time of joining, the new row is at the end.
 //!
-//! In a list that is sorted by that time, the times prove it: a page that begins with somebody who joined before the last
-//! known row has everybody in between, even where rows of the same time change places. For that its pages overlap by two
-//! rows, or by all rows of the last time. Where they cannot, the overlap alone shows nothing about the order of the rows.
+//! In a list that is sorted by that time, the times prove it too: a page that begins with a person who joined before the
+//! last known row has everybody in between, even if rows of the same time change places. For that, pages overlap by two
+//! rows, or by all rows of the last time. If they cannot, the overlap alone says nothing about the order of the rows.
 
 mod window;
 
@@ -21,60 +21,60 @@ use self::window::{Times, Window};
 use super::list::ListRow;
 use crate::model::{Text, Timestamp};
 
-/// Rows by which a page is asked for earlier when it did not overlap, at first; four times as many with each attempt.
+/// How many rows before the last known row to start when a page did not overlap. Four times as many with each attempt.
 const FIRST_STEP_BACK: u64 = 16;
-/// Rows by which a stretch reaches into the page that it leads to.
-const STRETCH_INTO_PAGE: u64 = 8;
-/// Smaller pages overlap by one row alone: with two they would hardly lead anywhere.
-const SMALLEST_VOUCHED_PAGE: u64 = 4;
-/// Pages that bring nothing new before a walk is given up.
-const MAX_DETOURS: u32 = 50;
+/// By how many rows the page that fills a gap overlaps the page after it.
+const GAP_OVERLAP: u64 = 8;
+/// Smaller pages overlap by only one row: with two they would hardly make progress.
+const SMALLEST_TIME_PROVED_PAGE: u64 = 4;
+/// How many pages without new rows are accepted.
+const MAX_PAGES_WITHOUT_PROGRESS: u32 = 50;
 
-/// A page to ask for.
+/// A page to request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ask {
+pub(super) struct PageRequest {
     /// Rows before it in the server's list.
     pub offset: u64,
-    /// Rows that are needed; `None` for as many as a page has.
+    /// How many rows are needed; `None` for a full page.
     pub rows: Option<u64>,
 }
 
-/// What follows from a page.
+/// What to do after a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// More is to be read.
-    Ask(Ask),
+    /// Request another page.
+    Request(PageRequest),
     /// The list was read to its end, and its pages overlap.
-    Whole,
+    Complete,
     /// The pages do not fit together.
-    Broken,
+    Inconsistent,
 }
 
-/// What shows that a list is whole.
+/// Why a list is considered complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// All of it came in one answer, at one moment.
-    OneAnswer,
-    /// It is sorted by the time of joining, and the times show that its pages leave nobody out.
+    /// It arrived in one response, as it was at one moment.
+    OneResponse,
+    /// It is sorted by the time of joining, and the times prove that no row is missing between its pages.
     OldestFirst,
-    /// Its pages overlap, in an order that may have changed in between.
+    /// Its pages overlap, but the order of its rows may have changed in between.
     Overlap,
 }
 
-/// A page that begins after rows that were not seen yet.
-struct Ahead<T> {
+/// A page that begins after rows that were not read yet.
+struct PageAfterGap<T> {
     page: Vec<T>,
     is_last: bool,
 }
 
-/// What the time of a page's first row says about the rows between it and the last known one.
+/// Whether the times prove that no row is missing between the last known row and a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Border {
-    /// The page has them all.
-    Vouched,
-    /// A page that begins earlier would have them all.
+enum TimeProof {
+    /// They do.
+    Proved,
+    /// They would for a page that begins earlier.
     TooLate,
-    /// Nothing: the list is not sorted, or too many rows have the same time.
+    /// They cannot: the list is not sorted, or too many rows have the same time.
     Unknown,
 }
 
@@ -82,42 +82,42 @@ enum Border {
 #[derive(Debug, PartialEq, Eq)]
 enum Join<T> {
     /// It overlaps and has new rows.
-    Grown,
-    /// It overlaps and has nothing new.
-    Same,
-    /// It has none of the rows that were read.
-    Apart(Vec<T>),
-    /// Its rows come in another order than before.
-    Tangled,
+    Extended,
+    /// It overlaps and has no new rows.
+    Unchanged,
+    /// It has none of the known rows.
+    Disjoint(Vec<T>),
+    /// Its rows are in a different order than before.
+    Reordered,
 }
 
-/// A walk from the first page of a list to the last.
+/// A reading of a list from its first page to its last.
 pub(super) struct Walk<T> {
-    /// In the server's order. Rows that have gone or moved stay here to the end, although `places` no longer has them.
+    /// In the server's order. Rows that disappeared or moved stay here, but `places` no longer refers to them.
     rows: Vec<T>,
-    /// Where each of them was when it was seen last, as an index in the server's list.
+    /// The index in the server's list at which each of them was last seen.
     indexes: Vec<u64>,
-    /// Every row ever seen, and its index in `rows` unless it has gone.
+    /// Every row ever seen, with its index in `rows` unless it disappeared.
     places: HashMap<Text, Option<usize>>,
-    /// Rows that appeared among those that had been read already.
+    /// Rows that appeared between rows that were already read.
     late: HashMap<Text, T>,
-    /// Rows of walks that failed.
-    aside: Vec<T>,
+    /// Rows of failed readings.
+    unplaced: Vec<T>,
     /// Index of the last row in the server's list.
     at: u64,
-    /// Rows before the last one with which the next page begins. Grows with the pace at which people leave.
+    /// How many rows before the last one the next page begins. Grows with the rate at which people leave.
     overlap: u64,
-    /// How far before the last row the page begins that was asked for.
+    /// How many rows before the last one the requested page begins.
     reach: u64,
-    ahead: Option<Ahead<T>>,
-    detours: u32,
+    after_gap: Option<PageAfterGap<T>>,
+    pages_without_progress: u32,
     pages: u32,
-    /// Rows of the shortest page after which more were to come.
+    /// Length of the shortest page that was not the last.
     page_size: u64,
-    /// Whether every row so far has a time of joining, and they come in that order.
+    /// Whether all rows so far have a time of joining and are sorted by it.
     is_sorted: bool,
-    /// Whether the times have vouched for every page after the first.
-    is_vouched: bool,
+    /// Whether the times prove every page after the first.
+    is_time_proved: bool,
     shifted: u64,
     repeats: u64,
 }
@@ -129,100 +129,100 @@ impl<T: ListRow> Walk<T> {
             indexes: Vec::new(),
             places: HashMap::new(),
             late: HashMap::new(),
-            aside: Vec::new(),
+            unplaced: Vec::new(),
             at: 0,
             overlap: 0,
             reach: 0,
-            ahead: None,
-            detours: 0,
+            after_gap: None,
+            pages_without_progress: 0,
             pages: 0,
             page_size: u64::MAX,
             is_sorted: true,
-            is_vouched: true,
+            is_time_proved: true,
             shifted: 0,
             repeats: 0,
         }
     }
 
-    /// Begins again at the first page. Rows seen before still count as seen.
-    pub(super) fn restart(&mut self) -> Ask {
+    /// Starts again at the first page. Rows that were seen still count as seen.
+    pub(super) fn restart(&mut self) -> PageRequest {
         let mut before = std::mem::replace(self, Self::new());
-        before.aside.append(&mut before.rows);
+        before.unplaced.append(&mut before.rows);
         let late = before.late.drain().map(|(_, row)| row);
-        before.aside.extend(late);
-        before.set_ahead_aside();
+        before.unplaced.extend(late);
+        before.keep_page_after_gap();
         before.places.values_mut().for_each(|place| *place = None);
         self.places = before.places;
-        self.aside = before.aside;
+        self.unplaced = before.unplaced;
         self.shifted = before.shifted;
-        Ask {
+        PageRequest {
             offset: 0,
             rows: None,
         }
     }
 
-    /// Asks for the end of the list again, which has about `expected` rows by now.
-    pub(super) fn resume(&mut self, expected: u64) -> Ask {
+    /// Reads the end of the list again, which now has about `expected` rows.
+    pub(super) fn resume(&mut self, expected: u64) -> PageRequest {
         if self.rows.is_empty() {
             return self.restart();
         }
         let left = self.length().saturating_sub(expected);
         let joined = expected.saturating_sub(self.length());
-        self.detours = 0;
+        self.pages_without_progress = 0;
         let reach = self.overlap.max(left.saturating_mul(2));
         self.reach = reach
             .max(self.rows_of_last_time().unwrap_or(0))
             .min(self.at);
         let rows = [self.reach, joined.saturating_mul(2), FIRST_STEP_BACK];
-        Ask {
+        PageRequest {
             offset: self.at - self.reach,
             rows: Some(rows.into_iter().fold(0, u64::saturating_add)),
         }
     }
 
-    /// Rows in the server's list when its end was read.
+    /// Returns the length of the server's list when its end was read.
     pub(super) fn length(&self) -> u64 {
         if self.rows.is_empty() { 0 } else { self.at + 1 }
     }
 
-    /// Rows of the server's list that repeat a person.
+    /// Returns how many rows of the server's list repeat a person.
     pub(super) fn repeats(&self) -> u64 {
         self.repeats
     }
 
-    /// Rows by which pages had moved towards the front.
+    /// Returns by how many rows pages moved toward the front.
     pub(super) fn shifted(&self) -> u64 {
         self.shifted
     }
 
-    /// Rows of the list as it was read, each once.
+    /// Returns the number of different rows in the list.
     pub(super) fn kept(&self) -> u64 {
         let live = self.places.values().flatten().count();
         (live + self.late.len()) as u64
     }
 
-    /// Rows of the shortest page after which more were to come.
+    /// Returns the length of the shortest page that was not the last.
     pub(super) fn page_size(&self) -> u64 {
         self.page_size
     }
 
-    /// Different rows ever seen, in failed walks too.
+    /// Returns the number of different rows ever seen, including those of failed readings.
     pub(super) fn distinct(&self) -> u64 {
         self.places.len() as u64
     }
 
-    /// What shows that the list is whole, once it was read to its end.
+    /// Returns why the list is considered complete, once it was read to its end.
     pub(super) fn proof(&self) -> Proof {
         if self.pages == 1 {
-            Proof::OneAnswer
-        } else if self.is_sorted && self.is_vouched {
+            Proof::OneResponse
+        } else if self.is_sorted && self.is_time_proved {
             Proof::OldestFirst
         } else {
             Proof::Overlap
         }
     }
 
-    /// A number that is the same for the same rows, whatever their order.
+    /// Returns a number that is equal for equal rows in any order.
     pub(super) fn fingerprint(&self) -> u64 {
         let hash = |row: &T| {
             let mut hasher = DefaultHasher::new();
@@ -236,7 +236,7 @@ impl<T: ListRow> Walk<T> {
             .fold(0, u64::wrapping_add)
     }
 
-    /// The list, each row once.
+    /// Returns the list, each row once.
     pub(super) fn into_rows(self) -> Vec<T> {
         let Self {
             rows, places, late, ..
@@ -249,98 +249,101 @@ impl<T: ListRow> Walk<T> {
         rows
     }
 
-    /// Every row that any walk has seen, each once, as it was seen last.
+    /// Returns every row that any reading has seen, each once and as it was last seen.
     pub(super) fn everything_seen(mut self) -> Vec<T> {
-        self.set_ahead_aside();
-        let mut rows = self.aside;
+        self.keep_page_after_gap();
+        let mut rows = self.unplaced;
         rows.extend(self.rows.into_iter().chain(self.late.into_values()));
         newest(rows)
     }
 
-    /// Takes the page that `ask` asked for, and says what to do next.
-    pub(super) fn take(&mut self, ask: Ask, page: Vec<T>, is_last: bool) -> Step {
+    /// Processes the page that was requested, and returns what to do next.
+    pub(super) fn take(&mut self, request: PageRequest, page: Vec<T>, is_last: bool) -> Step {
         self.pages += 1;
-        if ask.rows.is_none() && !is_last {
+        if request.rows.is_none() && !is_last {
             self.page_size = self.page_size.min(page.len() as u64);
         }
-        let (mut has_grown, mut is_last) = match self.join(ask.offset, page, is_last) {
-            Join::Grown => (true, is_last),
-            Join::Same => (false, is_last),
-            Join::Tangled => return Step::Broken,
-            Join::Apart(page) => {
-                return self.step_back(ask.offset, Ahead { page, is_last });
+        let (mut has_new_rows, mut is_last) = match self.join(request.offset, page, is_last) {
+            Join::Extended => (true, is_last),
+            Join::Unchanged => (false, is_last),
+            Join::Reordered => return Step::Inconsistent,
+            Join::Disjoint(page) => {
+                return self.step_back(request.offset, PageAfterGap { page, is_last });
             }
         };
-        if let Some(ahead) = self.ahead.take()
+        if let Some(after_gap) = self.after_gap.take()
             && !is_last
         {
-            is_last = ahead.is_last;
-            match self.join_ahead(ahead.page) {
-                Some(rows) => has_grown |= rows > 0,
+            is_last = after_gap.is_last;
+            match self.join_after_gap(after_gap.page) {
+                Some(rows) => has_new_rows |= rows > 0,
                 None => is_last = false,
             }
         }
         if is_last {
-            return Step::Whole;
+            return Step::Complete;
         }
-        // Nothing new, although more is said to come: it is after the rows that are known, or nowhere.
-        if !has_grown && (self.reach == 0 || !self.afford_detour()) {
-            return Step::Broken;
+        // No new rows although the list continues. They must follow the known ones.
+        if !has_new_rows && (self.reach == 0 || !self.accept_page_without_progress()) {
+            return Step::Inconsistent;
         }
-        self.reach = if has_grown { self.wanted_overlap() } else { 0 };
-        Step::Ask(Ask {
+        self.reach = if has_new_rows {
+            self.wanted_overlap()
+        } else {
+            0
+        };
+        Step::Request(PageRequest {
             offset: self.at - self.reach,
             rows: None,
         })
     }
 
-    /// Rows before the last one with which the next page is to begin.
+    /// Returns how many rows before the last one the next page should begin.
     fn wanted_overlap(&self) -> u64 {
-        // A page must lead beyond the rows that are known already, and not by a little.
+        // Most of a page must be new rows.
         let overlap = self.overlap.min(self.page_size / 4);
         let tied = self.rows_of_last_time().unwrap_or(0);
         overlap.max(tied).min(self.at)
     }
 
-    /// Known rows that joined last, all at the same time. A page that begins before the first of them has them all, and
-    /// others of their time. `None` if they are too many for a page, pages are too small, or nobody is known who joined
-    /// earlier.
+    /// Returns how many known rows have the latest time of joining. A page that begins before the first of them has all
+    /// rows of that time. `None` if they are too many for a page, pages are too small, or no row has an earlier time.
     fn rows_of_last_time(&self) -> Option<u64> {
         let last = self
             .last_time()
-            .filter(|_| self.page_size >= SMALLEST_VOUCHED_PAGE)?;
+            .filter(|_| self.page_size >= SMALLEST_TIME_PROVED_PAGE)?;
         let most = usize::try_from(self.page_size / 2).unwrap_or(usize::MAX);
         let rows = self.rows.iter().rev().take(most.saturating_add(1));
         let tied = rows.take_while(|row| row.joined_at() == Some(last)).count();
         (tied <= most && tied < self.rows.len()).then_some(tied as u64)
     }
 
-    /// When the last row that was seen joined, if the list is sorted by that.
+    /// Returns the latest time of joining, if the list is sorted by it.
     fn last_time(&self) -> Option<Timestamp> {
         let last = self.rows.last().filter(|_| self.is_sorted)?;
         last.joined_at()
     }
 
-    /// The page at `offset` does not overlap: asks for the stretch before it.
-    fn step_back(&mut self, offset: u64, ahead: Ahead<T>) -> Step {
-        if offset == 0 || !self.afford_detour() {
-            self.set_aside(ahead.page);
-            return Step::Broken;
+    /// Requests the gap before the page at `offset`, which does not overlap.
+    fn step_back(&mut self, offset: u64, after_gap: PageAfterGap<T>) -> Step {
+        if offset == 0 || !self.accept_page_without_progress() {
+            self.keep_unplaced(after_gap.page);
+            return Step::Inconsistent;
         }
-        // The page of a stretch that was too short is no use; the one it was to lead to still is.
-        self.ahead.get_or_insert(ahead);
+        // A page that does not fill the gap is dropped; the page after the gap is still useful.
+        self.after_gap.get_or_insert(after_gap);
         let reach = self.reach.saturating_mul(4).max(FIRST_STEP_BACK);
         self.reach = reach.min(self.at);
-        Step::Ask(Ask {
+        Step::Request(PageRequest {
             offset: self.at - self.reach,
-            rows: Some(self.reach + STRETCH_INTO_PAGE),
+            rows: Some(self.reach + GAP_OVERLAP),
         })
     }
 
-    /// Whether another page that leads no further is acceptable.
-    fn afford_detour(&mut self) -> bool {
-        self.detours += 1;
-        self.detours <= MAX_DETOURS
+    /// Whether another page without progress is acceptable.
+    fn accept_page_without_progress(&mut self) -> bool {
+        self.pages_without_progress += 1;
+        self.pages_without_progress <= MAX_PAGES_WITHOUT_PROGRESS
     }
 
     /// Joins the page at `offset` to what was read before.
@@ -348,10 +351,10 @@ impl<T: ListRow> Walk<T> {
         let end = offset + page.len() as u64;
         self.note_order(&page);
         let mut page = Window::new(offset, page);
-        let border = self.border(offset, &page);
-        let is_vouched = border == Border::Vouched;
-        if is_vouched {
-            // Among rows of the same time the order means nothing. Known ones first, so that they are one overlap.
+        let time_proof = self.time_proof(offset, &page);
+        let is_time_proved = time_proof == TimeProof::Proved;
+        if is_time_proved {
+            // Rows of the same time have no order. Known ones go first, so that they form one overlap.
             page.rows
                 .sort_by_key(|(_, row)| (row.joined_at(), self.place(row).unwrap_or(usize::MAX)));
         }
@@ -359,25 +362,25 @@ impl<T: ListRow> Walk<T> {
         let known = places.iter().enumerate();
         let overlap = known.filter_map(|(index, place)| Some(((*place)?, index)));
         let Some((place, index)) = overlap.max() else {
-            // Before the first page is nothing: where rows are sorted, the known ones have all gone.
+            // Nothing precedes the first page: if rows are sorted, all known ones are gone.
             let is_beginning = self.rows.is_empty() || offset == 0 && self.is_sorted;
             if !is_beginning {
-                return Join::Apart(page.into_rows());
+                return Join::Disjoint(page.into_rows());
             }
             self.places.values_mut().for_each(|place| *place = None);
             self.at = end.saturating_sub(1);
             self.repeats = page.repeats;
             return self.add(page.rows);
         };
-        if border == Border::TooLate {
-            return Join::Apart(page.into_rows());
+        if time_proof == TimeProof::TooLate {
+            return Join::Disjoint(page.into_rows());
         }
-        self.is_vouched &= is_vouched;
+        self.is_time_proved &= is_time_proved;
         let (before, after) = (&places[..index], &places[index + 1..]);
-        if !is_vouched && before.contains(&None) || after.iter().any(Option::is_some) {
-            // Rows came in where others were read already, or changed places. More may have, elsewhere.
-            self.set_aside(page.into_rows());
-            return Join::Tangled;
+        if !is_time_proved && before.contains(&None) || after.iter().any(Option::is_some) {
+            // Rows appeared between known ones or changed places, and perhaps elsewhere too.
+            self.keep_unplaced(page.into_rows());
+            return Join::Reordered;
         }
 
         let reaches_on = is_last || !after.is_empty();
@@ -387,9 +390,9 @@ impl<T: ListRow> Walk<T> {
         if shift > 0 {
             self.overlap = self.overlap.max(shift.saturating_mul(4).saturating_add(4));
         }
-        // A row that is later than before says that others came in, and nothing about those that are missing.
-        if is_vouched || !self.is_sorted && now <= then {
-            let times = is_vouched.then(|| page.times(is_last));
+        // A row that moved toward the end shows that others were added, but not that missing ones are gone.
+        if is_time_proved || !self.is_sorted && now <= then {
+            let times = is_time_proved.then(|| page.times(is_last));
             self.drop_gone(&places, place, reaches_on, times);
         }
         if reaches_on {
@@ -412,29 +415,29 @@ impl<T: ListRow> Walk<T> {
         self.add(new)
     }
 
-    /// What the times say about a page that begins at `offset`.
-    fn border(&self, offset: u64, page: &Window<T>) -> Border {
+    /// Returns what the times say about a page that begins at `offset`.
+    fn time_proof(&self, offset: u64, page: &Window<T>) -> TimeProof {
         let Some(last) = self.last_time() else {
-            return Border::Unknown;
+            return TimeProof::Unknown;
         };
         if offset == 0 || page.first_time() < Some(last) {
-            return Border::Vouched;
+            return TimeProof::Proved;
         }
         let rows = page.rows.iter();
         let tied = rows.take_while(|(_, row)| row.joined_at() == Some(last));
         let fits = tied.count() as u64 <= self.page_size / 2;
         if fits && self.rows_of_last_time().is_some() {
-            Border::TooLate
+            TimeProof::TooLate
         } else {
-            Border::Unknown
+            TimeProof::Unknown
         }
     }
 
     fn add(&mut self, rows: Vec<(u64, T)>) -> Join<T> {
         let join = if rows.is_empty() {
-            Join::Same
+            Join::Unchanged
         } else {
-            Join::Grown
+            Join::Extended
         };
         for (index, row) in rows {
             self.places.insert(row.key().clone(), Some(self.rows.len()));
@@ -444,12 +447,12 @@ impl<T: ListRow> Walk<T> {
         join
     }
 
-    /// Joins a page that was read before the stretch that leads to it. Returns how many rows it adds, or `None` if it
-    /// does not surely fit; then it is read again.
-    fn join_ahead(&mut self, page: Vec<T>) -> Option<usize> {
+    /// Joins a page that was read before the gap in front of it was filled. Returns how many rows it adds, or `None` if it
+    /// may not fit and must be read again.
+    fn join_after_gap(&mut self, page: Vec<T>) -> Option<usize> {
         let new: Vec<T> = match self.last_time() {
             Some(last) if page.first()?.joined_at() < Some(last) => {
-                // Rows that are unknown and earlier have gone since.
+                // Unknown rows with an earlier time are gone by now.
                 let rows = page.into_iter();
                 rows.filter(|row| row.joined_at() >= Some(last) && self.place(row).is_none())
                     .collect()
@@ -469,13 +472,13 @@ impl<T: ListRow> Walk<T> {
             }
         };
         let count = new.len();
-        // Some may have left since, which the next page shows.
+        // Some may be gone by now, which the next page shows.
         self.add((self.at + 1..).zip(new).collect());
         self.at += count as u64;
         Some(count)
     }
 
-    /// The index of a row in `rows`, unless it is new: somebody who left and joined again is, too.
+    /// Returns the index of a row in `rows`, unless it is new. A person who left and joined again is a new row.
     fn place(&self, row: &T) -> Option<usize> {
         let place = self.places.get(row.key()).copied().flatten()?;
         let is_same = !self.is_sorted || self.rows[place].joined_at() == row.joined_at();
@@ -486,8 +489,8 @@ impl<T: ListRow> Walk<T> {
         self.places.get(self.rows[place].key()) == Some(&Some(place))
     }
 
-    /// Forgets known rows that a page, whose known rows are at `places` and end at `overlap`, would have if they were
-    /// still there. `times` are those of which it surely has every row.
+    /// Forgets known rows that are missing on a page although it would have them if they still existed. The page's known
+    /// rows are at `places` and end at `overlap`; of the span `times` it has every row.
     fn drop_gone(
         &mut self,
         places: &[Option<usize>],
@@ -511,28 +514,28 @@ impl<T: ListRow> Walk<T> {
         }
     }
 
-    /// Notes whether the rows come in the order in which they joined.
+    /// Records whether the rows are sorted by the time of joining.
     fn note_order(&mut self, page: &[T]) {
         self.is_sorted &= page.iter().all(|row| row.joined_at().is_some())
             && page.is_sorted_by_key(ListRow::joined_at);
     }
 
-    fn set_ahead_aside(&mut self) {
-        if let Some(ahead) = self.ahead.take() {
-            self.set_aside(ahead.page);
+    fn keep_page_after_gap(&mut self) {
+        if let Some(after_gap) = self.after_gap.take() {
+            self.keep_unplaced(after_gap.page);
         }
     }
 
-    /// Keeps rows whose place in the list is not known.
-    fn set_aside(&mut self, rows: Vec<T>) {
+    /// Keeps rows whose position in the list is not known.
+    fn keep_unplaced(&mut self, rows: Vec<T>) {
         for row in rows {
             self.places.entry(row.key().clone()).or_insert(None);
-            self.aside.push(row);
+            self.unplaced.push(row);
         }
     }
 }
 
-/// Each row once, as it comes last.
+/// Keeps the last occurrence of each row.
 fn newest<T: ListRow>(rows: Vec<T>) -> Vec<T> {
     let mut known = HashSet::new();
     let rows = rows.into_iter().rev();

@@ -1,4 +1,4 @@
-//! The walk against lists that change between two pages, by example and at random.
+//! Tests reading lists that change between two pages, with examples and at random.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -12,8 +12,8 @@ struct Row {
     joined_at: Option<Timestamp>,
 }
 
-impl super::super::api::Kept for Row {
-    fn memory(&self) -> usize {
+impl super::super::api::HeapSize for Row {
+    fn heap_size(&self) -> usize {
         0
     }
 }
@@ -32,7 +32,7 @@ fn time(seconds: usize) -> Option<Timestamp> {
     Timestamp::from_unix(i64::try_from(seconds).ok()?, 0)
 }
 
-/// One row for each letter, of which each joined later than the one before it in the alphabet.
+/// One row for each letter. The times of joining have the order of the alphabet.
 fn dated(letters: &str) -> Vec<Row> {
     let rows = letters.chars();
     rows.map(|letter| Row {
@@ -42,7 +42,7 @@ fn dated(letters: &str) -> Vec<Row> {
     .collect()
 }
 
-/// The same without a time.
+/// The same without times.
 fn undated(letters: &str) -> Vec<Row> {
     let mut rows = dated(letters);
     rows.iter_mut().for_each(|row| row.joined_at = None);
@@ -53,21 +53,21 @@ fn letters(walk: Walk<Row>) -> String {
     walk.into_rows().iter().map(|row| &*row.key).collect()
 }
 
-fn page(offset: u64) -> Ask {
-    Ask { offset, rows: None }
+fn page(offset: u64) -> PageRequest {
+    PageRequest { offset, rows: None }
 }
 
-fn stretch(offset: u64, rows: u64) -> Step {
-    Step::Ask(Ask {
+fn gap(offset: u64, rows: u64) -> Step {
+    Step::Request(PageRequest {
         offset,
         rows: Some(rows),
     })
 }
 
-/// Takes pages, each at its offset, and tells what comes of the last of them.
+/// Processes pages, each at its offset, and returns the step after the last one.
 fn take(pages: &[(u64, Vec<Row>)]) -> (Walk<Row>, Step) {
     let mut walk = Walk::new();
-    let mut step = Step::Broken;
+    let mut step = Step::Inconsistent;
     for (offset, rows) in pages {
         step = walk.take(page(*offset), rows.clone(), false);
     }
@@ -75,32 +75,32 @@ fn take(pages: &[(u64, Vec<Row>)]) -> (Walk<Row>, Step) {
 }
 
 #[test]
-fn page_that_begins_with_the_last_row_grows_the_list() {
+fn page_that_begins_with_the_last_row_extends_the_list() {
     for rows in [dated, undated] {
         let (walk, step) = take(&[(0, rows("abc")), (2, rows("cde"))]);
-        assert_eq!(step, Step::Ask(page(4)));
+        assert_eq!(step, Step::Request(page(4)));
         assert_eq!(letters(walk), "abcde");
     }
 }
 
 #[test]
-fn page_without_any_known_row_is_kept_until_the_stretch_before_it_was_read() {
+fn page_without_known_rows_is_kept_until_the_gap_before_it_was_read() {
     for rows in [dated, undated] {
         let (mut walk, step) = take(&[(0, rows("abc")), (2, rows("efg"))]);
-        assert_eq!(step, stretch(0, 2 + STRETCH_INTO_PAGE));
-        let ask = Ask {
+        assert_eq!(step, gap(0, 2 + GAP_OVERLAP));
+        let request = PageRequest {
             offset: 0,
             rows: Some(10),
         };
-        // Two have left, and the next page begins as many rows earlier, and some more.
-        assert_eq!(walk.take(ask, rows("cdef"), false), Step::Ask(page(4)));
+        // Two people left, so the next page begins two rows earlier, and a few more.
+        assert_eq!(walk.take(request, rows("cdef"), false), Step::Request(page(4)));
         assert_eq!(walk.shifted(), 2);
         assert!(letters(walk).ends_with("cdefg"));
     }
 }
 
 #[test]
-fn row_that_left_the_end_leaves_the_list_too() {
+fn row_that_left_at_the_end_is_removed() {
     for rows in [dated, undated] {
         let (walk, _) = take(&[(0, rows("abc")), (1, rows("bd"))]);
         assert_eq!(letters(walk), "abd");
@@ -108,7 +108,7 @@ fn row_that_left_the_end_leaves_the_list_too() {
 }
 
 #[test]
-fn row_that_came_in_before_shifts_the_overlap_and_loses_nothing() {
+fn row_added_before_the_overlap_loses_nothing() {
     let (walk, _) = take(&[(0, undated("abc")), (2, undated("bcd"))]);
     assert_eq!(walk.proof(), Proof::Overlap);
     assert_eq!(letters(walk), "abcd");
@@ -117,30 +117,30 @@ fn row_that_came_in_before_shifts_the_overlap_and_loses_nothing() {
 #[test]
 fn unknown_row_before_known_ones_may_mean_that_more_were_missed() {
     let (_, step) = take(&[(0, undated("abc")), (1, undated("bxcd"))]);
-    assert_eq!(step, Step::Broken);
+    assert_eq!(step, Step::Inconsistent);
 }
 
-/// Somebody who was deactivated and is active again is where they were before.
+/// A person who was deactivated and is active again has the same position as before.
 #[test]
-fn unknown_row_where_everybody_is_known_by_time_is_another_member() {
+fn unknown_row_between_known_times_is_another_member() {
     let (walk, step) = take(&[(0, dated("acd")), (1, dated("abde"))]);
-    assert!(matches!(step, Step::Ask(_)));
+    assert!(matches!(step, Step::Request(_)));
     assert_eq!(letters(walk), "acdeb".replace('c', ""));
 }
 
 #[test]
-fn known_row_after_new_ones_means_that_there_is_no_order() {
+fn known_row_after_new_ones_shows_that_the_list_is_unordered() {
     let (_, step) = take(&[(0, undated("abc")), (2, undated("cdb"))]);
-    assert_eq!(step, Step::Broken);
+    assert_eq!(step, Step::Inconsistent);
 }
 
 #[test]
-fn person_who_is_on_a_page_twice_is_there_once() {
+fn person_who_is_on_a_page_twice_is_kept_once() {
     for rows in [dated, undated] {
         let mut page_of_four = rows("abc");
         page_of_four.insert(1, rows("a").remove(0));
         let mut walk = Walk::new();
-        assert_eq!(walk.take(page(0), page_of_four, true), Step::Whole);
+        assert_eq!(walk.take(page(0), page_of_four, true), Step::Complete);
         assert_eq!((walk.length(), walk.repeats()), (4, 1));
         assert_eq!(letters(walk), "abc");
     }
@@ -154,7 +154,7 @@ fn person_who_left_and_joined_again_is_at_the_end() {
         joined_at: time(1000),
     });
     let (walk, step) = take(&[(0, dated("abc")), (1, last)]);
-    assert!(matches!(step, Step::Ask(_)));
+    assert!(matches!(step, Step::Request(_)));
     assert_eq!(letters(walk), "bcda");
 }
 
@@ -163,11 +163,11 @@ fn person_who_left_and_joined_again_is_at_the_end() {
 enum Change {
     Joins,
     Leaves(Index),
-    /// Somebody leaves, and joins again at the end.
+    /// A person leaves, and joins again at the end.
     Rejoins(Index),
 }
 
-/// A list that is sorted by the time of joining; rows of the same time come in another order each time, if `ties`.
+/// A list sorted by the time of joining. With `shuffles_ties`, each request gets rows of the same time in a new order.
 struct Server {
     rows: Vec<Row>,
     next: usize,
@@ -196,7 +196,7 @@ impl Server {
         }
     }
 
-    fn page(&mut self, ask: Ask, limit: u64) -> (Vec<Row>, bool) {
+    fn page(&mut self, request: PageRequest, limit: u64) -> (Vec<Row>, bool) {
         self.requests += 1;
         let mut rows = self.rows.clone();
         if self.shuffles_ties {
@@ -204,10 +204,10 @@ impl Server {
             let mixed = |row: &Row| row.key.parse::<usize>().unwrap_or(0).wrapping_mul(salt) % 101;
             rows.sort_by_key(|row| (row.joined_at, mixed(row)));
         }
-        let limit = ask.rows.unwrap_or(limit).min(limit);
-        let end = ask.offset + limit;
+        let limit = request.rows.unwrap_or(limit).min(limit);
+        let end = request.offset + limit;
         let is_last = end >= rows.len() as u64;
-        let page = rows.into_iter().skip(ask.offset as usize);
+        let page = rows.into_iter().skip(request.offset as usize);
         (page.take(limit as usize).collect(), is_last)
     }
 }
@@ -221,8 +221,8 @@ fn changes(most: usize) -> impl Strategy<Value = Vec<Vec<Change>>> {
     prop::collection::vec(prop::collection::vec(change, 0..=most), 1..80)
 }
 
-/// Walks over a list that changes between the requests, and then reads its end twice more. Returns the rows, and
-/// those that were in the list all the time, or `None` if the pages did not fit together.
+/// Reads a list that changes between the requests, and then its end twice more. Returns the rows, and those that were in
+/// the list all the time, or `None` if the pages did not fit together.
 fn walk_over(
     server: &mut Server,
     changes: &[Vec<Change>],
@@ -232,25 +232,25 @@ fn walk_over(
     let mut ever: HashSet<Text> = before.iter().map(|row| row.key.clone()).collect();
     let mut between = changes.iter();
     let mut walk = Walk::new();
-    let mut ask = walk.restart();
+    let mut request = walk.restart();
     for again in 0..3 {
         loop {
-            let (page, is_last) = server.page(ask, limit);
+            let (page, is_last) = server.page(request, limit);
             ever.extend(server.rows.iter().map(|row| row.key.clone()));
-            let step = walk.take(ask, page, is_last);
+            let step = walk.take(request, page, is_last);
             for change in between.next().into_iter().flatten() {
                 server.change(change);
             }
             match step {
-                Step::Ask(next) => ask = next,
-                Step::Whole => break,
-                Step::Broken => return None,
+                Step::Request(next) => request = next,
+                Step::Complete => break,
+                Step::Inconsistent => return None,
             }
         }
         if again < 2 {
-            ask = match walk.proof() {
+            request = match walk.proof() {
                 Proof::OldestFirst => walk.resume(server.rows.len() as u64),
-                Proof::OneAnswer | Proof::Overlap => walk.restart(),
+                Proof::OneResponse | Proof::Overlap => walk.restart(),
             };
         }
     }
@@ -278,7 +278,7 @@ fn server(rows: usize, together: usize, shuffles_ties: bool) -> Server {
 
 proptest! {
     #[test]
-    fn nobody_who_stays_is_missed_however_others_come_and_go(
+    fn nobody_who_stays_is_missed_while_others_join_and_leave(
         rows in 0_usize..400,
         limit in 20_u64..80,
         changes in changes(3),
@@ -290,14 +290,14 @@ proptest! {
         for row in still {
             prop_assert!(rows.contains(&row), "{row:?} is missing");
         }
-        // As many requests as pages, one more for each change at most, and the end twice.
+        // One request for each page, at most one more for each change, and twice the end.
         let pages = 4 + (server.next as u64).div_ceil(limit / 4) as usize;
         prop_assert!(server.requests <= pages + changes.len(), "{}", server.requests);
     }
 
-    /// Where they are too many for a page, or the first of all are among them, the walk does not claim to be whole.
+    /// If they are too many for a page, or include the first row, the reading does not claim to be complete.
     #[test]
-    fn nobody_is_missed_where_rows_of_the_same_time_change_places(
+    fn nobody_is_missed_when_rows_of_the_same_time_change_places(
         rows in 0_usize..400,
         together in 2_usize..60,
         changes in changes(2),
@@ -312,7 +312,7 @@ proptest! {
         }
     }
 
-    /// All were imported at once, which says nothing about their order.
+    /// All were imported at the same time, which says nothing about their order.
     #[test]
     fn pages_of_people_who_all_joined_at_the_same_time_prove_nothing(
         rows in 41_usize..400,
@@ -320,13 +320,13 @@ proptest! {
     ) {
         let mut server = server(rows, usize::MAX, false);
         let mut walk = Walk::new();
-        let mut ask = walk.restart();
+        let mut request = walk.restart();
         for change in changes.iter().flatten() {
-            let (page, is_last) = server.page(ask, 40);
-            match walk.take(ask, page, is_last) {
-                Step::Ask(next) => ask = next,
-                Step::Whole => break,
-                Step::Broken => return Ok(()),
+            let (page, is_last) = server.page(request, 40);
+            match walk.take(request, page, is_last) {
+                Step::Request(next) => request = next,
+                Step::Complete => break,
+                Step::Inconsistent => return Ok(()),
             }
             server.change(change);
         }

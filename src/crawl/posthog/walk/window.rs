@@ -1,14 +1,14 @@
-//! One page of a walk: its rows with their indexes, and the times of which it has everybody.
+//! One page of a list: its rows with their indexes, and the span of times of which it has every row.
 
 use std::collections::HashMap;
 
 use super::super::list::ListRow;
 use crate::model::{Text, Timestamp};
 
-/// A page with each row once, and the last index of each in the server's list.
+/// A page with each row once, at its last index in the server's list.
 pub(super) struct Window<T> {
     pub rows: Vec<(u64, T)>,
-    /// Rows left out because the person was on the page already.
+    /// How many rows repeat a person on the page.
     pub repeats: u64,
 }
 
@@ -36,7 +36,8 @@ impl<T: ListRow> Window<T> {
         self.rows.first().and_then(|(_, row)| row.joined_at())
     }
 
-    /// The times of which the page has every row: after its first, and before its last unless the list ends there.
+    /// Returns the span of times of which the page has every row: after its first row, and before its last one unless the
+    /// list ends there.
     pub(super) fn times(&self, is_last: bool) -> Times {
         let last = self.rows.last().and_then(|(_, row)| row.joined_at());
         Times {
@@ -50,7 +51,7 @@ impl<T: ListRow> Window<T> {
     }
 }
 
-/// A span of times, without its ends.
+/// A span of times, excluding its ends.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     after: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! What a snapshot that is already there says of itself.
+//! The previous snapshot: what an existing file says about itself.
 
 use std::fs;
 use std::io;
@@ -7,22 +7,22 @@ use std::path::Path;
 use crate::model::{Evidence, Inventory, OrganizationEvidence, Timestamp};
 use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
 
-/// What a snapshot says of itself.
+/// What the previous snapshot says about itself.
 #[derive(Debug)]
-pub(in crate::commands) struct Before {
-    /// When its crawl ended. It is in UTC where there is evidence, and nothing is compared with a snapshot without.
+pub(in crate::commands) struct Previous {
+    /// When its crawl ended. This is in UTC if there is evidence, and snapshots without evidence are not compared.
     pub(super) captured_at: Timestamp,
     counts: Counts,
     evidence: Option<Evidence>,
 }
 
-impl Before {
-    /// Reads the snapshot at `path`, if anything is there.
+impl Previous {
+    /// Reads the snapshot at `path`, if the file exists.
     ///
     /// # Errors
     /// When it is not a snapshot, or cannot be read.
     pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Option<Self>, Error> {
-        // What is not a file, such as a pipe, could make its reader wait for ever.
+        // Anything but a file, such as a pipe, could block forever.
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Ok(found) if !found.is_file() => {
@@ -44,12 +44,12 @@ impl Before {
         }))
     }
 
-    /// Returns the organization that it is of, if it says so.
+    /// Returns its organization, if it says which.
     pub(super) fn organization(&self) -> Option<&OrganizationEvidence> {
         Some(&self.evidence.as_ref()?.organization)
     }
 
-    /// Whether this program took it, of `organization`.
+    /// Whether this program wrote it, and it is of `organization`.
     pub(super) fn is_own(&self, organization: &str) -> bool {
         self.evidence
             .as_ref()
@@ -61,18 +61,18 @@ impl Before {
         self.evidence.as_ref().is_some_and(Evidence::lacks_roles)
     }
 
-    /// Returns how many resources of a type there were.
+    /// Returns its number of resources of a type.
     pub(super) fn count(&self, resource_type: &str) -> u64 {
         let count = self.counts.resources.get(resource_type);
         count.copied().unwrap_or_default()
     }
 
-    /// Returns how many grants there were.
+    /// Returns its number of grants.
     pub(super) fn grants(&self) -> u64 {
         self.counts.grants.values().sum()
     }
 
-    /// Compares people: the listed members, whom every crawl reads, and all users where both crawls read roles too.
+    /// Compares people: the listed members, which every crawl reads, and all users if both crawls read roles.
     pub(super) fn people_compared_with(
         &self,
         inventory: &Inventory,
@@ -97,7 +97,7 @@ impl Before {
         vec![users, members]
     }
 
-    /// Compares roles, and who holds them.
+    /// Compares roles and role memberships.
     pub(super) fn roles_compared_with(&self, inventory: &Inventory) -> Vec<Compared> {
         vec![
             Compared {
@@ -114,12 +114,9 @@ impl Before {
     }
 }
 
-/// What two crawls counted.
+/// How many rows of one kind two crawls found.
 pub(super) struct Compared {
-    /// What was counted.
     pub(super) what: &'static str,
-    /// How many there were.
     pub(super) before: u64,
-    /// How many there are now.
     pub(super) now: u64,
 }

@@ -480,7 +480,7 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
         (
             "a format that is not known",
             patched(small(""), &|_, database| database[47] = 9),
-            "version of SQLite's format",
+            "version of SQLite's file format",
             15,
         ),
         (

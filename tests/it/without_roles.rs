@@ -181,8 +181,9 @@ fn agreed_lines_about_roles_are_not_called_stale_where_roles_were_not_read() {
     ]);
     let printed = text(&run);
     assert_eq!(run.code, 0, "{printed}");
-    let said =
-        format!("warning: {n} lines of `accept.txt` could not be compared: roles were not read\n");
+    let said = format!(
+        "warning: {n} lines of `accept.txt` could not be checked because roles were not read\n"
+    );
     assert!(printed.contains(&said), "{printed}");
     assert!(!printed.contains("matches nothing"), "{printed}");
 }
@@ -190,7 +191,7 @@ fn agreed_lines_about_roles_are_not_called_stale_where_roles_were_not_read() {
 #[test]
 fn an_answer_does_not_pass_what_was_not_read_off_as_nothing() {
     let shelf = shelf();
-    let note = "note: `bare.c1z` was made without reading roles: roles, who holds them, and people who are not in the \
+    let note = "note: `bare.c1z` was made without reading roles: roles, role memberships, and people who are not in the \
                 member list are unknown\n";
     for (args, is_said) in [
         (&["resource-types"][..], false),

@@ -293,7 +293,7 @@ fn times_without_a_zone_are_never_shown_as_utc() {
         let stats = text(&["stats", file]);
         assert!(stats.contains(heads), "{stats}");
         assert_eq!(
-            stats.contains("the time zone is not recorded\n"),
+            stats.contains("; its time zone is not recorded\n"),
             note,
             "{stats}"
         );

@@ -321,7 +321,7 @@ fn a_line_of_the_older_form_accepts_nothing_and_says_what_would() {
              grant-added role:sup:member:user:ann joined_at none → 2026-01-05T08:00:00Z  \
              # Ann Archer <ann@example.com>: is now member of Support"
                 .to_owned(),
-            "5 of `accept.txt` is too broad, and matches nothing: member-added user:eve".to_owned(),
+            "5 of `accept.txt` is too broad and matches nothing: member-added user:eve".to_owned(),
         ]
     );
     let without = pair.text(1, &["--stat"]);
@@ -432,7 +432,7 @@ fn an_accepted_person_does_not_cover_the_grants_they_came_with() {
         text.starts_with("2 role memberships added, 1 accepted\n"),
         "{text}"
     );
-    assert!(text.contains("\nGrants of new people\n"), "{text}");
+    assert!(text.contains("\nGrants to new people\n"), "{text}");
     // The other way round the person is shown with all they came with.
     let text = pair.accepting(1, &support, &[]);
     assert!(text.starts_with("+1 member, 1 accepted\n"), "{text}");
@@ -472,7 +472,7 @@ fn a_bad_line_is_refused_with_its_number() {
             "expected `email OLD → NEW`",
         ),
         ("other-changed user:ann email a → b c", "expected a comma"),
-        ("other-changed user:ann email a → b,", "the name of a field"),
+        ("other-changed user:ann email a → b,", "a field name"),
         (
             "other-changed user:ann email [1 → b",
             "expected `email OLD → NEW`",

@@ -50,7 +50,7 @@ fn two_organizations_are_refused() {
         organization.id = "019a1b2c-0000-7000-8000-00000000bbbb".to_owned();
     });
     let parts = [
-        "two organizations",
+        "different organizations",
         ORGANIZATION_ID,
         "019a1b2c-0000-7000-8000-00000000bbbb",
     ];
@@ -227,7 +227,7 @@ fn sync_runs_of_one_file_may_be_named() {
     for (args, part) in [
         (
             ["--old-sync", "third"],
-            "no finished full sync run newer than `third`",
+            "no finished full sync run after `third`",
         ),
         (
             ["--new-sync", "first"],

@@ -428,7 +428,7 @@ fn what_matters_most_is_the_last_to_be_left_out_of_markdown() {
     let headings = [
         "Seats raised (2)",
         "Seats lowered (1)",
-        "Second factor switched off (1)",
+        "2FA switched off (1)",
         "New in the member list (3000)",
         "New people who are not in the member list (1)",
         "Grants added (1)",

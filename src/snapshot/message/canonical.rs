@@ -55,9 +55,7 @@ impl Canonical<'_> {
                 Item::Known(field) => field,
                 Item::Unknown(unknown) => {
                     if message.identity.is_none() {
-                        let start = self.out.len();
-                        self.out.extend_from_slice(unknown);
-                        unknown::normalize_fields(&mut self.out[start..]);
+                        self.unknown(unknown);
                     }
                     continue;
                 }
@@ -123,6 +121,14 @@ impl Canonical<'_> {
         Ok(())
     }
 
+    /// Fields that the schema does not have.
+    #[cold]
+    fn unknown(&mut self, fields: &[u8]) {
+        let start = self.out.len();
+        self.out.extend_from_slice(fields);
+        unknown::normalize_fields(&mut self.out[start..]);
+    }
+
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
         push_key(number, DELIMITED, self.out);
         push_varint(bytes.len() as u64, self.out);
@@ -186,6 +192,7 @@ impl Canonical<'_> {
 
 impl Any<'_> {
     /// Contents of an unknown type, normalized for comparison.
+    #[cold]
     pub(super) fn normalized_contents(&self) -> Vec<u8> {
         let mut contents = self.contents.to_vec();
         unknown::normalize(&mut contents);

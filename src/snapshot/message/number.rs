@@ -23,6 +23,7 @@ impl<'s> Number<'s> {
         Scalar::of(self.kind, self.payload)
     }
 
+    #[inline]
     pub(super) fn is_zero(&self) -> bool {
         match self.payload {
             Payload::Varint(value) => value == 0,

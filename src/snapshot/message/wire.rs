@@ -150,6 +150,7 @@ pub(super) fn packed_varints(
 }
 
 /// The contents of all occurrences, which must be length-delimited.
+#[inline]
 pub(super) fn contents(occurrences: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     walk(occurrences).map(|raw| bytes(raw?.payload))
 }

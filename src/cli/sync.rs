@@ -222,6 +222,7 @@ impl SyncOptions {
             crawl: self.crawl_settings(),
             output,
             temp_dir: global.temp_dir.clone(),
+            ignored: ignored_settings(),
         })
     }
 
@@ -235,7 +236,6 @@ impl SyncOptions {
         Ok(CheckArgs {
             key_file,
             sync: self.into_args(global)?,
-            ignored: ignored_settings(),
             format,
         })
     }

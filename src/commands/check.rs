@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::sync::{FileOutput, Output, SyncArgs, find_baseline, prepare, with_config};
+use super::sync::{FileOutput, Output, SyncArgs, find_baseline, is_ignored, prepare, with_config};
 use super::{Failure, Outcome, World};
 use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
 use crate::model::{CrawlKey, OrganizationEvidence};
@@ -18,8 +18,6 @@ use crate::report::{Format, duration, printable};
 pub struct CheckArgs {
     /// The sync to check.
     pub sync: SyncArgs,
-    /// Environment variables of the official connector that are set but have no effect here.
-    pub ignored: Vec<String>,
     /// The file that the key was read from, if any.
     pub key_file: Option<PathBuf>,
     /// The output format.
@@ -128,12 +126,8 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
             .unwrap_or(&config.base_url)
             .to_string(),
     );
-    for name in &args.ignored {
-        report.add(
-            Level::Note,
-            "settings",
-            format!("{name} is set but ignored: this tool is offline and read-only"),
-        );
+    for name in &args.sync.ignored {
+        report.add(Level::Note, "settings", is_ignored(name));
     }
     if let Some(path) = &args.key_file {
         check_key_file(path, report);

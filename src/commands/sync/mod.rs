@@ -48,7 +48,17 @@ pub use settings::{
 pub use target::{Template, TemplateError};
 
 pub(super) fn run(args: &SyncArgs, world: &mut World<'_>) -> Result<Outcome> {
+    for name in &args.ignored {
+        world.reporter.report(Event::Noted {
+            message: is_ignored(name),
+        });
+    }
     with_config(args, |config| sync(args, config, world))
+}
+
+/// What to say about a setting of the official connector's service mode.
+pub(super) fn is_ignored(name: &str) -> String {
+    format!("{name} is set but ignored: this tool is offline and read-only")
 }
 
 /// Calls `work` with the settings of the crawl, while the sample organization is served if it is the source.

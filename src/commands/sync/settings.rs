@@ -20,6 +20,8 @@ pub struct SyncArgs {
     pub output: Output,
     /// The folder for the database while it is built; by default the folder of the output.
     pub temp_dir: Option<PathBuf>,
+    /// Settings of the official connector's service mode that are set; they are ignored.
+    pub ignored: Vec<String>,
 }
 
 /// How to crawl.

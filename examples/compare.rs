@@ -4,10 +4,10 @@
 //! cargo run --example compare -- old.c1z new.c1z
 //! ```
 //!
-//! Rows come in the order of their ids, so two files are compared in one pass over both. What `posthog-c1z diff` adds is
-//! judgement: which changes matter, and in whose words.
+//! Rows are sorted by id, so two files are compared in one pass over both. `posthog-c1z diff` goes further: it
+//! classifies the changes and describes them with names.
 
-#![allow(clippy::print_stdout, reason = "this program prints its answer")]
+#![allow(clippy::print_stdout, reason = "this program prints its result")]
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use posthog_c1z::snapshot::{Filter, ReadOptions, Readable, Row, Snapshot};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut paths = std::env::args_os().skip(1);
     let (Some(old), Some(new)) = (paths.next(), paths.next()) else {
-        return Err("which two snapshots?".into());
+        return Err("usage: compare OLD.c1z NEW.c1z".into());
     };
     compare(Path::new(&old), Path::new(&new), &mut io::stdout().lock())
 }
@@ -70,7 +70,7 @@ fn changes<K: Readable>(
     let gone = before.keys().filter(|name| !after.contains_key(*name));
     for name in after.keys().chain(gone) {
         let text = |value: Option<&serde_json::Value>| {
-            value.map_or("nothing".to_owned(), ToString::to_string)
+            value.map_or("none".to_owned(), ToString::to_string)
         };
         let (before, after) = (before.get(name), after.get(name));
         if before != after {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_went_and_changed_has_a_line_each() {
+    fn each_added_removed_and_changed_row_has_a_line() {
         let (old, new) = (
             Path::new("testdata/snapshots/small.c1z"),
             Path::new("testdata/snapshots/two-syncs.c1z"),

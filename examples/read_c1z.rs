@@ -9,7 +9,7 @@
 //!
 //! [`Lookup`]: posthog_c1z::snapshot::Lookup
 
-#![allow(clippy::print_stdout, reason = "this program prints its answer")]
+#![allow(clippy::print_stdout, reason = "this program prints its result")]
 
 use std::error::Error;
 use std::io::{self, Write};

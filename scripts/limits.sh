@@ -16,7 +16,7 @@ if ! (ulimit -v "$kib") 2>/dev/null || ! command -v timeout >/dev/null; then
     exit 0
 fi
 cargo build --release --quiet
-program=$PWD/target/release/posthog-c1z
+program=${CARGO_TARGET_DIR:-$PWD/target}/release/posthog-c1z
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/tmp"

@@ -1,10 +1,10 @@
 //! Crawls a PostHog organization into a ConductorOne `.c1z` snapshot, and reads such snapshots.
 //!
-//! Two values are at the centre:
+//! Two types are central:
 //!
-//! - [`Inventory`](model::Inventory): everything that one crawl learned. It is whole, holds each row once, and every
-//!   reference in it is checked. It is what gets written.
-//! - [`Row`](snapshot::Row): one row of any connector's file, with its blob kept as it is. Rows are read one at a time, so
+//! - [`Inventory`](model::Inventory): everything that one crawl learned. It is complete, has each row once, and all its
+//!   references are checked. It is what gets written.
+//! - [`Row`](snapshot::Row): one row of any connector's file, with its original blob. Rows are read one at a time, so
 //!   memory does not grow with their number, and what a row refers to may be missing. It is what gets read.
 //!
 //! ```text
@@ -12,8 +12,8 @@
 //!                                         snapshot/read/ ─► Row ─► lists, exports, verify, diff, stats
 //! ```
 //!
-//! Imports go one way, and neighbours do not know each other (`tests/it/tidy.rs` checks both, here and inside
-//! [`snapshot`]):
+//! Imports go one way, and modules on the same level do not import each other (`tests/it/tidy.rs` checks both, here and
+//! inside [`snapshot`]):
 //!
 //! ```text
 //! main ─► terminal ─► cli ─► commands ─► crawl | demo | snapshot | diff | report ─► model | progress | files

@@ -1,4 +1,4 @@
-//! Parse, run, print the failure, exit: nothing worth testing on its own.
+//! The entry point: parses the command line, runs the command, prints failures and sets the exit code.
 
 use std::backtrace::Backtrace;
 use std::io::{self, BufWriter};
@@ -20,7 +20,7 @@ fn main() -> std::process::ExitCode {
     };
     let terminal = Arc::new(Terminal::new(invocation.speech));
     end_on_signals(terminal.clone());
-    end_on_bugs(invocation.speech);
+    end_on_panics(invocation.speech);
     let mut out = BufWriter::new(io::stdout());
     let result = invocation.command.and_then(|command| {
         let mut world = World {
@@ -44,11 +44,10 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// How long a standard error that takes nothing may keep a signal from ending the process.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long to wait for a blocked standard error before a signal ends the process.
+const REPORT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Ends the process within a moment of SIGHUP, SIGINT or SIGTERM, removes what it would leave, and reports which files are
-/// as they were.
+/// On SIGHUP, SIGINT or SIGTERM, removes temporary files, reports which files are unchanged, and ends the process.
 fn end_on_signals(terminal: Arc<Terminal>) {
     let (ready, is_ready) = mpsc::channel();
     let handle = move || {
@@ -62,22 +61,22 @@ fn end_on_signals(terminal: Arc<Terminal>) {
             let exit_code = 128 + signal;
             let (reported, is_reported) = mpsc::channel();
             let report = move || {
-                terminal.interrupted(in_words(signal), exit_code, &left);
+                terminal.interrupted(signal_name(signal), exit_code, &left);
                 let _ = reported.send(());
             };
             if std::thread::Builder::new().spawn(report).is_ok() {
-                let _ = is_reported.recv_timeout(PATIENCE);
+                let _ = is_reported.recv_timeout(REPORT_TIMEOUT);
             }
             std::process::exit(exit_code);
         }
     };
-    // Without a thread there is no handler either, and a signal ends the process all the same, if less tidily.
+    // If no thread can be started there is no handler, and a signal ends the process without cleanup.
     if std::thread::Builder::new().spawn(handle).is_ok() {
         let _ = is_ready.recv();
     }
 }
 
-fn in_words(signal: i32) -> &'static str {
+fn signal_name(signal: i32) -> &'static str {
     match signal {
         SIGINT => "interrupted",
         SIGTERM => "terminated",
@@ -85,7 +84,7 @@ fn in_words(signal: i32) -> &'static str {
     }
 }
 
-/// Whether the process was started with a signal ignored, as `nohup` does; where the system does not say, it was not.
+/// Whether the process was started with this signal ignored, as with `nohup`; `false` if the system does not say.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
@@ -95,8 +94,8 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
-/// Ends the process on a panic of any thread, with the exit code of a bug, and removes what it would leave.
-fn end_on_bugs(speech: Speech) {
+/// On a panic of any thread, removes temporary files and ends the process with the exit code of a bug.
+fn end_on_panics(speech: Speech) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!(" at {place}"));
         let reason = panic.payload_as_str().unwrap_or("no reason given");

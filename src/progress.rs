@@ -81,6 +81,11 @@ pub enum Event {
         /// What.
         message: String,
     },
+    /// That a filter matches nothing, in words; reported wherever the answer goes.
+    Unmatched {
+        /// What.
+        message: String,
+    },
     /// What an answer does not know although it looks complete, in words.
     Limited {
         /// What.

@@ -10,6 +10,7 @@ mod summary;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use indicatif::HumanCount;
 
@@ -18,7 +19,7 @@ use crate::cli::{self, ColorChoice, LogFormat, LogLevel, Speech};
 use crate::commands::{ExitCode, Failure};
 use crate::files::LeftBehind;
 use crate::progress::{Event, Hold, Phase, Reporter};
-use crate::report::{Medium, Outlet, Page, duration, printable, style};
+use crate::report::{Medium, Outlet, Page, duration, printable, style, wrap};
 
 /// Takes events, for a person at a terminal or for a log.
 pub struct Terminal {
@@ -110,7 +111,10 @@ impl Terminal {
                 let wait = duration(wait_ms);
                 self.print(&format!("{reading}: {problem}; trying again in {wait}"));
             }
-            Event::Noted { message } | Event::Found { message } | Event::Limited { message } => {
+            Event::Noted { message }
+            | Event::Found { message }
+            | Event::Limited { message }
+            | Event::Unmatched { message } => {
                 self.print(&message);
             }
             Event::Warned { message } => self.print(&format!("warning: {message}")),
@@ -149,16 +153,23 @@ impl Terminal {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let width = if is_terminal {
-            terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0))
+            terminal_width(&stdout)
         } else {
-            None
+            let columns = std::env::var("COLUMNS").ok();
+            columns.and_then(|columns| columns.trim().parse().ok())
         };
         Page {
             is_terminal,
-            width,
+            width: width.filter(|width| *width > 0),
+            wide: false,
             styled: styles(self.speech.color, is_terminal),
         }
     }
+}
+
+/// The width of a terminal, in columns; `None` for anything else.
+fn terminal_width(stream: impl AsFd) -> Option<usize> {
+    terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0))
 }
 
 /// Reports why the run failed, also while it panics.
@@ -175,12 +186,25 @@ pub fn fail(speech: Speech, failure: &Failure) {
     }
     let styled = styles(speech.color, io::stderr().is_terminal());
     let error = style::wanted(style::ERROR, styled);
-    let mut text = format!("{error}error:{error:#} {}\n", printable(message));
+    let width = terminal_width(io::stderr());
+    // Wrapped with its label, which is styled afterwards.
+    let wrapped = |label: &str, line: &str| {
+        let line = wrap(
+            &format!("{label} {}", printable(line)),
+            width,
+            label.len() + 1,
+        );
+        line[label.len()..].to_owned()
+    };
+    let mut text = format!("{error}error:{error:#}{}\n", wrapped("error:", message));
     if let Some(hint) = hint {
         // A hint may have several lines. Indented, none of them passes for a message of its own.
-        let lines: Vec<_> = hint.lines().map(|line| printable(line.trim())).collect();
+        let lines: Vec<_> = hint
+            .lines()
+            .map(|line| wrapped("hint:", line.trim()))
+            .collect();
         let hint = style::wanted(style::HINT, styled);
-        text.push_str(&format!("{hint}hint:{hint:#} {}\n", lines.join("\n      ")));
+        text.push_str(&format!("{hint}hint:{hint:#}{}\n", lines.join("\n     ")));
     }
     say(&text, styled);
 }
@@ -237,6 +261,7 @@ impl Reporter for Terminal {
         let always = match &event {
             Event::Found { message } => Some(message.clone()),
             Event::Limited { message } => Some(format!("note: {message}")),
+            Event::Unmatched { message } => Some(format!("warning: {message}")),
             _ => None,
         };
         if let Some(message) = always

@@ -1,5 +1,5 @@
-//! The pieces that a snapshot's cost is made of, each alone and beside what it is held against: a page of JSON into
-//! rows, rows into a file, and the rows of a file into what commands make of them.
+//! Micro-benchmarks of the steps of a snapshot, each next to what it is compared with: parsing a page of JSON, writing
+//! rows to a file, and turning the rows of a file into what commands need.
 //!
 //! ```text
 //! cargo bench -p posthog-c1z-bench
@@ -7,7 +7,7 @@
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a benchmark that cannot go on says so best by ending"
+    reason = "a benchmark may panic if it cannot continue"
 )]
 
 use std::io::{self, BufReader, Read};
@@ -30,7 +30,7 @@ use posthog_c1z_bench::shape::Shape;
 #[path = "../../src/crawl/json.rs"]
 #[allow(
     dead_code,
-    reason = "a part of the program that the library does not show"
+    reason = "includes a module that the library does not export"
 )]
 mod json_stream;
 
@@ -53,7 +53,7 @@ fn organization() -> Organization {
     })
 }
 
-/// One role with 2,000 memberships, as the list of roles carries it.
+/// One role with 2,000 memberships, as in the list of roles.
 fn page() -> Vec<u8> {
     let people = organization().people;
     let memberships: Vec<_> = people
@@ -83,7 +83,7 @@ fn page() -> Vec<u8> {
         .into_bytes()
 }
 
-/// What is taken of a membership whose person is known.
+/// The fields read from a membership whose user is already known.
 #[derive(Deserialize)]
 struct Membership<'a> {
     #[serde(borrow)]
@@ -98,7 +98,7 @@ struct User<'a> {
     uuid: &'a str,
 }
 
-/// The same, with texts of its own: a reader has none to lend.
+/// The same with owned texts, since a reader cannot lend any.
 #[derive(Deserialize)]
 struct OwnPage {
     results: Vec<OwnRole>,
@@ -144,7 +144,7 @@ fn walk(input: &mut dyn Read) -> usize {
     found
 }
 
-/// JSON into rows: as the crawl does it.
+/// Parses JSON as the crawl does.
 #[divan::bench]
 fn json_walked(bencher: Bencher<'_, '_>) {
     let page = page();
@@ -153,7 +153,7 @@ fn json_walked(bencher: Bencher<'_, '_>) {
         .bench(|| black_box(walk(&mut page.as_slice())));
 }
 
-/// JSON into rows: all of it in memory, which an answer of a gigabyte cannot be.
+/// Parses JSON from memory, which is not possible for a response of a gigabyte.
 #[divan::bench]
 fn json_from_slice(bencher: Bencher<'_, '_>) {
     let page = page();
@@ -163,7 +163,7 @@ fn json_from_slice(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// JSON into rows: by serde_json from a reader.
+/// Parses JSON with serde_json from a reader.
 #[divan::bench]
 fn json_from_reader(bencher: Bencher<'_, '_>) {
     let page = page();
@@ -188,7 +188,7 @@ fn write(inventory: &Inventory, target: Target<'_>) {
     snapshot::write(target, &contents, None, &Silent).unwrap();
 }
 
-/// Rows into blobs, SQLite, indexes and zstd.
+/// Writes rows: blobs, SQLite, indexes and zstd.
 #[divan::bench(max_time = 5)]
 fn rows_written(bencher: Bencher<'_, '_>) {
     let inventory = inventory(organization()).unwrap();
@@ -197,7 +197,7 @@ fn rows_written(bencher: Bencher<'_, '_>) {
         .bench(|| write(&inventory, Target::Stream(&mut io::sink())));
 }
 
-/// A snapshot, open, with all of its grants in memory too.
+/// An open snapshot, with all of its grants in memory.
 struct Read10k {
     snapshot: Snapshot,
     sync: SyncId,
@@ -227,7 +227,7 @@ fn grants(snapshot: &Snapshot, sync: &SyncId) -> Vec<Row<'static, Grant>> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-/// SQLite into rows.
+/// Reads rows from SQLite.
 #[divan::bench]
 fn grants_read(bencher: Bencher<'_, '_>) {
     let read = read();
@@ -236,19 +236,19 @@ fn grants_read(bencher: Bencher<'_, '_>) {
         .bench_local(|| grants(&read.snapshot, &read.sync).len());
 }
 
-/// Rows into what the content digest is made of.
+/// Encodes rows as records for the content digest.
 #[divan::bench]
 fn grants_to_records(bencher: Bencher<'_, '_>) {
     each_grant(bencher, |row, out| row.record(out));
 }
 
-/// Rows into the `baton` CLI's JSON.
+/// Encodes rows as the `baton` CLI's JSON.
 #[divan::bench]
 fn grants_to_json(bencher: Bencher<'_, '_>) {
     each_grant(bencher, |row, out| row.push_json(out));
 }
 
-/// Rows into the model.
+/// Decodes rows to the model.
 #[divan::bench]
 fn grants_decoded(bencher: Bencher<'_, '_>) {
     each_grant(bencher, |row, _| {

@@ -1,4 +1,4 @@
-//! A synthetic organization as rows in memory: what a crawl of its server comes to, without the crawl.
+//! A synthetic organization as an inventory in memory: the result of crawling its server, without the crawl.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ use posthog_c1z::model::{
 
 use crate::organization::{Organization, Person, Role};
 
-/// The organization as the crawl would find it: the same rows with the same keys, texts and ids.
+/// The inventory that a crawl would produce: the same rows with the same keys, texts and ids.
 pub fn inventory(organization: Organization) -> Result<Inventory, Box<dyn Error>> {
     let user = ResourceTypeId::new("user");
     let role = ResourceTypeId::new("role");
@@ -25,7 +25,7 @@ pub fn inventory(organization: Organization) -> Result<Inventory, Box<dyn Error>
     }
     let keys = Keys::new();
     let mut principals = Vec::with_capacity(organization.people.len());
-    // What was made of a person takes the place of what it was made from, so that what is measured is the inventory.
+    // Each person is dropped once converted, so that only the inventory is measured.
     for person in organization.people {
         let id = ResourceId::new(&user, person.uuid.as_str());
         principals.push(id.clone());
@@ -57,7 +57,7 @@ pub fn inventory(organization: Organization) -> Result<Inventory, Box<dyn Error>
         .map_err(|defects| format!("{} defects", defects.len()).into())
 }
 
-/// Names of profile keys, each text once.
+/// Names of profile keys, shared between profiles.
 struct Keys(Vec<Text>);
 
 impl Keys {

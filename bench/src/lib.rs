@@ -1,4 +1,4 @@
-//! What the benchmark's programs share: the synthetic organization, and what the system knows of the process.
+//! Code shared by the benchmark programs: the synthetic organization, and memory and CPU time of the process.
 //!
 //! The programs are in `src/bin/`, the micro-benchmarks in `benches/`; BENCHMARKS.md describes them, and
 //! `scripts/bench.sh` runs them.

@@ -1,13 +1,13 @@
-//! An organization made from a seed: people, roles, and who holds which role. The same seed gives the same bytes.
+//! An organization generated from a seed: people, roles and role memberships. The same seed gives the same bytes.
 //!
-//! Roles differ in size as in life: one that most people hold by default, a few large ones, many small ones. Ids have
-//! PostHog's form, which begins with the time; timestamps have six digits of fraction.
+//! The sizes of roles are realistic: a default role that most people hold, a few large ones, many small ones. Ids have
+//! PostHog's form, which starts with the time; timestamps have six fractional digits.
 
 use std::collections::HashSet;
 
 use crate::shape::Shape;
 
-/// A member with the account behind it.
+/// A member with its user account.
 #[derive(Clone)]
 pub struct Person {
     pub uuid: String,
@@ -37,7 +37,7 @@ pub struct Role {
     pub memberships: Vec<Membership>,
 }
 
-/// That one person holds the role. There are many of these, so they hold no text of their own on the heap.
+/// A role membership. There are many of these, so they own no text on the heap.
 #[derive(Clone, Copy)]
 pub struct Membership {
     /// Index of the person.
@@ -62,9 +62,9 @@ fn ascii(bytes: &[u8]) -> &str {
 
 pub struct Organization {
     pub id: String,
-    /// In the order they joined.
+    /// In order of joining.
     pub people: Vec<Person>,
-    /// In no particular order, as the API lists them.
+    /// Unordered, as the API lists them.
     pub roles: Vec<Role>,
 }
 
@@ -161,7 +161,7 @@ impl Organization {
             .collect();
         let mut roles = roles(shape.roles, &mut random);
         let sizes = sizes(shape);
-        // Always a permutation: its first entries, swapped in at random, are different people.
+        // Always a permutation: its first entries, swapped in at random, are distinct people.
         let mut order: Vec<u32> = (0..shape.people as u32).collect();
         for (role, size) in roles.iter_mut().zip(sizes) {
             for at in 0..size {
@@ -192,8 +192,8 @@ impl Organization {
         self.roles.iter().map(|role| role.memberships.len()).sum()
     }
 
-    /// About 1 % of the people: most are changed, some leave with all they hold, as many join. About 1 % of the
-    /// grants: half are taken away, as many others given. One role in a hundred gets another name.
+    /// Changes about 1 % of the people: most are modified, some leave and lose all roles, and the same number join.
+    /// Changes about 1 % of the grants: half are revoked, and the same number added. Renames one role in a hundred.
     fn change(&mut self, random: &mut Random) {
         let mut leavers = HashSet::new();
         for (at, person) in self.people.iter_mut().enumerate() {
@@ -250,7 +250,7 @@ impl Organization {
         self.leave(&leavers);
     }
 
-    /// Removes people who hold nothing any more, and closes the gaps.
+    /// Removes people who left, and closes the gaps.
     fn leave(&mut self, leavers: &HashSet<u32>) {
         let mut moved = vec![0; self.people.len()];
         let mut kept = 0;
@@ -333,8 +333,8 @@ fn roles(wanted: usize, random: &mut Random) -> Vec<Role> {
         .collect()
 }
 
-/// How many people hold each role: together exactly as many as are wanted. The first role is the default one, with
-/// up to nine in ten people but no more than a fourth of all grants; the others shrink with their rank.
+/// The number of people in each role, which add up to the requested number of grants. The first role is the default
+/// one, with up to 90 % of the people but at most a quarter of all grants; the others shrink with their rank.
 fn sizes(shape: &Shape) -> Vec<usize> {
     let (people, grants) = (shape.people, shape.grants);
     let mut sizes = vec![0; shape.roles];
@@ -345,7 +345,7 @@ fn sizes(shape: &Shape) -> Vec<usize> {
     for (rank, size) in sizes.iter_mut().enumerate().skip(1) {
         *size = ((rest * weight(rank) / total) as usize).min(people);
     }
-    // What rounding and full roles left over.
+    // Distributes the remainder from rounding and full roles.
     let mut missing = grants - sizes.iter().sum::<usize>();
     while missing > 0 {
         for size in &mut sizes {
@@ -358,7 +358,7 @@ fn sizes(shape: &Shape) -> Vec<usize> {
     sizes
 }
 
-/// SplitMix64.
+/// A SplitMix64 generator.
 pub struct Random(pub u64);
 
 impl Random {
@@ -398,11 +398,11 @@ fn stamp(micros: u64) -> String {
     ascii(&stamp_bytes(micros)).to_owned()
 }
 
-/// `2024-05-06T07:08:09.123456Z`. Never a whole second, whose text would be shorter.
+/// Formats a time as `2024-05-06T07:08:09.123456Z`. Never a whole second, whose text would be shorter.
 fn stamp_bytes(micros: u64) -> [u8; 27] {
     let micros = micros | 1;
     let (days, time) = (micros / 86_400_000_000, micros % 86_400_000_000);
-    // Days since 0000-03-01, so that a leap day is the last of its year.
+    // Days since 0000-03-01, so that a leap day is the last day of its year.
     let day = days + 719_468;
     let (era, day_of_era) = (day / 146_097, day % 146_097);
     let year_of_era =

@@ -1,10 +1,10 @@
-//! How a program of the benchmark ends, and what Linux counts of it: resident memory, time on a processor.
+//! Exit codes of the benchmark programs, and process statistics from Linux: resident memory and CPU time.
 
 use std::fmt::Display;
 use std::fs;
 use std::process::ExitCode;
 
-/// Prints the error, if there is one; 2 then, else 0.
+/// Prints the error, if any. Returns exit code 2 for an error, else 0.
 pub fn exit_code<E: Display>(outcome: Result<(), E>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -15,25 +15,25 @@ pub fn exit_code<E: Display>(outcome: Result<(), E>) -> ExitCode {
     }
 }
 
-/// Resident now, in KiB; 0 where the system does not tell.
+/// Resident memory in KiB; 0 if unknown.
 pub fn resident_kib() -> u64 {
     status("VmRSS:")
 }
 
-/// The most that was resident since the start or the last [`forget_peak`], in KiB; 0 where the system does not tell.
+/// Peak resident memory since the start or the last [`forget_peak`], in KiB; 0 if unknown.
 pub fn peak_kib() -> u64 {
     status("VmHWM:")
 }
 
-/// Lets the peak begin anew at what is resident now. Where this is refused, the old peak stays.
+/// Resets the peak to the current resident memory. If the system refuses, the old peak remains.
 pub fn forget_peak() {
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
-/// Time on processors so far, of all threads, in seconds; 0 where the system does not tell.
+/// CPU time of all threads so far, in seconds; 0 if unknown.
 pub fn cpu_seconds() -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name, which may hold anything: 11 fields further stand user and system time, in hundredths.
+    // The name may contain anything. User and system time are 11 fields after it, in hundredths of a second.
     let ticks = text.rsplit_once(')').map_or(0, |(_, rest)| {
         let fields = rest.split_whitespace().skip(11).take(2);
         fields.filter_map(|field| field.parse::<u64>().ok()).sum()

@@ -1,4 +1,4 @@
-//! How large an organization is wanted, from the command line.
+//! The size of the synthetic organization, from the command line.
 
 /// Size and seed of a synthetic organization.
 #[derive(Clone, Debug)]
@@ -7,12 +7,12 @@ pub struct Shape {
     pub roles: usize,
     pub grants: usize,
     pub seed: u64,
-    /// The same organization some days later: about one in a hundred of its people and grants differ.
+    /// Whether to generate the organization some days later, with about 1 % of its people and grants changed.
     pub changed: bool,
 }
 
 impl Shape {
-    /// Takes `--people`, `--roles`, `--grants`, `--seed` and `--changed`; what else there is comes back in order.
+    /// Parses `--people`, `--roles`, `--grants`, `--seed` and `--changed`; returns the other arguments in order.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<(Self, Vec<String>), String> {
         let mut shape = Self {
             people: 1_000,
@@ -40,11 +40,11 @@ impl Shape {
             }
         }
         if shape.people == 0 || shape.roles == 0 {
-            return Err("an organization has at least one person and one role".to_owned());
+            return Err("an organization needs at least one person and one role".to_owned());
         }
         if shape.grants > shape.people * shape.roles {
             return Err(format!(
-                "{} people can hold {} roles at most {} times",
+                "{} people and {} roles allow at most {} grants",
                 shape.people,
                 shape.roles,
                 shape.people * shape.roles

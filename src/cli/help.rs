@@ -60,8 +60,8 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z sync -f '/var/lib/posthog/{organization}-{date}.c1z' --keep-last 30 --latest /var/lib/posthog/latest.c1z",
             ),
             (
-                "Send the snapshot to another program",
-                "posthog-c1z sync -f - | rclone rcat remote:access/posthog.c1z",
+                "Upload the snapshot if the crawl succeeded",
+                "posthog-c1z sync -f posthog.c1z && aws s3 cp posthog.c1z s3://bucket/posthog.c1z",
             ),
             (
                 "Crawl the sample organization as it is a week later",

@@ -14,6 +14,11 @@
 //! | `message.rs` | help, the version and usage errors as they are printed |
 //! | `manual.rs` | the manual page |
 
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "doc comments of options are their help texts, with names in angle brackets"
+)]
+
 mod conflicts;
 mod diff;
 mod global;

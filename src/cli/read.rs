@@ -11,7 +11,7 @@ use super::global::GlobalOptions;
 use super::values::{flag, parse_age, parse_mode};
 use crate::commands::{
     AccessArgs, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, StatsArgs,
-    StatsScope, VerifyArgs,
+    StatsScope, TableSource, VerifyArgs,
 };
 use crate::model::UtcOffset;
 use crate::report::sheet::Formulas;
@@ -60,13 +60,22 @@ pub(super) struct ListOptions {
     /// that of a resource they hold something on
     #[arg(short = 't', long, value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
     resource_type: Option<String>,
-    /// Only this resource, by id or <type>:<id>: for entitlements and grants, their resource; for principals, themselves or
-    /// a resource they hold something on
-    #[arg(short = 'r', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    /// Only this resource, by id, name or the beginning of either: for entitlements and grants, their resource; for
+    /// principals, themselves or a resource they hold something on
+    #[arg(short = 'r', long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new())]
     resource: Option<String>,
-    /// Only this entitlement; not for resource types and resources
-    #[arg(short = 'e', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    /// Only this entitlement, by id, name or the beginning of either; not for resource types and resources
+    #[arg(short = 'e', long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new())]
     entitlement: Option<String>,
+    #[command(flatten)]
+    table: TableOptions,
+}
+
+#[derive(Args)]
+struct TableOptions {
+    /// Show whole ids and leave every cell of a table whole
+    #[arg(long)]
+    wide: bool,
 }
 
 /// Options of a list of one resource type.
@@ -74,17 +83,21 @@ pub(super) struct ListOptions {
 pub(super) struct OneTypeOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Only this one, by id or <type>:<id>
-    #[arg(short = 'r', long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    /// Only this one, by id, name or the beginning of either
+    #[arg(short = 'r', long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new())]
     resource: Option<String>,
+    #[command(flatten)]
+    table: TableOptions,
 }
 
 #[derive(Args)]
 pub(super) struct AccessOptions {
-    /// E-mail address, uuid, or user:<uuid>
+    /// E-mail address, name, uuid, or the beginning of any of them
     person: String,
     #[command(flatten)]
     input: InputOptions,
+    #[command(flatten)]
+    table: TableOptions,
 }
 
 #[derive(Args)]
@@ -109,6 +122,14 @@ pub(super) enum ExportSub {
         /// Write every cell as it is [default without --table]
         #[arg(long)]
         raw: bool,
+        /// With --table, add columns for organization, capture time and content digest
+        #[arg(
+            long,
+            requires = "table",
+            action = ArgAction::SetTrue,
+            value_parser = flag(TableSource::Omitted, TableSource::Named)
+        )]
+        with_source: TableSource,
     },
     /// The whole snapshot as one JSON document
     Json {
@@ -177,6 +198,7 @@ impl ListOptions {
                 entitlement: self.entitlement,
                 principal: None,
             },
+            wide: self.table.wide,
         })
     }
 }
@@ -189,6 +211,7 @@ impl OneTypeOptions {
             resource_type: Some(resource_type.to_owned()),
             resource: self.resource,
             entitlement: None,
+            table: self.table,
         };
         options.into_args(Listing::Resources, global)
     }
@@ -210,6 +233,7 @@ impl AccessOptions {
         }
         Ok(AccessArgs {
             person: self.person,
+            wide: self.table.wide,
             format: global.format()?,
             input: self.input.into_input(global),
         })
@@ -253,8 +277,12 @@ impl ExportSub {
                 export,
                 table: Some(table),
                 raw,
+                with_source,
                 ..
-            } => (export, ExportForm::Table(table.into(), formulas(!raw))),
+            } => (
+                export,
+                ExportForm::Table(table.into(), formulas(!raw), with_source),
+            ),
         };
         ExportArgs {
             input: input.into_input(global),

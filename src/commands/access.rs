@@ -1,29 +1,33 @@
 //! All that one person has.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::catalog::Catalog;
 use super::input::{Input, lacks_roles};
+use super::search::{self, Found, Hit, did_you_mean};
 use super::{Outcome, World};
 use crate::model::{
     Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
 };
-use crate::report::{Column, Format, Table, moment, printable};
+use crate::progress::Event;
+use crate::report::{Column, Format, Page, Table, moment, printable};
 use crate::snapshot::{Filter, Snapshot};
 
 /// Whose access, in which snapshot.
 #[derive(Clone, Debug)]
 pub struct AccessArgs {
-    /// An e-mail, an id, or `<type>:<id>`.
+    /// An id, a name, an e-mail address, or the beginning of one.
     pub person: String,
     /// The snapshot.
     pub input: Input,
     /// In which form.
     pub format: Format,
+    /// Whether tables leave every cell whole.
+    pub wide: bool,
 }
 
 /// Nobody of that description.
@@ -32,28 +36,18 @@ pub struct AccessArgs {
 pub(super) struct NobodyFound {
     person: String,
     file: PathBuf,
+    nearest: Vec<String>,
 }
 
 impl NobodyFound {
-    /// The snapshot that was searched.
-    pub(super) fn file(&self) -> &Path {
-        &self.file
-    }
-}
-
-/// More than one person of that description.
-#[derive(Debug, thiserror::Error)]
-#[error("{} people match `{}`", candidates.len(), person.escape_debug())]
-pub(super) struct SeveralFound {
-    person: String,
-    /// `<type>:<id>`, name and e-mail of each.
-    candidates: Vec<String>,
-}
-
-impl SeveralFound {
-    /// `<type>:<id>`, name and e-mail of each, one a line.
-    pub(super) fn candidates(&self) -> String {
-        self.candidates.join("\n      ")
+    /// How to find the person.
+    pub(super) fn hint(&self) -> String {
+        let file = self.file.display().to_string();
+        let list = format!("`posthog-c1z users {}` lists everyone", printable(&file));
+        match did_you_mean(&self.nearest) {
+            Some(suggestion) => format!("{suggestion} {list}"),
+            None => list,
+        }
     }
 }
 
@@ -66,29 +60,22 @@ const COLUMNS: &[Column] = &[
 pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
     let lacks_roles = lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
-    let found = find(&args.person, &snapshot, &run)?;
-    let resource = match found.as_slice() {
-        [one] => one,
-        [] => bail!(NobodyFound {
+    let resource = match search::person(&args.person, &snapshot, &run)? {
+        Found::One(Hit { row, named }) => {
+            if let Some(named) = named {
+                world.reporter.report(Event::Limited {
+                    message: format!("showing {named}"),
+                });
+            }
+            row
+        }
+        Found::Nothing(nearest) => bail!(NobodyFound {
             person: args.person.clone(),
             file: args.input.path.clone(),
+            nearest,
         }),
-        several => {
-            let line = |resource: &Resource| {
-                let email = Person { resource }.email().unwrap_or("no e-mail");
-                format!(
-                    "{} ({}, {})",
-                    printable(&resource.id.to_string()),
-                    printable(&resource.display_name),
-                    printable(email)
-                )
-            };
-            bail!(SeveralFound {
-                person: args.person.clone(),
-                candidates: several.iter().map(line).collect()
-            })
-        }
     };
+    let resource = &resource;
     let held = if lacks_roles {
         None
     } else {
@@ -99,37 +86,15 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
             let document = AccessDocument::of(resource, held.as_deref());
             writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
         }
-        Format::Console => write(resource, held.as_deref(), world)?,
-    }
-    Ok(Outcome::Done)
-}
-
-/// Everybody that `person` may mean: by id first, else by e-mail as it is written, else by e-mail in any case.
-fn find(person: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Vec<Resource>> {
-    let person = person.trim();
-    let folded = person.to_lowercase();
-    let mut by_id = Vec::new();
-    let mut by_email = Vec::new();
-    let mut by_folded_email = Vec::new();
-    for row in snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)? {
-        let row = row?;
-        let resource = snapshot.decode(&row)?;
-        let Some(candidate) = Person::of(&resource) else {
-            continue;
-        };
-        if row.id == person || *resource.id.resource == *person {
-            by_id.push(resource);
-        } else if candidate.has_email(|address| address == person) {
-            by_email.push(resource);
-        } else if candidate.has_email(|address| address.to_lowercase() == folded) {
-            by_folded_email.push(resource);
+        Format::Console => {
+            let page = Page {
+                wide: args.wide,
+                ..world.page
+            };
+            write(resource, held.as_deref(), page, world)?;
         }
     }
-    let found = [by_id, by_email, by_folded_email];
-    Ok(found
-        .into_iter()
-        .find(|found| !found.is_empty())
-        .unwrap_or_default())
+    Ok(Outcome::Done)
 }
 
 /// A grant, with the names a person knows it by.
@@ -166,7 +131,12 @@ fn holdings(principal: &ResourceId, snapshot: &Snapshot, run: &SyncRun) -> Resul
 }
 
 /// `held` is `None` where it was not read.
-fn write(resource: &Resource, held: Option<&[Holding]>, world: &mut World<'_>) -> Result<()> {
+fn write(
+    resource: &Resource,
+    held: Option<&[Holding]>,
+    page: Page,
+    world: &mut World<'_>,
+) -> Result<()> {
     let Some(person) = Person::of(resource) else {
         return Ok(());
     };
@@ -191,8 +161,8 @@ fn write(resource: &Resource, held: Option<&[Holding]>, world: &mut World<'_>) -
         (None, None) => line("seat", "unknown")?,
     }
     line("status", &unknown(status_word(resource.status)))?;
-    line("second factor", &unknown(on_off(person.mfa_enabled())))?;
-    line("linked login", &unknown(on_off(person.sso_enabled())))?;
+    line("2FA", &unknown(on_off(person.mfa_enabled())))?;
+    line("SSO or social", &unknown(on_off(person.sso_enabled())))?;
     line("joined", &unknown(&moment(person.joined_at())))?;
     let last_login = moment(person.last_login());
     line(
@@ -210,7 +180,7 @@ fn write(resource: &Resource, held: Option<&[Holding]>, world: &mut World<'_>) -
     if held.is_empty() {
         return Ok(writeln!(out, "holds nothing")?);
     }
-    let mut table = Table::new(out, world.page, COLUMNS);
+    let mut table = Table::new(out, page, COLUMNS);
     for holding in held {
         table.push(vec![
             holding.slug.clone(),

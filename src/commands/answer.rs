@@ -1,24 +1,24 @@
-//! Standard output, whose reader may go away: what that means depends on what is written.
+//! Standard output whose reader may close it. What happens then depends on what is written.
 
 use std::io::{self, Write};
 
 /// What a command writes to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Lines for people: a reader who has seen enough may go.
+    /// Lines that a reader may stop reading at any time.
     List,
-    /// The reasons for an exit code, which stays what it is when nobody reads them.
+    /// The reasons for an exit code, which does not depend on whether they are read.
     Verdict,
-    /// What is of use only as a whole.
+    /// Output that is only useful if complete, such as an export.
     Product,
 }
 
-/// A product that did not arrive whole.
+/// A product that could not be written completely.
 #[derive(Debug, thiserror::Error)]
-#[error("standard output was closed before all of it was read")]
+#[error("standard output was closed before everything was written")]
 pub struct NotArrived;
 
-/// Passes an answer on, and notices when its reader is gone.
+/// Writes an answer, and notes when standard output is closed.
 pub(super) struct Stdout<'a> {
     out: &'a mut dyn Write,
     answer: Answer,
@@ -34,8 +34,8 @@ impl<'a> Stdout<'a> {
         }
     }
 
-    /// What came of writing; a verdict goes on without its reader.
-    fn noticed<T>(&mut self, result: io::Result<T>, unread: T) -> io::Result<T> {
+    /// Notes a closed pipe in the result of a write. A verdict continues without a reader.
+    fn check<T>(&mut self, result: io::Result<T>, unread: T) -> io::Result<T> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.is_closed = true;
@@ -55,16 +55,16 @@ impl Write for Stdout<'_> {
             return Ok(bytes.len());
         }
         let result = self.out.write(bytes);
-        self.noticed(result, bytes.len())
+        self.check(result, bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let result = self.out.flush();
-        self.noticed(result, ())
+        self.check(result, ())
     }
 }
 
-/// Whether an error is that of a pipe whose reader is gone.
+/// Whether an error means that the reader has closed the pipe.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -1,5 +1,5 @@
-//! What rows refer to: the names, addresses and JSON of resource types, resources and entitlements. One lookup for lists,
-//! exports and `diff`, so that all of them call a thing by the same name.
+//! Looks up what rows refer to: the names, e-mail addresses and JSON of resource types, resources and entitlements.
+//! Lists, exports and `diff` share it, so that they all use the same names.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
@@ -15,13 +15,13 @@ use crate::model::{
 };
 use crate::snapshot::{Filter, Lookup, Readable, Row, Snapshot};
 
-/// Bytes that a cache of what rows refer to may hold.
+/// Size limit of a cache, in bytes.
 const CACHE_BYTES: usize = 96 << 20;
-/// What an entry takes besides its texts, about.
+/// Approximate size of an entry without its texts.
 const ENTRY_BYTES: usize = 128;
 
-/// What rows referred to before. Once it is full it stays as it is: emptied, every role would fill it anew with the same
-/// people.
+/// A cache of what rows refer to. Once full it stays as it is: if it were cleared, every role would fill it again with
+/// the same people.
 pub(super) struct Cache<K, V> {
     entries: HashMap<K, V>,
     bytes: usize,
@@ -44,7 +44,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         self.entries.get(key)
     }
 
-    /// Keeps a value unless the cache is full. `bytes` is the length of the texts of key and value.
+    /// Adds a value unless the cache is full. `bytes` is the length of the texts in key and value.
     pub(super) fn keep(&mut self, key: K, value: V, bytes: usize) {
         if self.bytes < CACHE_BYTES && self.entries.insert(key, value).is_none() {
             self.bytes += ENTRY_BYTES + bytes;
@@ -52,12 +52,12 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 }
 
-/// The JSON of resources that rows referred to before, for all threads that read a snapshot.
+/// A cache of the JSON of resources, shared by all threads that read a snapshot.
 #[derive(Default)]
 pub(super) struct JsonCache(RwLock<Cache<ResourceId, Box<[u8]>>>);
 
 impl JsonCache {
-    /// Appends the resource's JSON, if it is there.
+    /// Appends the resource's JSON if it is cached.
     fn push(&self, id: &ResourceId, out: &mut Vec<u8>) -> bool {
         let json = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match json.get(id) {
@@ -76,22 +76,22 @@ impl JsonCache {
     }
 }
 
-/// What rows refer to: resource types, resources and entitlements, by id.
+/// Looks up resource types, resources and entitlements by id.
 pub(super) struct Catalog<'s> {
     snapshot: &'s Snapshot,
     sync: SyncId,
     types: HashMap<String, TypeEntry>,
-    /// Made when first something is looked up: it holds an id for every row.
+    /// Created on the first lookup, since it holds an id for every row.
     resources: Option<Lookup<'s, Resource>>,
     entitlements: Option<Lookup<'s, Entitlement>>,
-    names: Cache<ResourceId, Called>,
+    names: Cache<ResourceId, NameAndEmail>,
     /// Grants come in runs of one entitlement.
     last_entitlement: Option<(EntitlementId, Text)>,
 }
 
-/// What people know a resource by.
+/// The name and e-mail address of a resource.
 #[derive(Clone)]
-struct Called {
+struct NameAndEmail {
     name: Text,
     /// Empty if there is none.
     email: Text,
@@ -134,7 +134,7 @@ impl<'s> Catalog<'s> {
         })
     }
 
-    /// A type's name for people: its id if it has none, [`Missing`]'s words if it is not there.
+    /// A type's display name: its id if it has none, the text of [`Missing`] if the type is missing.
     pub(super) fn type_name<'a>(&'a self, id: &'a str) -> Cow<'a, str> {
         match self.types.get(id) {
             Some(entry) if !entry.display_name.is_empty() => Cow::Borrowed(&entry.display_name),
@@ -157,7 +157,7 @@ impl<'s> Catalog<'s> {
             .is_some_and(|entry| entry.traits.contains(&Trait::User))
     }
 
-    /// Appends a type's JSON, or what stands in for it.
+    /// Appends a type's JSON, or a placeholder.
     pub(super) fn push_type_json(&self, id: &str, out: &mut Vec<u8>) -> Result<()> {
         match self.types.get(id) {
             Some(entry) => out.extend_from_slice(&entry.json),
@@ -179,17 +179,17 @@ impl<'s> Catalog<'s> {
         find(&mut self.entitlements, self.snapshot, &self.sync, id)
     }
 
-    /// A resource's name for people: its id if it has none, [`Missing`]'s words if it is not there.
+    /// A resource's display name: its id if it has none, the text of [`Missing`] if the resource is missing.
     pub(super) fn resource_name(&mut self, id: &ResourceId) -> Result<Text> {
-        Ok(self.called(id)?.name)
+        Ok(self.name_and_email(id)?.name)
     }
 
-    /// A user's primary address; empty if there is none.
+    /// A user's primary e-mail address; empty if there is none.
     pub(super) fn resource_email(&mut self, id: &ResourceId) -> Result<Text> {
-        Ok(self.called(id)?.email)
+        Ok(self.name_and_email(id)?.email)
     }
 
-    /// A resource as a change is about it; of one that is missing or cannot be read, only the id is known.
+    /// A resource as the party of a change; only its id if it is missing or cannot be read.
     pub(super) fn party(&mut self, id: &ResourceId) -> Result<Party> {
         let found = self.resource(id)?;
         Ok(match found.and_then(|row| row.decode().ok()) {
@@ -198,12 +198,12 @@ impl<'s> Catalog<'s> {
         })
     }
 
-    fn called(&mut self, id: &ResourceId) -> Result<Called> {
-        if let Some(called) = self.names.get(id) {
-            return Ok(called.clone());
+    fn name_and_email(&mut self, id: &ResourceId) -> Result<NameAndEmail> {
+        if let Some(cached) = self.names.get(id) {
+            return Ok(cached.clone());
         }
-        let called = match self.resource(id)?.map(|row| row.decode()) {
-            Some(Ok(decoded)) => Called {
+        let found = match self.resource(id)?.map(|row| row.decode()) {
+            Some(Ok(decoded)) => NameAndEmail {
                 email: email(&decoded).into(),
                 name: if decoded.display_name.is_empty() {
                     id.resource.clone()
@@ -211,28 +211,28 @@ impl<'s> Catalog<'s> {
                     decoded.display_name
                 },
             },
-            Some(Err(_)) => Called {
+            Some(Err(_)) => NameAndEmail {
                 name: id.resource.clone(),
                 email: "".into(),
             },
-            None => Called {
+            None => NameAndEmail {
                 name: Missing::Resource(id).to_string().into(),
                 email: "".into(),
             },
         };
-        let bytes = id.resource.len() + called.name.len() + called.email.len();
-        self.names.keep(id.clone(), called.clone(), bytes);
-        Ok(called)
+        let bytes = id.resource.len() + found.name.len() + found.email.len();
+        self.names.keep(id.clone(), found.clone(), bytes);
+        Ok(found)
     }
 
-    /// An entitlement as the model has it; `None` if it is missing or its blob is not a message.
+    /// The decoded entitlement; `None` if it is missing or its blob is invalid.
     pub(super) fn entitlement_model(&mut self, id: &str) -> Result<Option<Entitlement>> {
         let row = self.entitlement(id)?;
         Ok(row.and_then(|row| row.decode().ok()))
     }
 
-    /// An entitlement's short name on its resource: its slug, else its name, else its id; [`Missing`]'s words if it is
-    /// not there.
+    /// An entitlement's short name on its resource: its slug, else its name, else its id; the text of [`Missing`] if
+    /// the entitlement is missing.
     pub(super) fn entitlement_slug(&mut self, id: &EntitlementId) -> Result<Text> {
         if let Some((known, slug)) = &self.last_entitlement
             && known == id
@@ -249,7 +249,7 @@ impl<'s> Catalog<'s> {
         Ok(slug)
     }
 
-    /// Appends a resource's JSON, or what stands in for it.
+    /// Appends a resource's JSON, or a placeholder.
     pub(super) fn push_resource_json(
         &mut self,
         id: &ResourceId,
@@ -268,7 +268,7 @@ impl<'s> Catalog<'s> {
         Ok(())
     }
 
-    /// An entitlement's JSON, or that of what stands in for it.
+    /// An entitlement's JSON, or a placeholder.
     pub(super) fn entitlement_json(&mut self, id: &str) -> Result<Vec<u8>> {
         let mut json = Vec::new();
         match self.entitlement(id)? {
@@ -279,7 +279,7 @@ impl<'s> Catalog<'s> {
     }
 }
 
-/// The row of an id. The list of ids is made when first something is looked up.
+/// Looks up a row by id. Creates the list of ids on the first lookup.
 fn find<'s, K: Readable>(
     lookup: &mut Option<Lookup<'s, K>>,
     snapshot: &'s Snapshot,
@@ -293,7 +293,7 @@ fn find<'s, K: Readable>(
     Ok(lookup.get(id)?)
 }
 
-/// A user's primary address; empty if there is none, or it is not a user.
+/// A user's primary e-mail address; empty if there is none or the resource is not a user.
 pub(super) fn email(resource: &Resource) -> String {
     Person::of(resource)
         .and_then(|person| person.email())

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use crate::crawl::{self, AddressError, KeyError, Peer, Problem, Responder, mask_secrets};
 use crate::files;
-use crate::report::printable;
 use crate::snapshot;
 
 use super::DEFAULT_FILE;
-use super::access::{NobodyFound, SeveralFound};
+use super::access::NobodyFound;
 use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::list::MeaninglessFilter;
+use super::search::Ambiguous;
 use super::sync::{InconsistentData, Locked, Refusal, TemplateError};
 
 /// The exit code of the process. The README has a table of them.
@@ -130,11 +130,8 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     if let Some(error) = error.downcast_ref::<MeaninglessFilter>() {
         return diagnosis(ExitCode::Usage, error.hint());
     }
-    if let Some(error) = error.downcast_ref::<SeveralFound>() {
-        return diagnosis(
-            ExitCode::Usage,
-            format!("give the id of one of them:\n      {}", error.candidates()),
-        );
+    if let Some(error) = error.downcast_ref::<Ambiguous>() {
+        return diagnosis(ExitCode::Usage, error.hint());
     }
     if error.is::<NotComparable>() {
         return diagnosis(
@@ -150,14 +147,7 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
         );
     }
     if let Some(error) = error.downcast_ref::<NobodyFound>() {
-        let file = error.file().display().to_string();
-        return diagnosis(
-            ExitCode::NotFound,
-            format!(
-                "`posthog-c1z resources -t user {}` lists all users",
-                printable(&file)
-            ),
-        );
+        return diagnosis(ExitCode::NotFound, error.hint());
     }
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return diagnosis(ExitCode::Refused, error.hint());

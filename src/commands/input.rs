@@ -1,4 +1,4 @@
-//! Which snapshot a command reads, and which sync run of it.
+//! The snapshot and the sync run that a command reads.
 
 use std::path::PathBuf;
 
@@ -8,12 +8,12 @@ use crate::model::SyncRun;
 use crate::progress::{Event, Reporter};
 use crate::snapshot::{ReadOptions, Snapshot};
 
-/// Which snapshot, and which sync run of it.
+/// A snapshot and a sync run in it.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
     /// The file.
     pub path: PathBuf,
-    /// The sync run; the newest finished full one if none is named.
+    /// The id of the sync run; the newest finished full one if `None`.
     pub sync_id: Option<String>,
     /// Limits on reading.
     pub options: ReadOptions,
@@ -25,7 +25,7 @@ impl Input {
         Ok(Snapshot::open(&self.path, &self.options)?)
     }
 
-    /// Opens the file and chooses the sync run.
+    /// Opens the file and selects the sync run.
     pub(super) fn open_sync(&self) -> Result<(Snapshot, SyncRun)> {
         let snapshot = self.open()?;
         let run = snapshot.sync_run(self.sync_id.as_deref())?;
@@ -33,11 +33,11 @@ impl Input {
     }
 }
 
-/// What a snapshot that was made without reading roles does not know.
+/// What is unknown in a snapshot that was made without reading roles.
 pub(super) const LACKS_ROLES: &str =
-    "roles, who holds them, and people who are not in the member list";
+    "roles, role memberships, and people who are not in the member list";
 
-/// Whether a sync run was made without reading roles; if so, reports what the answer does not know.
+/// Returns whether a sync run was made without reading roles; if so, reports what is unknown.
 pub(super) fn lacks_roles(
     input: &Input,
     snapshot: &Snapshot,

@@ -1,4 +1,5 @@
-//! What the program does, one file per command. Anyhow is at home here and in `main.rs`; below are typed errors.
+//! The commands of the program, one file or folder each. Only this layer and `main.rs` use anyhow; layers below have
+//! typed errors.
 
 mod access;
 mod answer;
@@ -11,6 +12,8 @@ mod input;
 mod list;
 mod missing;
 mod principals;
+mod search;
+mod short_ids;
 mod stats;
 mod sync;
 mod verify;
@@ -30,7 +33,7 @@ pub use access::AccessArgs;
 pub use answer::NotArrived;
 pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
-pub use export::{ExportArgs, ExportForm, ExportTable};
+pub use export::{ExportArgs, ExportForm, ExportTable, Source as TableSource};
 pub use failure::{ExitCode, Failure};
 pub use input::Input;
 pub use list::{ListArgs, Listing};
@@ -41,33 +44,33 @@ pub use sync::{
 };
 pub use verify::VerifyArgs;
 
-/// Where a snapshot is if nothing else is said.
+/// The default path of a snapshot.
 pub const DEFAULT_FILE: &str = "sync.c1z";
 
-/// What was asked for, with every setting resolved.
+/// A command with all its settings resolved.
 pub enum Command {
-    /// Crawl, and write a snapshot.
+    /// Crawls an organization and writes a snapshot.
     Sync(Box<SyncArgs>),
-    /// Whether that would work.
+    /// Checks in advance whether a sync would work.
     Check(Box<CheckArgs>),
-    /// What is in a file.
+    /// Summarizes a file.
     Stats(StatsArgs),
-    /// Rows of one kind.
+    /// Lists rows of one kind.
     List(ListArgs),
-    /// All that one person has.
+    /// Shows everything one person has.
     Access(AccessArgs),
-    /// Every defect of files.
+    /// Reports the defects of files.
     Verify(VerifyArgs),
-    /// What changed.
+    /// Compares two snapshots.
     Diff(Box<DiffArgs>),
-    /// A snapshot in another form.
+    /// Exports a snapshot to another format.
     Export(ExportArgs),
-    /// A text that the command line makes of its own definition: shell completions, the manual page.
+    /// Prints a text that is generated from the command line's definition: shell completions, the man page.
     Show(Vec<u8>),
 }
 
 impl Command {
-    /// What its answer on standard output is read as.
+    /// The medium of its output on standard output.
     fn medium(&self, page: Page) -> Medium {
         let of_format = |format| match format {
             Format::Console => Medium::Text {
@@ -102,7 +105,7 @@ impl Command {
 }
 
 impl Command {
-    /// Whether its exit code alone can be the answer.
+    /// Whether its exit code alone can be the result.
     fn is_judged(&self) -> bool {
         matches!(
             self,
@@ -110,7 +113,7 @@ impl Command {
         )
     }
 
-    /// What its answer on standard output is.
+    /// What it writes to standard output.
     fn answer(&self) -> Answer {
         match self {
             Self::Sync(args) => match args.output {
@@ -127,21 +130,21 @@ impl Command {
     }
 }
 
-/// How a command ended that did not fail.
+/// The result of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// As asked.
+    /// Done, with nothing to report.
     Done,
-    /// Done, and there is something to look at: findings, a snapshot that is too old.
+    /// Done, and there is something to look at: differences, findings, a snapshot that is too old.
     Found,
-    /// Of the files to verify, one could not be read.
+    /// `verify` found a file that is not a readable snapshot.
     Unreadable,
-    /// Of the files to verify, the machine did not let one be read.
+    /// `verify` could not read a file because of the machine, so nothing is known about it.
     Unknown,
 }
 
 impl Outcome {
-    /// The exit code that says so.
+    /// Its exit code.
     pub fn exit_code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::Done,
@@ -152,37 +155,37 @@ impl Outcome {
     }
 }
 
-/// What a command borrows from outside. Tests lend another.
+/// What a command uses from its environment. Tests substitute their own.
 pub struct World<'a> {
     /// The clock.
     pub now: &'a dyn Fn() -> Timestamp,
-    /// Makes the id of a sync run that begins at the given time.
+    /// Creates the id of a sync run that starts at the given time.
     pub new_sync_id: &'a dyn Fn(Timestamp) -> SyncId,
-    /// Hears what happens.
+    /// Receives progress, warnings and other events.
     pub reporter: &'a dyn Reporter,
-    /// Takes the answer: standard output.
+    /// Standard output.
     pub out: &'a mut dyn Write,
-    /// What it is.
+    /// The terminal, file or pipe behind standard output.
     pub page: Page,
-    /// Whether to leave out an answer that only explains the exit code.
+    /// Whether to omit output that only explains the exit code.
     pub quiet: bool,
-    /// Fails if standard output has lost its reader, or had none to begin with.
+    /// Fails if standard output has no reader, or never had one.
     pub arrived: &'a dyn Fn() -> io::Result<()>,
 }
 
-/// Does what was asked.
+/// Runs a command.
 ///
 /// # Errors
-/// See [`Failure::of`] for what each means to the caller.
+/// [`Failure::of`] maps them to messages and exit codes.
 pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
     let answer = command.answer();
     if answer == Answer::Product {
-        // Before hours of work that nobody would get.
+        // Fail now instead of after hours of work.
         (world.arrived)().map_err(|_| NotArrived)?;
     }
-    let mut nowhere = io::sink();
+    let mut sink = io::sink();
     let out: &mut dyn Write = if world.quiet && command.is_judged() {
-        &mut nowhere
+        &mut sink
     } else {
         &mut *world.out
     };
@@ -198,7 +201,7 @@ pub fn run(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         arrived: world.arrived,
     };
     let result = dispatch(command, &mut inner);
-    // Also when it failed: what was found before that is worth showing.
+    // Also after a failure: print what was found before it.
     let flushed = out.flush();
     drop(out);
     let result = result.and_then(|outcome| {

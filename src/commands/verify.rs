@@ -1,4 +1,4 @@
-//! Read everything, tell every defect: one line or one JSON object each, with a code that stays the same.
+//! `verify`: reads everything and reports every defect under a stable code, one line or one JSON object each.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,24 +10,24 @@ use super::{Outcome, World};
 use crate::report::{Format, printable};
 use crate::snapshot::{self, Finding, ReadOptions};
 
-/// Which files to verify.
+/// Arguments of `verify`.
 #[derive(Clone, Debug)]
 pub struct VerifyArgs {
     /// The files.
     pub paths: Vec<PathBuf>,
     /// Limits on reading.
     pub options: ReadOptions,
-    /// In which form to tell.
+    /// The output format.
     pub format: Format,
 }
 
-/// How a file came out; of several files the worst counts.
+/// The result for a file. The worst one decides the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Clean,
     Defective,
     Unreadable,
-    /// The machine did not let it be read, so nothing is known of it.
+    /// It could not be read because of the machine, so nothing is known about it.
     Unknown,
 }
 
@@ -35,13 +35,13 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
     let mut worst = Verdict::Clean;
     for path in &args.paths {
         let file = path.display().to_string();
-        let mut tell = |finding: &Finding| tell(world.out, args.format, &file, finding);
+        let mut report = |finding: &Finding| write_finding(world.out, args.format, &file, finding);
         let mut found = 0_u64;
         let mut written = Ok(());
         let result = snapshot::verify(path, &args.options, &mut |finding| {
             found += 1;
             if written.is_ok() {
-                written = tell(&finding);
+                written = report(&finding);
             }
         });
         written?;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
             Ok(()) if found == 0 => Verdict::Clean,
             Ok(()) => Verdict::Defective,
             Err(error) => {
-                tell(&Finding {
+                report(&Finding {
                     code: error.code(),
                     message: error.sentence(),
                 })?;
@@ -80,7 +80,7 @@ struct FindingDocument<'a> {
     message: &'a str,
 }
 
-fn tell(out: &mut dyn Write, format: Format, file: &str, finding: &Finding) -> Result<()> {
+fn write_finding(out: &mut dyn Write, format: Format, file: &str, finding: &Finding) -> Result<()> {
     let Finding { code, message } = finding;
     match format {
         Format::Console => writeln!(out, "{}: {code}: {}", printable(file), printable(message))?,

@@ -1,7 +1,7 @@
-//! What differences mean to people: a raised seat, a person who is no longer a member, a renamed role.
+//! Classifies differences: a raised seat, a person who is no longer a member, a renamed role.
 //!
-//! Resources must come before entitlements, and entitlements before grants: whether a grant came with a new person, or
-//! an entitlement's new text follows its role's new name, depends on what came before.
+//! Resources must come before entitlements, and entitlements before grants: whether a grant belongs to a new person, or
+//! an entitlement was renamed with its role, depends on the changes before it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::model::{
     Resource, ResourceType, Risk, RowKind, Seat, Timestamp, Topic, kept_text,
 };
 
-/// Takes differences and makes changes of them.
+/// Turns differences into changes.
 #[derive(Default)]
 pub(super) struct Classifier {
     /// Whether both sides have a member list.
@@ -26,25 +26,22 @@ pub(super) struct Classifier {
     renamed: HashMap<String, (String, String)>,
 }
 
-/// Who holds what on what.
+/// A grant, with the names of what it refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct GrantEnds {
-    /// The grant's id.
+pub(super) struct GrantDetails {
     pub id: String,
-    /// Who holds it.
     pub principal: Party,
     /// The entitlement's resource.
     pub on: Party,
     /// The entitlement's short name.
     pub entitlement: String,
-    /// Since when.
     pub joined_at: Option<Timestamp>,
     /// The source's own id of the assignment.
     pub membership_id: Option<MembershipId>,
 }
 
 impl Classifier {
-    /// Nothing is classified yet. `knows_members` says whether both sides have a member list.
+    /// Creates a classifier. `knows_members` says whether both sides have a member list.
     pub(super) fn new(knows_members: bool) -> Self {
         Self {
             knows_members,
@@ -52,14 +49,14 @@ impl Classifier {
         }
     }
 
-    /// A resource type that is new, gone, or has changed.
+    /// Classifies an added, removed or changed resource type.
     pub(super) fn resource_type(&mut self, step: Step<&ResourceType>, fields: Vec<FieldChange>) {
         let shown = step.newest();
         let subject = Party::named(shown.id.to_string(), &shown.display_name);
         self.other(RowKind::ResourceType, step.action(), subject, None, fields);
     }
 
-    /// A resource that is new, gone, or another. `is_role` says whether its type has the trait of a role.
+    /// Classifies an added, removed or changed resource. `is_role` says whether its type has the role trait.
     pub(super) fn resource(
         &mut self,
         step: Step<&Resource>,
@@ -142,8 +139,8 @@ impl Classifier {
         );
     }
 
-    /// One person may have changed in several ways that matter; each becomes a change of its own. Seat and second factor
-    /// are judged whether or not the person entered or left the member list at the same time.
+    /// One person may have changed in several ways that matter; each becomes a separate change. Seat and 2FA are
+    /// classified even if the person entered or left the member list at the same time.
     fn person_changed(
         &mut self,
         old: &Resource,
@@ -152,7 +149,7 @@ impl Classifier {
         fields: Vec<FieldChange>,
     ) {
         let mut rest = fields;
-        // The field may be one that does not count.
+        // The field may be ignored.
         let is_compared = rest
             .iter()
             .any(|change| change.field == in_profile::LISTED_AS_MEMBER);
@@ -174,7 +171,7 @@ impl Classifier {
         let is_off = |change: &FieldChange| {
             change.field == "two_factor"
                 && change.old == Some(Value::Bool(true))
-                // What is no longer known may still be on.
+                // If unknown, it may still be on.
                 && change.new == Some(Value::Bool(false))
         };
         if let Some(switch) = take(&mut rest, is_off) {
@@ -191,7 +188,7 @@ impl Classifier {
         self.rest_changed(subject, rest);
     }
 
-    /// What is left of an object's fields, without those that mean something of their own.
+    /// Reports the fields that no other change covers.
     fn rest_changed(&mut self, subject: Party, rest: Vec<FieldChange>) {
         if !rest.is_empty() {
             let kinds = vec![ChangeKind::OtherChanged];
@@ -222,7 +219,8 @@ impl Classifier {
         self.rest_changed(subject, rest);
     }
 
-    /// An entitlement that is new, gone, or another. One that only follows its resource is no change of its own.
+    /// Classifies an added, removed or changed entitlement. One that only follows its resource is not a separate
+    /// change.
     pub(super) fn entitlement(
         &mut self,
         on: Party,
@@ -256,10 +254,15 @@ impl Classifier {
         );
     }
 
-    /// A grant that is new, gone, or another.
-    pub(super) fn grant(&mut self, action: Action, ends: GrantEnds, fields: Vec<FieldChange>) {
+    /// Classifies an added, removed or changed grant.
+    pub(super) fn grant(
+        &mut self,
+        action: Action,
+        details: GrantDetails,
+        fields: Vec<FieldChange>,
+    ) {
         let of_person = |ids: &HashSet<String>| {
-            ends.principal.kind == PartyKind::User && ids.contains(&ends.principal.id)
+            details.principal.kind == PartyKind::User && ids.contains(&details.principal.id)
         };
         let (topic, kind) = match action {
             Action::Added if of_person(&self.added) => {
@@ -272,15 +275,15 @@ impl Classifier {
             Action::Removed => (Topic::GrantRevoked, ChangeKind::GrantRevoked),
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
         };
-        let GrantEnds {
+        let GrantDetails {
             id,
             principal,
             on,
             entitlement,
             joined_at,
             membership_id,
-        } = ends;
-        // The first of these that is known is what sets one grant apart from a later one of the same.
+        } = details;
+        // The first known one of these distinguishes a grant from a later grant of the same entitlement.
         let known = [
             (
                 keys::JOINED_AT,
@@ -342,7 +345,8 @@ impl Classifier {
         });
     }
 
-    /// A person who is new or gone, or entered or left the member list; `sides` is who they were and who they are.
+    /// Adds a change of a person who is new or gone, or entered or left the member list. `sides` are the old and the
+    /// new resource.
     fn push_person(
         &mut self,
         action: Action,
@@ -355,7 +359,7 @@ impl Classifier {
         let mut known = person_facts(sides, &fields);
         known.retain(|fact| self.knows_members || fact.field != keys::LISTED_AS_MEMBER);
         if known.is_empty() {
-            // Another connector may know no more than a name.
+            // Other connectors may only know a name.
             known = name_as_fact(action, &subject);
         }
         self.changes.push(Change {
@@ -365,7 +369,7 @@ impl Classifier {
         });
     }
 
-    /// All changes, by topic, risk, name and id.
+    /// Returns all changes, sorted by topic, risk, name and id.
     pub(super) fn finish(mut self) -> Vec<Change> {
         fn key(change: &Change) -> (Topic, Risk, &str, Option<&str>, &str) {
             let on = change.on.as_ref().map(|on| on.name.as_str());
@@ -377,7 +381,7 @@ impl Classifier {
     }
 }
 
-/// A change of the resource that it is about, without fields or facts.
+/// A change of a resource, without fields or facts.
 fn change_of(action: Action, topic: Topic, kinds: Vec<ChangeKind>, subject: Party) -> Change {
     Change {
         action,
@@ -393,7 +397,7 @@ fn change_of(action: Action, topic: Topic, kinds: Vec<ChangeKind>, subject: Part
     }
 }
 
-/// The name of something that is new or gone, where nothing more is known to set it apart.
+/// The name of an added or removed object, for lack of a more specific fact.
 fn name_as_fact(action: Action, subject: &Party) -> Vec<FieldChange> {
     facts(
         action,
@@ -401,7 +405,7 @@ fn name_as_fact(action: Action, subject: &Party) -> Vec<FieldChange> {
     )
 }
 
-/// What is known of something that is new or gone, as fields that came or went; nothing of what changed.
+/// The known values of an added or removed object, as added or removed fields; empty for a changed object.
 fn facts(
     action: Action,
     known: impl IntoIterator<Item = (&'static str, Option<Value>)>,
@@ -426,8 +430,8 @@ fn facts(
     known.filter_map(of).collect()
 }
 
-/// What sets a person's arrival or departure apart from another one of the same person: the values before and after,
-/// changed or not, without those that `fields` has already.
+/// The facts that distinguish this arrival or departure of a person from another one: old and new values, changed or
+/// not, without those in `fields`.
 fn person_facts(sides: [Option<&Resource>; 2], fields: &[FieldChange]) -> Vec<FieldChange> {
     type Fact = fn(&Person<'_>) -> Option<Value>;
     const FACTS: [(&str, Fact, &[&str]); 4] = [
@@ -470,8 +474,8 @@ fn person_facts(sides: [Option<&Resource>; 2], fields: &[FieldChange]) -> Vec<Fi
         .collect()
 }
 
-/// What it means that a person's seat has changed; no kind where the seats are not known well enough to compare. A seat
-/// that was not known counts as member, so that no owner goes unnoticed; one that is no longer known is not lower.
+/// Classifies a change of seat; no kinds if too little is known to compare the seats. An unknown old seat counts as
+/// member, so that no owner goes unnoticed; an unknown new seat does not count as lowered.
 fn seat_change(before: Option<Seat>, after: Option<Seat>) -> (Topic, Vec<ChangeKind>) {
     let Some(after) = after.filter(|after| before != Some(*after)) else {
         return (Topic::OtherChanged, Vec::new());
@@ -486,7 +490,7 @@ fn seat_change(before: Option<Seat>, after: Option<Seat>) -> (Topic, Vec<ChangeK
     (topic, moved.into_iter().chain(seat_kind(after)).collect())
 }
 
-/// What it means to have come to a seat.
+/// The kind of change when a person gets this seat.
 fn seat_kind(seat: Seat) -> Option<ChangeKind> {
     match seat {
         Seat::Owner => Some(ChangeKind::OwnerAdded),
@@ -495,8 +499,8 @@ fn seat_kind(seat: Seat) -> Option<ChangeKind> {
     }
 }
 
-/// Whether a field differs because a person entered or left the member list: a role membership says less about its
-/// holder than the member list does.
+/// Whether a field differs only because a person entered or left the member list: a role membership has less
+/// information about a person than the member list.
 fn follows_listing(change: &FieldChange) -> bool {
     const FOLLOWING: [&str; 5] = [
         "account_type",
@@ -508,7 +512,7 @@ fn follows_listing(change: &FieldChange) -> bool {
     change.old.is_none() || change.new.is_none() || FOLLOWING.contains(&change.field.as_str())
 }
 
-/// Takes the fields out that are `wanted`; `None` if there are none of them.
+/// Removes and returns the fields that are `wanted`; `None` if there are none.
 fn take(
     fields: &mut Vec<FieldChange>,
     wanted: impl Fn(&FieldChange) -> bool,
@@ -519,7 +523,7 @@ fn take(
     (!taken.is_empty()).then_some(taken)
 }
 
-/// Whether a text changed just as the name in it did.
+/// Whether a text changed only by the name in it.
 fn follows(change: &FieldChange, (old_name, new_name): &(String, String)) -> bool {
     let text = |value: &Option<Value>| {
         value
@@ -535,7 +539,7 @@ fn follows(change: &FieldChange, (old_name, new_name): &(String, String)) -> boo
                     .and_then(|rest| rest.strip_suffix(after))
                     .is_some_and(|between| between == new_name)
             });
-            // Both ways, so that it is reported in both directions or in none.
+            // Symmetric, so that both directions of a comparison agree.
             let throughout =
                 old.replace(old_name, new_name) == new && new.replace(new_name, old_name) == old;
             matches!(change.field.as_str(), "display_name" | "description") && (once || throughout)

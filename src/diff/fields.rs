@@ -1,8 +1,7 @@
-//! Which fields of an object differ, by meaning: the facts of one object at two times into old and new values under names
-//! that people know.
+//! Compares the facts of one object at two times, field by field, under readable names.
 //!
-//! The file says some things several times, in old places and in new ones; here each is said once, unless the places
-//! disagree. What changes from day to day is left out unless it is asked for.
+//! A file may state a fact in several fields, for old readers and for new ones; it is reported once, unless the fields
+//! disagree. Fields that change daily are left out unless included explicitly.
 
 use std::collections::BTreeMap;
 
@@ -11,37 +10,37 @@ use serde_json::Value;
 use crate::model::keys::{self, in_profile};
 use crate::model::{FieldChange, kept_text};
 
-/// What an object says, by the names that people know.
+/// The facts about an object, by readable names.
 pub type Facts = BTreeMap<String, Value>;
 
-/// Which fields count.
+/// Which fields to compare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldFilter {
-    /// Fields that count although they are noise.
+    /// Noisy fields to compare anyway.
     pub include: Vec<String>,
-    /// Fields that do not count.
+    /// Fields to leave out.
     pub ignore: Vec<String>,
 }
 
 impl FieldFilter {
-    /// Whether a field counts. A name is meant with and without `profile.` before it, and for every place that says
-    /// the same.
+    /// Whether to compare a field. Names match with and without `profile.`, and cover all fields that state the same
+    /// fact.
     fn counts(&self, field: &str) -> bool {
         let bare = bare(field);
-        let said_as = SAID_AGAIN
+        let canonical = SYNONYMS
             .iter()
-            .find(|places| places.contains(&field))
-            .map_or(field, |places| places[0]);
+            .find(|fields| fields.contains(&field))
+            .map_or(field, |fields| fields[0]);
         let named = |names: &[String]| {
             names
                 .iter()
-                .any(|name| name == field || name == bare || name == said_as)
+                .any(|name| name == field || name == bare || name == canonical)
         };
         !named(&self.ignore) && (!is_noise(field) || named(&self.include))
     }
 
-    /// Names to ignore that may be misspelt: no field is known to have them. Keys of profiles are free, and so is what is
-    /// said to be one.
+    /// Names to ignore that may be misspelled, since no known field has them. Profile keys are arbitrary, so names with
+    /// `profile.` are accepted.
     pub fn unknown(&self) -> Vec<&str> {
         let is_known = |name: &str| {
             let is_free = name.starts_with("profile.") || name == FieldChange::OTHER_FIELDS;
@@ -51,14 +50,14 @@ impl FieldFilter {
         names.filter(|name| !is_known(name)).collect()
     }
 
-    /// Whether noise may count, so that rows must be looked at which are the same but for noise.
+    /// Whether noisy fields may be compared, so that rows that differ only in noise must be compared too.
     pub fn wants_noise(&self) -> bool {
         !self.include.is_empty()
     }
 }
 
-/// Names of fields that exist whether or not a snapshot has them, besides the keys of profiles: what Baton's messages say
-/// under names that people know.
+/// Readable names of the fields in Baton's messages, which are known even if no snapshot has them. Profile keys are
+/// extra.
 const KNOWN: [&str; 26] = [
     "account_type",
     "baton_resource",
@@ -88,18 +87,18 @@ const KNOWN: [&str; 26] = [
     "two_factor",
 ];
 
-/// A field's name without the place that it stands in.
+/// A field's name without `profile.`.
 fn bare(field: &str) -> &str {
     field.strip_prefix("profile.").unwrap_or(field)
 }
 
-/// Whether a field changes from day to day without anybody's access changing.
+/// Whether a field changes daily without a change of access.
 pub fn is_noise(field: &str) -> bool {
     keys::NOISE.contains(&bare(field))
 }
 
-/// Places that say the same thing: the name it goes by, then where else it stands.
-const SAID_AGAIN: [&[&str]; 9] = [
+/// Fields that state the same fact: the name that is reported, then the others.
+const SYNONYMS: [&[&str]; 9] = [
     &["email", "login", in_profile::EMAIL],
     &["first_name", in_profile::FIRST_NAME],
     &["last_name", in_profile::LAST_NAME],
@@ -115,7 +114,7 @@ const SAID_AGAIN: [&[&str]; 9] = [
     &["display_name", in_profile::ROLE_NAME],
 ];
 
-/// A value as a list of changes keeps it: with its texts cut that are longer than any of PostHog's.
+/// A value to keep in a list of changes: texts that are longer than any of PostHog's are cut.
 fn kept(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(kept_text(text)),
@@ -128,9 +127,8 @@ fn kept(value: &Value) -> Value {
     }
 }
 
-/// The fields that differ between the facts of one object at two times, by name. `differs` says whether the objects differ
-/// in more than noise: if they do and no field shows it, that is reported as "other fields"; if they do not, nothing but
-/// noise is reported.
+/// Returns the fields that differ between two sets of facts, sorted by name. `differs` says whether the objects differ
+/// in more than noise: if so and no field shows it, "other fields" is reported; if not, only noise is reported.
 pub(super) fn compare(
     old: &Facts,
     new: &Facts,
@@ -155,7 +153,7 @@ pub(super) fn compare(
     changes.retain(|change| differs || is_noise(&change.field));
     let unexplained = differs && changes.iter().all(|change| is_noise(&change.field));
     changes.sort_by(|a, b| a.field.cmp(&b.field));
-    say_once(&mut changes);
+    drop_synonyms(&mut changes);
     changes.retain(|change| filter.counts(&change.field));
     if unexplained && filter.counts(FieldChange::OTHER_FIELDS) {
         changes.push(FieldChange {
@@ -167,34 +165,34 @@ pub(super) fn compare(
     changes
 }
 
-/// Drops what another field of the same meaning says already.
-fn say_once(changes: &mut Vec<FieldChange>) {
-    for places in SAID_AGAIN {
-        let Some(said) = changes
+/// Removes fields that repeat the change of a synonym.
+fn drop_synonyms(changes: &mut Vec<FieldChange>) {
+    for fields in SYNONYMS {
+        let Some(reported) = changes
             .iter()
-            .find(|change| change.field == places[0])
+            .find(|change| change.field == fields[0])
             .cloned()
         else {
             continue;
         };
         changes.retain(|change| {
-            let is_again = places[1..].contains(&change.field.as_str());
-            let says_the_same = change.old == said.old && change.new == said.new;
-            // A level is a seat's number, and its word may be absent.
+            let is_synonym = fields[1..].contains(&change.field.as_str());
+            let is_equal = change.old == reported.old && change.new == reported.new;
+            // The level is the seat's number, and its name may be absent.
             let is_of_seat = match change.field.as_str() {
                 in_profile::ORGANIZATION_LEVEL => true,
                 in_profile::ORGANIZATION_ROLE => {
                     let fits = |word: &Option<Value>, seat| word.is_none() || word == seat;
-                    fits(&change.old, &said.old) && fits(&change.new, &said.new)
+                    fits(&change.old, &reported.old) && fits(&change.new, &reported.new)
                 }
                 _ => false,
             };
-            !(is_again && (says_the_same || is_of_seat))
+            !(is_synonym && (is_equal || is_of_seat))
         });
     }
 }
 
-/// Whether a field of this name is among the facts of an object, by itself or on its profile.
+/// Whether an object has a fact of this name, directly or on its profile.
 pub fn has_fact(facts: &Facts, name: &str) -> bool {
     facts.contains_key(name) || facts.contains_key(&format!("profile.{name}"))
 }
@@ -228,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_several_places_is_told_once() {
+    fn a_fact_in_several_fields_is_reported_once() {
         let changes = compare(
             &user("a@x", 1, "member"),
             &user("b@x", 8, "administrator"),
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn difference_that_no_field_explains_is_told_all_the_same() {
+    fn a_difference_that_no_field_explains_is_reported_as_other_fields() {
         let same = facts(json!({"display_name": "Ann"}));
         assert_eq!(
             names(&compare(&same, &same, true, &FieldFilter::default())),
@@ -270,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn field_is_ignored_in_every_place_that_says_it() {
+    fn an_ignored_field_is_ignored_under_every_synonym() {
         let filter = FieldFilter {
             include: Vec::new(),
             ignore: vec!["email".to_owned(), "seat".to_owned()],
@@ -281,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn ignored_field_is_no_difference() {
+    fn an_ignored_field_is_not_a_difference() {
         let filter = FieldFilter {
             include: Vec::new(),
             ignore: vec!["display_name".to_owned()],

@@ -1,17 +1,17 @@
-//! The walk itself: two sequences, each sorted by a key, side by side. Holds one item of each.
+//! Merges two sorted sequences, holding one item of each.
 
 use std::cmp::Ordering;
 
 use crate::model::Action;
 
-/// One step of the walk.
+/// One step of the merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<T> {
     /// Only the old sequence has it.
     Old(T),
     /// Only the new sequence has it.
     New(T),
-    /// Both have one under the same key.
+    /// Both sequences have an item with this key.
     Both(T, T),
 }
 
@@ -25,14 +25,14 @@ impl<T> Step<T> {
         }
     }
 
-    /// The newest account of the object: the only one, or the new one.
+    /// The newest version of the item: the only one, or the new one.
     pub fn newest(&self) -> &T {
         match self {
             Self::Old(item) | Self::New(item) | Self::Both(_, item) => item,
         }
     }
 
-    /// The same step with references.
+    /// Borrows the items.
     pub fn as_ref(&self) -> Step<&T> {
         match self {
             Self::Old(old) => Step::Old(old),
@@ -41,20 +41,20 @@ impl<T> Step<T> {
         }
     }
 
-    /// The same step with what is made of each item.
+    /// Maps the items.
     ///
     /// # Errors
-    /// The first error of `make`.
-    pub fn try_map<U, E>(self, mut make: impl FnMut(T) -> Result<U, E>) -> Result<Step<U>, E> {
+    /// The first error of `map`.
+    pub fn try_map<U, E>(self, mut map: impl FnMut(T) -> Result<U, E>) -> Result<Step<U>, E> {
         Ok(match self {
-            Self::Old(old) => Step::Old(make(old)?),
-            Self::New(new) => Step::New(make(new)?),
-            Self::Both(old, new) => Step::Both(make(old)?, make(new)?),
+            Self::Old(old) => Step::Old(map(old)?),
+            Self::New(new) => Step::New(map(new)?),
+            Self::Both(old, new) => Step::Both(map(old)?, map(new)?),
         })
     }
 }
 
-/// Walks both sequences, which must be sorted by `order` with each key once.
+/// Calls `each` for every item of two sequences, which must be sorted by `order` and have unique keys.
 ///
 /// # Errors
 /// The first error of either sequence or of `each` ends the walk.
@@ -148,7 +148,7 @@ mod tests {
         }
 
         #[test]
-        fn steps_from_b_to_a_are_those_from_a_to_b_turned_round(old: Rows, new: Rows) {
+        fn steps_from_b_to_a_are_those_from_a_to_b_reversed(old: Rows, new: Rows) {
             let turned: Vec<_> = steps(&old, &new)
                 .into_iter()
                 .map(|step| match step {

@@ -1,11 +1,11 @@
-//! The comparison, whole: two snapshots' rows in, changes in people's terms out. It knows no files and no output.
+//! The comparison of two snapshots: takes their rows and returns classified changes. It knows neither files nor output.
 //!
-//! | file | holds |
+//! | file | contains |
 //! |---|---|
-//! | `walk.rs` | the comparison itself, which joins the others |
-//! | `merge.rs` | two sorted sequences side by side |
+//! | `walk.rs` | the comparison itself, which combines the others |
+//! | `merge.rs` | the merge of two sorted sequences |
 //! | `fields.rs` | which facts of an object differ, each reported once |
-//! | `classify.rs` | what a difference means to people |
+//! | `classify.rs` | what a difference means: seat raised, 2FA switched off, role renamed |
 
 mod classify;
 mod fields;

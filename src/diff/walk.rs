@@ -1,15 +1,15 @@
-//! The comparison itself: the rows of two snapshots, kind by kind and side by side, into changes.
+//! Compares the rows of two snapshots, kind by kind.
 //!
-//! It knows no files. What a row says, and what rows refer to, come through [`ComparedRow`] and [`Names`].
+//! It does not know files: it accesses rows and the objects they refer to through [`ComparedRow`] and [`Names`].
 //!
 //! ```text
-//! rows of both sides ─► merge ─► record differs? ─► facts compared ─► what it means
+//! rows of both sides ─► merge ─► record differs? ─► facts compared ─► classified
 //!                      merge.rs      walk.rs           fields.rs       classify.rs
 //! ```
 
 use serde_json::Value;
 
-use super::classify::{Classifier, GrantEnds};
+use super::classify::{Classifier, GrantDetails};
 use super::fields::{Facts, FieldFilter, compare};
 use super::merge::{Step, merge};
 use crate::model::{
@@ -19,24 +19,24 @@ use crate::model::{
 
 /// A row of one side. Equal rows are the same byte for byte.
 pub trait ComparedRow: PartialEq {
-    /// What it is in the words of the model.
+    /// The type of the model that it decodes to.
     type Model;
-    /// Why it cannot be read.
+    /// The error when it cannot be read.
     type Error;
 
     /// Its id, by which rows are ordered and paired.
     fn id(&self) -> &str;
 
-    /// Appends what stands for it in the content digest: two rows are the same, but for noise, when their records are.
+    /// Appends its record for the content digest. Rows with equal records are the same except for noise.
     fn push_record(&self, out: &mut Vec<u8>);
 
-    /// A short text that is another for every other record.
+    /// A short text that is different for every record.
     fn fingerprint(&self) -> String;
 
-    /// What it says of its own object.
+    /// The facts about its object.
     fn facts(&self) -> Facts;
 
-    /// The row in the words of the model.
+    /// Decodes the row to the model.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -45,19 +45,19 @@ pub trait ComparedRow: PartialEq {
 
 /// A row of a grant.
 pub trait ComparedGrant: ComparedRow<Model = Grant> {
-    /// What its entitlement is on.
+    /// The entitlement's resource.
     fn resource(&self) -> &ResourceId;
 }
 
-/// What the rows of one side refer to.
+/// Looks up what the rows of one side refer to.
 pub trait Names {
-    /// Why something cannot be looked up.
+    /// The error when a lookup fails.
     type Error;
 
     /// Whether a resource is a role, by its type.
     fn is_role(&self, resource: &ResourceId) -> bool;
 
-    /// A resource as a change is about it.
+    /// The resource as the party of a change.
     ///
     /// # Errors
     /// When it cannot be looked up.
@@ -70,18 +70,18 @@ pub trait Names {
     fn entitlement(&mut self, entitlement: &EntitlementId) -> Result<Text, Self::Error>;
 }
 
-/// Whether roles are compared: what one side did not read may be there all the same.
+/// Whether roles are compared. If one side did not read them, their absence there means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RolesCompared {
     /// Both sides read them.
     Yes,
-    /// One side did not.
+    /// At least one side did not.
     No,
 }
 
-/// Compares the rows of two sides. Two rows are the same when their records are, so that
-/// unfiltered inputs have no differences exactly where their digests are equal. Kinds must come in the order of the methods: what is a change of a grant depends on
-/// those of its principal.
+/// Compares the rows of two sides. Rows are equal if their records are, so without filters there are no differences
+/// exactly when the digests are equal. The methods must be called in order: the changes of grants depend on those of
+/// their principals.
 pub struct Walk<'f, N> {
     classifier: Classifier,
     fields: &'f FieldFilter,
@@ -93,7 +93,7 @@ pub struct Walk<'f, N> {
 }
 
 impl<'f, N: Names> Walk<'f, N> {
-    /// A walk over two sides that refer to what `old` and `new` know. `knows_members` says whether both have a member
+    /// Creates a walk that looks up names in `old` and `new`. `knows_members` says whether both sides have a member
     /// list.
     pub fn new(
         old: N,
@@ -196,7 +196,7 @@ impl<'f, N: Names> Walk<'f, N> {
             let row = step.newest();
             let grant = row.decode()?;
             let names = walk.names(&step);
-            let ends = GrantEnds {
+            let details = GrantDetails {
                 joined_at: grant.joined_at,
                 membership_id: grant.membership_id,
                 id: row.id().to_owned(),
@@ -204,19 +204,19 @@ impl<'f, N: Names> Walk<'f, N> {
                 on: names.party(row.resource())?,
                 entitlement: kept_text(&names.entitlement(&grant.entitlement)?),
             };
-            walk.classifier.grant(step.action(), ends, fields);
+            walk.classifier.grant(step.action(), details, fields);
             Ok(())
         })
     }
 
-    /// All changes, in the order of a report.
+    /// Returns all changes, in the order of a report.
     pub fn finish(self) -> Vec<Change> {
         self.classifier.finish()
     }
 
-    /// Compares all rows of one kind, and classifies what differs. `is_of_roles` says of a row that only one side has
-    /// whether it is a role, on a role, or a person who is there only as the holder of one: where roles are not compared,
-    /// the other side may have left it out.
+    /// Compares all rows of one kind and classifies the differences. `is_of_roles` says whether a row is a role, refers
+    /// to one, or is a person known only as the holder of one. If roles are not compared, such a row may be missing
+    /// from the other side.
     fn rows<R: ComparedRow<Error = N::Error>>(
         &mut self,
         old: impl IntoIterator<Item = Result<R, N::Error>>,
@@ -249,7 +249,7 @@ impl<'f, N: Names> Walk<'f, N> {
         )
     }
 
-    /// The fields that differ between two accounts of one object.
+    /// The fields that differ between two versions of an object.
     fn differences<R: ComparedRow>(&mut self, old: &R, new: &R) -> Vec<FieldChange> {
         if old == new {
             return Vec::new();
@@ -277,7 +277,7 @@ impl<'f, N: Names> Walk<'f, N> {
         self.old.is_role(resource) || self.new.is_role(resource)
     }
 
-    /// What the newest account of an object refers to.
+    /// The names on the side of the newest version of an object.
     fn names<T>(&mut self, step: &Step<T>) -> &mut N {
         match step {
             Step::Old(_) => &mut self.old,

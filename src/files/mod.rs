@@ -1,4 +1,4 @@
-//! Files that the program creates, replaces and removes. Every file that replaces an older one goes through [`replace`];
+//! Files that the program creates, replaces and removes. Every file that replaces an older one goes through [`replace()`];
 //! every temporary file is a [`Temporary`] or is registered as [`Pending`], so that signals remove it.
 //!
 //! ```text

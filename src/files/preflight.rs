@@ -11,7 +11,7 @@ use super::{Error, Temporary, folder};
 /// The sticky bit: only its owner may replace a file in such a folder.
 const STICKY: u32 = 0o1000;
 
-/// Tries each step of [`replace`](super::replace) without changing `target`.
+/// Tries each step of [`replace`](super::replace()) without changing `target`.
 ///
 /// # Errors
 /// The error of the step that would fail. A `target` that is not a regular file fails too, since a snapshot is read before

@@ -61,18 +61,15 @@ impl<'a> Person<'a> {
             .or_else(|| self.text(keys::EMAIL))
     }
 
-    /// Whether `is_wanted` accepts one of the person's e-mail addresses.
-    pub fn has_email(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
-        let emails = self
-            .user()
-            .into_iter()
-            .flat_map(|user| &user.emails)
-            .map(|email| &*email.address);
-        let login = self.user().map(|user| &*user.login);
+    /// Every e-mail address of the person, the login among them; some may be repeated.
+    pub fn addresses(&self) -> impl Iterator<Item = &'a str> {
+        let user = self.user();
+        let emails = user.into_iter().flat_map(|user| &user.emails);
         emails
-            .chain(login)
+            .map(|email| &*email.address)
+            .chain(user.map(|user| &*user.login))
             .chain(self.text(keys::EMAIL))
-            .any(is_wanted)
+            .filter(|address| !address.is_empty())
     }
 
     /// Returns the seat, if the profile has one.

@@ -1,40 +1,40 @@
-//! JSON that is written while rows are read: sequences of values, and documents that hold them.
+//! JSON that is written while rows are read: sequences of values, and documents that contain them.
 //!
-//! Rows are made into JSON in batches, by several threads. What separates two values is written where they meet: within
-//! a batch by [`Layout::next`], between batches by [`JsonSequence::push`].
+//! Several threads encode rows as JSON in batches. Separators within a batch are written by [`Layout::next`],
+//! separators between batches by [`JsonSequence::push`].
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-/// What is around the values of a sequence.
+/// The text around the values of a sequence.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     before_first: &'static str,
     between: &'static str,
     after_last: &'static str,
-    /// After no value at all.
+    /// Written in place of an empty sequence.
     of_none: &'static str,
 }
 
 impl Layout {
-    /// One value a line, in an object with one member, `{"grants":[…]}`: what the `baton` CLI prints for `-o json`. Of
-    /// no value at all it prints `{}`.
+    /// One value per line, in an object with one member, `{"grants":[…]}`, as the `baton` CLI prints it for `-o json`.
+    /// For an empty list it prints `{}`.
     pub const LIST: Self = Self {
         before_first: "\n",
         between: ",\n",
         after_last: "\n]}\n",
         of_none: "{}\n",
     };
-    /// One value a line, in a member of a [`JsonDocument`].
+    /// One value per line, in a member of a [`JsonDocument`].
     const MEMBER: Self = Self {
         before_first: "\n    ",
         between: ",\n    ",
         after_last: "\n  ]",
         of_none: "\n  ]",
     };
-    /// One value a line, and nothing else.
+    /// One value per line, and nothing else.
     const LINES: Self = Self {
         before_first: "",
         between: "\n",
@@ -42,7 +42,7 @@ impl Layout {
         of_none: "",
     };
 
-    /// Begins the next value of a batch, which is to be appended to what is returned.
+    /// Starts the next value of a batch; append it to the returned buffer.
     pub fn next(self, batch: &mut Vec<u8>) -> &mut Vec<u8> {
         if !batch.is_empty() {
             batch.extend_from_slice(self.between.as_bytes());
@@ -51,17 +51,17 @@ impl Layout {
     }
 }
 
-/// A sequence that is being written.
+/// Writes a sequence of values.
 pub struct JsonSequence<'w> {
     out: &'w mut dyn Write,
     layout: Layout,
-    /// The member that holds the values, if it is to be begun with the first of them.
+    /// The name of the list, if it has not been written yet.
     member: Option<&'static str>,
     any: bool,
 }
 
 impl<'w> JsonSequence<'w> {
-    /// An object with one member, a list; an empty object if the list is empty.
+    /// Starts an object with one member, a list. An empty list gives an empty object.
     pub fn list(out: &'w mut dyn Write, name: &'static str) -> Self {
         Self {
             member: Some(name),
@@ -69,7 +69,7 @@ impl<'w> JsonSequence<'w> {
         }
     }
 
-    /// Begins lines.
+    /// Starts a sequence of lines.
     pub fn lines(out: &'w mut dyn Write) -> Self {
         Self::new(out, Layout::LINES)
     }
@@ -83,12 +83,12 @@ impl<'w> JsonSequence<'w> {
         }
     }
 
-    /// How the values of its batches are laid out.
+    /// The layout that batches must follow.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// Adds a batch of values, as [`Layout::next`] puts them one after the other.
+    /// Appends a batch of values that was built with [`Layout::next`].
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -123,14 +123,14 @@ impl<'w> JsonSequence<'w> {
     }
 }
 
-/// An object over many lines, written member by member.
+/// Writes an object over several lines, member by member.
 pub struct JsonDocument<'w> {
     out: &'w mut dyn Write,
     any: bool,
 }
 
 impl<'w> JsonDocument<'w> {
-    /// Begins a document.
+    /// Starts a document.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -139,20 +139,20 @@ impl<'w> JsonDocument<'w> {
         Ok(Self { out, any: false })
     }
 
-    /// Adds a member with its value, indented.
+    /// Writes a member and its value, indented.
     ///
     /// # Errors
     /// When the output cannot be written.
     pub fn member(&mut self, name: &str, value: &impl Serialize) -> io::Result<()> {
         self.name(name)?;
         let mut inside = PrettyFormatter::new();
-        // The formatter indents the value as a part of an object that has begun.
+        // Makes the formatter indent the value as part of an object.
         inside.begin_object(&mut io::sink())?;
         value.serialize(&mut Serializer::with_formatter(&mut *self.out, inside))?;
         Ok(())
     }
 
-    /// Begins a member that is a list.
+    /// Starts a member that is a list.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -177,20 +177,20 @@ impl<'w> JsonDocument<'w> {
     }
 }
 
-/// An object on one line that is being appended to other bytes.
+/// Appends an object to a buffer, on one line.
 pub struct JsonItem<'o> {
     out: &'o mut Vec<u8>,
     any: bool,
 }
 
 impl<'o> JsonItem<'o> {
-    /// Begins an object.
+    /// Starts an object.
     pub fn new(out: &'o mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, any: false }
     }
 
-    /// Begins a member; its JSON is to be appended to what is returned.
+    /// Starts a member; append its JSON to the returned buffer.
     pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
         if self.any {
             self.out.push(b',');

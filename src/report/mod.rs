@@ -1,4 +1,4 @@
-//! Values into text for people and for programs, harmless in the medium that shows it.
+//! Output formats: values as text, tables, CSV, JSON and Markdown, each escaped for the medium that shows it.
 
 pub mod diff;
 mod json;
@@ -8,30 +8,34 @@ pub mod sheet;
 pub mod style;
 mod table;
 mod words;
+mod wrap;
 
 pub use json::{JsonDocument, JsonItem, JsonSequence, Layout};
 pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
 pub use words::{day, duration, moment, size};
+pub use wrap::wrap;
 
-/// What output is written to.
+/// The terminal, file or pipe that output is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Whether it is a terminal.
     pub is_terminal: bool,
-    /// Columns of the terminal; `None` if they are not known, or it is not a terminal.
+    /// Width in columns, of the terminal or from `COLUMNS`; `None` if unknown.
     pub width: Option<usize>,
-    /// Whether bold and colour are wanted.
+    /// Whether tables show every cell whole.
+    pub wide: bool,
+    /// Whether to print bold text and colours.
     pub styled: bool,
 }
 
-/// In which form an answer is given.
+/// The output format of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text and tables, for people.
     #[default]
     Console,
-    /// For programs.
+    /// JSON, for programs.
     Json,
 }

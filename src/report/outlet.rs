@@ -1,8 +1,8 @@
-//! Where text leaves the program. Whatever a command writes to standard output or to an exported file goes through an
-//! [`Outlet`], which stops everything harmful, so a message that was not escaped where it was made does no harm.
+//! The last step of all output. Everything that a command writes to standard output or to an exported file goes through
+//! an [`Outlet`], which escapes harmful characters, so a text that was not escaped earlier does no harm.
 //!
-//! An outlet sees a stream and not its parts, so it lets line ends pass, and colours where they are wanted. Text that
-//! must stay on its line is made [`printable`](super::printable) where the line is put together.
+//! An outlet sees a stream of bytes, so it must let line ends pass, and colours if they are enabled. Text that must
+//! stay on one line is escaped with [`printable`](super::printable()) where the line is built.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,39 +10,39 @@ use std::io::{self, Write};
 
 use crate::model::is_harmful;
 
-/// What the text that is written is read as.
+/// How the reader interprets the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Medium {
-    /// Lines for people: harmful characters become visible, as in `\u{202e}`.
+    /// Lines for people: harmful characters are escaped visibly, such as `\u{202e}`.
     Text {
         /// Whether the program's own colours pass.
         styled: bool,
     },
-    /// JSON documents, one or many: harmful characters become `\u…` escapes. It is the same JSON.
+    /// One or more JSON documents: harmful characters become `\u…` escapes, which leaves the values the same.
     Json,
-    /// CSV on a terminal: harmful characters become visible.
+    /// CSV on a terminal: harmful characters are escaped visibly.
     Csv,
-    /// Bytes for programs, or the program's own text. They pass as they are.
+    /// Bytes for programs, or the program's own text: written unchanged.
     Raw,
 }
 
-/// Makes what is written to it harmless in its medium, and passes it on.
+/// A writer that escapes harmful characters for its medium.
 pub struct Outlet<W: Write> {
     out: W,
     medium: Medium,
-    /// The beginning of something that the next write completes: of a character, a colour or a line end.
+    /// The start of a character, colour or line end that the next write completes.
     held: Vec<u8>,
 }
 
-/// Bytes that are checked together. A block without anything but plain ASCII passes as it is.
+/// Bytes checked at a time. A block of plain ASCII is written unchanged.
 const BLOCK: usize = 16 << 10;
-/// Bytes of JSON that are looked at together: few enough that most are ASCII where some names are not.
-const STRETCH: usize = 64;
-/// Longest colour, in bytes: `ESC [ 38;2;255;255;255 m` and some more.
+/// Bytes of JSON checked at a time: few enough that most chunks are plain ASCII even if some names are not.
+const JSON_CHUNK: usize = 64;
+/// Longest colour sequence, in bytes: `ESC [ 38;2;255;255;255 m` with some reserve.
 const MAX_COLOUR: usize = 24;
 
 impl<W: Write> Outlet<W> {
-    /// An outlet of `medium` to `out`.
+    /// Creates an outlet for `medium` that writes to `out`.
     pub fn new(out: W, medium: Medium) -> Self {
         Self {
             out,
@@ -95,16 +95,16 @@ impl<W: Write> Write for Outlet<W> {
     }
 }
 
-/// Whether JSON holds nothing harmful. Controls in a string are escaped by whatever wrote it.
+/// Whether JSON contains nothing harmful. Its writer has escaped control characters in strings.
 fn is_plain_json(json: &str) -> bool {
     let mut rest = json;
     while !rest.is_empty() {
-        let stretch = &rest.as_bytes()[..rest.len().min(STRETCH)];
-        let length = if stretch.is_ascii() && !stretch.contains(&0x7f) {
-            stretch.len()
+        let chunk = &rest.as_bytes()[..rest.len().min(JSON_CHUNK)];
+        let length = if chunk.is_ascii() && !chunk.contains(&0x7f) {
+            chunk.len()
         } else {
             let mut chars = rest.chars();
-            while rest.len() - chars.as_str().len() < STRETCH
+            while rest.len() - chars.as_str().len() < JSON_CHUNK
                 && let Some(c) = chars.next()
             {
                 if c >= '\u{7f}' && is_harmful(c) {
@@ -119,27 +119,28 @@ fn is_plain_json(json: &str) -> bool {
 }
 
 impl Medium {
-    /// Whether all of it passes at first sight.
+    /// Whether all bytes can be written unchanged.
     fn is_plain(self, bytes: &[u8]) -> bool {
         match self {
-            // The same as character by character, only faster.
+            // A faster form of the check per character.
             Self::Json => std::str::from_utf8(bytes).is_ok_and(is_plain_json),
             _ => bytes.iter().all(|byte| self.is_plain_byte(*byte)),
         }
     }
 
-    /// Whether a byte passes whatever is beside it. All of these are ASCII.
+    /// Whether a byte can be written unchanged whatever surrounds it. All such bytes are ASCII.
     fn is_plain_byte(self, byte: u8) -> bool {
         match self {
             Self::Raw => byte.is_ascii(),
-            // Controls in a string are escaped by whatever wrote the JSON; others are the line ends between values.
+            // The writer of the JSON has escaped control characters in strings; others are the line ends between
+            // values.
             Self::Json => byte < 0x7f,
             Self::Text { .. } | Self::Csv => matches!(byte, b' '..=b'~' | b'\n'),
         }
     }
 
-    /// Appends `text` in its harmless form. Returns how many bytes were taken: fewer than all if more may follow
-    /// (not `is_whole`) and the end could be the beginning of something harmless.
+    /// Appends `text` in its escaped form. Returns the number of bytes consumed: fewer than all if more may follow (not
+    /// `is_whole`) and the end could be the start of something harmless.
     fn push(self, text: &str, is_whole: bool, shown: &mut String) -> usize {
         let mut at = 0;
         loop {
@@ -178,13 +179,13 @@ impl Medium {
     }
 }
 
-/// What becomes of the beginning of a text.
+/// Whether the start of a text is written unchanged.
 enum Passes {
     /// This many bytes pass.
     Bytes(usize),
-    /// It depends on what follows.
+    /// Depends on what follows.
     Perhaps,
-    /// The first character does not pass.
+    /// The first character must be escaped.
     Never,
 }
 
@@ -198,7 +199,7 @@ fn start_of(text: &str, wanted: &str) -> Passes {
     }
 }
 
-/// A colour at the beginning of the text: `ESC [`, numbers and semicolons, `m`.
+/// Matches a colour at the start of the text: `ESC [`, numbers and semicolons, `m`.
 fn colour(text: &str) -> Passes {
     let parameters = match start_of(text, "\x1b[") {
         Passes::Bytes(length) => &text[length..],
@@ -214,7 +215,7 @@ fn colour(text: &str) -> Passes {
     }
 }
 
-/// A JSON text with harmful characters as `\u…` escapes; nothing else changes.
+/// Returns JSON with harmful characters as `\u…` escapes and no other change.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(|c| c >= '\u{7f}' && is_harmful(c)) {
         return Cow::Borrowed(json);

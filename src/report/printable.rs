@@ -1,10 +1,11 @@
-//! Outside text on one line of a terminal or a log: nothing in it moves the cursor, ends the line or reverses it.
+//! Escapes untrusted text for one line of a terminal or a log: nothing in it can move the cursor, end the line or reverse
+//! its direction.
 
 use std::borrow::Cow;
 
 use crate::model::is_harmful;
 
-/// The text on one line, with every [harmful](is_harmful) character in a visible form, such as `\n` or `\u{202e}`.
+/// Returns the text with every [harmful](is_harmful) character escaped visibly, such as `\n` or `\u{202e}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);

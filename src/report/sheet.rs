@@ -1,8 +1,8 @@
-//! CSV, for C1's file import and for spreadsheets. RFC 4180: commas, quotes doubled, lines that end in CR LF.
+//! CSV, for C1's file import and for spreadsheets. RFC 4180: commas, doubled quotes, lines that end with CR LF.
 //!
-//! A cell for a spreadsheet does nothing but show its text, whichever separator the spreadsheet was told to expect. A
-//! name with another separator, such as `a;=cmd|…`, would begin a cell there, quoted or not: quotes count only where a
-//! cell begins.
+//! For a spreadsheet, cells are escaped so that none runs as a formula, whichever separator the spreadsheet is set to.
+//! With another separator, a name such as `a;=cmd|…` would start a new cell, quoted or not, since quotes count only at
+//! the start of a cell.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -11,26 +11,26 @@ use csv::QuoteStyle;
 
 use super::printable;
 
-/// What happens to a cell that a spreadsheet would run as a formula.
+/// What to do with a cell that a spreadsheet would run as a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formulas {
-    /// It stays as it is: for programs.
+    /// Keep it unchanged, for programs.
     Keep,
-    /// An apostrophe before it makes it text, and characters that hide or reverse text become visible: for people.
+    /// Put an apostrophe before it, which makes it text, and escape characters that hide or reverse text: for people.
     Disarm,
 }
 
-/// The first bytes of a file in UTF-8, by which spreadsheets know it.
+/// The first bytes of a file by which spreadsheets recognize UTF-8.
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A CSV file, or a part of one, that is being written.
+/// A writer of a CSV file, or of a part of one.
 pub struct Sheet<'w> {
     writer: csv::Writer<&'w mut dyn Write>,
     formulas: Formulas,
 }
 
 impl<'w> Sheet<'w> {
-    /// A sheet with these column heads.
+    /// Starts a sheet and writes the column names.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -42,11 +42,11 @@ impl<'w> Sheet<'w> {
         Ok(Self::continued(out, formulas))
     }
 
-    /// A sheet whose heads, and perhaps some rows, are written already.
+    /// Continues a sheet whose column names have been written.
     pub fn continued(out: &'w mut dyn Write, formulas: Formulas) -> Self {
         let quotes = match formulas {
             Formulas::Keep => QuoteStyle::Necessary,
-            // A cell with a semicolon needs quotes too, and csv knows one separator only.
+            // A cell with a semicolon needs quotes too, but csv handles one separator only.
             Formulas::Disarm => QuoteStyle::Always,
         };
         Self {
@@ -70,7 +70,7 @@ impl<'w> Sheet<'w> {
         self.writer.write_record(None::<&[u8]>).map_err(io_error)
     }
 
-    /// Writes what is left.
+    /// Flushes the output.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -86,15 +86,15 @@ fn csv_writer(quotes: QuoteStyle, out: &mut dyn Write) -> csv::Writer<&mut dyn W
         .from_writer(out)
 }
 
-/// Some cells of a row as the file has them, for many rows that share them.
+/// Encoded cells, for rows that share them.
 #[derive(Clone, Debug)]
 pub struct Cells(Box<[u8]>);
 
 impl Cells {
-    /// These cells. A single one must not be empty: alone in a row it would be quoted.
+    /// Encodes cells. A single cell must not be empty, since csv quotes one that is alone in its row.
     ///
     /// # Errors
-    /// Those of csv, which has none for cells in memory.
+    /// Those of csv; it has none when it writes to memory.
     pub fn new<'c>(
         formulas: Formulas,
         cells: impl IntoIterator<Item = &'c str>,
@@ -108,12 +108,12 @@ impl Cells {
         Ok(Self(row.into()))
     }
 
-    /// Length in bytes, as written.
+    /// Encoded length in bytes.
     pub fn bytes(&self) -> usize {
         self.0.len()
     }
 
-    /// Appends a row of all these cells.
+    /// Appends a row made of these cells.
     pub fn push_row<const N: usize>(parts: [&Self; N], out: &mut Vec<u8>) {
         for (at, part) in parts.into_iter().enumerate() {
             if at > 0 {
@@ -127,7 +127,7 @@ impl Cells {
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// The error of the output itself, by which a closed pipe is told; csv keeps it to itself.
+/// Unwraps the I/O error inside csv's own, by which callers recognize a closed pipe.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -135,8 +135,8 @@ fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// The cell as a spreadsheet may have it. Harmful characters are visible, so there are no line ends, tabs or marks that
-/// reverse a name, and an apostrophe precedes whatever would be a formula if a cell began there.
+/// Escapes a cell for a spreadsheet. Line ends, tabs and marks that reverse text become visible, and an apostrophe
+/// precedes everything that would be a formula if a cell started there.
 fn disarmed(cell: &str) -> Cow<'_, str> {
     let shown = printable(cell);
     if !shown.contains(is_start_of_formula) {
@@ -147,8 +147,8 @@ fn disarmed(cell: &str) -> Cow<'_, str> {
     let mut follows_space = false;
     let mut chars = shown.chars().peekable();
     while let Some(c) = chars.next() {
-        // A space separates cells too if the spreadsheet was told so. A dash or plus between two spaces would then be
-        // alone in its cell, where it does nothing.
+        // A spreadsheet may be set to separate cells by spaces. A dash or plus between two spaces would then be alone
+        // in its cell, where it is harmless.
         let is_alone = chars.peek().is_none_or(|next| next.is_whitespace());
         if is_start_of_formula(c) && (begins || follows_space && !is_alone) {
             disarmed.push('\'');
@@ -162,7 +162,7 @@ fn disarmed(cell: &str) -> Cow<'_, str> {
     Cow::Owned(disarmed)
 }
 
-/// Whether some spreadsheet takes a cell that begins with `c` for a formula; forms of other widths count too.
+/// Whether some spreadsheet reads a cell that starts with `c` as a formula. Includes full-width and small forms.
 fn is_start_of_formula(c: char) -> bool {
     matches!(
         c,

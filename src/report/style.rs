@@ -1,23 +1,23 @@
-//! How a terminal shows what stands out.
+//! Terminal styles: bold and colours.
 
 use anstyle::{AnsiColor, Style};
 
-/// Headings, and the names of columns.
+/// Headings and column names.
 pub const HEADING: Style = Style::new().bold();
-/// What a reviewer should look at first, and the word `warning:`.
+/// The riskiest changes, and the word `warning:`.
 pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// What is new.
+/// Added items.
 pub const ADDED: Style = AnsiColor::Green.on_default();
-/// What is gone.
+/// Removed items.
 pub const REMOVED: Style = AnsiColor::Red.on_default();
-/// What has changed.
+/// Changed items.
 pub const CHANGED: Style = AnsiColor::Cyan.on_default();
 /// The word `error:`.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// The word `hint:`.
 pub const HINT: Style = Style::new().bold();
 
-/// Returns `style` where styles are wanted, else one that changes nothing.
+/// Returns `style` if `styled`, else a style without effect.
 pub fn wanted(style: Style, styled: bool) -> Style {
     if styled { style } else { Style::new() }
 }

@@ -1,7 +1,8 @@
-//! Tables for people: as wide as what is in them, never wider than the terminal, and written while rows come in.
+//! Tables for people: as wide as their cells, never wider than the terminal, and written while rows come in.
 //!
-//! Widths are settled from the first rows, so that a million rows need no memory. On a terminal a cell that does not
-//! fit is cut with `…`; in a pipe nothing is cut, and a cell that is wider than its column moves the rest of its line.
+//! Column widths are computed from the first rows, so that a million rows need no memory. No column is wider than
+//! [`MAX_WIDTH`]. On a terminal a cell that does not fit is cut with `…`; in a pipe without a known width it is not cut, and
+//! moves the rest of its line. A wide table has neither limit.
 
 use std::io::{self, Read, Write};
 
@@ -9,29 +10,29 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Page, printable, style};
 
-/// Rows that settle the widths.
+/// The number of rows that the widths are computed from.
 const SAMPLE: usize = 500;
-/// Bytes of cells that settle them if they come first.
+/// Fewer rows are enough if their cells have this many bytes.
 const SAMPLE_BYTES: usize = 1 << 20;
-/// Narrowest a column gets, in terminal columns.
-const MIN_WIDTH: usize = 8;
-/// Widest a column gets in a pipe, so that one long text does not lengthen every line.
-const MAX_WIDTH: usize = 200;
+/// The narrowest a column gets, in terminal columns.
+const MIN_WIDTH: usize = 6;
+/// The widest a column gets, so that one long name does not lengthen every line.
+const MAX_WIDTH: usize = 60;
 const GAP: &str = "  ";
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     head: &'static str,
-    give: Give,
+    shrinks: Shrinks,
 }
 
-/// Which columns become narrower where a terminal is too narrow for all.
+/// When a column becomes narrower because the terminal is too narrow for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Give {
+enum Shrinks {
     First,
-    Some,
-    Nothing,
+    Later,
+    Never,
 }
 
 impl Column {
@@ -39,7 +40,7 @@ impl Column {
     pub const fn new(head: &'static str) -> Self {
         Self {
             head,
-            give: Give::Some,
+            shrinks: Shrinks::Later,
         }
     }
 
@@ -47,15 +48,15 @@ impl Column {
     pub const fn id(head: &'static str) -> Self {
         Self {
             head,
-            give: Give::First,
+            shrinks: Shrinks::First,
         }
     }
 
-    /// A column that is short and means nothing when cut: numbers, times.
+    /// A column that is short and of no use when cut: numbers, times, shortened ids.
     pub const fn whole(head: &'static str) -> Self {
         Self {
             head,
-            give: Give::Nothing,
+            shrinks: Shrinks::Never,
         }
     }
 }
@@ -63,7 +64,10 @@ impl Column {
 /// A table that is being written.
 pub struct Table<'w> {
     out: &'w mut dyn Write,
-    page: Page,
+    width: Option<usize>,
+    /// The widest that a column gets.
+    max_width: usize,
+    styled: bool,
     columns: &'static [Column],
     sample: Vec<Vec<String>>,
     sample_bytes: usize,
@@ -75,7 +79,9 @@ impl<'w> Table<'w> {
     pub fn new(out: &'w mut dyn Write, page: Page, columns: &'static [Column]) -> Self {
         Self {
             out,
-            page,
+            width: page.width.filter(|_| !page.wide),
+            max_width: if page.wide { usize::MAX } else { MAX_WIDTH },
+            styled: page.styled,
             columns,
             sample: Vec::new(),
             sample_bytes: 0,
@@ -93,14 +99,14 @@ impl<'w> Table<'w> {
             .map(|cell| printable(cell).into_owned())
             .collect();
         match &self.widths {
-            Some(widths) => write_row(self.out, self.page, widths, &cells),
+            Some(widths) => write_row(self.out, self.width.is_some(), widths, &cells),
             None => {
                 self.sample_bytes += cells.iter().map(String::len).sum::<usize>();
                 self.sample.push(cells);
                 if self.sample.len() < SAMPLE && self.sample_bytes < SAMPLE_BYTES {
                     Ok(())
                 } else {
-                    self.settle()
+                    self.write_sample()
                 }
             }
         }
@@ -112,13 +118,13 @@ impl<'w> Table<'w> {
     /// When the output cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         if self.widths.is_none() {
-            self.settle()
+            self.write_sample()
         } else {
             Ok(())
         }
     }
 
-    fn settle(&mut self) -> io::Result<()> {
+    fn write_sample(&mut self) -> io::Result<()> {
         let mut widths: Vec<usize> = self
             .columns
             .iter()
@@ -126,45 +132,39 @@ impl<'w> Table<'w> {
             .collect();
         for row in &self.sample {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
+                *width = (*width).max(cell.width().min(self.max_width));
             }
         }
-        match self.page.width {
-            Some(available) => shrink(
-                &mut widths,
-                self.columns,
-                available.saturating_sub(GAP.len() * (self.columns.len() - 1)),
-            ),
-            None => widths
-                .iter_mut()
-                .for_each(|width| *width = (*width).min(MAX_WIDTH)),
+        if let Some(available) = self.width {
+            let gaps = GAP.len() * (self.columns.len() - 1);
+            shrink(&mut widths, self.columns, available.saturating_sub(gaps));
         }
         let heads: Vec<String> = self
             .columns
             .iter()
             .map(|column| column.head.to_owned())
             .collect();
-        let heading = style::wanted(style::HEADING, self.page.styled);
+        let heading = style::wanted(style::HEADING, self.styled);
         write!(self.out, "{heading}")?;
-        write_row(self.out, self.page, &widths, &heads)?;
+        write_row(self.out, self.width.is_some(), &widths, &heads)?;
         write!(self.out, "{heading:#}")?;
         for row in std::mem::take(&mut self.sample) {
-            write_row(self.out, self.page, &widths, &row)?;
+            write_row(self.out, self.width.is_some(), &widths, &row)?;
         }
         self.widths = Some(widths);
         Ok(())
     }
 }
 
-/// Takes from the columns that give first, then from those that give at all, always from the widest of them, until
-/// all fit or none can give more.
+/// Narrows the columns that shrink first, then those that shrink later, always the widest of them, until all fit or none
+/// can become narrower.
 fn shrink(widths: &mut [usize], columns: &[Column], available: usize) {
-    for giving in [Give::First, Give::Some] {
+    for when in [Shrinks::First, Shrinks::Later] {
         while widths.iter().sum::<usize>() > available {
             let widest = widths
                 .iter_mut()
                 .zip(columns)
-                .filter(|(width, column)| column.give == giving && **width > MIN_WIDTH)
+                .filter(|(width, column)| column.shrinks == when && **width > MIN_WIDTH)
                 .max_by_key(|(width, _)| **width);
             let Some((width, _)) = widest else { break };
             *width -= 1;
@@ -174,16 +174,13 @@ fn shrink(widths: &mut [usize], columns: &[Column], available: usize) {
 
 fn write_row(
     out: &mut dyn Write,
-    page: Page,
+    cuts: bool,
     widths: &[usize],
     cells: &[String],
 ) -> io::Result<()> {
     let last = widths.len() - 1;
     for (at, (width, cell)) in widths.iter().zip(cells).enumerate() {
-        let shown = match page.width {
-            Some(_) => cut(cell, *width),
-            None => cell.into(),
-        };
+        let shown = if cuts { cut(cell, *width) } else { cell.into() };
         out.write_all(shown.as_bytes())?;
         if at < last {
             // Not by a format string, whose width is limited to 65,535.
@@ -225,6 +222,7 @@ mod tests {
                 is_terminal: width.is_some(),
                 width,
                 styled: false,
+                wide: false,
             },
             &[const { Column::new("Name") }, const { Column::id("ID") }],
         );

@@ -1,8 +1,8 @@
-//! Numbers and times as people say them.
+//! Sizes and times formatted for people.
 
 use crate::model::Timestamp;
 
-/// A size in bytes, such as `23.1 KiB`.
+/// Formats a size in bytes, such as `23.1 KiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
@@ -17,7 +17,7 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A length of time, such as `1 h 02 min` or `0.3 s`.
+/// Formats a duration, such as `1 h 02 min` or `0.3 s`.
 pub fn duration(millis: u64) -> String {
     let seconds = millis / 1000;
     match seconds {
@@ -28,12 +28,12 @@ pub fn duration(millis: u64) -> String {
     }
 }
 
-/// A moment for people, to the second; empty if there is none.
+/// Formats a time to the second; empty if there is none.
 pub fn moment(at: Option<Timestamp>) -> String {
     at.map(Timestamp::to_seconds).unwrap_or_default()
 }
 
-/// The day of a moment, in UTC; empty if there is none.
+/// Formats a time as its day in UTC; empty if there is none.
 pub fn day(at: Option<Timestamp>) -> String {
     at.map(Timestamp::to_day).unwrap_or_default()
 }

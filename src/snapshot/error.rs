@@ -1,4 +1,4 @@
-//! What can go wrong with a snapshot, as types; `commands/failure.rs` says how to fix it.
+//! Errors of reading and writing snapshots. `commands/failure.rs` adds the hints.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use crate::files;
 use crate::model::TimestampError;
 
-/// What is done in the folder for temporary files.
+/// Actions in the folder for temporary files, as they appear in messages.
 pub(super) const UNPACKING: &str = "unpacking the snapshot into";
 pub(super) const BUILDING: &str = "building the database in";
 pub(super) const READING_UNPACKED: &str = "reading the unpacked copy of";
@@ -17,11 +17,11 @@ pub(super) const READING_UNPACKED: &str = "reading the unpacked copy of";
 /// Why a snapshot could not be read or written.
 #[derive(Debug)]
 pub enum Error {
-    /// The file system refused.
+    /// An I/O error.
     Io {
-        /// What was being done, such as "writing".
+        /// The action that failed, such as "writing".
         action: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -33,11 +33,11 @@ pub enum Error {
         /// Why not.
         source: rusqlite::Error,
     },
-    /// The first bytes are not a c1z's.
+    /// The file does not start like a c1z.
     NotC1z {
         /// The file.
         path: PathBuf,
-        /// What it looks like instead.
+        /// The type of file it looks like.
         looks_like: Option<&'static str>,
     },
     /// The newer container, which only the official SDK reads.
@@ -45,28 +45,28 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Decoded, it is larger than allowed.
+    /// The decoded file would be larger than allowed.
     TooLarge {
         /// The file.
         path: PathBuf,
         /// The limit, in MiB.
         max_decoded_mib: u64,
     },
-    /// A c1z that is broken.
+    /// A damaged c1z.
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How.
+        /// The kind of damage.
         damage: Damage,
     },
-    /// No sync run to show.
+    /// There is no finished sync run.
     NoFinishedSync {
         /// The file.
         path: PathBuf,
-        /// How many sync runs began and never ended.
+        /// The number of unfinished sync runs.
         unfinished: usize,
     },
-    /// No sync run of this id.
+    /// There is no finished sync run with this id.
     NoSuchSync {
         /// The file.
         path: PathBuf,
@@ -75,51 +75,51 @@ pub enum Error {
     },
 }
 
-/// In which way a c1z is broken.
+/// The ways in which a c1z can be damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// Nothing behind the magic.
+    /// Nothing follows the magic.
     #[error("nothing follows the first five bytes")]
     Empty,
-    /// It ends in the middle.
-    #[error("it ends in the middle")]
+    /// It is cut short.
+    #[error("it is cut short")]
     Truncated,
-    /// The checksum does not fit the content.
-    #[error("its checksum does not fit its content")]
+    /// The checksum does not match the content.
+    #[error("its checksum does not match its content")]
     Checksum,
-    /// What follows the magic is not compressed.
-    #[error("what follows the first five bytes is no zstd data")]
+    /// The data after the magic is not zstd.
+    #[error("what follows the first five bytes is not zstd data")]
     NotZstd,
-    /// Something follows the last frame.
-    #[error("something that is no zstd frame follows the database")]
+    /// Something other than a frame follows the last frame.
+    #[error("data that is not a zstd frame follows the database")]
     TrailingBytes,
     /// Its zstd window is larger than allowed.
     #[error("its zstd window is larger than allowed")]
     Window,
-    /// Any other complaint of zstd's.
+    /// Any other error of zstd.
     #[error("zstd: {0}")]
     Zstd(String),
     /// It decodes to more than a thousand times its size.
     #[error("it decodes to more than 1,000 times its size")]
     Bomb,
-    /// The database is not one, or its pages do not fit together.
+    /// The database is not a SQLite database, or its pages are inconsistent.
     #[error("its SQLite database cannot be read: {0}")]
     Database(String),
-    /// It holds more of something than is read.
+    /// It exceeds a limit on what is read.
     #[error("{0}")]
     Limit(String),
-    /// A table is missing or is something else.
+    /// A table is missing or not a plain table.
     #[error("{0}")]
     Schema(String),
-    /// A time that is none.
+    /// A time that cannot be parsed.
     #[error("`{column}`: {source}")]
     Time {
-        /// Where it stands.
+        /// The column.
         column: &'static str,
-        /// What it is.
+        /// Why not.
         source: TimestampError,
     },
-    /// A blob that is no message, or a column that is not what it should be.
+    /// A row with an invalid blob or column.
     #[error("row `{}` of `{table}`: {problem}", id.escape_debug())]
     Row {
         /// The table.
@@ -131,7 +131,7 @@ pub enum Damage {
     },
 }
 
-/// Whether zstd failed for want of memory, which is not the file's fault.
+/// Whether zstd ran out of memory, which is not the file's fault.
 pub(super) fn is_out_of_memory(error: &io::Error) -> bool {
     let zstd = error
         .get_ref()
@@ -140,7 +140,7 @@ pub(super) fn is_out_of_memory(error: &io::Error) -> bool {
 }
 
 impl Damage {
-    /// What zstd complained of after `decoded` bytes.
+    /// Classifies an error of zstd after `decoded` bytes.
     pub(super) fn of_zstd(error: &io::Error, decoded: u64) -> Self {
         use ZSTD_ErrorCode as Code;
         if error.kind() == io::ErrorKind::UnexpectedEof {
@@ -172,8 +172,8 @@ impl Error {
         }
     }
 
-    /// SQLite says of a file only that it cannot be opened. Another one in the same folder is refused for the same reason,
-    /// and the system says which.
+    /// SQLite only says that it cannot open a file. Creating another file in the same folder fails for the same reason,
+    /// and the operating system names it.
     pub(super) fn building(dir: &Path) -> impl Fn(rusqlite::Error) -> Self {
         let dir = dir.to_owned();
         move |source| {
@@ -198,12 +198,12 @@ impl Error {
         }
     }
 
-    /// Whether the machine is at fault and not what it was to read: no space, no permission, no memory.
+    /// Whether the machine is at fault and not the snapshot: no space, no permission, no memory.
     pub fn is_of_machine(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Building { .. })
     }
 
-    /// Whether the path leads to no file: to nothing, or to a folder.
+    /// Whether the path does not lead to a file: it does not exist, or is a folder.
     pub fn is_about_path(&self) -> bool {
         use io::ErrorKind as Kind;
         match self {
@@ -216,7 +216,7 @@ impl Error {
         }
     }
 
-    /// Whether another folder for temporary files could help.
+    /// Whether a different folder for temporary files could help.
     pub fn is_about_temporary(&self) -> bool {
         match self {
             Self::Building { source, .. } => source.sqlite_error_code().is_some(),
@@ -225,7 +225,7 @@ impl Error {
         }
     }
 
-    /// The code of a file that cannot be read; these texts never change.
+    /// The code that `verify` reports for a file that cannot be read. Codes never change.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } | Self::Building { .. } => "unreadable",
@@ -250,7 +250,7 @@ impl Error {
         }
     }
 
-    /// The file or folder that it is about.
+    /// The file or folder concerned.
     pub fn path(&self) -> &Path {
         match self {
             Self::Building { dir: path, .. }
@@ -264,7 +264,7 @@ impl Error {
         }
     }
 
-    /// What is wrong, without the path: "is not a c1z".
+    /// The problem without the path, as a predicate: "is not a c1z".
     pub fn predicate(&self) -> String {
         match self {
             Self::Io { action, source, .. } => format!("failed while {action}: {source}"),
@@ -285,17 +285,17 @@ impl Error {
                 max_decoded_mib, ..
             } => format!("decodes to more than {max_decoded_mib} MiB"),
             Self::Damaged { damage, .. } => format!("is damaged: {damage}"),
-            Self::NoFinishedSync { unfinished: 0, .. } => "holds no sync run".to_owned(),
+            Self::NoFinishedSync { unfinished: 0, .. } => "has no sync runs".to_owned(),
             Self::NoFinishedSync { unfinished, .. } => {
-                format!("holds no finished sync run, only {unfinished} unfinished")
+                format!("has no finished sync run, only {unfinished} unfinished")
             }
             Self::NoSuchSync { id, .. } => {
-                format!("holds no finished sync run `{}`", id.escape_debug())
+                format!("has no finished sync run `{}`", id.escape_debug())
             }
         }
     }
 
-    /// What is wrong, where it is clear which file is meant: "it is not a c1z".
+    /// The problem without the path, as a sentence: "it is not a c1z".
     pub fn sentence(&self) -> String {
         match self {
             Self::Io {
@@ -309,7 +309,7 @@ impl Error {
     }
 }
 
-/// The beginning of a text from the file, for a message.
+/// The start of a text from the file, for a message.
 pub(super) fn shortened(text: &[u8]) -> String {
     const LONGEST: usize = 200;
     match text.get(..LONGEST) {

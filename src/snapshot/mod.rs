@@ -1,18 +1,18 @@
 //! A `.c1z` snapshot: written from an [`Inventory`](crate::model::Inventory), read as [`Row`]s.
 //!
-//! What a byte in the file means is in [`mod@format`]. This is the door; nothing outside sees past it:
+//! [`mod@format`] specifies the file, byte by byte. Only what this module re-exports is visible outside:
 //!
-//! | room | holds | may import |
+//! | module | contains | may import |
 //! |---|---|---|
-//! | `verify/` | every defect of a file, under a code | `read`, and all below it |
-//! | `write.rs` | an inventory into a file | `table`, and all below it |
-//! | `read/` | a file into rows: open, find, filter, count | `table`, and all below it |
-//! | `table/` | what the tables hold: their declarations, a row, its kind, its part in the digest | `message` |
-//! | `message/` | the bytes of one message: fields, the schema, the model, the canonical form, JSON, flaws | |
+//! | `verify/` | finds every defect of a file | `read`, and all below it |
+//! | `write.rs` | writes an inventory to a file | `table`, and all below it |
+//! | `read/` | reads a file as rows: open, find, filter, count | `table`, and all below it |
+//! | `table/` | the tables: their declarations, a row, its kind, its part in the digest | `message` |
+//! | `message/` | the bytes of one message: fields, the schema, the model, the canonical form, JSON, validity | |
 //! | `container/` | the bytes of a c1z and the pages of the database inside | |
-//! | `error.rs` `limits.rs` `hex.rs` | what goes wrong, how much is read at all, digits | every room may import them |
+//! | `error.rs` `limits.rs` `hex.rs` | errors, limits on what is read, hexadecimal | every module may import them |
 //!
-//! `verify` and `write` do not know each other, and `container` knows neither tables nor messages:
+//! `verify` and `write` are independent of each other, and `container` knows neither tables nor messages:
 //!
 //! ```text
 //! verify ─► read ─┬─► table ─► message ─┬─► error, limits, hex
@@ -20,8 +20,8 @@
 //!   read, write ───► container ─────────┘
 //! ```
 //!
-//! A row passes through them like this. Written: `Inventory` ─► `message/encode.rs` ─► `write.rs` ─► `container/`. Read:
-//! `container/` ─► `read/columns.rs` ─► `read/judgement.rs` ─► [`Row`], whose blob is looked at as it is needed: as model
+//! The path of a row. Writing: `Inventory` ─► `message/encode.rs` ─► `write.rs` ─► `container/`. Reading:
+//! `container/` ─► `read/columns.rs` ─► `read/judgement.rs` ─► [`Row`], whose blob is decoded when needed: as model
 //! (`message/decode.rs`), as JSON (`message/json.rs`) or as its part in the digest (`table/record.rs`).
 
 mod container;
@@ -41,7 +41,7 @@ pub use container::Written;
 pub use error::{Damage, Error};
 pub use limits::Limits;
 pub use read::{
-    BackgroundRows, Batch, Counts, Filter, Lookup, Maker, ReadOptions, Readable, Rows, RowsOfKind,
+    BackgroundRows, Batch, Counts, Filter, Lookup, Mapper, ReadOptions, Readable, Rows, RowsOfKind,
     Snapshot,
 };
 pub use table::{

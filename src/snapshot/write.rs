@@ -1,5 +1,5 @@
-//! An inventory into a file: the rows into a SQLite database, in one transaction, in the order of the ids; the database
-//! into a c1z that takes its place in one step.
+//! Writes an inventory to a file: first its rows to a SQLite database, in one transaction and in the order of the ids,
+//! then the database to a c1z, which replaces the target in one step.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -25,28 +25,28 @@ use crate::progress::{Event, Phase, Reporter};
 /// Seconds from 1970 to the KSUID epoch.
 const KSUID_EPOCH: i64 = 1_400_000_000;
 
-/// A new id for a sync run that starts at `at`: a KSUID, so its first characters sort by time.
+/// Creates an id for a sync run that starts at `at`: a KSUID, whose first characters sort by time.
 pub fn new_sync_id(at: Timestamp) -> SyncId {
     let seconds = (at.unix_seconds() - KSUID_EPOCH).clamp(0, i64::from(u32::MAX));
     SyncId::new(Ksuid::new_raw(u32::try_from(seconds).unwrap_or(u32::MAX), None).to_string())
 }
 
-/// What goes into one snapshot.
+/// The contents of a snapshot.
 #[derive(Clone, Copy)]
 pub struct Contents<'a> {
     /// The one sync run of the file.
     pub sync_run: &'a SyncRun,
     /// Its rows.
     pub inventory: &'a Inventory,
-    /// What the crawl can prove; the writer adds the content digest.
+    /// The evidence document; the writer adds the content digest.
     pub evidence: Option<&'a Evidence>,
 }
 
-/// Where a snapshot goes.
+/// The target of a snapshot.
 pub enum Target<'a> {
-    /// A file, replaced in one step, with this Unix mode.
+    /// A file, which is replaced in one step.
     File {
-        /// Where.
+        /// Its path.
         path: &'a Path,
         /// Permission bits, such as `0o600`.
         mode: u32,
@@ -55,11 +55,11 @@ pub enum Target<'a> {
     Stream(&'a mut dyn Write),
 }
 
-/// Writes one finished snapshot, or leaves everything as it was. The database is built in `temp_dir` (else beside the
-/// target, else in the system's folder) in a file that has no name, so nothing stays behind however the run ends.
+/// Writes one finished snapshot, or leaves everything as it was. The database is built in an unnamed file in `temp_dir`
+/// (else beside the target, else in the system's folder), so nothing is left behind however the run ends.
 ///
 /// # Errors
-/// What the disk or SQLite refuses.
+/// Errors of the file system and of SQLite.
 pub fn write(
     target: Target<'_>,
     contents: &Contents<'_>,
@@ -90,7 +90,7 @@ pub fn write(
 /// Copies a finished snapshot to `to`, replacing what is there in one step.
 ///
 /// # Errors
-/// What the disk refuses.
+/// Errors of the file system.
 pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
     let mut source = std::fs::File::open(from).map_err(Error::io("reading", from))?;
     files::replace(to, mode, |file| {
@@ -99,18 +99,18 @@ pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
     })
 }
 
-/// What the SDK's sync engine takes for "all four steps done"; an empty token would mean "start over".
+/// The token by which the SDK's sync engine knows that all four steps are done. An empty one would mean "start over".
 const COMPLETED_SYNC_TOKEN: &str = r#"{"completed_actions_count":4,"version":1}"#;
 
 /// Memory that SQLite may use for pages and for sorting index entries, in KiB.
 const CACHE_KIB: i64 = 16 * 1024;
 
-/// Rows that go from the encoding thread to the writing one at a time, and how many times that they may wait.
+/// Rows in a batch from the encoding thread to the writing thread, and the number of batches that may be queued.
 const BATCH: usize = 512;
 const BATCHES_AHEAD: usize = 4;
 
-/// Opens the empty file at `path` for writing; what SQLite sorts goes to `temp_dir`. Once this returns, the name is no longer needed: there is no journal,
-/// since a database that is not complete is thrown away.
+/// Opens the empty file at `path` for writing; SQLite sorts in `temp_dir`. The name is not needed after this returns:
+/// there is no journal, since an incomplete database is thrown away.
 fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
@@ -121,14 +121,15 @@ fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "off")?;
     connection.pragma_update(None, "synchronous", "off")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // SQLite takes a name in UTF-8; under any other, it chooses a folder of the system's.
+    // SQLite accepts only a UTF-8 name; otherwise it uses the system's folder.
     if let Some(dir) = temp_dir.to_str() {
         connection.pragma_update(None, "temp_store_directory", dir)?;
     }
     for table in &schema::TABLES {
         connection.execute_batch(&table.create())?;
     }
-    // No row of ours is in them, so they cost nothing now, and a pass over the whole table later.
+    // None of our rows is in these partial indexes, so creating them now is free; later it would take a pass over the
+    // table.
     for index in schema::INDEXES
         .iter()
         .filter(|index| index.condition.is_some())
@@ -167,7 +168,7 @@ fn write_database(
     let digest = std::mem::take(&mut writer.digester).finish();
     writer.evidence(contents, &digest)?;
     writer.sync_run(contents)?;
-    // After the rows: an index built from sorted runs is smaller and faster than one that grows row by row.
+    // After the rows: sorting once gives a smaller index in less time than inserting row by row.
     for index in schema::INDEXES
         .iter()
         .filter(|index| index.condition.is_none())
@@ -288,8 +289,8 @@ impl Writer<'_> {
         )
     }
 
-    /// Inserts all `rows`. Another thread makes id and blob of each and takes it into the digest, batch by batch, while
-    /// this one feeds SQLite. `?1` is the sync run's id, `?2` the time.
+    /// Inserts all `rows`. Another thread encodes ids and blobs and digests them, batch by batch, while this one
+    /// inserts them. `?1` is the sync run's id, `?2` the time.
     fn rows<T: Sync>(
         &mut self,
         sql: &str,
@@ -327,7 +328,7 @@ impl Writer<'_> {
             std::thread::Builder::new()
                 .spawn_scoped(scope, move || {
                     for batch in rows.chunks(BATCH) {
-                        // Nobody listens any more once an insertion has failed.
+                        // The receiver is gone once an insertion has failed.
                         if sender.send((batch, encode_batch(batch))).is_err() {
                             return;
                         }
@@ -337,7 +338,7 @@ impl Writer<'_> {
             let mut batches = batches.into_iter();
             Some(batches.try_for_each(|(batch, encoded)| write(batch, &encoded)))
         });
-        // Where the system starts no further thread, this one does both.
+        // If no thread can be started, this one does both.
         written.unwrap_or_else(|| {
             let mut batches = rows.chunks(BATCH);
             batches.try_for_each(|batch| write(batch, &encode_batch(batch)))

@@ -85,7 +85,9 @@ pub(super) fn write(event: Event) {
             tracing::info!(reading, problem, attempt, wait_ms, "trying again");
         }
         Event::Noted { message } => tracing::info!("{message}"),
-        Event::Warned { message } | Event::Limited { message } => tracing::warn!("{message}"),
+        Event::Warned { message } | Event::Limited { message } | Event::Unmatched { message } => {
+            tracing::warn!("{message}");
+        }
         Event::Found { message } => tracing::error!("{message}"),
         Event::Synced(summary) => log_summary(&summary),
     }

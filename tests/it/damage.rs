@@ -279,17 +279,17 @@ fn strangers() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "not-compressed",
             [b"C1ZF\0", &database[..]].concat(),
-            "is no zstd data",
+            "is not zstd data",
         ),
         (
             "bytes-behind",
             [&small[..], b"\0\0\0\0"].concat(),
-            "no zstd frame",
+            "not a zstd frame",
         ),
         (
             "two-in-one",
             [&small[..], &small[..]].concat(),
-            "no zstd frame",
+            "not a zstd frame",
         ),
         ("empty-frame", packed(b""), "damaged.c1z"),
     ]
@@ -492,7 +492,7 @@ fn a_declared_size_over_the_limit_is_refused_before_anything_is_decoded() {
     // What may be refused for its ratio, and what may not.
     let head = [b"C1ZF\0".to_vec(), frame_head(Some(64 << 20))].concat();
     let over = [b"C1ZF\0".to_vec(), frame_head(Some((64 << 20) + 1))].concat();
-    for (file, said) in [(head, "ends in the middle"), (over, "1,000 times its size")] {
+    for (file, said) in [(head, "it is cut short"), (over, "1,000 times its size")] {
         fs::write(&path, file).unwrap();
         let (code, stderr) = run_in_one_gigabyte(&sandbox, &path, &[]);
         assert_eq!(code, 15);

@@ -210,11 +210,17 @@ fn tables_tell_seat_second_factor_and_since_when() {
         ("Name", "Henrik Lindqvist"),
         ("Seat", "owner"),
         ("Seat level", "15"),
-        ("Second factor", "on"),
+        ("Second factor", "yes"),
         ("Last login (UTC)", "2026-09-06 01:55:24"),
         ("Joined (UTC)", "2024-03-04 09:02:47"),
         ("Listed as member", "yes"),
         ("User ID", "018e06b6-b674-0000-151f-5b373d027e79"),
+        (
+            "Roles",
+            " Billing 💶 | `cards` ; Everyone who may read the quarterly revenue dashboards of the northern, southern and \
+             overseas regions before publication, including their deputies, their auditors, and external reviewers named \
+             by them",
+        ),
     ] {
         assert_eq!(cell(&users, &henrik, head), expected, "{head}");
     }

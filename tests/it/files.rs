@@ -131,6 +131,7 @@ fn links_that_lead_nowhere_are_named() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "names a file in /proc")]
 fn what_is_not_a_regular_file_is_written_to_and_stays() {
     let shelf = Shelf::new().with_golden(SMALL);
     let expected = shelf.text(&["export", "csv", SMALL]);
@@ -217,6 +218,7 @@ fn signal_in_the_middle_of_an_export_leaves_the_older_one() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn reader_leaves_no_temporary_file_whatever_ends_it() {
     // Large enough that the database does not stay in memory.
     let shelf = Shelf::new();

@@ -26,7 +26,7 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
 fn vectors() -> Vec<Vector> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/snapshot/FORMAT.md");
     let text = fs::read_to_string(path).unwrap();
-    let section = text.split("## Vectors\n").nth(1).unwrap();
+    let section = text.split("## Test vectors\n").nth(1).unwrap();
     let block = section.split("```").nth(1).unwrap();
     let block = block.strip_prefix("text\n").unwrap();
     let vector = |lines: &str| {

@@ -31,7 +31,7 @@ const FAULTS: [(&str, i32, &str, i32); 11] = [
     (
         "hang-100k-tables.c1z",
         1,
-        "foreign-object: it holds 100000 tables and indexes that no c1z has",
+        "foreign-object: it contains 100000 tables and indexes that a c1z does not have",
         0,
     ),
     (
@@ -430,7 +430,7 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
                 let last = overflow_page(database, b"END");
                 page(database, last)[..4].copy_from_slice(&[10, 0, 0, 0]);
             }),
-            "goes on after its end",
+            "continues past its end",
             15,
         ),
         (
@@ -463,7 +463,7 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
                 let root = edited.root_page("v1_grants");
                 page(database, root)[7] ^= 3;
             }),
-            "does not account for its free space",
+            "free space that its header does not account for",
             0,
         ),
         (
@@ -480,13 +480,13 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
         (
             "a format that is not known",
             patched(small(""), &|_, database| database[47] = 9),
-            "version of SQLite's format",
+            "version of SQLite's file format",
             15,
         ),
         (
             "a table under another name than it declares",
             schema("update sqlite_schema set sql = replace(sql, 'v1_grants', 'v1_other') where name = 'v1_grants'"),
-            "cannot be understood",
+            "cannot be parsed",
             15,
         ),
         (
@@ -506,7 +506,7 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
         (
             "a declaration that SQLite would refuse",
             schema("insert into sqlite_schema values ('table', 'x', 'x', 2, 'create table x (a ! b)')"),
-            "foreign-object: it holds the table `x`",
+            "foreign-object: it contains the table `x`",
             0,
         ),
         (
@@ -526,7 +526,7 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
                  select sync_id, started_at, '' from v1_sync_runs",
             )
             .bytes(),
-            "it is there twice",
+            "it occurs twice",
             15,
         ),
         (
@@ -541,7 +541,7 @@ fn altered() -> Vec<(&'static str, Vec<u8>, &'static str, i32)> {
         (
             "an evidence of ten million values",
             small(&asset("'[' || replace(hex(zeroblob(10000000)), '00', '0,') || '0]'")).bytes(),
-            "its evidence holds more than that of any crawl",
+            "its evidence document exceeds the limits",
             15,
         ),
         (

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-use crate::support::{Edited, PROGRAM, Shelf};
+use crate::support::{Edited, PROGRAM, Shelf, skip};
 
 /// Every command that reads, on the file `large.c1z`.
 const READERS: [&[&str]; 6] = [
@@ -84,6 +84,7 @@ fn temporary_folder_that_is_missing_is_named_once() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "mounts a tmpfs")]
 fn temporary_folder_that_is_full_is_named_once() {
     let shelf = large();
     let disk = tempfile::tempdir().unwrap();
@@ -92,6 +93,7 @@ fn temporary_folder_that_is_full_is_named_once() {
         .args(["-t", "tmpfs", "-o", "size=64k", "posthog-c1z-test"])
         .arg(disk.path());
     if !mount.output().is_ok_and(|output| output.status.success()) {
+        skip("no tmpfs can be mounted");
         return;
     }
     let ended: Vec<_> = READERS
@@ -159,6 +161,7 @@ fn with_threads(shelf: &Shelf, args: &[&str], threads: u32) -> Option<Output> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs setpriv and prlimit")]
 fn machine_without_threads_is_not_a_bug() {
     let shelf = large();
     shelf.sandbox.open_to_others();
@@ -172,6 +175,7 @@ fn machine_without_threads_is_not_a_bug() {
     for args in READERS.iter().copied().chain([sync]) {
         for threads in [1, 2, 3] {
             let Some(output) = with_threads(&shelf, args, threads) else {
+                skip("the program cannot be run as another user");
                 return;
             };
             match output.status.code() {
@@ -183,6 +187,10 @@ fn machine_without_threads_is_not_a_bug() {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "the file system may take only names in UTF-8"
+)]
 fn names_that_are_not_text_are_no_fault() {
     let shelf = Shelf::with_demo();
     let odd = OsStr::from_bytes(b"odd-\xff");

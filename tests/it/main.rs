@@ -14,6 +14,7 @@ mod diff;
 mod docs;
 mod export;
 mod files;
+mod finding;
 mod format;
 mod harmless;
 mod help;

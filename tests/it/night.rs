@@ -216,10 +216,3 @@ fn tell(what: &str, result: &str, code: i32, requests: usize) {
     let line = format!("| {what} | {result} | {code} | {requests} |\n");
     table.write_all(line.as_bytes()).unwrap();
 }
-
-/// Says that a test could not be done here, and why; seen with `--nocapture`, and in the fault table.
-#[allow(clippy::print_stderr, reason = "says why a test was skipped")]
-fn skip(why: &str) {
-    eprintln!("skipped: {why}");
-    tell("(skipped)", why, 0, 0);
-}

@@ -36,8 +36,10 @@ const FILES: [(&str, Option<&str>); 11] = [
     ("sdk-0.7.3-generic", None),
 ];
 
+type Undo = fn(&mut Value);
+
 /// Differences that are meant to be: in which list, and what makes our object into the CLI's.
-const ACCEPTED: [(&str, fn(&mut Value)); 2] = [
+const ACCEPTED: [(&str, Undo); 2] = [
     // The expansion of a grant, which the CLI does not list: the SDK keeps it in a column, and up to 0.7.3 in the blob, from
     // which the CLI removes it when it opens the file.
     ("grants", |item| {

@@ -35,9 +35,11 @@ fn ids(table: &str) -> Vec<&str> {
     lines.map(|line| line.rsplit(' ').next().unwrap()).collect()
 }
 
+/// The whole ids of a list's rows.
 #[track_caller]
 fn listed(shelf: &Shelf, args: &[&str]) -> Vec<String> {
-    let text = shelf.text(args);
+    let run = shelf.run(&[args, &["--wide"]].concat()).succeeds();
+    let text = String::from_utf8(run.stdout).unwrap();
     ids(&text).into_iter().map(ToOwned::to_owned).collect()
 }
 
@@ -72,7 +74,7 @@ fn tables_hold_every_row_in_the_order_of_the_ids() {
 #[test]
 fn tables_show_names_and_not_only_ids() {
     let shelf = Shelf::new().with_golden(SMALL);
-    let grants = shelf.text(&["grants", SMALL]);
+    let grants = shelf.text(&["grants", "--wide", SMALL]);
     let row = grants
         .lines()
         .find(|line| line.contains(&grant(ROLE_1, ADA)));
@@ -94,8 +96,14 @@ fn users_alone_are_shown_with_their_e_mails() {
     let shelf = Shelf::new().with_golden(SMALL);
     let users = shelf.text(&["resources", "-t", "user", SMALL]);
     let head: Vec<_> = users.lines().next().unwrap().split_whitespace().collect();
-    assert_eq!(head, ["Name", "E-mail", "Resource", "type", "ID"]);
-    let ada = users.lines().find(|line| line.ends_with(ADA)).unwrap();
+    let expected = [
+        "Name", "E-mail", "Seat", "2FA", "Last", "login", "Roles", "ID",
+    ];
+    assert_eq!(head, expected);
+    let ada = users
+        .lines()
+        .find(|line| line.ends_with(&ADA[..8]))
+        .unwrap();
     assert!(ada.contains("  ada.lovelace.1@example.com  "), "{ada}");
     for args in [
         &["resources", SMALL][..],
@@ -302,8 +310,11 @@ fn a_filter_that_nothing_fits_gives_an_empty_list_and_no_error() {
             [""; 0],
             "{list}"
         );
-        let run = shelf.run(&[list, "-t", "planet", "--log-level", "warn", SMALL]);
-        assert!(run.succeeds().stderr.contains("nothing matches"), "{list}");
+        let run = shelf.run(&[list, "-t", "planet", SMALL]).succeeds();
+        assert_eq!(
+            run.stderr, "warning: nothing matches these filters\n",
+            "{list}"
+        );
         // As the `baton` CLI prints it.
         let json = shelf.text(&[list, "-t", "planet", "-o", "json", SMALL]);
         assert_eq!(json, "{}\n", "{list}");
@@ -483,7 +494,7 @@ fn a_resources_only_sync_run_lists_its_resources() {
 #[test]
 fn a_principal_whose_resource_is_gone_is_shown_as_missing() {
     let shelf = Shelf::new().with_golden("invalid-dangling-principal.c1z");
-    let grants = shelf.text(&["grants", "invalid-dangling-principal.c1z"]);
+    let grants = shelf.text(&["grants", "--wide", "invalid-dangling-principal.c1z"]);
     let row = grants
         .lines()
         .find(|line| line.contains(&grant(ROLE_0, LINUS)))

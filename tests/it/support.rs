@@ -8,6 +8,7 @@ mod night;
 mod posthog;
 mod program;
 mod reading;
+mod skipped;
 mod written;
 
 pub use edited::{Edited, decoded, field, packed};
@@ -18,6 +19,7 @@ pub use posthog::{
 };
 pub use program::{PROGRAM, Program, Run, Running, Sandbox, assert_without_key, script};
 pub use reading::{Shelf, answer, answer_at, answer_by, in_address_space, in_one_gigabyte};
+pub use skipped::skip;
 pub use written::{Database, Written};
 
 /// The key of every test. A secret as far as the program knows: it must show up nowhere.

@@ -222,10 +222,7 @@ fn a_line_about_a_file_that_cannot_be_read_is_a_sentence() {
         .with_golden("corrupt-truncated.c1z")
         .with_golden("corrupt-bad-magic.c1z");
     for (file, sentence) in [
-        (
-            "corrupt-truncated.c1z",
-            "it is damaged: it ends in the middle",
-        ),
+        ("corrupt-truncated.c1z", "it is damaged: it is cut short"),
         ("corrupt-bad-magic.c1z", "it is not a c1z"),
     ] {
         let (_, told) = verified(&shelf, file);

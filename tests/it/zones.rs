@@ -52,8 +52,8 @@ fn told(events: &[Event]) -> Vec<String> {
 fn age_is_counted_in_the_zone_of_the_file_or_from_its_oldest_reading() {
     let shelf = shelf();
     let temp_dir = tempfile::tempdir().unwrap();
-    const TOO_OLD: &str = ", more than --max-age allows";
-    const AHEAD: &str = ", ahead of the clock";
+    const TOO_OLD: &str = ", more than `--max-age` allows";
+    const AHEAD: &str = ", which is in the future";
     // The file, the offset that is given, and the basis, the offset and the moment that its age is counted from.
     type Counted = (&'static str, &'static str, &'static str);
     // The clock in January 2026, the age allowed, the exit code, and a part of the verdict.
@@ -188,8 +188,8 @@ fn age_is_counted_in_the_zone_of_the_file_or_from_its_oldest_reading() {
         let told = told(&answered.events);
         let (basis, utc_offset, ended_at) = counted;
         let note = format!(
-            "note: `{path}` does not record the time zone of its times; its age is counted as if they were of UTC+14, \
-             which makes it the oldest it can be; give the zone with --utc-offset"
+            "note: `{path}` does not record the time zone of its times; its age is computed for UTC+14, which is the \
+             greatest it can be; if you know the zone, pass `--utc-offset`"
         );
         let found = told.last().unwrap();
         let rests_on_assumption = offset.is_empty() && [OTHER, MIXED].contains(&file);
@@ -237,12 +237,12 @@ fn only_offsets_that_exist_and_that_the_file_leaves_open_are_taken() {
         (
             OWN,
             "+09:00",
-            "the evidence in `demo.c1z` shows that its times are in UTC: leave out --utc-offset +09:00",
+            "the evidence in `demo.c1z` shows that its times are in UTC: leave out `--utc-offset +09:00`",
         ),
         (
             STATING,
             "+09:00",
-            "the times in `stating.c1z` state their own offset: leave out --utc-offset +09:00",
+            "the times in `stating.c1z` state their own offset: leave out `--utc-offset +09:00`",
         ),
     ] {
         let run = shelf.run(&["stats", file, "--max-age", "26h", "--utc-offset", offset]);
@@ -293,7 +293,7 @@ fn times_without_a_zone_are_never_shown_as_utc() {
         let stats = text(&["stats", file]);
         assert!(stats.contains(heads), "{stats}");
         assert_eq!(
-            stats.contains("the time zone is not recorded\n"),
+            stats.contains("; its time zone is not recorded\n"),
             note,
             "{stats}"
         );
@@ -352,8 +352,8 @@ fn times_without_a_zone_are_never_shown_as_utc() {
 #[test]
 fn order_of_two_snapshots_is_in_doubt_while_zones_could_reverse_it() {
     const CERTAIN: &str =
-        "warning: the old snapshot is younger than the new one: what was gained looks lost";
-    const IN_DOUBT: &str = "warning: the old snapshot may be younger than the new one (their time zones are not both \
+        "warning: the old snapshot was taken after the new one: additions are reported as removals";
+    const IN_DOUBT: &str = "warning: the old snapshot may have been taken after the new one (their time zones are not both \
                             recorded): if it is, what was gained looks lost";
     let shelf = shelf();
     for (old, old_at, new, expected) in [

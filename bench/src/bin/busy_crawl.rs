@@ -1,5 +1,5 @@
-//! Crawls a large organization in which people come and go while it is read, by the clock, and judges each snapshot by
-//! what the server knows of its own changes.
+//! Crawls a large organization whose members change in real time while it is read, and compares each snapshot with the
+//! changes that the server made.
 //!
 //! ```text
 //! cargo run --release -p posthog-c1z-bench --bin busy_crawl -- [--program target/release/posthog-c1z]
@@ -7,10 +7,10 @@
 //!     [--memberships endpoint|embedded] [--crawls 20] [--at-once 10]
 //! ```
 //!
-//! Every answer with a page of a list takes `--page-ms`, and shows the organization as it is at the end of that time.
-//! First comes a crawl of the same organization at rest, then as many crawls as wanted, some of them at once. Prints one
-//! row of a Markdown table, and on standard error the evidence of the first crawl. Fails if a snapshot lacks a fact that
-//! nobody touched, or has one that never was.
+//! Every response with a page of a list takes `--page-ms`, and shows the organization as it is at the end of that time.
+//! First comes one crawl without changes, then `--crawls` crawls, `--at-once` of them at the same time. Prints one row
+//! of a Markdown table, and on standard error the evidence of the first crawl. Fails if a snapshot lacks a fact that
+//! never changed, or has one that never existed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 const ORGANIZATION: &str = "018d4b1e-7c2a-0000-8a9d-3f2b1c0d9e8f";
-/// Every role is held by one member in so many.
+/// Every role is held by one in this many members.
 const HOLDERS: [usize; 3] = [10, 25, 100];
 
 fn main() -> ExitCode {
@@ -87,13 +87,13 @@ impl Options {
     }
 }
 
-/// What one crawl came to.
+/// The result of one crawl.
 struct Outcome {
     code: i32,
     took: Duration,
     requests: usize,
     message: String,
-    /// Of a snapshot: the evidence of the list of members, and what is wrong with the rows.
+    /// If there is a snapshot: the evidence of its member list, and the problems with its rows.
     members: Option<Value>,
     wrong: Vec<String>,
 }
@@ -262,7 +262,7 @@ fn crawl(options: &Options, changes_per_second: f64, path: &Path) -> Result<Outc
     Ok(outcome)
 }
 
-/// What is known of the organization's changes.
+/// The organization and its changes.
 struct State {
     begun: Instant,
     changes_per_second: f64,
@@ -289,7 +289,7 @@ impl State {
         }
     }
 
-    /// Makes all changes that are due.
+    /// Applies all changes that are due.
     fn catch_up(&mut self) {
         let due = self.begun.elapsed().as_secs_f64() * self.changes_per_second;
         while (self.changes as f64) < due.floor() {
@@ -303,7 +303,7 @@ impl State {
                 self.members.push(self.next);
                 self.next += 1;
             } else if !self.members.is_empty() {
-                // From all over the list.
+                // Spread over the whole list.
                 let at = self.changes.wrapping_mul(2_654_435_761) % self.members.len();
                 let gone = self.members.remove(at);
                 self.always.remove(&gone);

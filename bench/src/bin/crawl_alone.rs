@@ -1,4 +1,5 @@
-//! Crawling alone: a synthetic organization from its server into an inventory in memory, through the library.
+//! Measures the crawl alone: reads a synthetic organization from its server into an inventory in memory, using the
+//! library.
 //!
 //! ```text
 //! cargo run --release -p posthog-c1z-bench --bin crawl_alone -- URL endpoint|embedded WORKERS
@@ -25,14 +26,14 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [url, memberships, workers] = arguments.as_slice() else {
-        return Err("a URL, `endpoint` or `embedded`, and a number of workers are wanted".into());
+        return Err("expected a URL, `endpoint` or `embedded`, and a number of workers".into());
     };
     let config = Config {
         base_url: BaseUrl::parse(url, None, PlainHttp::Refuse)?,
         public_base_url: None,
         key: ApiKey::parse("phx_benchmark", "this program")?,
         http: HttpSettings {
-            // What is measured is this machine, not a request budget.
+            // No request budget: measure this machine.
             pace: PaceSettings {
                 per_minute: u32::MAX,
                 per_hour: u32::MAX,

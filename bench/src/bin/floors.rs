@@ -1,14 +1,14 @@
-//! What the machine can do at best: the same bytes, rows and database as the program handles, handled by almost
-//! nothing. Each floor is a process of its own, so that its time and peak memory are its own too, and prints one line
+//! Measures lower bounds for this machine: processes the same bytes, rows and database as the program with as little
+//! code as possible. Each bound runs in its own process, so that time and peak memory are separate, and prints one line
 //! of `name=value` pairs.
 //!
 //! ```text
-//! floors served URL PATHS            what the synthetic server sent, and what it was asked for; then it forgets both
-//! floors replay URL PATHS [N]        the same requests over N bare connections; the bytes are only scanned
-//! floors decode C1Z DATABASE         bare zstd into a file
-//! floors scan DATABASE               every value of every row stepped over, by rowid
-//! floors sqlite DATABASE NEW         the same rows from memory in one transaction without a journal, then the indexes
-//! floors zstd DATABASE NEW WORKERS   bare zstd, level 3, into a file, synced
+//! floors served URL PATHS            print and reset the synthetic server's counters, and save the requested paths
+//! floors replay URL PATHS [N]        repeat these requests over N plain connections and only scan the bytes
+//! floors decode C1Z DATABASE         decode zstd to a file
+//! floors scan DATABASE               read every value of every row, by rowid
+//! floors sqlite DATABASE NEW         insert the same rows from memory in one transaction without a journal, then index
+//! floors zstd DATABASE NEW WORKERS   compress with zstd, level 3, to a synced file
 //! ```
 
 use std::error::Error;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             .parse()
             .map_err(Into::into)
             .and_then(|n| zstd(database, new, n)),
-        _ => Err("its arguments are described at the top of bench/src/bin/floors.rs".into()),
+        _ => Err("see the top of bench/src/bin/floors.rs for the arguments".into()),
     };
     process::exit_code(outcome)
 }
@@ -105,7 +105,7 @@ fn replay(url: &str, paths: &str, connections: usize) -> Outcome {
     Ok(())
 }
 
-/// How often `wanted` comes, in a form that compilers turn into vector instructions.
+/// Counts `wanted`, in a form that compilers can vectorize.
 fn count(bytes: &[u8], wanted: u8) -> usize {
     bytes
         .chunks(255)
@@ -113,7 +113,7 @@ fn count(bytes: &[u8], wanted: u8) -> usize {
         .sum()
 }
 
-/// As little of HTTP/1.1 as the synthetic server needs.
+/// A minimal HTTP/1.1 client, enough for the synthetic server.
 struct Client {
     stream: BufReader<TcpStream>,
     host: String,
@@ -188,7 +188,7 @@ fn decode(c1z: &str, database: &str) -> Outcome {
         }
         out.write_all(&chunk[..length])?;
     }
-    tell(&begun, out.metadata()?.len());
+    print_result(&begun, out.metadata()?.len());
     Ok(())
 }
 
@@ -209,11 +209,11 @@ fn zstd(database: &str, new: &str, workers: u32) -> Outcome {
     }
     let out = encoder.finish()?;
     out.sync_all()?;
-    tell(&begun, out.metadata()?.len());
+    print_result(&begun, out.metadata()?.len());
     Ok(())
 }
 
-fn tell(begun: &Stopwatch, bytes: u64) {
+fn print_result(begun: &Stopwatch, bytes: u64) {
     println!(
         "{} bytes={bytes} peak_kib={}",
         begun.read(),
@@ -221,7 +221,7 @@ fn tell(begun: &Stopwatch, bytes: u64) {
     );
 }
 
-/// Time that passed, and time on processors.
+/// Wall-clock time and CPU time.
 struct Stopwatch {
     wall: Instant,
     cpu: f64,
@@ -257,7 +257,7 @@ fn read_only(database: &str) -> rusqlite::Result<Connection> {
     )
 }
 
-/// What stands in the schema: names and the statements that make them.
+/// The schema: names and their `CREATE` statements.
 fn schema(connection: &Connection, kind: &str) -> rusqlite::Result<Vec<(String, String)>> {
     connection
         .prepare("select name, sql from sqlite_schema where type = ?1 and sql is not null order by rowid")?

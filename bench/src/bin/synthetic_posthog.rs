@@ -1,16 +1,17 @@
-//! A synthetic organization behind PostHog's API, for measuring: as large as asked for, the same bytes for the same
-//! seed, and fast, so that it is the client that is measured.
+//! A server with PostHog's API for a synthetic organization, for benchmarks. Its size is configurable, the same seed
+//! gives the same bytes, and it is fast, so that the client is what is measured.
 //!
 //! ```text
 //! cargo run --release -p posthog-c1z-bench --bin synthetic_posthog -- --people 1000 --roles 100 --grants 10000 --seed 1
 //!     [--changed] [--port-file PATH] [--delay-ms 20]
 //! ```
 //!
-//! A delay passes before each answer, as on a way across a network and back. Prints its base URL, and writes it to the port file once it listens; runs until its standard input ends. What every
-//! answer repeats is made once: a row goes out as a few pieces copied one after the other.
+//! `--delay-ms` is a delay before each response, like the round trip of a network. Prints its base URL, and writes it
+//! to the port file once it listens; runs until its standard input ends. Everything that responses repeat is built
+//! once: a row is a few pieces that are copied one after the other.
 //!
-//! Beside PostHog's endpoints there are `/__stats` (requests and bytes of the answers so far), `/__paths` (what was
-//! asked for, line by line) and `/__reset`; these three do not count themselves.
+//! In addition to PostHog's endpoints there are `/__stats` (number of requests, bytes of responses), `/__paths` (the
+//! requested paths, line by line) and `/__reset`. These three are not counted.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -26,7 +27,7 @@ use posthog_c1z_bench::organization::{Organization, Person};
 use posthog_c1z_bench::process;
 use posthog_c1z_bench::shape::Shape;
 
-/// Rows of a page when no number is asked for. PostHog knows no maximum.
+/// Default page size. PostHog has no maximum.
 const DEFAULT_LIMIT: usize = 100;
 
 fn main() -> ExitCode {
@@ -43,7 +44,7 @@ fn run() -> Result<(), String> {
             [name, number] if name == "--delay-ms" => {
                 let number = number
                     .parse()
-                    .map_err(|_| format!("`{number}` is no number"))?;
+                    .map_err(|_| format!("`{number}` is not a number"))?;
                 delay = Duration::from_millis(number);
             }
             unknown => return Err(format!("what is `{}`?", unknown.join(" "))),
@@ -58,7 +59,7 @@ fn run() -> Result<(), String> {
     );
     println!("{url}");
     if let Some(path) = port_file {
-        // Whole or not at all, for whoever waits for it.
+        // Renamed into place, so that a waiting script never sees a partial file.
         let unfinished = format!("{path}.new");
         fs::write(&unfinished, format!("{url}\n"))
             .and_then(|()| fs::rename(&unfinished, path))
@@ -67,7 +68,7 @@ fn run() -> Result<(), String> {
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             let server = Arc::clone(&server);
-            // A client that hangs up ends its connection, no more.
+            // An error on one connection ends only that connection.
             thread::spawn(move || server.serve(&connection).ok());
         }
     });
@@ -80,9 +81,9 @@ struct Server {
     /// `/api/organizations/<id>/`
     base: String,
     people: Vec<RenderedPerson>,
-    /// For each role: what stands before its memberships, and the middle of each of them.
+    /// For each role: the text before its memberships, and the middle part of each membership.
     roles: Vec<RenderedRole>,
-    /// Passes before each answer.
+    /// The delay before each response.
     delay: Duration,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -90,9 +91,9 @@ struct Server {
 }
 
 struct RenderedPerson {
-    /// As `members/` lists it.
+    /// The row in `members/`.
     member: String,
-    /// From the member inside a membership to where its time begins.
+    /// The text of a membership from its member to its time.
     inside: String,
 }
 
@@ -102,7 +103,7 @@ struct RenderedRole {
     after: String,
 }
 
-/// What is answered.
+/// A response.
 enum Body {
     Text(String),
     Members { page: Page, newest_first: bool },
@@ -112,7 +113,7 @@ enum Body {
 }
 
 struct Page {
-    /// The envelope up to the first row.
+    /// The JSON before the first row.
     head: String,
     rows: Range<usize>,
 }
@@ -381,7 +382,7 @@ impl RenderedPerson {
         );
         let last_login = quoted(person.last_login.as_deref());
         Self {
-            // Only the list of members looks up the last login.
+            // Only the member list includes the last login.
             member: format!(r#"{seat},"last_login":{last_login}}}"#),
             inside: format!(r#"{seat}}},"user":{user},"joined_at":""#),
         }
@@ -402,7 +403,7 @@ fn refusal(status: &'static str, kind: &str, code: &str, detail: &str) -> (&'sta
 }
 
 impl Page {
-    /// As Django REST framework's `LimitOffsetPagination` cuts and links it.
+    /// A page with its links, as in Django REST framework's `LimitOffsetPagination`.
     fn cut(count: usize, query: &str, host: &str, path: &str) -> Self {
         let number = |name| parameter(query, name)?.parse::<usize>().ok();
         let limit = number("limit")
@@ -459,7 +460,7 @@ struct Request {
 }
 
 impl Request {
-    /// The next request of a connection; `None` when it has ended.
+    /// The next request on a connection; `None` at its end.
     fn read(input: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if input.read_line(&mut line)? == 0 {
@@ -489,7 +490,7 @@ impl Request {
     }
 }
 
-/// Counts what would be written.
+/// A writer that only counts bytes.
 struct Counter(u64);
 
 impl Write for Counter {

@@ -1,11 +1,11 @@
-//! Writing alone: a synthetic inventory in memory into a finished, synced file, through the library.
+//! Measures writing alone: writes a synthetic inventory from memory to a finished, synced file, using the library.
 //!
 //! ```text
 //! cargo run --release -p posthog-c1z-bench --bin write_alone -- FILE --people 1000 --roles 100 --grants 10000 --seed 1 [--changed]
 //! ```
 //!
-//! Prints one line of `name=value` pairs: the time of `snapshot::write` alone, what was resident before it (the whole
-//! inventory, and nothing of the organization it was made from), and the peak while it ran.
+//! Prints one line of `name=value` pairs: the time of `snapshot::write` alone, the resident memory before it (the whole
+//! inventory, without the organization from which it was built), and the peak while it ran.
 
 use std::env;
 use std::error::Error;
@@ -29,7 +29,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let (shape, others) = Shape::parse(env::args().skip(1))?;
     let [file] = others.as_slice() else {
         return Err(
-            "one file is wanted, and --people, --roles, --grants, --seed, --changed".into(),
+            "expected one file, and `--people`, `--roles`, `--grants`, `--seed`, `--changed`"
+                .into(),
         );
     };
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! The two snapshots to compare: which they are, whether they can be compared, and what one of them did not read.
+//! The inputs of `diff`: opens both sides, and checks whether they are comparable and what they did not read.
 
 use std::rc::Rc;
 use std::thread::{Builder, Scope};
@@ -11,33 +11,33 @@ use crate::diff::{RolesCompared, has_fact};
 use crate::model::{Evidence, RecordedTime, Side, SyncRun, SyncType};
 use crate::snapshot::{BackgroundRows, ContentDigest, Filter, Readable, Snapshot};
 
-/// The two inputs.
+/// The two sides to compare.
 #[derive(Clone, Debug)]
 pub enum DiffInputs {
     /// Two files.
     Files {
-        /// What was.
+        /// The old side.
         old: Input,
-        /// What is.
+        /// The new side.
         new: Input,
     },
-    /// Two sync runs of one file; those that are not named are its two newest finished full ones.
+    /// Two sync runs of one file; by default its two newest finished full ones.
     SyncRuns {
         /// The file.
         file: Input,
-        /// What was.
+        /// The id of the old sync run.
         old: Option<String>,
-        /// What is.
+        /// The id of the new sync run.
         new: Option<String>,
     },
 }
 
-/// Whether two organizations, or sync runs that are not full, may be compared.
+/// Whether the inputs must be comparable: of the same organization, and from full sync runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparability {
-    /// No.
+    /// They must be.
     Required,
-    /// The user said so.
+    /// `--force`: compare them anyway.
     Forced,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct NotComparable(String);
 #[error("{0}")]
 pub(crate) struct NoSecondSync(String);
 
-/// One input, open.
+/// One open input.
 pub(super) struct Source<'s> {
     pub snapshot: Rc<Snapshot>,
     input: &'s Input,
@@ -63,11 +63,11 @@ impl<'s> Source<'s> {
     pub(super) fn open(inputs: &'s DiffInputs) -> Result<(Self, Self)> {
         match inputs {
             DiffInputs::Files { old, new } => {
-                // Unpacking is most of the work where little has changed.
+                // If little has changed, unpacking is most of the work, so do both at once.
                 let (opened, other) = std::thread::scope(|scope| {
                     match Builder::new().spawn_scoped(scope, || new.open_sync()) {
                         Ok(other) => (old.open_sync(), other.join()),
-                        // Without a further thread, one after the other.
+                        // No thread could be started: open one after the other.
                         Err(_) => (old.open_sync(), Ok(new.open_sync())),
                     }
                 });
@@ -100,7 +100,7 @@ impl<'s> Source<'s> {
         })
     }
 
-    /// Drops the names that some row of a kind has a fact of.
+    /// Removes the names for which some row of a kind has a fact.
     pub(super) fn drop_fields<K: Readable>(&self, names: &mut Vec<&str>) -> Result<()> {
         if names.is_empty() {
             return Ok(());
@@ -113,23 +113,23 @@ impl<'s> Source<'s> {
         Ok(())
     }
 
-    /// Whether it has a member list. Our own snapshots do; of others it is only known that they have users.
+    /// Whether it has a member list. Only our own snapshots do; those of other programs just have users.
     pub(super) fn knows_members(&self) -> bool {
         self.evidence.is_some()
     }
 
-    /// When it was complete.
+    /// When it was completed.
     pub(super) fn captured_at(&self) -> RecordedTime {
         self.run.captured_at(self.run.zone(self.evidence.as_ref()))
     }
 
-    /// Reads all rows on a thread of its own.
+    /// Reads all rows on another thread.
     pub(super) fn read_in_background<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<BackgroundRows<'scope>> {
         let rows = self.snapshot.read_in_background(scope, &self.run.id);
-        rows.context("starting a thread that reads a snapshot")
+        rows.context("starting a thread to read a snapshot")
     }
 
     pub(super) fn catalog(&self) -> Result<Catalog<'_>> {
@@ -155,7 +155,7 @@ impl<'s> Source<'s> {
     }
 }
 
-/// The sync runs to compare in one file.
+/// Selects the sync runs to compare in one file.
 fn two_runs(
     snapshot: &Snapshot,
     file: &Input,
@@ -169,16 +169,16 @@ fn two_runs(
         .collect();
     full.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
     let path = file.path.display();
-    let no_second = |beside: &SyncRun| {
+    let none_before = |new: &SyncRun| {
         NoSecondSync(format!(
-            "`{path}` holds no second finished full sync run to compare with, only `{}`",
-            beside.id
+            "`{path}` has no finished full sync run before `{}` to compare it with",
+            new.id
         ))
     };
     let named = |id: &str| snapshot.sync_run(Some(id));
     Ok(match (old, new) {
         (Some(old), Some(new)) => (named(old)?, named(new)?),
-        // The newest one, unless that is the one to compare from.
+        // The newest one, unless that is the old one or precedes it.
         (Some(old), None) => {
             let old = named(old)?;
             let newest = full
@@ -186,7 +186,7 @@ fn two_runs(
                 .filter(|run| run.id != old.id && run.ended_at >= old.ended_at);
             let new = newest.ok_or_else(|| {
                 NoSecondSync(format!(
-                    "`{path}` holds no finished full sync run newer than `{}`",
+                    "`{path}` has no finished full sync run after `{}` to compare it with",
                     old.id
                 ))
             })?;
@@ -198,10 +198,10 @@ fn two_runs(
                 None => match full.pop() {
                     Some(newest) => newest,
                     None => {
-                        // Says so if there is no finished one at all.
+                        // Fails if there is no finished one at all.
                         let other = snapshot.sync_run(None)?;
                         bail!(NoSecondSync(format!(
-                            "`{path}` holds no finished full sync run; its newest, `{}`, is `{}`",
+                            "`{path}` has no finished full sync run; its newest finished one, `{}`, is of type `{}`",
                             other.id, other.sync_type
                         )));
                     }
@@ -209,12 +209,12 @@ fn two_runs(
             };
             let before = |run: &SyncRun| (run.ended_at, &run.id) < (new.ended_at, &new.id);
             let old = full.into_iter().rev().find(before);
-            (old.ok_or_else(|| no_second(&new))?, new)
+            (old.ok_or_else(|| none_before(&new))?, new)
         }
     })
 }
 
-/// Refuses what cannot be compared, and warns of what should not be trusted blindly.
+/// Rejects inputs that cannot be compared, and returns warnings about inputs that may be misleading.
 pub(super) fn comparable(
     old: &Source<'_>,
     new: &Source<'_>,
@@ -231,7 +231,7 @@ pub(super) fn comparable(
     for source in [old, new] {
         if source.run.sync_type != SyncType::Full {
             refuse(format!(
-                "sync run `{}` of `{}` is `{}`, not full: what it leaves out would look removed",
+                "sync run `{}` of `{}` is of type `{}`, not `full`: everything it does not cover would look removed",
                 source.run.id,
                 source.input.path.display(),
                 source.run.sync_type
@@ -242,13 +242,13 @@ pub(super) fn comparable(
         (Some(a), Some(b)) if a.organization.id != b.organization.id => {
             let (a, b) = (organization(a), organization(b));
             refuse(format!(
-                "the snapshots are of two organizations, {a} and {b}"
+                "the snapshots are of different organizations, {a} and {b}"
             ))?;
         }
-        // A copy of an organization on another server keeps its id.
+        // A copy of an organization on another server has the same id.
         (Some(a), Some(b)) if host(&a.base_url) != host(&b.base_url) => {
             refuse(format!(
-                "the snapshots are of organization {} on two servers, `{}` and `{}`",
+                "the snapshots are of organization {} on different servers, `{}` and `{}`",
                 organization(b),
                 host(&a.base_url),
                 host(&b.base_url)
@@ -266,7 +266,7 @@ pub(super) fn comparable(
             .flat_map(|evidence| &evidence.unproved)
         {
             warnings.push(format!(
-                "`{}` leaves something unproved: {unproved}",
+                "`{}` could not prove everything: {unproved}",
                 source.input.path.display()
             ));
         }
@@ -274,17 +274,17 @@ pub(super) fn comparable(
     Ok(warnings)
 }
 
-/// What to say of two times that are in the wrong order, or may be: without their zones, times may be more than a day
-/// apart and still in the other order.
+/// A warning if the capture times are, or may be, in the wrong order. Without time zones, times more than a day apart
+/// may still be in the other order.
 fn wrong_order(old: RecordedTime, new: RecordedTime) -> Option<&'static str> {
     if old.is_certainly_after(new) {
         Some(
-            "the old snapshot is younger than the new one: what was gained looks lost, and the other way round",
+            "the old snapshot was taken after the new one: additions are reported as removals and removals as additions",
         )
     } else if old.as_utc > new.as_utc {
         Some(
-            "the old snapshot may be younger than the new one (their time zones are not both recorded): if it is, what was \
-             gained looks lost, and the other way round",
+            "the old snapshot may have been taken after the new one (their time zones are not both recorded): if so, \
+             additions are reported as removals and removals as additions",
         )
     } else {
         None
@@ -300,7 +300,7 @@ fn organization(evidence: &Evidence) -> String {
     }
 }
 
-/// The server in an address. PostHog's US region goes by two names.
+/// The host in a URL. PostHog's US region has two host names.
 fn host(base_url: &str) -> &str {
     let rest = base_url
         .split_once("://")
@@ -313,13 +313,13 @@ fn host(base_url: &str) -> &str {
 
 fn of_unknown_organization(source: &Source<'_>, other: &Evidence) -> String {
     format!(
-        "`{}` does not say which organization it is of; the other snapshot is of {}",
+        "`{}` does not record its organization; the other snapshot is of {}",
         source.input.path.display(),
         organization(other)
     )
 }
 
-/// Whether roles are compared, and if not, why, in words.
+/// Returns whether roles are compared, and if not, a warning that says why.
 pub(super) fn roles_compared(
     old: &Source<'_>,
     new: &Source<'_>,

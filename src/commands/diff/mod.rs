@@ -1,6 +1,6 @@
-//! Who gained and lost what, between two snapshots or two sync runs of one.
+//! `diff`: compares two snapshots, or two sync runs of one.
 
-mod expected;
+mod accept;
 mod inputs;
 
 use std::collections::BTreeSet;
@@ -18,44 +18,44 @@ use crate::model::{
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{ContentDigest, Digester, Readable, Row, RowsOfKind, Snapshot};
-use expected::{Expected, Sorted};
+use accept::{AcceptFile, Applied};
 use inputs::{Source, comparable, roles_compared};
 
 pub use inputs::{Comparability, DiffInputs};
 pub(super) use inputs::{NoSecondSync, NotComparable};
 
-/// What to compare, and what to make of it.
+/// Arguments of `diff`.
 #[derive(Clone, Debug)]
 pub struct DiffArgs {
-    /// The two inputs.
+    /// The two sides to compare.
     pub inputs: DiffInputs,
-    /// Which fields count.
+    /// Which fields to compare.
     pub fields: FieldFilter,
-    /// Kinds of changes that exit 1; `None` for all, without a verdict in the report.
+    /// Kinds of changes that lead to exit code 1; `None` for all, without a verdict in the report.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// A file of expected changes.
     pub accept: Option<PathBuf>,
-    /// Whether to compare what should not be compared.
+    /// Whether to compare snapshots that are not comparable.
     pub comparability: Comparability,
-    /// What to print.
+    /// The output.
     pub output: DiffOutput,
 }
 
-/// What to print.
+/// The output of `diff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffOutput {
     /// A report.
     Report(DiffFormat, Detail),
     /// The lines that would accept every change.
     AcceptLines,
-    /// Nothing: the exit code says it.
+    /// Nothing but the exit code.
     Nothing,
 }
 
 pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let expected = match &args.accept {
-        Some(path) => Expected::read(path)?,
-        None => Expected::default(),
+    let accept_file = match &args.accept {
+        Some(path) => AcceptFile::read(path)?,
+        None => AcceptFile::default(),
     };
     let (old, new) = Source::open(&args.inputs)?;
     check_fields(&args.fields, [&old, &new])?;
@@ -64,11 +64,11 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     warnings.extend(comparable(&old, &new, args.comparability)?);
     let knows_members = old.knows_members() && new.knows_members();
     let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
-    let Sorted {
+    let Applied {
         accepted,
         changes,
         unused_lines,
-    } = expected.sort(changes, new.captured_at().as_utc, knows_members, roles);
+    } = accept_file.apply(changes, new.captured_at().as_utc, knows_members, roles);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
@@ -87,16 +87,16 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     for message in comparison.all_warnings() {
         world.reporter.report(Event::Warned { message });
     }
-    // Also where nothing is printed: an exit code of 0 is no answer for these.
-    if let Some(unjudged) = report::not_judged(&comparison) {
-        let message = unjudged.trim_end_matches('.').to_owned();
+    // Also if nothing is printed, since exit code 0 says nothing about these.
+    if let Some(not_judged) = report::not_judged(&comparison) {
+        let message = not_judged.trim_end_matches('.').to_owned();
         world.reporter.report(Event::Limited { message });
     }
     match args.output {
         DiffOutput::Report(format, detail) => {
             report::write(&comparison, format, detail, world.page, world.out)?;
         }
-        DiffOutput::AcceptLines => expected::write_lines(&comparison, world.out)?,
+        DiffOutput::AcceptLines => accept::write_lines(&comparison, world.out)?,
         DiffOutput::Nothing => {}
     }
     let counts = |change: &Change| match &args.fail_on {
@@ -110,8 +110,8 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     })
 }
 
-/// Refuses names of fields to ignore that neither this program knows nor any row has: a name that is misspelt would ignore
-/// nothing.
+/// Rejects names in `--ignore` that neither this program knows nor any row has, since a misspelled name would have no
+/// effect.
 fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
     let mut unknown = fields.unknown();
     for source in sources {
@@ -122,14 +122,14 @@ fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
     }
     match unknown.first() {
         Some(name) => bail!(
-            "--ignore: neither snapshot has a field `{}`",
+            "`--ignore`: neither snapshot has a field `{}`",
             name.escape_debug()
         ),
         None => Ok(()),
     }
 }
 
-/// One pass over both inputs: the changes, and both content digests.
+/// Compares both inputs in one pass. Returns the changes and both content digests.
 fn compare_sources(
     old: &Source<'_>,
     new: &Source<'_>,
@@ -142,53 +142,53 @@ fn compare_sources(
         let mut old_rows = old.read_in_background(scope)?;
         let mut new_rows = new.read_in_background(scope)?;
         walk.resource_types(
-            accounts(old, &mut old_rows.resource_types),
-            accounts(new, &mut new_rows.resource_types),
+            source_rows(old, &mut old_rows.resource_types),
+            source_rows(new, &mut new_rows.resource_types),
         )?;
         walk.resources(
-            accounts(old, &mut old_rows.resources),
-            accounts(new, &mut new_rows.resources),
+            source_rows(old, &mut old_rows.resources),
+            source_rows(new, &mut new_rows.resources),
         )?;
         walk.entitlements(
-            accounts(old, &mut old_rows.entitlements),
-            accounts(new, &mut new_rows.entitlements),
+            source_rows(old, &mut old_rows.entitlements),
+            source_rows(new, &mut new_rows.entitlements),
         )?;
         walk.grants(
-            accounts(old, &mut old_rows.grants),
-            accounts(new, &mut new_rows.grants),
+            source_rows(old, &mut old_rows.grants),
+            source_rows(new, &mut new_rows.grants),
         )?;
         Ok::<_, anyhow::Error>((old_rows.digest(), new_rows.digest()))
     })?;
     Ok((walk.finish(), digests))
 }
 
-/// The rows of one kind, each with the snapshot it is from.
-fn accounts<'s, K: Readable>(
+/// The rows of one kind, each with its snapshot.
+fn source_rows<'s, K: Readable>(
     source: &'s Source<'_>,
     rows: &mut RowsOfKind<K>,
-) -> impl Iterator<Item = Result<Account<'s, K>>> {
+) -> impl Iterator<Item = Result<SourceRow<'s, K>>> {
     let snapshot = &*source.snapshot;
     rows.map(move |row| {
-        Ok(Account {
+        Ok(SourceRow {
             row: row?,
             snapshot,
         })
     })
 }
 
-/// What a snapshot says of one object.
-struct Account<'s, K: Readable> {
+/// A row and its snapshot.
+struct SourceRow<'s, K: Readable> {
     row: Row<'static, K>,
     snapshot: &'s Snapshot,
 }
 
-impl<K: Readable> PartialEq for Account<'_, K> {
+impl<K: Readable> PartialEq for SourceRow<'_, K> {
     fn eq(&self, other: &Self) -> bool {
         self.row == other.row
     }
 }
 
-impl<K: Readable> ComparedRow for Account<'_, K> {
+impl<K: Readable> ComparedRow for SourceRow<'_, K> {
     type Model = K;
     type Error = anyhow::Error;
 
@@ -217,7 +217,7 @@ impl<K: Readable> ComparedRow for Account<'_, K> {
     }
 }
 
-impl ComparedGrant for Account<'_, Grant> {
+impl ComparedGrant for SourceRow<'_, Grant> {
     fn resource(&self) -> &ResourceId {
         &self.row.columns.resource
     }

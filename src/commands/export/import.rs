@@ -1,5 +1,5 @@
-//! C1's file import: twelve columns, in which entitlements, grants and people are rows of one file. Which rows there are
-//! and what is in their cells is as in `baton export csv`.
+//! The CSV of C1's file import: twelve columns, with entitlements, grants and people as rows of one file. Rows and
+//! cells are those of `baton export csv`.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::model::{
 use crate::report::sheet::{Cells, Formulas, Sheet};
 use crate::snapshot::{Filter, GrantColumns, Row, Snapshot};
 
-/// C1's file import: names, spelling and order are its own.
+/// The columns of C1's file import, with C1's spelling and order.
 const IMPORT_COLUMNS: [&str; 12] = [
     "Type",
     "Last Name",
@@ -42,7 +42,7 @@ impl Export<'_> {
             Ok(sheet.push(head.into_iter().chain(cells.iter().map(String::as_str)))?)
         })?;
         sheet.finish()?;
-        // It holds an id for every resource; each thread makes one of its own.
+        // It holds an id for every resource, and each thread creates its own.
         drop(catalog);
         let mut people = People {
             cells: Cache::default(),
@@ -60,7 +60,7 @@ impl Export<'_> {
             Ok(())
         })?;
         let people = Arc::new(people);
-        self.make_rows::<Grant>(
+        self.encode_rows::<Grant>(
             |snapshot| {
                 let mut grants = ImportedGrants {
                     snapshot,
@@ -79,7 +79,7 @@ impl Export<'_> {
                     Ok(())
                 }))
             },
-            |some| Ok(out.write_all(some)?),
+            |bytes| Ok(out.write_all(bytes)?),
         )?;
         match &people.rows {
             Some(rows) => Ok(out.write_all(rows)?),
@@ -87,8 +87,8 @@ impl Export<'_> {
         }
     }
 
-    /// Hands over all people as C1's file import has them: what a grant says of each, by `<type>:<id>`, and the rows of
-    /// those whose type is one of users.
+    /// Encodes all people and passes them to `take`: the cells that their grants repeat, by `<type>:<id>`, and the rows
+    /// of those whose type is a user type.
     fn people(
         &self,
         formulas: Formulas,
@@ -129,32 +129,33 @@ impl Export<'_> {
 
 /// People in C1's file import.
 struct People {
-    /// By `<type>:<id>`: last name, first name, user id and e-mail of whom a grant names. It does not say a status.
+    /// The cells of a principal in a grant's row, by `<type>:<id>`: last name, first name, user id and e-mail. The
+    /// status is empty there.
     cells: Cache<String, Cells>,
-    /// Their own rows, as the file has them; `None` if they are too many to be held.
+    /// Their own rows, encoded; `None` if they are too large to keep.
     rows: Option<Vec<u8>>,
 }
 
-/// Bytes of people's rows that are held until the grants are written. More are made once more then.
+/// Bytes of people's rows that are kept until the grants are written. Beyond that, they are encoded again.
 const HELD_ROWS: usize = 96 << 20;
 
-/// The grants of C1's file import.
+/// Encodes the grants of C1's file import.
 struct ImportedGrants<'s> {
     snapshot: &'s Snapshot,
     catalog: Catalog<'s>,
     formulas: Formulas,
     head: Cells,
-    /// Grants come in runs of one entitlement, whose cells are made once a run; `None` if it is not there.
+    /// The current entitlement and its cells, since consecutive grants often share it; `None` if it is missing.
     entitlement: Option<(EntitlementId, Option<Cells>)>,
     people: Arc<People>,
-    /// Principals that are not among them: too many, or `None`, as they are not people or not there.
+    /// Principals that are not in `people` because its cache is full; `None` if they are missing or not people.
     others: Cache<String, Option<Cells>>,
-    /// Of the principal at hand.
+    /// The id of the current principal.
     id: String,
 }
 
 impl ImportedGrants<'_> {
-    /// Appends a grant's row, unless a person does not hold it.
+    /// Appends a grant's row, if its principal is a person.
     fn push(&mut self, row: &Row<'_, Grant>, out: &mut Vec<u8>) -> Result<()> {
         let GrantColumns {
             entitlement: id,
@@ -203,7 +204,7 @@ impl ImportedGrants<'_> {
         Ok(())
     }
 
-    /// The cells of a principal that is not among the people at hand; `None` if it is not a person or not there.
+    /// The cells of a principal that is not cached; `None` if it is missing or not a person.
     fn look_up(&mut self, principal: &ResourceId) -> Result<Option<Cells>> {
         let found = match self.catalog.resource(principal)? {
             Some(row) => Some(self.snapshot.decode(&row)?),
@@ -226,14 +227,14 @@ impl ImportedGrants<'_> {
     }
 }
 
-/// The last six columns of C1's file import, of an entitlement's own row.
+/// The last six columns of an entitlement's own row.
 fn cells_of_row(
     row: &Row<'_, Entitlement>,
     snapshot: &Snapshot,
     catalog: &mut Catalog<'_>,
 ) -> Result<[String; 6]> {
     let entitlement = snapshot.decode(row)?;
-    // Our own snapshots of version 0.1 repeat the id of the resource but not its name.
+    // Our own snapshots of version 0.1 have no copy of the resource's name.
     let resource = catalog.resource(&entitlement.resource)?;
     let own_name = match resource {
         Some(row) => snapshot.decode(&row)?.display_name,
@@ -258,8 +259,8 @@ fn entitlement_cells(entitlement: &Entitlement, resource_name: &str) -> [String;
     ]
 }
 
-/// Last name, first name, user id, status and e-mail of C1's file import. They are what the profile calls by these names
-/// and the address marked as primary: nothing takes the place of what is not there.
+/// Last name, first name, user id, status and e-mail. Names and id are the profile keys of that name, the e-mail is the
+/// primary address; there are no fallbacks.
 fn identity_cells<'r>(
     resource: &'r Resource,
     user: &'r UserTrait,
@@ -276,7 +277,7 @@ fn identity_cells<'r>(
     ]
 }
 
-/// A user without a status is in use; the status of one that has an unspecified one is not known.
+/// A user without a status is enabled; the status of one with an unspecified status is unknown.
 fn import_status(status: Option<Status>) -> &'static str {
     match status {
         Some(Status::Enabled) | None => "Enabled",

@@ -1,4 +1,4 @@
-//! The whole snapshot as JSON: one document, or one object a line.
+//! Exports the whole snapshot as one JSON document, or as NDJSON with one object per line.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::report::{JsonDocument, JsonItem, JsonSequence};
 use crate::snapshot::Readable;
 
 impl Export<'_> {
-    /// One document; each object is on a line of its own, so that two documents compare line by line.
+    /// Writes one document with one object per line, so that two documents can be compared line by line.
     pub(super) fn json(&self, out: &mut dyn Write) -> Result<()> {
         let content_digest = self.snapshot.content_digest(&self.run.id)?.to_string();
         let evidence = self.snapshot.evidence(&self.run.id)?;
@@ -32,7 +32,7 @@ impl Export<'_> {
     fn list_rows<K: Readable>(&self, document: &mut JsonDocument<'_>) -> Result<()> {
         let mut list = document.list(K::KIND.many())?;
         let layout = list.layout();
-        self.make_rows::<K>(
+        self.encode_rows::<K>(
             |_| {
                 Ok(Box::new(move |rows, json| {
                     while let Some(row) = rows.next_row(json.len()) {
@@ -46,7 +46,7 @@ impl Export<'_> {
         Ok(list.finish()?)
     }
 
-    /// One object a line: the sync run, then every row.
+    /// Writes one object per line: the sync run, then every row.
     pub(super) fn ndjson(&self, out: &mut dyn Write) -> Result<()> {
         let mut lines = JsonSequence::lines(out);
         let mut json = Vec::new();
@@ -67,7 +67,7 @@ impl Export<'_> {
 
     fn line_rows<K: Readable>(&self, lines: &mut JsonSequence<'_>) -> Result<()> {
         let layout = lines.layout();
-        self.make_rows::<K>(
+        self.encode_rows::<K>(
             |_| {
                 Ok(Box::new(move |rows, json| {
                     while let Some(row) = rows.next_row(json.len()) {

@@ -1,5 +1,5 @@
-//! A snapshot out: as C1's file import (`import.rs`), as tables for people (`tables.rs`), as one JSON document or as JSON
-//! lines (`json.rs`). All in the order of the ids, so the same snapshot always gives the same bytes.
+//! `export`: writes a snapshot as the CSV of C1's file import (`import.rs`), as CSV tables for people (`tables.rs`), as
+//! JSON or as NDJSON (`json.rs`). Rows are in the order of their ids, so the same snapshot always gives the same bytes.
 
 mod import;
 mod json;
@@ -18,34 +18,35 @@ use crate::report::sheet::{BYTE_ORDER_MARK, Formulas};
 use crate::report::{Medium, Outlet};
 use crate::snapshot::{Batch, Filter, Readable, Row, Snapshot};
 
-/// What to export, and where to.
+/// Arguments of `export`.
 #[derive(Clone, Debug)]
 pub struct ExportArgs {
     /// The snapshot.
     pub input: Input,
-    /// In which form.
+    /// The format.
     pub form: ExportForm,
-    /// Where to; standard output if no file is named.
+    /// The output file; standard output if `None`.
     pub out: Option<PathBuf>,
-    /// Permission bits of that file.
+    /// Permission bits of the output file.
     pub mode: u32,
 }
 
-/// The forms a snapshot is exported in.
+/// The formats of `export`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportForm {
-    /// The twelve columns of C1's file import.
+    /// The CSV of C1's file import, with twelve columns.
     Csv(Formulas),
-    /// One table with all that is known, for people.
-    Table(ExportTable, Formulas),
-    /// The whole snapshot as one document.
+    /// One CSV table with all known columns, for people.
+    Table(ExportTable, Formulas, Source),
+    /// The whole snapshot as one JSON document.
     Json,
-    /// One object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
 impl ExportForm {
-    /// What it is read as. CSV in a file or a pipe keeps every text as it is, but for what [`Formulas::Disarm`] changes.
+    /// The medium of the output. CSV in a file or a pipe keeps every text, except for the changes of
+    /// [`Formulas::Disarm`].
     pub(super) fn medium(self, is_terminal: bool) -> Medium {
         match self {
             Self::Csv(_) | Self::Table(..) if is_terminal => Medium::Csv,
@@ -54,10 +55,10 @@ impl ExportForm {
         }
     }
 
-    /// Whether a spreadsheet will open it. Without a byte order mark, a common one misreads UTF-8.
+    /// Whether a spreadsheet will open it. Without a byte order mark, Excel misreads UTF-8.
     fn wants_byte_order_mark(self, is_terminal: bool) -> bool {
         match self {
-            Self::Csv(formulas) | Self::Table(_, formulas) => {
+            Self::Csv(formulas) | Self::Table(_, formulas, _) => {
                 formulas == Formulas::Disarm && !is_terminal
             }
             Self::Json | Self::Ndjson => false,
@@ -65,14 +66,23 @@ impl ExportForm {
     }
 }
 
+/// Whether each row of a table names the snapshot that it is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It does not.
+    Omitted,
+    /// By organization, capture time and content digest.
+    Named,
+}
+
 /// A table for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportTable {
-    /// Who there is.
+    /// One row per user.
     Users,
-    /// Which roles there are.
+    /// One row per role.
     Roles,
-    /// Who holds what.
+    /// One row per grant.
     Grants,
 }
 
@@ -98,7 +108,7 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
                 export
                     .write(args.form, is_terminal, &mut out)
                     .and_then(|()| Ok(out.flush()?))
-                    // What is wrong with the snapshot names the snapshot.
+                    // Errors about the snapshot already name it.
                     .map_err(|error| {
                         if error.is::<io::Error>() {
                             error.context(format!("writing `{}`", path.display()))
@@ -124,9 +134,15 @@ impl Export<'_> {
         }
         match form {
             ExportForm::Csv(formulas) => self.import_csv(formulas, out),
-            ExportForm::Table(ExportTable::Users, formulas) => self.users(formulas, out),
-            ExportForm::Table(ExportTable::Roles, formulas) => self.roles(formulas, out),
-            ExportForm::Table(ExportTable::Grants, formulas) => self.grants(formulas, out),
+            ExportForm::Table(ExportTable::Users, formulas, source) => {
+                self.users(formulas, source, out)
+            }
+            ExportForm::Table(ExportTable::Roles, formulas, source) => {
+                self.roles(formulas, source, out)
+            }
+            ExportForm::Table(ExportTable::Grants, formulas, source) => {
+                self.grants(formulas, source, out)
+            }
             ExportForm::Json => self.json(out),
             ExportForm::Ndjson => self.ndjson(out),
         }
@@ -140,27 +156,28 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Hands over what the writers that `maker` makes, one for each thread, write of all rows of a kind.
-    fn make_rows<K: Readable>(
+    /// Encodes all rows of a kind on several threads and passes the bytes to `take`, in order. `new_encoder` is called
+    /// once on every thread.
+    fn encode_rows<K: Readable>(
         &self,
-        maker: impl for<'m> Fn(&'m Snapshot) -> Result<RowsWriter<'m, K>> + Sync,
+        new_encoder: impl for<'m> Fn(&'m Snapshot) -> Result<RowEncoder<'m, K>> + Sync,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         self.snapshot.batches(
             &self.run.id,
             Filter::EVERYTHING,
             |snapshot| {
-                let mut write = maker(snapshot)?;
+                let mut encode = new_encoder(snapshot)?;
                 Ok(Box::new(move |rows| {
                     let mut out = Vec::new();
-                    write(rows, &mut out)?;
+                    encode(rows, &mut out)?;
                     Ok(out)
                 }))
             },
-            |some: Vec<u8>| take(&some),
+            |bytes: Vec<u8>| take(&bytes),
         )
     }
 }
 
-/// Writes what a format says of some rows.
-type RowsWriter<'m, K> = Box<dyn FnMut(&mut Batch<'_, '_, K>, &mut Vec<u8>) -> Result<()> + 'm>;
+/// Encodes a batch of rows.
+type RowEncoder<'m, K> = Box<dyn FnMut(&mut Batch<'_, '_, K>, &mut Vec<u8>) -> Result<()> + 'm>;

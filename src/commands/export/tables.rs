@@ -1,21 +1,21 @@
-//! Tables for people: users, roles, grants, each with all that is known.
+//! Exports CSV tables for people: users, roles and grants, each with all known columns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 
 use anyhow::Result;
 
-use super::Export;
+use super::{Export, Source};
 use crate::commands::catalog::Catalog;
 use crate::commands::missing::Missing;
 use crate::model::{
-    AccountType, Grant, Person, Resource, ResourceId, Value, keys, on_off, status_word,
+    AccountType, Grant, Person, Resource, ResourceId, Text, Value, keys, status_word,
 };
 use crate::report::moment;
 use crate::report::sheet::{Formulas, Sheet};
 use crate::snapshot::GrantColumns;
 
-const USER_COLUMNS: [&str; 16] = [
+const USER_COLUMNS: [&str; 17] = [
     "Name",
     "E-mail",
     "Seat",
@@ -32,6 +32,7 @@ const USER_COLUMNS: [&str; 16] = [
     "Job",
     "E-mail verified",
     "User ID",
+    "Roles",
 ];
 
 const ROLE_COLUMNS: [&str; 6] = [
@@ -43,7 +44,7 @@ const ROLE_COLUMNS: [&str; 6] = [
     "Role ID",
 ];
 
-const GRANT_COLUMNS: [&str; 10] = [
+const GRANT_COLUMNS: [&str; 15] = [
     "Name",
     "E-mail",
     "Seat",
@@ -54,11 +55,57 @@ const GRANT_COLUMNS: [&str; 10] = [
     "Principal ID",
     "Entitlement ID",
     "Grant ID",
+    "Listed as member",
+    "Second factor",
+    "Last login (UTC)",
+    "Role ID",
+    "User ID",
 ];
 
+const SOURCE_COLUMNS: [&str; 3] = ["Organization", "Captured", "Content digest"];
+
+/// What every row of a table says about the snapshot, if that is asked for: nothing, or a cell for each of
+/// [`SOURCE_COLUMNS`].
+struct SourceCells(Vec<String>);
+
+impl SourceCells {
+    fn of(export: &Export<'_>, source: Source) -> Result<Self> {
+        if source == Source::Omitted {
+            return Ok(Self(Vec::new()));
+        }
+        let evidence = export.snapshot.evidence(&export.run.id)?;
+        let zone = export.run.zone(evidence.as_ref());
+        let organization = evidence.and_then(|evidence| evidence.organization.name);
+        let digest = export.snapshot.content_digest(&export.run.id)?;
+        Ok(Self(vec![
+            organization.unwrap_or_default(),
+            export.run.captured_at(zone).to_string(),
+            digest.to_string(),
+        ]))
+    }
+
+    /// The heads of a table.
+    fn heads<'h>(&self, own: &[&'h str]) -> Vec<&'h str> {
+        let source = SOURCE_COLUMNS.iter().take(self.0.len());
+        own.iter().chain(source).copied().collect()
+    }
+
+    /// A row of a table.
+    fn row<'c>(&'c self, own: impl IntoIterator<Item = &'c str>) -> impl Iterator<Item = &'c str> {
+        own.into_iter().chain(self.0.iter().map(String::as_str))
+    }
+}
+
 impl Export<'_> {
-    pub(super) fn users(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
-        let mut sheet = Sheet::new(out, formulas, &USER_COLUMNS)?;
+    pub(super) fn users(
+        &self,
+        formulas: Formulas,
+        source: Source,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let source = SourceCells::of(self, source)?;
+        let held = self.roles_held()?;
+        let mut sheet = Sheet::new(out, formulas, &source.heads(&USER_COLUMNS))?;
         self.for_each::<Resource>(|row| {
             let resource = self.snapshot.decode(&row)?;
             let Some(person) = Person::of(&resource) else {
@@ -73,11 +120,11 @@ impl Export<'_> {
                     .seat()
                     .map(|seat| seat.level().to_string())
                     .unwrap_or_default(),
-                on_off(person.mfa_enabled()),
-                on_off(person.sso_enabled()),
+                yes_no(person.mfa_enabled()),
+                yes_no(person.sso_enabled()),
                 &moment(person.last_login()),
                 &moment(person.joined_at()),
-                if person.is_listed() { "yes" } else { "no" },
+                yes_no(Some(person.is_listed())),
                 status_word(resource.status),
                 match account_type {
                     Some(AccountType::Human) => "human",
@@ -88,17 +135,48 @@ impl Export<'_> {
                 person.given_name(),
                 person.family_name(),
                 person.job().unwrap_or_default(),
-                yes_no(resource.profile.get(keys::EMAIL_VERIFIED)),
+                yes_no(flag(resource.profile.get(keys::EMAIL_VERIFIED))),
                 &resource.id.resource,
+                held.get(&resource.id).map_or("", String::as_str),
             ];
-            Ok(sheet.push(cells)?)
+            Ok(sheet.push(source.row(cells))?)
         })?;
         Ok(sheet.finish()?)
     }
 
-    pub(super) fn roles(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
+    /// The names of the roles that each person holds, by name.
+    fn roles_held(&self) -> Result<HashMap<ResourceId, String>> {
+        let mut catalog = Catalog::new(self.snapshot, self.run)?;
+        let mut held = HashMap::<ResourceId, BTreeSet<Text>>::new();
+        self.for_each::<Grant>(|row| {
+            let GrantColumns {
+                resource,
+                principal,
+                ..
+            } = row.columns;
+            if catalog.is_role(resource.resource_type.as_str()) {
+                let name = catalog.resource_name(&resource)?;
+                held.entry(principal).or_default().insert(name);
+            }
+            Ok(())
+        })?;
+        let joined = held.into_iter().map(|(person, roles)| {
+            let names: Vec<_> = roles.iter().map(|name| &**name).collect();
+            (person, names.join("; "))
+        });
+        Ok(joined.collect())
+    }
+
+    pub(super) fn roles(
+        &self,
+        formulas: Formulas,
+        source: Source,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let source = SourceCells::of(self, source)?;
         let catalog = Catalog::new(self.snapshot, self.run)?;
-        // A person may hold several entitlements of one role. People are held by number: there are as many pairs as grants.
+        // A person may have several entitlements on one role, so members are counted as sets. People are numbered to
+        // save memory, since there are as many pairs as grants.
         let mut numbers = HashMap::<ResourceId, u32>::new();
         let mut members = HashMap::<String, HashSet<u32>>::new();
         self.for_each::<Grant>(|row| {
@@ -120,7 +198,7 @@ impl Export<'_> {
             }
             Ok(())
         })?;
-        let mut sheet = Sheet::new(out, formulas, &ROLE_COLUMNS)?;
+        let mut sheet = Sheet::new(out, formulas, &source.heads(&ROLE_COLUMNS))?;
         self.for_each::<Resource>(|row| {
             let resource = self.snapshot.decode(&row)?;
             if !catalog.is_role(resource.id.resource_type.as_str()) {
@@ -133,18 +211,24 @@ impl Export<'_> {
             let cells = [
                 &*resource.display_name,
                 &members.get(&*row.id).map_or(0, HashSet::len).to_string(),
-                yes_no(profile.get(keys::IS_DEFAULT)),
+                yes_no(flag(profile.get(keys::IS_DEFAULT))),
                 &moment(resource.created_at),
                 created_by.unwrap_or_default(),
                 &resource.id.resource,
             ];
-            Ok(sheet.push(cells)?)
+            Ok(sheet.push(source.row(cells))?)
         })?;
         Ok(sheet.finish()?)
     }
 
-    pub(super) fn grants(&self, formulas: Formulas, out: &mut dyn Write) -> Result<()> {
-        let mut sheet = Sheet::new(out, formulas, &GRANT_COLUMNS)?;
+    pub(super) fn grants(
+        &self,
+        formulas: Formulas,
+        source: Source,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let source = SourceCells::of(self, source)?;
+        let mut sheet = Sheet::new(out, formulas, &source.heads(&GRANT_COLUMNS))?;
         let mut catalog = Catalog::new(self.snapshot, self.run)?;
         self.for_each::<Grant>(|row| {
             let grant = self.snapshot.decode(&row)?;
@@ -174,17 +258,31 @@ impl Export<'_> {
                 &grant.principal.to_string(),
                 grant.entitlement.as_str(),
                 &row.id,
+                yes_no(person.as_ref().map(Person::is_listed)),
+                yes_no(person.as_ref().and_then(Person::mfa_enabled)),
+                &moment(person.as_ref().and_then(Person::last_login)),
+                &resource.resource,
+                &grant.principal.resource,
             ];
-            Ok(sheet.push(cells)?)
+            Ok(sheet.push(source.row(cells))?)
         })?;
         Ok(sheet.finish()?)
     }
 }
 
-fn yes_no(value: Option<&Value>) -> &'static str {
+/// A value of a profile that is true or false.
+fn flag(value: Option<&Value>) -> Option<bool> {
     match value {
-        Some(Value::Bool(true)) => "yes",
-        Some(Value::Bool(false)) => "no",
-        _ => "",
+        Some(Value::Bool(value)) => Some(*value),
+        _ => None,
+    }
+}
+
+/// What is known; empty if nothing is.
+fn yes_no(value: Option<bool>) -> &'static str {
+    match value {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "",
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the newest finished full sync run of a file is young enough, also where the file does not record the zone of its
-//! times.
+//! `stats --max-age`: checks the age of the newest finished full sync run, even if the file does not record its time
+//! zone.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::model::{RecordedTime, SyncRun, SyncType, Timestamp, UtcOffset, Zone};
 use crate::progress::Event;
 use crate::report::duration;
 
-/// Refuses an offset from UTC for a file whose times all have a known zone.
+/// Rejects an offset from UTC for a file whose times all have a known zone.
 pub(super) fn check_offset(args: &StatsArgs, runs: &[(SyncRun, Zone)]) -> Result<()> {
     let is_known = runs.iter().all(|(_, zone)| *zone == Zone::Known);
     match args.utc_offset {
@@ -21,11 +21,11 @@ pub(super) fn check_offset(args: &StatsArgs, runs: &[(SyncRun, Zone)]) -> Result
             let path = args.input.path.display();
             if runs.iter().all(|(run, _)| run.states_offset) {
                 bail!(
-                    "the times in `{path}` state their own offset: leave out --utc-offset {offset}"
+                    "the times in `{path}` state their own offset: leave out `--utc-offset {offset}`"
                 );
             }
             bail!(
-                "the evidence in `{path}` shows that its times are in UTC: leave out --utc-offset {offset}"
+                "the evidence in `{path}` shows that its times are in UTC: leave out `--utc-offset {offset}`"
             )
         }
         _ => Ok(()),
@@ -36,16 +36,16 @@ pub(super) fn check_offset(args: &StatsArgs, runs: &[(SyncRun, Zone)]) -> Result
 pub(super) struct Newest<'a> {
     run: &'a SyncRun,
     recorded: RecordedTime,
-    /// The moment that this is taken for.
+    /// The time in UTC that is used for it.
     ended_at: Timestamp,
-    /// How far ahead of UTC its clock is taken to have been.
+    /// The offset from UTC that is used for its clock.
     offset: UtcOffset,
     basis: Basis,
-    /// Whether it is the newest by an assumption about some sync run, perhaps another one.
+    /// Whether an assumption was needed to decide which sync run is the newest.
     is_assumed: bool,
 }
 
-/// What an offset from UTC rests on.
+/// The source of an offset from UTC.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Basis {
@@ -53,12 +53,12 @@ enum Basis {
     Recorded,
     /// `--utc-offset`.
     Given,
-    /// Nothing: it is the one that makes the run the oldest it can be.
+    /// An assumption: the offset that makes the run as old as possible.
     Assumed,
 }
 
 impl<'a> Newest<'a> {
-    /// Finds it. Sync runs that are not full do not count: a part of yesterday's people is not a snapshot of today's.
+    /// Finds the newest finished full sync run. Others do not count, since they do not cover everything.
     pub(super) fn of(runs: &'a [(SyncRun, Zone)], given: Option<UtcOffset>) -> Option<Self> {
         let full = || {
             let is_full = |run: &SyncRun| run.sync_type == SyncType::Full && run.ended_at.is_some();
@@ -85,7 +85,7 @@ impl<'a> Newest<'a> {
             .max_by_key(|newest| newest.ended_at)
     }
 
-    /// Judges its age, and says how old it is.
+    /// Checks its age, and describes it.
     fn judge(&self, max_age: Duration, now: Timestamp) -> (Outcome, String) {
         let ended = match self.basis {
             Basis::Given => format!("{} {}", self.recorded.as_utc.to_seconds(), self.offset),
@@ -94,15 +94,18 @@ impl<'a> Newest<'a> {
         let age = now.millis_since(self.ended_at);
         let (ahead, ago) = match (self.basis, duration(age)) {
             (Basis::Assumed, age) => (
-                "ahead of the clock in every time zone",
+                "which is in the future in every time zone",
                 format!("up to {age} ago"),
             ),
-            (_, age) => ("ahead of the clock", format!("{age} ago")),
+            (_, age) => ("which is in the future", format!("{age} ago")),
         };
         let (outcome, age) = match u128::from(age) <= max_age.as_millis() {
             _ if self.ended_at.is_future(now) => (Outcome::Found, ahead.to_owned()),
             true => (Outcome::Done, ago),
-            false => (Outcome::Found, format!("{ago}, more than --max-age allows")),
+            false => (
+                Outcome::Found,
+                format!("{ago}, more than `--max-age` allows"),
+            ),
         };
         let found = format!("the newest full sync run ended at {ended}, {age}");
         (outcome, found)
@@ -118,7 +121,7 @@ impl<'a> Newest<'a> {
     }
 }
 
-/// Reports whether the newest finished full sync run of a file is young enough.
+/// Checks the age of the newest finished full sync run, and reports it.
 pub(super) fn judge(
     input: &Input,
     newest: Option<Newest<'_>>,
@@ -135,8 +138,8 @@ pub(super) fn judge(
             if newest.is_assumed {
                 world.reporter.report(Event::Limited {
                     message: format!(
-                        "`{path}` does not record the time zone of its times; its age is counted as if they were of \
-                         UTC+14, which makes it the oldest it can be; give the zone with --utc-offset"
+                        "`{path}` does not record the time zone of its times; its age is computed for UTC+14, which is the \
+                         greatest it can be; if you know the zone, pass `--utc-offset`"
                     ),
                 });
             }
@@ -151,11 +154,11 @@ pub(super) fn judge(
     outcome
 }
 
-/// What the age of the newest finished full sync run is counted from.
+/// The time from which the age is counted.
 #[derive(Serialize)]
 pub(super) struct AgeDocument<'a> {
     sync_id: &'a str,
-    /// The moment, in UTC.
+    /// In UTC.
     ended_at: String,
     utc_offset: String,
     basis: Basis,

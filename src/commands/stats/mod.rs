@@ -1,5 +1,4 @@
-//! What is in a file: sync runs, counts, content digest, and what our own crawl could prove. Whether it is young enough
-//! is judged in `age.rs`.
+//! `stats`: summarizes a file: sync runs, counts, content digest and evidence. `age.rs` checks `--max-age`.
 
 mod age;
 
@@ -17,27 +16,27 @@ use crate::report::{Column, Format, Table, duration, printable, size};
 use crate::snapshot::{Counts, Snapshot};
 use age::{AgeDocument, Newest, check_offset, judge};
 
-/// What to tell of which snapshot.
+/// Arguments of `stats`.
 #[derive(Clone, Debug)]
 pub struct StatsArgs {
     /// The snapshot.
     pub input: Input,
-    /// In which form.
+    /// The format.
     pub format: Format,
-    /// How much.
+    /// What to print.
     pub scope: StatsScope,
     /// How old the newest finished full sync run may be.
     pub max_age: Option<Duration>,
-    /// How far ahead of UTC the clock was whose zone the file does not record.
+    /// The offset from UTC of times whose zone the file does not record.
     pub utc_offset: Option<UtcOffset>,
 }
 
-/// How much to tell.
+/// What `stats` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatsScope {
-    /// Everything, the evidence in brief.
+    /// Everything, with a summary of the evidence.
     Overview,
-    /// The evidence alone, whole.
+    /// The whole evidence document and nothing else.
     Evidence,
 }
 
@@ -49,7 +48,7 @@ const SYNC_RUN_COLUMNS: &[Column] = &[
     Column::whole("Took"),
 ];
 
-/// The same where the zone of some sync run is not known.
+/// The columns if the time zone of some sync run is unknown.
 const SYNC_RUN_COLUMNS_WITHOUT_ZONE: &[Column] = &[
     Column::id("Sync run"),
     Column::new("Type"),
@@ -71,7 +70,7 @@ pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
     if args.scope == StatsScope::Evidence {
         let Some(evidence) = evidence else {
             bail!(
-                "`{}` holds no evidence: another program made it",
+                "`{}` has no evidence document: it was written by another program",
                 args.input.path.display()
             )
         };
@@ -102,7 +101,7 @@ struct Stats<'a> {
     shown: SyncRun,
     counts: Counts,
     content_digest: String,
-    /// What the file says of its own counts and should not.
+    /// How the file's `stats` column differs from its rows.
     wrong_stats: Option<String>,
     evidence: Option<Evidence>,
 }
@@ -197,19 +196,19 @@ impl<'a> Stats<'a> {
         let path = self.args.input.path.display().to_string();
         writeln!(
             out,
-            "file      {} ({}, format v1, {} decoded)",
+            "file          {} ({}, format v1, {} decoded)",
             printable(&path),
             size(self.bytes),
             size(self.decoded_bytes)
         )?;
-        writeln!(out, "digest    {}", self.content_digest)?;
+        writeln!(out, "digest        {}", self.content_digest)?;
         if let Some(evidence) = &self.evidence {
             write_evidence(out, evidence)?;
         }
         if let Some(problem) = &self.wrong_stats {
             writeln!(
                 out,
-                "warning   its own stats column is wrong: {}",
+                "warning       the file's stats column is wrong: {}",
                 printable(problem)
             )?;
         }
@@ -218,7 +217,7 @@ impl<'a> Stats<'a> {
             let is_marked = self.runs.iter().any(|(_, zone)| *zone == Zone::Known);
             writeln!(
                 out,
-                "times     as the clock of the writing machine showed them{}; the time zone is not recorded",
+                "times         local time of the machine that wrote the file{}; its time zone is not recorded",
                 if is_marked { ", unless marked UTC" } else { "" }
             )?;
         }
@@ -230,7 +229,7 @@ impl<'a> Stats<'a> {
         };
         let mut table = Table::new(out, world.page, columns);
         for (run, zone) in &self.runs {
-            // A clock in local time may have been set back in between.
+            // A local clock may have been set back in between.
             let took = run.ended_at.map(|ended| {
                 if ended < run.started_at {
                     "unknown".to_owned()
@@ -285,12 +284,12 @@ impl<'a> Stats<'a> {
 fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
     let organization = &evidence.organization;
     let name = organization.name.as_deref().unwrap_or(&organization.id);
-    writeln!(out, "of        {}", printable(name))?;
-    writeln!(out, "from      {}", printable(&evidence.base_url))?;
+    writeln!(out, "organization  {}", printable(name))?;
+    writeln!(out, "server        {}", printable(&evidence.base_url))?;
     if let Some(key) = &evidence.key {
         let label = key.label.as_deref().unwrap_or("without a label");
         let owner = key.owner.as_ref().map_or_else(
-            || "a person who was not found in the member list".to_owned(),
+            || "a user not found in the member list".to_owned(),
             |owner| match &owner.organization_role {
                 Some(seat) => format!("{}, {seat}", owner.display_name),
                 None => owner.display_name.clone(),
@@ -298,7 +297,7 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
         );
         writeln!(
             out,
-            "key       {} of {}",
+            "key           {}, owned by {}",
             printable(label),
             printable(&owner)
         )?;
@@ -306,18 +305,18 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
     let by = format!("{} {}", evidence.tool.name, evidence.tool.version);
     writeln!(
         out,
-        "made by   {}, {} requests",
+        "written by    {}, {} requests",
         printable(&by),
         evidence.requests
     )?;
     for text in &evidence.unproved {
-        writeln!(out, "unproved  {}", printable(text))?;
+        writeln!(out, "not proven    {}", printable(text))?;
     }
     if evidence.lacks_roles() {
-        writeln!(out, "not read  {LACKS_ROLES}")?;
+        writeln!(out, "not read      {LACKS_ROLES}")?;
     }
     for text in &evidence.warnings {
-        writeln!(out, "warning   {}", printable(text))?;
+        writeln!(out, "warning       {}", printable(text))?;
     }
     Ok(())
 }
@@ -336,19 +335,19 @@ struct StatsDocument<'a> {
     resource_types: u64,
     counts: Vec<CountDocument<'a>>,
     wrong_stats: Option<&'a str>,
-    /// What `--max-age` judges; `null` without it.
+    /// The age that `--max-age` checks; `null` without the option.
     age: Option<AgeDocument<'a>>,
     evidence: Option<&'a Evidence>,
 }
 
-/// A sync run in our own JSON documents.
+/// A sync run in JSON output.
 #[derive(Serialize)]
 pub(super) struct SyncRunDocument<'a> {
     id: &'a str,
     r#type: String,
     started_at: String,
     ended_at: Option<String>,
-    /// Whether those two are in UTC. Otherwise they are what the clock of some machine showed.
+    /// Whether both times are in UTC. Otherwise they are local times of the machine that wrote them.
     time_zone_known: bool,
     parent_id: Option<&'a str>,
 }

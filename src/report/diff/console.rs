@@ -1,22 +1,22 @@
-//! A comparison on a terminal: one line first, then the most important changes first, names before ids.
+//! The report of `diff` as text for a terminal: a one-line summary, then the changes, the most important ones first.
 
 use std::io::{self, Write};
 
-use super::{Detail, Story, agreement, who};
+use super::{Detail, Report, agreement, who};
 use crate::model::{Action, Change, Side, Topic};
 use crate::report::{Page, printable, style};
 
 pub(super) fn write(
-    story: &Story<'_>,
+    report: &Report<'_>,
     detail: Detail,
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let comparison = story.comparison;
+    let comparison = report.comparison;
     let heading_style = style::wanted(style::HEADING, page.styled);
-    let headline = story.headline();
+    let headline = report.headline();
     writeln!(out, "{heading_style}{headline}{heading_style:#}")?;
-    if let Some(verdict) = story.verdict() {
+    if let Some(verdict) = report.verdict() {
         writeln!(out, "{verdict}")?;
     }
     if comparison.is_empty() && comparison.all_warnings().next().is_none() {
@@ -33,32 +33,32 @@ pub(super) fn write(
         writeln!(out, "{style}warning:{style:#} {}", printable(&warning))?;
     }
     if detail.counts_only {
-        return write_counts(story, out);
+        return write_counts(report, out);
     }
     let mut last_heading = "";
-    for change in &story.entries {
-        let heading = story.heading(change.topic);
+    for change in &report.entries {
+        let heading = report.heading(change.topic);
         if heading != last_heading {
             writeln!(out, "\n{heading_style}{heading}{heading_style:#}")?;
             last_heading = heading;
         }
-        write_change(out, story, change, detail, page.styled)?;
+        write_change(out, report, change, detail, page.styled)?;
     }
     if !comparison.accepted.is_empty() {
         writeln!(out, "\n{heading_style}Accepted{heading_style:#}")?;
         for accepted in &comparison.accepted {
             let agreed = printable(&agreement(accepted, comparison.knows_members)).into_owned();
             let change = &accepted.change;
-            let line = format!("{}: {}", who(&change.subject), story.what(change));
+            let line = format!("{}: {}", who(&change.subject), report.what(change));
             writeln!(out, "  {} {}{agreed}", sign(change), printable(&line))?;
         }
     }
     Ok(())
 }
 
-/// How many changes there are of each kind; one change may be of several.
-fn write_counts(story: &Story<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let counts = story.counts();
+/// Counts the changes of each kind; a change may have several kinds.
+fn write_counts(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let counts = report.counts();
     if !counts.is_empty() {
         writeln!(out)?;
     }
@@ -85,7 +85,7 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) ->
 
 fn write_change(
     out: &mut dyn Write,
-    story: &Story<'_>,
+    report: &Report<'_>,
     change: &Change,
     detail: Detail,
     styled: bool,
@@ -97,7 +97,7 @@ fn write_change(
         (_, Action::Changed) => style::CHANGED,
     };
     let style = style::wanted(style, styled);
-    let text = story.what(change);
+    let text = report.what(change);
     let subject = printable(&who(&change.subject)).into_owned();
     writeln!(
         out,

@@ -1,11 +1,11 @@
-//! Changed fields in words.
+//! Changed fields as text.
 
 use serde_json::{Map, Value};
 
 use super::short;
 use crate::model::FieldChange;
 
-/// Fields as `name: old → new`.
+/// Lists fields as `name: old → new`.
 pub(super) fn fields_in_words(fields: &[FieldChange]) -> String {
     let field = |change: &FieldChange| match change.field.as_str() {
         FieldChange::OTHER_FIELDS => "other fields changed".to_owned(),
@@ -14,17 +14,17 @@ pub(super) fn fields_in_words(fields: &[FieldChange]) -> String {
     fields.iter().map(field).collect::<Vec<_>>().join("; ")
 }
 
-/// The value before and after.
+/// The old and new value, with an arrow between them.
 pub(super) fn old_and_new(change: &FieldChange) -> String {
     let words = |value| value_in_words(&change.field, value);
     format!("{} → {}", words(&change.old), words(&change.new))
 }
 
-/// A value, as a sentence shows it.
+/// A value as it appears in a sentence.
 pub(super) fn value_in_words(field: &str, value: &Option<Value>) -> String {
     let is_switch = matches!(field, "two_factor" | "linked_login");
     match value {
-        // Everybody has a seat, and a second factor or none.
+        // Every person has a seat and has 2FA on or off: a missing value is unknown.
         None if is_switch || field == "seat" => "unknown".to_owned(),
         None => "(none)".to_owned(),
         Some(Value::Bool(true)) if is_switch => "on".to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn value_in_words(field: &str, value: &Option<Value>) -> String {
     }
 }
 
-/// A `GrantExpandable` in its JSON form: "to holders of `group:1:member`, direct ones only, of type user".
+/// Describes a `GrantExpandable`, given as JSON: "to holders of `group:1:member`, direct ones only, of type user".
 fn expansion_in_words(expansion: &Map<String, Value>) -> String {
     let list = |name: &str| {
         let items = expansion.get(name).and_then(Value::as_array);

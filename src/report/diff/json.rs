@@ -1,5 +1,5 @@
-//! A comparison for programs. The document is described in the README; its version grows when a field changes its
-//! meaning or goes, not when one is added.
+//! The report of `diff` as JSON. `docs/json.md` describes the document. Its version is raised when a field is removed
+//! or changes its meaning, not when one is added.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Detail, Story, not_judged};
+use super::{Detail, Report, not_judged};
 use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side, Zone};
 
 const SCHEMA: &str = "posthog-c1z.diff";
@@ -20,14 +20,14 @@ struct Document<'a> {
     headline: String,
     old: SideDocument<'a>,
     new: SideDocument<'a>,
-    /// What one of the crawls was asked not to read.
+    /// What at least one of the crawls was told not to read.
     not_compared: &'a [String],
     warnings: Vec<String>,
-    /// The kinds that `--fail-on` names and that occur; `null` without the option.
+    /// The kinds in `--fail-on` that occur; `null` without the option.
     failed_on: Option<Vec<&'static str>>,
-    /// The kinds that `--fail-on` names and that could not be judged; `null` without the option.
+    /// The kinds in `--fail-on` that could not be checked; `null` without the option.
     not_judged: Option<Vec<&'static str>>,
-    /// How many changes of each kind, the accepted ones left out.
+    /// The number of changes of each kind, without accepted changes.
     summary: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<Event<'a>>>,
@@ -49,7 +49,7 @@ struct SideDocument<'a> {
 struct Event<'a> {
     action: String,
     kind: &'static str,
-    /// What it means, as `--fail-on` names it.
+    /// The kinds of change, as `--fail-on` names them.
     means: Vec<&'static str>,
     id: &'a str,
     subject: PartyDocument<'a>,
@@ -67,7 +67,7 @@ struct Event<'a> {
     accepted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     captured_at: Option<&'a str>,
-    /// Only where the zone of that time is not known, and false.
+    /// `false` if the time zone of `captured_at` is not known, absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone_known: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ struct WarningEvent<'a> {
     kind: &'static str,
     message: &'a str,
     captured_at: &'a str,
-    /// Only where the zone of that time is not known, and false.
+    /// `false` if the time zone of `captured_at` is not known, absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone_known: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,10 +95,10 @@ struct PartyDocument<'a> {
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<&'a str>,
-    /// Whether a second factor is on; absent where that is unknown.
+    /// Whether 2FA is on; absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     two_factor: Option<bool>,
-    /// Only of somebody who holds a role without being in the list of members, and false.
+    /// `false` for a role holder who is not in the member list, absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     listed_as_member: Option<bool>,
 }
@@ -111,48 +111,48 @@ struct FieldDocument<'a> {
 }
 
 pub(super) fn write_document(
-    story: &Story<'_>,
+    report: &Report<'_>,
     detail: Detail,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &document(story, detail))?;
+    serde_json::to_writer_pretty(&mut *out, &document(report, detail))?;
     out.write_all(b"\n")
 }
 
-fn document<'a>(story: &Story<'a>, detail: Detail) -> Document<'a> {
-    let comparison = story.comparison;
+fn document<'a>(report: &Report<'a>, detail: Detail) -> Document<'a> {
+    let comparison = report.comparison;
     let all = !detail.counts_only;
     Document {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
-        headline: story.headline(),
+        headline: report.headline(),
         old: side(&comparison.old),
         new: side(&comparison.new),
         not_compared: &comparison.not_compared,
         warnings: comparison.all_warnings().collect(),
-        failed_on: story
+        failed_on: report
             .failed_on()
             .map(|counts| counts.keys().map(|kind| kind.as_str()).collect()),
         not_judged: comparison.fail_on.as_ref().map(|_| {
             let kinds = comparison.not_judged().into_iter();
             kinds.map(ChangeKind::as_str).collect()
         }),
-        summary: summary(story),
+        summary: summary(report),
         changes: all.then(|| comparison.changes.iter().map(event).collect()),
         accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),
     }
 }
 
-/// One event a line, each with the time and organization it is about: for a log collector. What should be known
-/// before the events are trusted comes first, as events too.
+/// Writes one event per line, each with its organization and time, for a log collector. Warnings come first, as events
+/// of their own.
 pub(super) fn write_events(
-    story: &Story<'_>,
+    report: &Report<'_>,
     detail: Detail,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let comparison = story.comparison;
+    let comparison = report.comparison;
     if detail.counts_only {
-        return write_line(out, &document(story, detail));
+        return write_line(out, &document(report, detail));
     }
     let time_zone_known = (!is_zone_known(&comparison.new)).then_some(false);
     let captured_at = comparison.new.captured_at.as_utc.to_string();
@@ -189,9 +189,9 @@ pub(super) fn write_events(
     Ok(())
 }
 
-/// How many changes there are of each kind, those included that do not occur.
-fn summary(story: &Story<'_>) -> BTreeMap<&'static str, usize> {
-    let counts = story.counts();
+/// Counts the changes of every kind, including kinds that do not occur.
+fn summary(report: &Report<'_>) -> BTreeMap<&'static str, usize> {
+    let counts = report.counts();
     let count = |kind: &ChangeKind| counts.get(kind).copied().unwrap_or_default();
     let all = ChangeKind::ALL.iter();
     all.map(|kind| (kind.as_str(), count(kind))).collect()

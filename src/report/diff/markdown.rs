@@ -1,55 +1,57 @@
-//! A comparison for a pull-request comment or a step summary. Names are strangers' text: nobody is mentioned, nothing
-//! becomes a link, no table breaks, nothing is taken for HTML. What does not fit the size is counted, never dropped
-//! without a word: every section keeps its heading and count, and the riskiest changes are the last to be left out.
+//! The report of `diff` as Markdown, for a pull-request comment or a step summary.
+//!
+//! Names are untrusted text: they cannot mention users, become links, break a table or be read as HTML. The report
+//! keeps to a size limit. Every section keeps its heading and its count, what is left out is counted, and the riskiest
+//! changes are the last to be left out.
 
 use std::io::{self, Write};
 
-use super::{Detail, LUGGAGE_NAMES, Story, agreement, is_of_person, short};
+use super::{Detail, MAX_ROLE_NAMES, Report, agreement, is_of_person, short};
 use crate::model::{Change, Comparison, Risk, Side, Topic, UnusedLine, Zone};
 use crate::report::printable;
 
-/// Entries under one heading that are not folded away.
+/// Entries under one heading that are not folded.
 const OPEN_ROWS: usize = 20;
-/// Entries of each section that come before any further ones of another.
+/// Entries that every section gets before any section gets more.
 const FIRST_ROWS: usize = 5;
-/// Bytes kept free for what says how many changes were left out.
+/// Bytes reserved for the line that says how many changes were left out.
 const RESERVE: usize = 128;
-/// Bytes kept free for what says how many warnings of one kind were left out.
+/// Bytes reserved for the line that says how many warnings of one kind were left out.
 const WARNINGS_RESERVE: usize = 100;
-/// Longest cell that says what happened, in bytes; names of roles beyond that are counted.
+/// Longest description of a change, in bytes; names of roles beyond that are counted.
 const WHAT_BYTES: usize = 400;
-/// Longest cells of a row that is shown briefly, in bytes: a name or an id, and what happened.
+/// Longest cells of a brief row, in bytes: a name or an id, and the description.
 const BRIEF_NAME_BYTES: usize = 100;
 const BRIEF_WHAT_BYTES: usize = 120;
-/// For text that is short enough as it is.
+/// No limit on the length of a cell.
 const UNCUT: usize = usize::MAX;
-/// Longest name of an organization and of a file in the head, in bytes.
+/// Longest name of an organization or a file at the top of the report, in bytes.
 const HEAD_NAME_BYTES: usize = 200;
-/// The part of the whole that such a name may take, so that the head and all headings fit the smallest size.
+/// Fraction of the size limit that such a name may take, so that all headings fit into the smallest limit.
 const HEAD_NAME_PART: usize = 20;
 
 pub(super) fn write(
-    story: &Story<'_>,
+    report: &Report<'_>,
     detail: Detail,
     max_bytes: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut sections = if detail.counts_only {
-        counts(story).into_iter().collect()
+        counts(report).into_iter().collect()
     } else {
-        sections(story, detail)
+        sections(report, detail)
     };
-    let mut text = head(story, HEAD_NAME_BYTES.min(max_bytes / HEAD_NAME_PART));
+    let mut text = head(report, HEAD_NAME_BYTES.min(max_bytes / HEAD_NAME_PART));
     let headings: usize = sections.iter().map(|section| section.heading().len()).sum();
-    let comparison = story.comparison;
+    let comparison = report.comparison;
     let has_some = [
         !comparison.warnings.is_empty(),
         !comparison.unused_lines.is_empty(),
     ];
     let reserve = RESERVE + has_some.iter().filter(|has| **has).count() * WARNINGS_RESERVE;
     let mut room = max_bytes.saturating_sub(reserve + text.len() + headings);
-    // What happened to the people that matter most goes before all warnings. These may take half of what is left, so that
-    // they do not take the place of all other changes.
+    // The riskiest changes come before all warnings. Warnings get at most half of the remaining room, so that other
+    // changes still fit.
     let fits_all_risks = fill_risky(&mut sections, &mut room);
     text.push_str(&warnings(comparison, &mut room));
     text.push_str(&unused_lines(comparison, &mut room));
@@ -73,9 +75,9 @@ pub(super) fn write(
     out.write_all(text.as_bytes())
 }
 
-/// Names take at most `name_bytes`.
-fn head(story: &Story<'_>, name_bytes: usize) -> String {
-    let comparison = story.comparison;
+/// The top of the report: title, summary and the two snapshots. Names take at most `name_bytes`.
+fn head(report: &Report<'_>, name_bytes: usize) -> String {
+    let comparison = report.comparison;
     let name = comparison
         .new
         .organization
@@ -85,8 +87,8 @@ fn head(story: &Story<'_>, name_bytes: usize) -> String {
         Some(name) => format!("## Access changes: {}\n\n", escape(name, name_bytes)),
         None => "## Access changes\n\n".to_owned(),
     };
-    text.push_str(&format!("**{}**\n", story.headline()));
-    if let Some(verdict) = story.verdict() {
+    text.push_str(&format!("**{}**\n", report.headline()));
+    if let Some(verdict) = report.verdict() {
         text.push_str(&format!("\n{verdict}\n"));
     }
     let sides = [("old", &comparison.old), ("new", &comparison.new)];
@@ -126,7 +128,7 @@ fn head(story: &Story<'_>, name_bytes: usize) -> String {
     text
 }
 
-/// The warnings about the inputs that fit into half of `room`, and how many do not.
+/// The warnings about the inputs that fit into half of `room`, and the number of those that do not.
 fn warnings(comparison: &Comparison, room: &mut usize) -> String {
     let warnings = comparison.warnings.iter();
     let blocks = warnings.map(|warning| format!("{}\n", escape(&short(warning), UNCUT)));
@@ -134,8 +136,8 @@ fn warnings(comparison: &Comparison, room: &mut usize) -> String {
     quoted(blocks.collect(), more, room)
 }
 
-/// The warnings about lines of the file of accepted changes that fit into half of `room`, and how many do not. A line to
-/// write instead can be copied.
+/// The warnings about lines of the `--accept` file that fit into half of `room`, and the number of those that do not.
+/// Suggested replacement lines are in code blocks, ready to be copied.
 fn unused_lines(comparison: &Comparison, room: &mut usize) -> String {
     let block = |unused: &UnusedLine| {
         let problem = escape(&short(&unused.problem), UNCUT);
@@ -147,7 +149,8 @@ fn unused_lines(comparison: &Comparison, room: &mut usize) -> String {
             }
         }
     };
-    let more = |n| format!("{n} more about accepted lines, left out; see `--print-accept`.\n");
+    let more =
+        |n| format!("{n} more about lines of accepted changes, left out; see `--print-accept`.\n");
     quoted(
         comparison.unused_lines.iter().map(block).collect(),
         more,
@@ -155,7 +158,7 @@ fn unused_lines(comparison: &Comparison, room: &mut usize) -> String {
     )
 }
 
-/// The blocks that fit into half of `room`, which they take, and after them how many do not.
+/// The blocks that fit into half of `room`, then the number of those that do not. Takes what they need from `room`.
 fn quoted(blocks: Vec<String>, more: impl Fn(usize) -> String, room: &mut usize) -> String {
     let mut text = String::new();
     let all = blocks.len();
@@ -172,9 +175,9 @@ fn quoted(blocks: Vec<String>, more: impl Fn(usize) -> String, room: &mut usize)
     text
 }
 
-/// How many changes there are of each kind; one change may be of several.
-fn counts(story: &Story<'_>) -> Option<Section> {
-    let rows: Vec<_> = story
+/// Counts the changes of each kind; a change may have several kinds.
+fn counts(report: &Report<'_>) -> Option<Section> {
+    let rows: Vec<_> = report
         .counts()
         .iter()
         .map(|(kind, n)| format!("| {kind} | {n} |\n"))
@@ -187,7 +190,7 @@ fn counts(story: &Story<'_>) -> Option<Section> {
     })
 }
 
-/// A heading with a table, and one that is folded away.
+/// A heading with two tables, the second one folded.
 struct Section {
     title: String,
     head: &'static str,
@@ -198,10 +201,10 @@ struct Section {
 /// A row of a table.
 struct Entry {
     row: String,
-    /// The same with no more than who it is about and their seat, where that is shorter and matters.
+    /// A shorter form for a risky change: only the person and their seat.
     brief: Option<String>,
     risk: Risk,
-    /// Whether it fits.
+    /// Whether it fits into the size limit.
     is_shown: bool,
 }
 
@@ -215,15 +218,15 @@ impl Entry {
         }
     }
 
-    /// A row about a change; `agreed` follows what happened.
-    fn of(story: &Story<'_>, change: &Change, agreed: &str, detail: Detail) -> Self {
+    /// A row for a change; `agreed` is appended to the description.
+    fn of(report: &Report<'_>, change: &Change, agreed: &str, detail: Detail) -> Self {
         let entry = Self {
             risk: change.risk(),
-            ..Self::new(row(story, change, agreed, detail))
+            ..Self::new(row(report, change, agreed, detail))
         };
         let brief = match entry.risk {
             Risk::Other => None,
-            _ => Some(brief_row(story, change, detail)),
+            _ => Some(brief_row(report, change, detail)),
         };
         Self {
             brief: brief.filter(|brief| brief.len() < entry.row.len()),
@@ -231,39 +234,39 @@ impl Entry {
         }
     }
 
-    /// The row as it is shown: briefly, as long as there is a brief form.
+    /// The row to write: the brief form if there is one.
     fn text(&self) -> &str {
         self.brief.as_ref().unwrap_or(&self.row)
     }
 }
 
-fn sections(story: &Story<'_>, detail: Detail) -> Vec<Section> {
-    let groups = story
+fn sections(report: &Report<'_>, detail: Detail) -> Vec<Section> {
+    let groups = report
         .entries
-        .chunk_by(|a, b| story.heading(a.topic) == story.heading(b.topic));
+        .chunk_by(|a, b| report.heading(a.topic) == report.heading(b.topic));
     let mut sections: Vec<Section> = groups
         .map(|group| {
             let entries = group
                 .iter()
-                .map(|change| Entry::of(story, change, "", detail));
+                .map(|change| Entry::of(report, change, "", detail));
             let topic = group[0].topic;
             let is_minor = topic >= Topic::OtherAdded;
-            section(story.heading(topic), entries.collect(), detail, is_minor)
+            section(report.heading(topic), entries.collect(), detail, is_minor)
         })
         .collect();
-    let accepted = &story.comparison.accepted;
+    let accepted = &report.comparison.accepted;
     if !accepted.is_empty() {
-        let knows_members = story.knows_members();
+        let knows_members = report.knows_members();
         let entries = accepted.iter().map(|accepted| {
             let agreed = agreement(accepted, knows_members);
-            Entry::of(story, &accepted.change, &agreed, detail)
+            Entry::of(report, &accepted.change, &agreed, detail)
         });
         sections.push(section("Accepted", entries.collect(), detail, true));
     }
     sections
 }
 
-/// A minor section is folded away, and so are the entries without risk of a long one.
+/// Builds a section. All of a minor section is folded, and so are the entries without risk of a long one.
 fn section(title: &str, entries: Vec<Entry>, detail: Detail, is_minor: bool) -> Section {
     let title = format!("{title} ({})", entries.len());
     let is_long = entries.len() > OPEN_ROWS;
@@ -281,8 +284,8 @@ fn section(title: &str, entries: Vec<Entry>, detail: Detail, is_minor: bool) -> 
     }
 }
 
-/// Marks the entries with a risk that fit into `room`, those of higher risk first, whatever section they are in, and takes
-/// what they need from it. Whether all of them fit: if not, nothing of a lower risk may take the place of one that is left
+/// Marks the risky entries that fit into `room`, the highest risk first, across all sections, and takes what they need
+/// from it. Returns whether all of them fit: if not, no entry of lower risk may be shown in place of one that was left
 /// out.
 fn fill_risky(sections: &mut [Section], room: &mut usize) -> bool {
     const RISKS: [Risk; 4] = [
@@ -300,7 +303,7 @@ fn fill_risky(sections: &mut [Section], room: &mut usize) -> bool {
             return false;
         }
     }
-    // All are there, so there is room to say more of them.
+    // All of them fit, so use the remaining room for their full rows.
     for risk in RISKS {
         for section in &mut *sections {
             section.expand(room, risk);
@@ -319,7 +322,7 @@ fn fill_rest(sections: &mut [Section], room: &mut usize) {
     }
 }
 
-/// How many entries do not fit.
+/// Counts the entries that do not fit.
 fn left_out(sections: &[Section]) -> usize {
     let entries = sections.iter().flat_map(Section::entries);
     entries.filter(|entry| !entry.is_shown).count()
@@ -334,7 +337,7 @@ impl Section {
         self.open.iter().chain(&self.folded)
     }
 
-    /// Shows entries of this risk in full as long as there is room, which it takes.
+    /// Switches entries of this risk to their full rows while there is room, and takes it.
     fn expand(&mut self, room: &mut usize, risk: Risk) {
         let entries = self.open.iter_mut().chain(&mut self.folded);
         for entry in entries.filter(|entry| entry.risk == risk) {
@@ -346,7 +349,7 @@ impl Section {
         }
     }
 
-    /// What surrounds the folded entries, where the heading stays or is what can be unfolded.
+    /// The lines before and after the folded entries. If nothing else is shown, the summary is the section's heading.
     fn fold(&self) -> (String, &'static str) {
         let summary = if has_shown(&self.open) {
             format!("{} more", self.folded.len())
@@ -359,10 +362,10 @@ impl Section {
         )
     }
 
-    /// Marks the wanted entries that fit, and takes what they need from `room`, in which the heading is not.
+    /// Marks the wanted entries that fit, and takes what they need from `room`. The heading is already accounted for.
     fn fill(&mut self, room: &mut usize, is_wanted: impl Fn(usize, &Entry) -> bool) {
         for is_folded in [false, true] {
-            // The heading counts although a fold may take its place.
+            // Counted in full even if a fold replaces the heading.
             let frame = if is_folded {
                 let (open, close) = self.fold();
                 self.head.len() + open.len() + close.len()
@@ -386,7 +389,7 @@ impl Section {
         }
     }
 
-    /// Appends the heading, and the entries that are marked.
+    /// Appends the heading and the marked entries.
     fn push(&self, text: &mut String) {
         let has_open = has_shown(&self.open);
         if has_open || !has_shown(&self.folded) {
@@ -415,22 +418,22 @@ fn has_shown(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| entry.is_shown)
 }
 
-/// `agreed` follows what happened.
-fn row(story: &Story<'_>, change: &Change, agreed: &str, detail: Detail) -> String {
+/// A full row; `agreed` is appended to the description.
+fn row(report: &Report<'_>, change: &Change, agreed: &str, detail: Detail) -> String {
     let name = escape(&short(&change.subject.name), UNCUT);
     let email = change.subject.email.as_deref();
     let email = email.map(|email| code(&short(email)));
-    let what = what(story, change) + &escape(agreed, WHAT_BYTES);
+    let what = what(report, change) + &escape(agreed, WHAT_BYTES);
     let id = detail.ids.then(|| code(&change.id));
     cells(&name, &email.unwrap_or_default(), &what, id)
 }
 
-/// A row that is never long: who it is about, and their seat.
-fn brief_row(story: &Story<'_>, change: &Change, detail: Detail) -> String {
+/// A row of limited length: only the person and their seat.
+fn brief_row(report: &Report<'_>, change: &Change, detail: Detail) -> String {
     let is_brief = |text: &String| text.len() <= BRIEF_NAME_BYTES;
     let name = escape(&change.subject.name, BRIEF_NAME_BYTES);
     let email = change.subject.email.as_deref().map(code).filter(is_brief);
-    let what = super::what(change, story.knows_members());
+    let what = super::what(change, report.knows_members());
     let what = escape(&what, BRIEF_WHAT_BYTES);
     let id = detail.ids.then(|| {
         let id = Some(code(&change.id)).filter(is_brief);
@@ -444,11 +447,11 @@ fn cells(name: &str, email: &str, what: &str, id: Option<String>) -> String {
     format!("| {name} | {email} | {what} |{id}\n")
 }
 
-/// What happened, as a cell: with as many names of roles as fit.
-fn what(story: &Story<'_>, change: &Change) -> String {
-    let mut names = LUGGAGE_NAMES;
+/// The description as a cell, with as many names of roles as fit.
+fn what(report: &Report<'_>, change: &Change) -> String {
+    let mut names = MAX_ROLE_NAMES;
     loop {
-        let text = story.what_with(change, names);
+        let text = report.what_with(change, names);
         let cell = escape(&text, UNCUT);
         if cell.len() <= WHAT_BYTES {
             return cell;
@@ -460,7 +463,7 @@ fn what(story: &Story<'_>, change: &Change) -> String {
     }
 }
 
-/// Text that Markdown shows as it is, on one line; cut where it would be longer than `max_bytes`.
+/// Escapes text so that Markdown shows it literally, on one line, cut to `max_bytes`.
 fn escape(text: &str, max_bytes: usize) -> String {
     const CUT: &str = "…";
     let text = printable(text);
@@ -491,18 +494,18 @@ fn escape(text: &str, max_bytes: usize) -> String {
     escaped
 }
 
-/// A zero-width space. GitHub and GitLab look for mentions and references after Markdown is done, when backslashes and
-/// entities are gone; this stays, and splits what would be a reference.
+/// A zero-width space. GitHub and GitLab look for mentions and references after they have rendered the Markdown, when
+/// backslashes and entities are gone. This character remains and splits a would-be reference.
 const BREAK: &str = "&#8203;";
-/// A longer run could be the id of a commit.
+/// Longest run of hexadecimal digits that cannot be a commit id.
 const MAX_HEX_DIGITS: usize = 6;
 
-/// Appends a character of a text so that neither Markdown nor GitHub nor GitLab makes anything of it.
+/// Appends a character of a text, escaped so that Markdown, GitHub and GitLab show it literally.
 fn push_escaped(before: &str, c: char, rest: &str, escaped: &mut String) {
     let next = rest.chars().next();
     let is_digit_next = next.is_some_and(|c| c.is_ascii_digit());
     let is_text_next = next.is_some_and(|c| !c.is_whitespace());
-    // What it is in Markdown, and whether what follows would make a reference of it.
+    // The escaped form, and whether it would start a reference together with what follows.
     let (shown, is_reference) = match c {
         // A user, team or contact; an issue.
         '@' | '#' => (None, true),
@@ -514,12 +517,12 @@ fn push_escaped(before: &str, c: char, rest: &str, escaped: &mut String) {
         '~' => (Some("\\~"), is_text_next),
         // An iteration.
         '*' => (Some("\\*"), starts_with_ignoring_case(rest, "iteration:")),
-        // `[work_item:1]`, `[vulnerability:1]` and their like, a footnote, a page of the wiki, an insertion or deletion.
+        // `[work_item:1]`, `[vulnerability:1]` and similar, a footnote, a wiki page, an insertion or deletion.
         '[' => (Some("\\["), is_text_next),
         '{' => (None, matches!(next, Some('+' | '-'))),
         // `GH-1`, or a key such as `ABC-1` of a tracker that the repository names.
         '-' => (None, is_digit_next && ends_with_tracker_key(before)),
-        // `:emoji:`, or an address, which GitLab looks for after Markdown.
+        // `:emoji:`, or a URL, which GitLab looks for after rendering.
         ':' if rest.starts_with('/') => (Some("&#58;"), true),
         ':' => (None, starts_with_emoji_name(rest)),
         // A project, `group/project>`.
@@ -531,11 +534,11 @@ fn push_escaped(before: &str, c: char, rest: &str, escaped: &mut String) {
             (Some("&gt;"), false)
         }
         '<' => (Some("&lt;"), false),
-        // A backslash before it might be taken for its escape.
+        // `\|` would be ambiguous after a backslash.
         '|' => (Some("&#124;"), false),
-        // A snippet; between two of them, a formula. In an element of its own it is neither.
+        // A snippet, or the start of a formula; neither inside an element of its own.
         '$' => (Some("<span>&#36;</span>"), false),
-        // A bare address would become a link.
+        // A bare URL would become a link.
         '.' if ends_with_ignoring_case(before, "www") => (Some("&#46;"), false),
         '\\' => (Some("\\\\"), false),
         '`' => (Some("\\`"), false),
@@ -564,7 +567,7 @@ fn ends_with_ignoring_case(text: &str, end: &str) -> bool {
         .is_some_and(|text| text.eq_ignore_ascii_case(end))
 }
 
-/// Whether the text ends with what issue trackers put before the number of an issue.
+/// Whether the text ends with the key of an issue tracker, which precedes the number of an issue.
 fn ends_with_tracker_key(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let key = &text[text.trim_end_matches(is_part).len()..];
@@ -573,18 +576,18 @@ fn ends_with_tracker_key(text: &str) -> bool {
         || key.starts_with(|c: char| c.is_ascii_uppercase()) && key.chars().all(is_capital)
 }
 
-/// Whether the text begins with a name and a colon.
+/// Whether the text starts with an emoji name and a colon.
 fn starts_with_emoji_name(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-');
     let after = text.trim_start_matches(is_part);
     after.len() < text.len() && after.starts_with(':')
 }
 
-/// Text as code: kept to the letter, and nothing in it becomes a link.
+/// Text as inline code: shown literally, without links.
 fn code(text: &str) -> String {
     let shown = printable(text);
     if shown.contains('|') {
-        // Readers disagree on how a bar within backticks is escaped in a table, above all behind a backslash.
+        // Renderers disagree on how to escape a bar within backticks in a table, above all after a backslash.
         return format!("<code>{}</code>", escape(text, UNCUT));
     }
     let fence = "`".repeat(longest_backticks(&shown) + 1);
@@ -595,7 +598,7 @@ fn code(text: &str) -> String {
     }
 }
 
-/// How many backticks come in a row at the most.
+/// The length of the longest run of backticks.
 fn longest_backticks(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
@@ -617,7 +620,7 @@ mod tests {
         );
     }
 
-    /// What readers see of a text cell, in the parts that forges look for references in.
+    /// Returns the visible text of a cell, split into the parts in which GitHub and GitLab look for references.
     fn parts(escaped: &str) -> Vec<String> {
         let text = escaped
             .replace("<span>&#36;</span>", "\0$\0")

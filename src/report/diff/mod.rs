@@ -1,4 +1,4 @@
-//! A comparison for people (console, Markdown) and for programs (JSON, JSON lines).
+//! The report of `diff`, for people (console, Markdown) and for programs (JSON, NDJSON).
 
 mod console;
 mod fields;
@@ -16,28 +16,28 @@ use crate::model::{
     Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, PartyKind, RowKind, Topic,
 };
 
-/// The forms of a comparison.
+/// The formats of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffFormat {
-    /// For a terminal.
+    /// Text for a terminal.
     Console,
-    /// One document.
+    /// One JSON document.
     Json,
-    /// One event a line.
+    /// One JSON object per line.
     Ndjson,
-    /// For a pull request.
+    /// A comment for a pull request.
     Markdown {
-        /// Longest text, in bytes.
+        /// Size limit, in bytes.
         max_bytes: usize,
     },
 }
 
-/// How much is shown.
+/// How much to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Whether ids follow names.
+    /// Whether to print ids after names.
     pub ids: bool,
-    /// Whether the counts are enough.
+    /// Whether to print only the counts.
     pub counts_only: bool,
 }
 
@@ -52,28 +52,29 @@ pub fn write(
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let story = Story::of(comparison);
+    let report = Report::of(comparison);
     match format {
-        DiffFormat::Console => console::write(&story, detail, page, out),
-        DiffFormat::Json => json::write_document(&story, detail, out),
-        DiffFormat::Ndjson => json::write_events(&story, detail, out),
-        DiffFormat::Markdown { max_bytes } => markdown::write(&story, detail, max_bytes, out),
+        DiffFormat::Console => console::write(&report, detail, page, out),
+        DiffFormat::Json => json::write_document(&report, detail, out),
+        DiffFormat::Ndjson => json::write_events(&report, detail, out),
+        DiffFormat::Markdown { max_bytes } => markdown::write(&report, detail, max_bytes, out),
     }
 }
 
-/// A comparison as it is shown: which changes are entries of their own, and what is shown with them.
-struct Story<'c> {
+/// A comparison arranged for display: which changes get an entry of their own, and what is listed with each.
+struct Report<'c> {
     comparison: &'c Comparison,
-    /// Changes that are entries of their own. Grants of people who are new or gone are shown with the person, unless
-    /// the person is not shown.
+    /// Changes with an entry of their own. Grants of people who are new or gone are listed with the person, if the
+    /// person has an entry.
     entries: Vec<&'c Change>,
-    /// What people who are new or gone hold or held, by the person's id; accepted grants too.
-    luggage: HashMap<&'c str, Vec<&'c Party>>,
+    /// The resources that people who are new or gone have or had grants on, by the person's id. Includes accepted
+    /// grants.
+    grants_by_person: HashMap<&'c str, Vec<&'c Party>>,
     /// How many grants are new or gone with their role, by the role's id.
     of_role: HashMap<&'c str, usize>,
 }
 
-impl<'c> Story<'c> {
+impl<'c> Report<'c> {
     fn of(comparison: &'c Comparison) -> Self {
         let accepted = || comparison.accepted.iter().map(|accepted| &accepted.change);
         let all = || comparison.changes.iter().chain(accepted());
@@ -89,12 +90,12 @@ impl<'c> Story<'c> {
                 Topic::GrantOfNewPerson | Topic::GrantOfGonePerson
             )
         };
-        let mut luggage: HashMap<_, Vec<_>> = HashMap::new();
+        let mut grants_by_person: HashMap<_, Vec<_>> = HashMap::new();
         let mut of_role: HashMap<_, usize> = HashMap::new();
         for change in all().filter(|change| change.object == RowKind::Grant) {
             let Some(on) = &change.on else { continue };
             if is_with_person(change) {
-                luggage
+                grants_by_person
                     .entry(change.subject.id.as_str())
                     .or_default()
                     .push(on);
@@ -103,8 +104,8 @@ impl<'c> Story<'c> {
                 *of_role.entry(on.id.as_str()).or_default() += 1;
             }
         }
-        for things in luggage.values_mut() {
-            things.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        for resources in grants_by_person.values_mut() {
+            resources.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         }
         let entries = comparison
             .changes
@@ -116,7 +117,7 @@ impl<'c> Story<'c> {
         Self {
             comparison,
             entries,
-            luggage,
+            grants_by_person,
             of_role,
         }
     }
@@ -125,7 +126,7 @@ impl<'c> Story<'c> {
         self.comparison.knows_members
     }
 
-    /// The one line that says it all: "1 new owner, +2 members, −1 member, 1 seat raised", or "no differences".
+    /// Summarizes the comparison in one line: "1 new owner, +2 members, −1 member, 1 seat raised", or "no differences".
     fn headline(&self) -> String {
         let mut parts = Vec::new();
         let mut part = |n: usize, before: &str, (one, many): (&str, &str), after: &str| {
@@ -149,9 +150,9 @@ impl<'c> Story<'c> {
             "people not in the member list",
         );
         let owners = ("new owner", "new owners");
-        let administrators = ("new administrator", "new administrators");
+        let admins = ("new admin", "new admins");
         part(has(ChangeKind::OwnerAdded), "", owners, "");
-        part(has(ChangeKind::AdminAdded), "", administrators, "");
+        part(has(ChangeKind::AdminAdded), "", admins, "");
         part(of(&[Topic::MemberAdded]), "+", members, "");
         part(of(&[Topic::UnlistedAdded]), "+", unlisted, "");
         part(of(&[Topic::MemberRemoved]), "−", members, "");
@@ -160,9 +161,9 @@ impl<'c> Story<'c> {
         part(of(&[Topic::SeatLowered]), "", ("seat", "seats"), " lowered");
         part(
             of(&[Topic::TwoFactorDisabled]),
+            "2FA switched off for ",
+            ("person", "people"),
             "",
-            ("second factor", "second factors"),
-            " switched off",
         );
         let added = [Topic::GrantAdded, Topic::GrantOfNewPerson];
         let revoked = [Topic::GrantRevoked, Topic::GrantOfGonePerson];
@@ -175,7 +176,7 @@ impl<'c> Story<'c> {
                 .is_some_and(|on| on.kind == PartyKind::Role)
         };
         let grants = match count(&|change| is_grant(change) && !is_on_role(change)) {
-            0 => ("role grant", "role grants"),
+            0 => ("role membership", "role memberships"),
             _ => ("grant", "grants"),
         };
         part(of(&added), "", grants, " added");
@@ -193,17 +194,18 @@ impl<'c> Story<'c> {
         let resources = |topic: Topic| {
             count(&|change| change.topic == topic && change.object == RowKind::Resource)
         };
-        let (came, went) = (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
-        part(came, "", ("resource", "resources"), " added");
-        part(went, "", ("resource", "resources"), " removed");
+        let (added_resources, removed_resources) =
+            (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
+        part(added_resources, "", ("resource", "resources"), " added");
+        part(removed_resources, "", ("resource", "resources"), " removed");
         let other = of(&[Topic::OtherAdded, Topic::OtherRemoved, Topic::OtherChanged]);
         part(
-            other - came - went,
+            other - added_resources - removed_resources,
             "",
             ("other change", "other changes"),
             "",
         );
-        // Parts of one change that were agreed on one by one are one change.
+        // A change may have been accepted field by field; it still counts once.
         let accepted = self
             .comparison
             .accepted
@@ -215,29 +217,29 @@ impl<'c> Story<'c> {
                 "no differences in what both snapshots read".to_owned()
             }
             (true, 0) => "no differences".to_owned(),
-            (true, 1) => "nothing but 1 accepted change".to_owned(),
-            (true, n) => format!("nothing but {n} accepted changes"),
+            (true, 1) => "no differences except 1 accepted change".to_owned(),
+            (true, n) => format!("no differences except {n} accepted changes"),
             (false, 0) => parts.join(", "),
             (false, n) => format!("{}, {n} accepted", parts.join(", ")),
         }
     }
 
-    /// Why the exit code under `--fail-on` is what it is, and what it does not say, in one line; `None` without the
+    /// Explains the exit code under `--fail-on` in one line, with the kinds that it does not cover; `None` without the
     /// option.
     fn verdict(&self) -> Option<String> {
-        let verdict = self.judged()?;
+        let verdict = self.passed_or_failed()?;
         Some(match not_judged(self.comparison) {
             Some(unjudged) => format!("{verdict} {unjudged}"),
             None => verdict,
         })
     }
 
-    fn judged(&self) -> Option<String> {
-        /// More kinds than these are counted.
+    fn passed_or_failed(&self) -> Option<String> {
+        /// How many kinds are named; further ones are counted.
         const KINDS: usize = 5;
         let failed = self.failed_on()?;
         if failed.is_empty() {
-            return Some("Passed: no change is of a kind named by `--fail-on`.".to_owned());
+            return Some("Passed: no change is of a kind listed in `--fail-on`.".to_owned());
         }
         let mut kinds: Vec<_> = failed
             .iter()
@@ -249,10 +251,11 @@ impl<'c> Story<'c> {
             1 => kinds.push("and 1 more kind".to_owned()),
             n => kinds.push(format!("and {n} more kinds")),
         }
-        Some(format!("Failed under `--fail-on`: {}.", kinds.join(", ")))
+        Some(format!("Failed by `--fail-on`: {}.", kinds.join(", ")))
     }
 
-    /// How many changes there are of each kind that `--fail-on` names and that occurs; `None` without the option.
+    /// Counts the changes of each kind that `--fail-on` names, without kinds that do not occur; `None` without the
+    /// option.
     fn failed_on(&self) -> Option<BTreeMap<ChangeKind, usize>> {
         let fail_on = self.comparison.fail_on.as_ref()?;
         let mut counts = self.counts();
@@ -260,7 +263,7 @@ impl<'c> Story<'c> {
         Some(counts)
     }
 
-    /// How many changes there are of each kind that occurs, the expected ones left out.
+    /// Counts the changes of each kind that occurs, without accepted changes.
     fn counts(&self) -> BTreeMap<ChangeKind, usize> {
         let mut counts = BTreeMap::new();
         for kind in self
@@ -282,16 +285,16 @@ impl<'c> Story<'c> {
         }
     }
 
-    /// What happened, in words, with all that is shown together with it.
+    /// Describes a change, with the grants that are listed with it.
     fn what(&self, change: &Change) -> String {
-        self.what_with(change, LUGGAGE_NAMES)
+        self.what_with(change, MAX_ROLE_NAMES)
     }
 
-    /// What happened, in words; of what a person came with or held, at most `names` are named, and the others counted.
+    /// Describes a change. At most `names` of the roles of a person are named; the others are counted.
     fn what_with(&self, change: &Change, names: usize) -> String {
         let mut text = what(change, self.knows_members());
         match change.topic {
-            topic if is_of_person(topic) => text += &self.luggage_of(change, names),
+            topic if is_of_person(topic) => text += &self.grants_of(change, names),
             Topic::RoleAdded | Topic::RoleRemoved => match self.of_role.get(change.id.as_str()) {
                 None => {}
                 Some(1) => text += ", with 1 grant",
@@ -302,60 +305,60 @@ impl<'c> Story<'c> {
         text
     }
 
-    /// What a person came with or held, in words.
-    fn luggage_of(&self, person: &Change, max_names: usize) -> String {
-        let things = self.luggage.get(person.id.as_str());
-        let things = things.map(Vec::as_slice).unwrap_or_default();
-        let mut names: Vec<_> = things
+    /// The roles and other resources that a new person has grants on, or a gone person had, with a comma before them.
+    fn grants_of(&self, person: &Change, max_names: usize) -> String {
+        let resources = self.grants_by_person.get(person.id.as_str());
+        let resources = resources.map(Vec::as_slice).unwrap_or_default();
+        let mut names: Vec<_> = resources
             .iter()
             .take(max_names)
             .map(|on| short(&on.name))
             .collect();
-        if things.len() > max_names {
-            names.push(format!("and {} more", things.len() - max_names).into());
+        if resources.len() > max_names {
+            names.push(format!("and {} more", resources.len() - max_names).into());
         }
         let names = names.join(", ");
-        let all_roles = things.iter().all(|on| on.kind == PartyKind::Role);
+        let all_roles = resources.iter().all(|on| on.kind == PartyKind::Role);
         let is_added = matches!(person.topic, Topic::MemberAdded | Topic::UnlistedAdded);
-        let verb = if is_added { "came with" } else { "held" };
-        match things.len() {
+        let held = if is_added { "" } else { "held " };
+        let what = match (resources.len(), all_roles) {
+            (1, true) => "role",
+            (1, false) => "grant",
+            (_, true) => "roles",
+            (_, false) => "grants",
+        };
+        match resources.len() {
             0 if person.action == Action::Removed
                 && self.knows_members()
                 && self.comparison.not_compared.is_empty() =>
             {
-                ", held no role".to_owned()
+                ", held no roles".to_owned()
             }
             0 => String::new(),
-            n if max_names == 0 => {
-                let what = match (n, all_roles) {
-                    (1, true) => "role",
-                    (1, false) => "grant",
-                    (_, true) => "roles",
-                    (_, false) => "grants",
-                };
-                format!(", {verb} {n} {what}")
-            }
-            _ if is_added => format!(", came with {names}"),
-            1 => format!(", held {names}"),
+            n if max_names == 0 => format!(", {held}{n} {what}"),
+            n if n == 1 && !is_added && all_roles => format!(", held role {names}"),
+            n if n == 1 && !is_added => format!(", held a grant on {names}"),
+            _ if is_added && all_roles => format!(", {what}: {names}"),
+            _ if is_added => format!(", {what} on: {names}"),
             n if all_roles => format!(", held {n} roles: {names}"),
-            n => format!(", held {n} grants: {names}"),
+            n => format!(", held {n} grants on: {names}"),
         }
     }
 }
 
-/// The kinds that `--fail-on` names and that could not be judged, in a sentence; `None` if there are none.
+/// Names the kinds in `--fail-on` that could not be checked, in one sentence; `None` if all could.
 pub fn not_judged(comparison: &Comparison) -> Option<String> {
     let kinds = comparison.not_judged();
     let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Not judged under `--fail-on`: {} (roles were not read).",
+            "Not checked by `--fail-on`: {} (roles were not read).",
             names.join(", ")
         )
     })
 }
 
-/// Whether a change is that a person is new or gone, or entered or left the member list.
+/// Whether a change says that a person is new or gone, or entered or left the member list.
 fn is_of_person(topic: Topic) -> bool {
     matches!(
         topic,
@@ -363,12 +366,12 @@ fn is_of_person(topic: Topic) -> bool {
     )
 }
 
-/// Names of roles that are shown with one person; more are counted.
-const LUGGAGE_NAMES: usize = 20;
-/// Characters of one name or value that people are shown.
+/// Roles that are named after one person; further ones are counted.
+const MAX_ROLE_NAMES: usize = 20;
+/// Longest name or value in a report, in characters.
 const SHOWN_CHARS: usize = 300;
 
-/// A text that is too long for people, cut where it is.
+/// Cuts a text that is too long to read.
 fn short(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -376,15 +379,15 @@ fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The heading of a topic; topics under one heading are neighbours.
+/// The heading of a topic. Topics that share a heading follow each other.
 fn heading(topic: Topic) -> &'static str {
     match topic {
         Topic::SeatRaised => "Seats raised",
         Topic::SeatLowered => "Seats lowered",
-        Topic::TwoFactorDisabled => "Second factor switched off",
+        Topic::TwoFactorDisabled => "2FA switched off",
         Topic::MemberAdded => "New in the member list",
         Topic::UnlistedAdded => "New people who are not in the member list",
-        Topic::GrantOfNewPerson => "Grants of new people",
+        Topic::GrantOfNewPerson => "Grants to new people",
         Topic::GrantAdded => "Grants added",
         Topic::GrantRevoked => "Grants revoked",
         Topic::MemberRemoved => "No longer in the member list",
@@ -395,7 +398,7 @@ fn heading(topic: Topic) -> &'static str {
     }
 }
 
-/// What was agreed about a change, in words; empty if that is no more than what happened.
+/// The reason and last day of an accepted change, in parentheses; empty if they only repeat the change.
 fn agreement(accepted: &Accepted, knows_members: bool) -> String {
     let what = in_words(&accepted.change, knows_members);
     let reason = accepted.reason.as_deref().filter(|reason| *reason != what);
@@ -412,13 +415,13 @@ fn agreement(accepted: &Accepted, knows_members: bool) -> String {
     }
 }
 
-/// A change in one line: for comments and lists.
+/// Describes a change in one line, for comments and lists.
 pub fn in_words(change: &Change, knows_members: bool) -> String {
     let line = format!("{}: {}", who(&change.subject), what(change, knows_members));
     printable(&line).into_owned()
 }
 
-/// Name and address.
+/// Name and e-mail address.
 fn who(party: &Party) -> String {
     match &party.email {
         Some(email) if *email != party.name => format!("{} <{email}>", short(&party.name)),
@@ -426,7 +429,7 @@ fn who(party: &Party) -> String {
     }
 }
 
-/// What happened, in words, without saying to whom. Without a member list, it is only known that a user appears.
+/// Describes a change without its subject. Without a member list, a report can only say that a user appears or not.
 fn what(change: &Change, knows_members: bool) -> String {
     let on = change.on.as_ref().map(|on| short(&on.name));
     let on = on.unwrap_or_default();
@@ -438,10 +441,10 @@ fn what(change: &Change, knows_members: bool) -> String {
     };
     match (change.topic, change.object) {
         (Topic::SeatRaised | Topic::SeatLowered, _) => seat_change(&change.fields) + unlisted,
-        (Topic::TwoFactorDisabled, _) => format!("no longer has a second factor{unlisted}"),
+        (Topic::TwoFactorDisabled, _) => format!("2FA switched off{unlisted}"),
         (Topic::MemberAdded, _) if !knows_members && change.action == Action::Added => {
             let seat = change.subject.seat.as_deref().unwrap_or("new user");
-            seat_and_factor(seat, &change.subject)
+            seat_and_2fa(seat, &change.subject)
         }
         (Topic::MemberAdded, _) if change.action == Action::Changed => format!(
             "{}, was not in the member list before",
@@ -464,30 +467,30 @@ fn what(change: &Change, knows_members: bool) -> String {
             "no longer appears, was not in the member list".to_owned() + &last_seat(change)
         }
         (Topic::GrantOfNewPerson | Topic::GrantAdded, _) => {
-            if is_position(slug) {
+            if is_title(slug) {
                 format!("is now {slug} of {on}")
             } else {
                 format!("now has {slug} on {on}")
             }
         }
         (Topic::GrantOfGonePerson | Topic::GrantRevoked, _) => {
-            if is_position(slug) {
+            if is_title(slug) {
                 format!("is no longer {slug} of {on}")
             } else {
                 format!("no longer has {slug} on {on}")
             }
         }
         (Topic::RoleAdded, _) => "new role".to_owned(),
-        (Topic::RoleRemoved, _) => "role is gone".to_owned(),
+        (Topic::RoleRemoved, _) => "role removed".to_owned(),
         (Topic::RoleRenamed, _) => {
             let name = field_of(&change.fields, "display_name");
             format!(
-                "was called {}",
+                "renamed from {}",
                 value_in_words("display_name", &name.and_then(|field| field.old.clone()))
             )
         }
         (Topic::OtherAdded, _) => format!("new {}", object_in_words(change)),
-        (Topic::OtherRemoved, _) => format!("{} is gone", object_in_words(change)),
+        (Topic::OtherRemoved, _) => format!("{} removed", object_in_words(change)),
         (Topic::OtherChanged, RowKind::Grant) => {
             format!("{slug} of {on}: {}", fields_in_words(&change.fields))
         }
@@ -498,8 +501,8 @@ fn what(change: &Change, knows_members: bool) -> String {
     }
 }
 
-/// Whether one is what the entitlement is called, rather than having it.
-fn is_position(slug: &str) -> bool {
+/// Whether an entitlement is something that a person is ("is now owner of"), not something a person has.
+fn is_title(slug: &str) -> bool {
     [
         "member",
         "owner",
@@ -528,20 +531,20 @@ fn object_in_words(change: &Change) -> String {
     }
 }
 
-/// The seat of a person who is new here, and whether a second factor is known to be missing.
+/// The seat of a new person, and whether 2FA is known to be off.
 fn person_in_words(party: &Party) -> String {
-    seat_and_factor(party.seat.as_deref().unwrap_or("seat unknown"), party)
+    seat_and_2fa(party.seat.as_deref().unwrap_or("seat unknown"), party)
 }
 
-fn seat_and_factor(seat: &str, party: &Party) -> String {
+fn seat_and_2fa(seat: &str, party: &Party) -> String {
     let seat = short(seat);
     match party.two_factor {
-        Some(false) => format!("{seat} without a second factor"),
+        Some(false) => format!("{seat} without 2FA"),
         _ => seat.into_owned(),
     }
 }
 
-/// The seat of a person who is not in the member list any more: what it is, or else what it was.
+/// The seat of a person who is no longer in the member list: the present one if known, else the last one.
 fn last_seat(change: &Change) -> String {
     let old_seat = || {
         let seat = field_of(&change.fields, "seat")?;
@@ -554,7 +557,7 @@ fn last_seat(change: &Change) -> String {
     }
 }
 
-/// The seat, old → new, by its word or else by its number.
+/// The old and new seat, by name if known, else by number.
 fn seat_change(fields: &[FieldChange]) -> String {
     match field_of(fields, "seat").or(fields.first()) {
         Some(change) => old_and_new(change),

@@ -1,5 +1,5 @@
-//! The b-trees of a SQLite database: every table and every index is one. A walk follows each page at most once and checks
-//! what it relies on, so it ends on any bytes and takes time in proportion to the database.
+//! The b-trees of a SQLite database: every table and every index is one. A walk visits each page at most once and
+//! checks everything it relies on, so it ends on any input and takes time in proportion to the size of the database.
 
 use super::pages::{Fault, PageReader, PageSet, Pages, PayloadKind, be_u16, be_u32, varint};
 
@@ -9,24 +9,24 @@ const INTERIOR_TABLE: u8 = 5;
 const LEAF_INDEX: u8 = 10;
 const LEAF_TABLE: u8 = 13;
 
-/// Deepest tree that is followed. A tree of more levels would have more pages than SQLite allows.
+/// Deepest tree that is read. A deeper one would have more pages than SQLite allows.
 const MAX_DEPTH: usize = 32;
 
-/// Whether a page with this first byte can only be part of an index. An overflow page begins with the number of another
+/// Whether a page with this first byte can only belong to an index. An overflow page starts with the number of another
 /// page, whose first byte is smaller in databases of up to [`MAX_DISTINCT_MIB`], or with zeros.
 pub(super) fn is_of_index(first: u8) -> bool {
     matches!(first, INTERIOR_INDEX | LEAF_INDEX)
 }
 
-/// Size up to which a database of the smallest pages, 512 bytes, has no page of a number with a first byte over 1.
+/// Size in MiB up to which the first byte of a page number is at most 1, even with the smallest pages (512 bytes).
 pub(super) const MAX_DISTINCT_MIB: u64 = 16 << 10;
 
-/// The header of a b-tree page and where its cells are.
+/// The header of a b-tree page, and the position of its cells.
 #[derive(Clone, Copy)]
 struct Header {
     kind: u8,
     cells: usize,
-    /// Where the array of pointers to cells starts.
+    /// Start of the array of cell pointers.
     pointers: usize,
 }
 
@@ -37,7 +37,12 @@ impl Header {
         let pointers = match kind {
             INTERIOR_INDEX | INTERIOR_TABLE => start + 12,
             LEAF_INDEX | LEAF_TABLE => start + 8,
-            _ => return Err(Fault::page(number, "is not part of a table or an index")),
+            _ => {
+                return Err(Fault::page(
+                    number,
+                    "is neither a table page nor an index page",
+                ));
+            }
         };
         let cells = usize::from(be_u16(page, start + 3)?);
         if pointers + 2 * cells <= page.len() {
@@ -55,7 +60,7 @@ impl Header {
         matches!(self.kind, INTERIOR_INDEX | INTERIOR_TABLE)
     }
 
-    /// Where a cell starts on its page.
+    /// The start of a cell on its page.
     fn cell(self, page: &[u8], at: usize) -> Result<usize, Fault> {
         be_u16(page, self.pointers + 2 * at).map(usize::from)
     }
@@ -66,20 +71,20 @@ impl Header {
     }
 }
 
-/// One row of a table, as its page holds it.
+/// One row of a table, as stored on its page.
 pub(in crate::snapshot) struct Cell<'p> {
     pub rowid: i64,
     /// Length of the whole payload in bytes.
     pub length: u64,
     /// The part of the payload that is on this page.
     pub local: &'p [u8],
-    /// The first page with the rest of the payload; 0 if there is no rest.
+    /// The first overflow page; 0 if there is none.
     pub overflow: u32,
-    /// Bytes that the cell takes on its page.
+    /// Size of the cell on its page, in bytes.
     size: usize,
 }
 
-/// A page with rows of a table.
+/// A leaf page of a table, which holds rows.
 pub(in crate::snapshot) struct Leaf<'p> {
     pages: &'p Pages,
     number: u32,
@@ -88,7 +93,7 @@ pub(in crate::snapshot) struct Leaf<'p> {
 }
 
 impl<'p> Leaf<'p> {
-    /// Takes a page that a walk has found to be a leaf.
+    /// Reads a page as a leaf.
     ///
     /// # Errors
     /// When it is not one.
@@ -101,7 +106,7 @@ impl<'p> Leaf<'p> {
                 page,
                 header,
             }),
-            _ => Err(Fault::page(number, "is not part of a table")),
+            _ => Err(Fault::page(number, "is not a table page")),
         }
     }
 
@@ -110,12 +115,12 @@ impl<'p> Leaf<'p> {
         self.header.cells
     }
 
-    /// The row at this place among those of the page.
+    /// The row at this index on the page.
     ///
     /// # Errors
-    /// When its cell does not fit on the page.
+    /// When its cell extends past the end of the page.
     pub(crate) fn cell(&self, at: usize) -> Result<Cell<'p>, Fault> {
-        let beyond = |_| Fault::page(self.number, "holds a row that ends beyond it");
+        let beyond = |_| Fault::page(self.number, "holds a row that extends past its end");
         let start = self.header.cell(self.page, at)?;
         let (length, next) = varint(self.page, start).map_err(beyond)?;
         let (rowid, content) = varint(self.page, next).map_err(beyond)?;
@@ -131,12 +136,12 @@ impl<'p> Leaf<'p> {
     }
 }
 
-/// A payload as a cell holds it.
+/// A payload as stored in a cell.
 struct Payload<'p> {
     local: &'p [u8],
     overflow: u32,
     overflow_pages: u64,
-    /// Where the cell ends.
+    /// End of the cell on the page.
     end: usize,
 }
 
@@ -151,7 +156,7 @@ fn payload<'p>(
     let end = start.saturating_add(split.local);
     let local = page
         .get(start..end)
-        .ok_or_else(|| Fault::Damage("a payload ends beyond its page".to_owned()))?;
+        .ok_or_else(|| Fault::Damage("a payload extends past the end of its page".to_owned()))?;
     let (overflow, end) = match split.overflow_pages {
         0 => (0, end),
         _ => (be_u32(page, end)?, end + 4),
@@ -164,17 +169,17 @@ fn payload<'p>(
     })
 }
 
-/// Takes the payload of an entry of an index; `None` if it was too long to be read.
+/// Receives the payload of an index entry; `None` if it was too long to read.
 type VisitEntry<'v> = dyn FnMut(Option<&[u8]>) -> Result<(), Fault> + 'v;
 
-/// Follows trees and marks every page it comes to; a page that it comes to twice is damage.
+/// Walks trees and marks every page it visits; visiting a page twice is damage.
 pub(in crate::snapshot) struct Walker<'p> {
     pages: &'p Pages,
     reader: PageReader<'p>,
-    /// Reads overflow pages, so that those do not displace the page that led to them.
+    /// A second buffer for overflow pages, so that they do not displace the page that refers to them.
     overflow_reader: PageReader<'p>,
     seen: PageSet,
-    /// What is wrong with the free space of pages, if that is looked at.
+    /// Problems with the free space of pages, if it is checked.
     space_problems: Option<Vec<String>>,
 }
 
@@ -189,7 +194,7 @@ impl<'p> Walker<'p> {
         }
     }
 
-    /// Looks at the free space of pages too. Readers do not care for it, but whoever appends to the file relies on it.
+    /// Also checks the free space of pages. Readers ignore it, but programs that append to the file rely on it.
     pub(crate) fn with_space(pages: &'p Pages) -> Self {
         Self {
             space_problems: Some(Vec::new()),
@@ -197,12 +202,12 @@ impl<'p> Walker<'p> {
         }
     }
 
-    /// What was found wrong with the free space of pages, at most a hundred of them.
+    /// Takes the problems found with the free space of pages, up to a hundred.
     pub(crate) fn take_space_problems(&mut self) -> Vec<String> {
         self.space_problems.replace(Vec::new()).unwrap_or_default()
     }
 
-    /// Whether the walk has come to a page.
+    /// Whether the walk has visited a page.
     pub(crate) fn has_seen(&self, number: u32) -> bool {
         self.seen.contains(number)
     }
@@ -210,21 +215,21 @@ impl<'p> Walker<'p> {
     /// Marks a page.
     ///
     /// # Errors
-    /// When it does not exist, or was marked before.
+    /// When it does not exist, or has been marked before.
     pub(crate) fn mark(&mut self, number: u32) -> Result<(), Fault> {
         if number == 0 || number > self.pages.count {
             let count = self.pages.count;
-            let problem = format!("it refers to page {number}, but has only {count}");
+            let problem = format!("it refers to page {number}, but has only {count} pages");
             return Err(Fault::Damage(problem));
         }
         if self.seen.insert(number) {
             Ok(())
         } else {
-            Err(Fault::page(number, "is referred to more than once"))
+            Err(Fault::page(number, "is used more than once"))
         }
     }
 
-    /// Calls `visit` with every page of rows of the table whose tree starts at `root`, in the order of the row ids.
+    /// Calls `visit` with every leaf page of the table whose tree starts at `root`, in the order of the row ids.
     ///
     /// # Errors
     /// The first damage, or the first error of `visit`.
@@ -246,7 +251,7 @@ impl<'p> Walker<'p> {
             let page = self.reader.page(number)?;
             let header = Header::of(number, page)?;
             if let Some(problems) = &mut self.space_problems {
-                note_space(self.pages, number, page, header, problems)?;
+                check_space(self.pages, number, page, header, problems)?;
             }
             if header.is_interior() {
                 let children = subtree.children(page, header)?;
@@ -284,7 +289,7 @@ impl<'p> Walker<'p> {
         Ok(())
     }
 
-    /// Marks a chain of overflow pages. The last of them must say that it is the last.
+    /// Marks a chain of overflow pages. The last one must not refer to another.
     fn mark_chain(&mut self, first: u32, pages: u64) -> Result<(), Fault> {
         let mut number = first;
         for _ in 0..pages {
@@ -294,13 +299,13 @@ impl<'p> Walker<'p> {
         match number {
             0 => Ok(()),
             next => Err(Fault::Damage(format!(
-                "a long value goes on after its end, to page {next}"
+                "a long value continues past its end, on page {next}"
             ))),
         }
     }
 
-    /// Calls `visit` with the payload of every entry of the index whose tree starts at `root`, in the order of the index.
-    /// A payload over `longest` bytes is not read: `visit` gets `None`.
+    /// Calls `visit` with the payload of every entry of the index whose tree starts at `root`, in the order of the
+    /// index. A payload over `longest` bytes is not read: `visit` gets `None`.
     ///
     /// # Errors
     /// The first damage, or the first error of `visit`.
@@ -326,7 +331,7 @@ impl<'p> Walker<'p> {
                 let page = self.reader.page(number)?;
                 let header = Header::of(number, page)?;
                 if !matches!(header.kind, INTERIOR_INDEX | LEAF_INDEX) {
-                    return Err(Fault::page(number, "is not part of an index"));
+                    return Err(Fault::page(number, "is not an index page"));
                 }
                 if levels.len() == MAX_DEPTH {
                     return Err(Fault::page(number, "is too deep in its tree"));
@@ -334,7 +339,7 @@ impl<'p> Walker<'p> {
                 let page = page.to_vec();
                 check_index_page(self.pages, number, &page, header)?;
                 if let Some(problems) = &mut self.space_problems {
-                    note_space(self.pages, number, &page, header, problems)?;
+                    check_space(self.pages, number, &page, header, problems)?;
                 }
                 levels.push(Level {
                     number,
@@ -360,7 +365,7 @@ impl<'p> Walker<'p> {
             let start = start + if header.is_interior() { 4 } else { 0 };
             let (length, content) = varint(&level.page, start)?;
             let cell = self::payload(self.pages, &level.page, content, length, PayloadKind::Index)
-                .map_err(|_| Fault::page(number, "holds an entry that ends beyond it"))?;
+                .map_err(|_| Fault::page(number, "holds an entry that extends past its end"))?;
             match usize::try_from(length) {
                 Ok(length) if length <= longest && cell.overflow_pages > 0 => {
                     payload.clear();
@@ -384,10 +389,10 @@ impl<'p> Walker<'p> {
         }
     }
 
-    /// Marks the pages of the list of free pages.
+    /// Marks the pages in the list of free pages.
     ///
     /// # Errors
-    /// When the list refers to a page that does not exist or is used.
+    /// When the list refers to a page that does not exist or is in use.
     pub(crate) fn free_pages(&mut self) -> Result<(), Fault> {
         let mut trunk = self.pages.first_free;
         while trunk != 0 {
@@ -406,7 +411,7 @@ impl<'p> Walker<'p> {
         Ok(())
     }
 
-    /// The kind of tree at `root`.
+    /// The kind of the tree at `root`.
     ///
     /// # Errors
     /// When there is no tree.
@@ -419,7 +424,7 @@ impl<'p> Walker<'p> {
     }
 }
 
-/// Where the cell at `start` ends.
+/// The end of the cell at `start`.
 fn cell_end(pages: &Pages, page: &[u8], header: Header, start: usize) -> Result<usize, Fault> {
     let kind = match header.kind {
         INTERIOR_TABLE => return varint(page, start + 4).map(|(_, end)| end),
@@ -434,13 +439,13 @@ fn cell_end(pages: &Pages, page: &[u8], header: Header, start: usize) -> Result<
     payload(pages, page, content, length, kind).map(|payload| payload.end)
 }
 
-/// Whether the entries of an index page fit on it without sharing bytes.
+/// Checks that the entries of an index page fit on it without overlapping.
 fn check_index_page(pages: &Pages, number: u32, page: &[u8], header: Header) -> Result<(), Fault> {
     let mut size = 0;
     for at in 0..header.cells {
         let start = header.cell(page, at)?;
         let end = cell_end(pages, page, header, start)
-            .map_err(|_| Fault::page(number, "holds an entry that ends beyond it"))?;
+            .map_err(|_| Fault::page(number, "holds an entry that extends past its end"))?;
         size += end - start;
     }
     if size > page.len() {
@@ -450,8 +455,8 @@ fn check_index_page(pages: &Pages, number: u32, page: &[u8], header: Header) -> 
     }
 }
 
-/// Adds to `problems` if the cells and free blocks of a page do not fill it as its header says.
-fn note_space(
+/// Reports a problem if the cells and free blocks of a page do not fill it as its header says.
+fn check_space(
     pages: &Pages,
     number: u32,
     page: &[u8],
@@ -484,7 +489,7 @@ fn note_space(
         };
         let next = usize::from(next);
         used.push((block, block + usize::from(size)));
-        // Blocks are in the order of their places, so this ends.
+        // Blocks are in ascending order, so this ends.
         is_sound &= next == 0 || next > block;
         block = if is_sound { next } else { 0 };
     }
@@ -499,7 +504,9 @@ fn note_space(
     is_sound &= end <= page.len();
     fragments += page.len().saturating_sub(end);
     if !is_sound || fragments != usize::from(page[start + 7]) {
-        problems.push(format!("page {number} does not account for its free space"));
+        problems.push(format!(
+            "page {number} has free space that its header does not account for"
+        ));
     }
     Ok(())
 }
@@ -512,7 +519,7 @@ fn child_at(page: &[u8], header: Header, number: u32, at: usize) -> Result<u32, 
     }
 }
 
-/// A part of a table's tree, and the row ids that may be in it.
+/// A part of a table's tree, and the range of row ids allowed in it.
 #[derive(Clone, Copy)]
 struct Subtree {
     page: u32,
@@ -530,7 +537,7 @@ impl Subtree {
     fn children(&self, page: &[u8], header: Header) -> Result<Vec<Self>, Fault> {
         let number = self.page;
         if header.kind != INTERIOR_TABLE {
-            return Err(Fault::page(number, "is not part of a table"));
+            return Err(Fault::page(number, "is not a table page"));
         }
         if self.depth == MAX_DEPTH {
             return Err(Fault::page(number, "is too deep in its tree"));

@@ -5,7 +5,7 @@ use super::declaration::{self, IndexDeclaration, TableDeclaration, Unusual};
 use super::pages::{Fault, PageReader, Pages};
 use super::record::{Layout, Value};
 
-/// Longest row of the schema that is read, in bytes. The longest that the SDK writes takes a thousandth of it.
+/// Longest schema row that is read, in bytes. The longest that the SDK writes is a thousandth of it.
 const MAX_SCHEMA_ROW: u64 = 1 << 20;
 
 /// One row of the schema.
@@ -13,19 +13,19 @@ pub(in crate::snapshot) struct SchemaObject<'a> {
     /// `table`, `index`, `view` or `trigger`; anything else was not written by SQLite.
     pub kind: &'a str,
     pub name: &'a str,
-    /// The table that it belongs to.
+    /// The table it belongs to.
     pub table: &'a str,
     /// The first page of its tree; 0 if it has none.
     pub root: u32,
-    /// The text that declares it; absent for the indexes that SQLite makes for itself.
+    /// Its `CREATE` statement; absent for indexes that SQLite creates for itself.
     pub sql: Option<&'a str>,
 }
 
 impl SchemaObject<'_> {
-    /// What the object declares as a table.
+    /// Parses the declaration of a table.
     ///
     /// # Errors
-    /// When it is not a plain table, or its row says something else than its text.
+    /// When it is not a plain table, or its schema row contradicts the statement.
     pub(crate) fn table(&self) -> Result<TableDeclaration, Unusual> {
         let sql = match (self.kind, self.sql) {
             ("table", Some(sql)) if self.root > 0 => sql,
@@ -37,10 +37,10 @@ impl SchemaObject<'_> {
         is_its.then_some(declared).ok_or(Unusual::Unreadable)
     }
 
-    /// What the object declares as an index.
+    /// Parses the declaration of an index.
     ///
     /// # Errors
-    /// When it is not an index on the values of columns, or its row says something else than its text.
+    /// When it is not an index on the values of columns, or its schema row contradicts the statement.
     pub(crate) fn index(&self) -> Result<IndexDeclaration, Unusual> {
         let declared = declaration::index(self.sql.ok_or(Unusual::Unreadable)?)?;
         let is_its = declared.name.eq_ignore_ascii_case(self.name)
@@ -58,7 +58,7 @@ pub(in crate::snapshot) fn read_schema(
     walker: &mut Walker<'_>,
     visit: &mut dyn FnMut(&SchemaObject<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let damage = || Fault::Damage("its schema is not one".to_owned());
+    let damage = || Fault::Damage("its schema table is malformed".to_owned());
     let mut rows = RowReader::new(pages, MAX_SCHEMA_ROW);
     walker.table(1, &mut |number, leaf| {
         for at in 0..leaf.rows() {
@@ -88,19 +88,19 @@ pub(in crate::snapshot) fn read_schema(
     })
 }
 
-/// Reads rows through buffers of its own; every thread has one.
+/// Reads rows through its own buffers; every thread has one.
 pub(in crate::snapshot) struct RowReader<'p> {
     pages: &'p Pages,
     page_reader: PageReader<'p>,
     overflow_reader: PageReader<'p>,
-    /// The last payload that did not fit on one page.
+    /// The last payload that took more than one page.
     payload: Vec<u8>,
     layout: Layout,
     longest: u64,
 }
 
 impl<'p> RowReader<'p> {
-    /// Rows of more than `longest` bytes are not read.
+    /// Creates a reader that skips rows of more than `longest` bytes.
     pub(crate) fn new(pages: &'p Pages, longest: u64) -> Self {
         Self {
             pages,
@@ -112,10 +112,10 @@ impl<'p> RowReader<'p> {
         }
     }
 
-    /// The row in a cell of a leaf page; `None` if it is too long.
+    /// Reads the row in a cell of a leaf page; `None` if it is too long.
     ///
     /// # Errors
-    /// When there is no such row, or it is damaged.
+    /// When there is no such row or it is damaged.
     pub(crate) fn row(&mut self, page: u32, cell: usize) -> Result<Option<StoredRow<'_>>, Fault> {
         let bytes = self.page_reader.page(page)?;
         let cell = Leaf::of(self.pages, page, bytes)?.cell(cell)?;
@@ -135,7 +135,7 @@ impl<'p> RowReader<'p> {
         };
         self.layout
             .read(payload)
-            .map_err(|_| Fault::page(page, "holds a row without the values it announces"))?;
+            .map_err(|_| Fault::page(page, "holds a row whose values do not match its header"))?;
         Ok(Some(StoredRow {
             payload,
             layout: &self.layout,
@@ -162,12 +162,12 @@ pub(in crate::snapshot) struct StoredRow<'r> {
 }
 
 impl<'r> StoredRow<'r> {
-    /// The value of the column at this place; `None` if the row is of a time before the column was added.
+    /// The value of the column at this index; `None` if the row was written before the column was added.
     pub(crate) fn value(&self, at: usize) -> Option<Value<'r>> {
         self.layout.value(self.payload, at)
     }
 
-    /// Bytes that the row takes.
+    /// Size of the row in bytes.
     pub(crate) fn len(&self) -> usize {
         self.payload.len()
     }

@@ -1,5 +1,5 @@
-//! What the text of a `CREATE TABLE` or `CREATE INDEX` says, as far as a c1z needs it. The text comes from the file; it is
-//! taken apart here and never run.
+//! A parser for `CREATE TABLE` and `CREATE INDEX` statements, as far as a c1z needs them. The statements come from the
+//! file; they are parsed here and never run.
 
 use std::collections::HashSet;
 use std::iter::Peekable;
@@ -9,16 +9,16 @@ use std::vec::IntoIter;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) struct Column {
     pub name: String,
-    /// Everything after the name, in one spelling: words in lower case, one space between.
+    /// Everything after the name, normalized: words in lower case, separated by one space.
     pub declaration: String,
 }
 
-/// A plain table: its columns, in the order in which rows hold their values.
+/// A plain table. Its columns are in the order in which rows store their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::snapshot) struct TableDeclaration {
     pub name: String,
     pub columns: Vec<Column>,
-    /// Constraints of the table as a whole. They do not change how rows are stored.
+    /// Table constraints. They do not change how rows are stored.
     pub constraints: Vec<String>,
 }
 
@@ -29,16 +29,16 @@ pub(in crate::snapshot) struct IndexDeclaration {
     pub is_unique: bool,
     pub table: String,
     pub columns: Vec<String>,
-    /// The condition of a partial index, in one spelling.
+    /// The condition of a partial index, normalized.
     pub condition: Option<String>,
 }
 
-/// Why a declaration is not one of those above.
+/// Why a declaration is neither a plain table nor an index on columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Unusual {
-    /// The text cannot be understood.
+    /// The statement cannot be parsed.
     Unreadable,
-    /// A virtual table, or one that is stored in another way.
+    /// A virtual table, or one that stores its rows differently.
     NotPlain,
     /// A table with a computed column; an index on anything but the values of columns in ascending order.
     Computes,
@@ -60,7 +60,7 @@ impl Token {
         matches!(self, Self::Word(own) if own == word)
     }
 
-    /// The name that it is, if it can be one.
+    /// The token as a name, if it can be one.
     fn name(&self) -> Option<&str> {
         match self {
             Self::Word(name) | Self::Name(name) => Some(name),
@@ -77,16 +77,16 @@ impl Token {
     }
 }
 
-/// Tokens in one spelling.
-fn spelled(tokens: &[Token]) -> String {
+/// The normalized text of tokens.
+fn normalized(tokens: &[Token]) -> String {
     let texts: Vec<_> = tokens.iter().map(Token::text).collect();
     texts.join(" ")
 }
 
-/// Longest declaration that is taken apart, in bytes. The SDK's have a thousand at most.
+/// Longest declaration that is parsed, in bytes. The SDK's have at most a thousand.
 const MAX_DECLARATION: usize = 64 << 10;
 
-/// Takes apart the text of a `CREATE TABLE`.
+/// Parses a `CREATE TABLE` statement.
 ///
 /// # Errors
 /// When it does not declare a plain table.
@@ -112,13 +112,13 @@ pub(in crate::snapshot) fn table(sql: &str) -> Result<TableDeclaration, Unusual>
             return Err(Unusual::Unreadable);
         };
         if CONSTRAINTS.iter().any(|word| first.is(word)) {
-            found.constraints.push(spelled(&item));
+            found.constraints.push(normalized(&item));
             continue;
         }
         if !is_plausible(rest) {
             return Err(Unusual::Unreadable);
         }
-        // A computed column may not be stored at all.
+        // The values of a computed column may not be stored.
         if rest
             .iter()
             .any(|token| token.is("as") || token.is("generated"))
@@ -134,13 +134,13 @@ pub(in crate::snapshot) fn table(sql: &str) -> Result<TableDeclaration, Unusual>
         }
         found.columns.push(Column {
             name,
-            declaration: spelled(rest),
+            declaration: normalized(rest),
         });
     }
     Ok(found)
 }
 
-/// Takes apart the text of a `CREATE INDEX`.
+/// Parses a `CREATE INDEX` statement.
 ///
 /// # Errors
 /// When it is not an index on the values of columns.
@@ -158,13 +158,13 @@ pub(in crate::snapshot) fn index(sql: &str) -> Result<IndexDeclaration, Unusual>
         match item.as_slice() {
             [column] => columns.push(column_name(column)?),
             [column, order] if order.is("asc") => columns.push(column_name(column)?),
-            // An expression, another order, or another way to compare.
+            // An expression, another order or another collation.
             _ => return Err(Unusual::Computes),
         }
     }
     let condition = match tokens.next() {
         None => None,
-        Some(token) if token.is("where") => Some(spelled(&tokens.collect::<Vec<_>>())),
+        Some(token) if token.is("where") => Some(normalized(&tokens.collect::<Vec<_>>())),
         Some(_) => return Err(Unusual::Unreadable),
     };
     Ok(IndexDeclaration {
@@ -181,8 +181,8 @@ fn column_name(token: &Token) -> Result<String, Unusual> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// Whether what follows a column's name can be part of its declaration: outside of parentheses there are only words, names
-/// and signed values.
+/// Whether the tokens after a column's name can be its declaration: outside parentheses, only words, names and signed
+/// values.
 fn is_plausible(tokens: &[Token]) -> bool {
     let mut depth = 0;
     tokens.iter().all(|token| match token {
@@ -224,7 +224,7 @@ fn name(tokens: &mut Tokens) -> Result<String, Unusual> {
         .to_ascii_lowercase())
 }
 
-/// The items between parentheses, which commas separate.
+/// The comma-separated items between parentheses.
 fn items(tokens: &mut Tokens) -> Result<Vec<Vec<Token>>, Unusual> {
     if tokens.next() != Some(Token::Symbol('(')) {
         return Err(Unusual::NotPlain);
@@ -302,7 +302,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
 }
 
-/// The text up to the closing quote, in which a doubled quote stands for one; and what follows.
+/// Returns the text up to the closing quote, where a doubled quote means one, and the rest.
 fn quoted(text: &str, quote: char) -> Result<(String, &str), Unusual> {
     let mut content = String::new();
     let mut rest = text;
@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_tables_are_taken_apart_whatever_their_spelling() {
+    fn plain_tables_are_parsed_in_any_spelling() {
         for (sql, expected) in [
             (
                 "CREATE TABLE t (id integer primary key, a text not null, b blob)",
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_on_columns_are_told_from_those_that_compute() {
+    fn indexes_on_columns_are_distinguished_from_indexes_on_expressions() {
         let expected = IndexDeclaration {
             name: "i".to_owned(),
             is_unique: true,

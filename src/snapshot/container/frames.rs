@@ -1,32 +1,32 @@
-//! Zstd frames, one after the other, each of which must decode to the size it declares.
+//! Consecutive zstd frames, each of which must decode to the size it declares.
 
 use std::io::{self, Read};
 
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
-/// Bytes moved at a time: few enough that they are still near the processor when they are moved on.
+/// Bytes copied at a time: few enough to stay in the processor's cache.
 pub(super) const CHUNK: usize = 256 << 10;
 
-/// What the head of a frame says that it decodes to, in bytes.
+/// The decoded size that the header of a frame declares, in bytes.
 pub(super) fn declared_size(frame: &[u8]) -> Option<u64> {
     zstd::zstd_safe::get_frame_content_size(frame)
         .ok()
         .flatten()
 }
 
-/// Longest head of a zstd frame, in bytes.
+/// Longest header of a zstd frame, in bytes.
 const MAX_HEAD: usize = 18;
 
-/// What consecutive zstd frames decode to. Each must decode to the size that its head declares; libzstd checks that only
-/// for what it decodes in one piece.
+/// Decodes consecutive zstd frames. Each must decode to the size that its header declares; libzstd checks that only for
+/// frames that it decodes in one call.
 pub(super) struct Frames<R> {
     input: R,
     decoder: Decoder<'static>,
     buffer: Vec<u8>,
-    /// What is read and not decoded yet is in `buffer[start..end]`.
+    /// `buffer[start..end]` has been read but not decoded.
     start: usize,
     end: usize,
-    /// Within a frame: what it declares, and how much came of it so far.
+    /// Inside a frame: its declared size, and the number of bytes decoded so far.
     frame: Option<(Option<u64>, u64)>,
 }
 
@@ -44,7 +44,7 @@ impl<R: Read> Frames<R> {
         })
     }
 
-    /// What comes next, at least as much as the head of a frame may take; less only at the end.
+    /// The next bytes, enough for the header of a frame except at the end of the input.
     pub(super) fn head(&mut self) -> io::Result<&[u8]> {
         while self.end - self.start < MAX_HEAD {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -86,8 +86,7 @@ impl<R: Read> Read for Frames<R> {
             if let (None, Some(declared)) = (self.frame, declared)
                 && declared != decoded
             {
-                let problem =
-                    format!("a frame of {decoded} bytes is declared as one of {declared}");
+                let problem = format!("a frame declares {declared} bytes but decodes to {decoded}");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
             }
             if length > 0 {

@@ -1,10 +1,9 @@
-//! The bytes of a c1z and the SQLite database inside: five bytes of magic and zstd frames (`frames.rs`), and the database
-//! read page by page.
+//! The container: five bytes of magic, zstd frames (`frames.rs`) and the SQLite database inside, read page by page.
 //!
-//! The database is read in this folder and not by SQLite: the schema of a file from elsewhere is text that SQLite would
-//! parse and run, and its indexes could decide which rows are seen. `pages.rs` has the pages, `btree.rs` the trees they
-//! form, `record.rs` the values of a row, `declaration.rs` what the schema's texts say, and `database.rs` puts them
-//! together. `unpack.rs` and `spool.rs` say where the decoded bytes are meanwhile.
+//! This module reads the database itself instead of opening it with SQLite: SQLite would parse and run the schema of an
+//! untrusted file, and the file's indexes could decide which rows are seen. `pages.rs` reads pages, `btree.rs` the
+//! trees that they form, `record.rs` the values of a row, `declaration.rs` the statements in the schema, and
+//! `database.rs` puts them together. `unpack.rs` and `spool.rs` hold the decoded bytes in the meantime.
 
 mod btree;
 mod database;
@@ -38,16 +37,16 @@ use crate::progress::{Event, Phase, Reporter};
 
 /// `C1ZF` and a NUL: SQLite inside.
 const MAGIC: [u8; 5] = *b"C1ZF\0";
-/// `C1Z3` and a NUL: the newer container with a Pebble database inside.
+/// `C1Z3` and a NUL: the newer container, with a Pebble database inside.
 const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
-/// What zstd itself calls its default: the official writer's level.
+/// The compression level of the official writer, which is zstd's default.
 const LEVEL: i32 = 3;
 /// Largest database that is held in memory while it is read, in bytes.
 const IN_MEMORY: usize = 16 << 20;
-/// Bytes that are unpacked between two looks at the free space.
+/// Bytes unpacked between two checks of the free space.
 const SPACE_INTERVAL: u64 = 64 << 20;
 
-/// A compressed file, as written.
+/// Size and checksum of a file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Its size in bytes.
@@ -58,7 +57,7 @@ pub struct Written {
     pub decoded_bytes: u64,
 }
 
-/// Compresses `database` to `out`: magic, then one frame with its content size and a checksum, and nothing after it.
+/// Compresses `database` to `out`: the magic, then one frame with its content size and a checksum.
 pub(super) fn compress(
     database: &mut File,
     out: impl Write,
@@ -106,7 +105,7 @@ pub(super) fn compress(
     })
 }
 
-/// Counts and hashes what passes through.
+/// A writer that counts and hashes its bytes.
 struct Counted<W> {
     inner: W,
     hash: Sha256,
@@ -126,7 +125,7 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// A database that was unpacked.
+/// An unpacked database.
 pub(super) struct Unpacked {
     pub database: UnpackedPages,
     /// Size of the file, in bytes.
@@ -135,7 +134,7 @@ pub(super) struct Unpacked {
     pub decoded_bytes: u64,
 }
 
-/// Unpacks the c1z at `path`: into memory if the database is small, otherwise into a file in `dir` that has no name.
+/// Unpacks the c1z at `path`: into memory if the database is small, otherwise into an unnamed file in `dir`.
 pub(super) fn decompress(
     path: &Path,
     dir: &Path,
@@ -199,13 +198,13 @@ pub(super) fn decompress(
     })
 }
 
-/// Fails if a file of this many bytes does not fit into `dir`, before it fills the file system. A database that stays in
+/// Fails if a file of this size does not fit into `dir`, before it fills the file system. A database that stays in
 /// memory needs no space.
 fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
     if needed <= IN_MEMORY as u64 {
         return Ok(());
     }
-    // Where the file system does not say, writing decides.
+    // If the file system does not report its free space, the write itself decides.
     let Ok(found) = rustix::fs::statvfs(dir) else {
         return Ok(());
     };
@@ -238,7 +237,7 @@ fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {
     }
 }
 
-/// What a file that is not a c1z may be instead, by its first five bytes.
+/// Guesses the type of a file that is not a c1z from its first five bytes.
 fn looks_like(beginning: &[u8]) -> Option<&'static str> {
     Some(match beginning {
         [] => "an empty file",

@@ -1,24 +1,24 @@
-//! The pages of the SQLite database in a c1z. The database is data from a stranger, so it is read here and never handed
-//! to SQLite, which would parse and run what its schema says.
+//! The pages of the SQLite database in a c1z. The database is untrusted, so it is read here and never opened with
+//! SQLite, which would parse and run its schema.
 //!
-//! Facts are from SQLite's description of its file format.
+//! The source of all facts is SQLite's description of its file format.
 
 use std::fmt::Display;
 use std::io;
 
 use super::spool::Spool;
 
-/// Length of the database header, which comes before the first page's own.
+/// Length of the database header, which precedes the header of the first page.
 pub(super) const DATABASE_HEADER: usize = 100;
-/// The database header begins with this.
+/// The start of the database header.
 const MAGIC: [u8; 16] = *b"SQLite format 3\0";
-/// Bytes that are read from the file at a time while pages come in order.
+/// Bytes read from the file at a time while pages are read in order.
 const READ_AHEAD: usize = 64 << 10;
 
 /// Why pages cannot be read.
 #[derive(Debug)]
 pub(in crate::snapshot) enum Fault {
-    /// The temporary file cannot be read: a fault of the machine.
+    /// The temporary file cannot be read, which is not the snapshot's fault.
     Io(io::Error),
     /// The database is damaged.
     Damage(String),
@@ -34,17 +34,17 @@ impl Fault {
 /// A database, page by page.
 pub(in crate::snapshot) struct Pages {
     spool: Spool,
-    /// Pages that were not kept.
+    /// Pages that were left out.
     left_out: PageSet,
     /// Size of a page in bytes: a power of two from 512 to 65,536.
     size: usize,
-    /// The part of a page that is used: without what is reserved at its end.
+    /// Usable bytes of a page: its size without the reserved bytes at its end.
     pub usable: usize,
     /// Number of pages; the first is 1.
     pub count: u32,
     /// First page of the list of free pages; 0 if there is none.
     pub first_free: u32,
-    /// Whether some pages map others, as in a database with auto-vacuum.
+    /// Whether the database has pointer-map pages, as with auto-vacuum.
     has_pointer_maps: bool,
 }
 
@@ -52,7 +52,7 @@ impl Pages {
     /// Reads the database header. `length` is the length of the database in bytes.
     ///
     /// # Errors
-    /// When this is not a database, or one that cannot be read.
+    /// When this is not a SQLite database, or not one that can be read.
     pub(crate) fn open(unpacked: UnpackedPages, length: u64) -> Result<Self, Fault> {
         let UnpackedPages { spool, left_out } = unpacked;
         let damage = |problem: &str| Fault::Damage(problem.to_owned());
@@ -74,20 +74,19 @@ impl Pages {
         if usable < 480 {
             return Err(damage("its page size is not one that SQLite uses"));
         }
-        // Of the schema, 0 is the format of a database without one.
+        // Schema format 0 means that the database has no schema.
         let schema_format = be_u32(&header, 44)?;
         let is_known = header[18] <= 2 && header[19] <= 2 && schema_format <= 4;
         if !is_known || header[21..24] != [64, 32, 32] {
-            return Err(damage(
-                "it is of a version of SQLite's format that is not known",
-            ));
+            return Err(damage("it uses an unknown version of SQLite's file format"));
         }
-        // 0 in a database without a schema.
+        // Text encoding 0 means that the database has no schema.
         if be_u32(&header, 56)? > 1 {
             return Err(damage("its text is not UTF-8"));
         }
         let present = length / size as u64;
-        // The header's count holds only if the same version of SQLite wrote it as last changed the file.
+        // The page count in the header is valid only if it was written by the version of SQLite that last changed the
+        // file.
         let counted = u64::from(be_u32(&header, 28)?);
         let count = if counted > 0 && header[24..28] == header[92..96] {
             counted
@@ -96,7 +95,7 @@ impl Pages {
         };
         if count > present {
             return Err(Fault::Damage(format!(
-                "it has only {present} of its {count} pages"
+                "it has only {present} of the {count} pages that its header declares"
             )));
         }
         Ok(Self {
@@ -111,12 +110,12 @@ impl Pages {
         })
     }
 
-    /// The page that holds the byte SQLite locks, which is never used; it exists in databases over a gigabyte.
+    /// The page with the byte that SQLite locks, which is never used. It exists in databases over 1 GiB.
     pub(crate) fn lock_page(&self) -> u32 {
         u32::try_from((1 << 30) / self.size + 1).unwrap_or(u32::MAX)
     }
 
-    /// Whether a page maps others, as some do in a database with auto-vacuum.
+    /// Whether a page is a pointer-map page, as in a database with auto-vacuum.
     pub(crate) fn is_pointer_map(&self, number: u32) -> bool {
         let mapped = self.usable as u32 / 5;
         let own = 2 + number.saturating_sub(2) / (mapped + 1) * (mapped + 1);
@@ -124,7 +123,7 @@ impl Pages {
         self.has_pointer_maps && number == own
     }
 
-    /// Where the header of a b-tree page starts on it.
+    /// The start of the b-tree header on a page.
     pub(crate) fn tree_header(number: u32) -> usize {
         match number {
             1 => DATABASE_HEADER,
@@ -132,7 +131,7 @@ impl Pages {
         }
     }
 
-    /// How a payload of `length` bytes is stored in a cell of this kind of page.
+    /// Splits a payload of `length` bytes between its cell and overflow pages.
     pub(crate) fn split(&self, length: u64, kind: PayloadKind) -> Split {
         let usable = self.usable as u64;
         let most = match kind {
@@ -157,13 +156,13 @@ impl Pages {
     }
 }
 
-/// A database as it was unpacked: its bytes, and the pages that were left out.
+/// The bytes of an unpacked database, and the pages that were left out.
 pub(in crate::snapshot) struct UnpackedPages {
     pub spool: Spool,
     pub left_out: PageSet,
 }
 
-/// The size of a page in bytes, as the database header says; `None` if it is not one that SQLite uses.
+/// The page size in the database header, in bytes; `None` if it is not one that SQLite uses.
 pub(super) fn page_size(header: &[u8]) -> Option<usize> {
     let size = match *header.get(16..18)? {
         // 65,536 does not fit into two bytes.
@@ -174,21 +173,21 @@ pub(super) fn page_size(header: &[u8]) -> Option<usize> {
     (size >= 512 && size.is_power_of_two()).then_some(size)
 }
 
-/// Which kind of b-tree a payload is in.
+/// The kind of b-tree that a payload is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum PayloadKind {
     Table,
     Index,
 }
 
-/// A payload's part on its own page, in bytes, and the number of pages that the rest takes.
+/// The bytes of a payload on its own page, and the number of overflow pages for the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) struct Split {
     pub local: usize,
     pub overflow_pages: u64,
 }
 
-/// Reads pages through a buffer of its own; every thread has one.
+/// Reads pages through its own buffer; every thread has one.
 pub(in crate::snapshot) struct PageReader<'p> {
     pages: &'p Pages,
     buffer: Vec<u8>,
@@ -207,7 +206,7 @@ impl<'p> PageReader<'p> {
         }
     }
 
-    /// The used part of a page.
+    /// The usable bytes of a page.
     ///
     /// # Errors
     /// When there is no such page, or the file cannot be read.
@@ -215,14 +214,14 @@ impl<'p> PageReader<'p> {
         let pages = self.pages;
         if number == 0 || number > pages.count {
             return Err(Fault::Damage(format!(
-                "it refers to page {number}, but has only {}",
+                "it refers to page {number}, but has only {} pages",
                 pages.count
             )));
         }
         if pages.left_out.contains(number) {
             return Err(Fault::page(
                 number,
-                "is part of an index and of something else",
+                "belongs to an index and to something else",
             ));
         }
         let size = pages.size;
@@ -231,7 +230,7 @@ impl<'p> PageReader<'p> {
             return Ok(&bytes[start..start + pages.usable]);
         }
         if number < self.first || number - self.first >= self.held {
-            // Pages that come in order are read several at a time.
+            // Read ahead while pages are read in order.
             let wanted = if number == self.first + self.held {
                 (READ_AHEAD / size).clamp(1, (pages.count - number + 1) as usize)
             } else {
@@ -250,7 +249,7 @@ impl<'p> PageReader<'p> {
         Ok(&self.buffer[start..start + pages.usable])
     }
 
-    /// Appends what follows the local part of a payload: `missing` bytes on the overflow pages from `first` on.
+    /// Appends the rest of a payload: `missing` bytes on the overflow pages from `first` on.
     ///
     /// # Errors
     /// When the chain ends early, or the file cannot be read.
@@ -279,7 +278,7 @@ impl<'p> PageReader<'p> {
 pub(in crate::snapshot) struct PageSet(Vec<u64>);
 
 impl PageSet {
-    /// Adds a page. Returns whether it was not there before.
+    /// Adds a page. Returns whether it is new.
     pub(crate) fn insert(&mut self, number: u32) -> bool {
         let (at, bit) = (number as usize / 64, 1 << (number % 64));
         if self.0.len() <= at {
@@ -313,10 +312,11 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Fault> {
         .get(at..)
         .and_then(|rest| rest.first_chunk())
         .copied()
-        .ok_or_else(|| Fault::Damage("something on a page ends beyond it".to_owned()))
+        .ok_or_else(|| Fault::Damage("a value extends past the end of its page".to_owned()))
 }
 
-/// A varint as SQLite writes it (big-endian, seven bits a byte, all eight of the ninth), and where it ends.
+/// Reads a varint as SQLite writes it (big-endian, seven bits per byte, all eight of the ninth). Returns it and its
+/// end.
 #[inline]
 pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Fault> {
     if let Some(byte @ ..0x80) = bytes.get(at) {
@@ -333,6 +333,6 @@ pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Fault> {
         }
     }
     Err(Fault::Damage(
-        "a number on a page ends beyond it".to_owned(),
+        "a number extends past the end of its page".to_owned(),
     ))
 }

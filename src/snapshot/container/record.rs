@@ -1,8 +1,8 @@
-//! A row of a SQLite table, or an entry of an index: typed values one after the other, with their types first.
+//! The record format of SQLite, for rows of tables and entries of indexes: a header of types, then the values.
 
 use super::pages::{Fault, varint};
 
-/// Most columns that a table or index may have; SQLite's own limit.
+/// SQLite's limit on the columns of a table or index.
 const MAX_COLUMNS: usize = 2000;
 
 /// One value, borrowed from its payload.
@@ -15,11 +15,11 @@ pub(in crate::snapshot) enum Value<'p> {
     Blob(&'p [u8]),
 }
 
-/// Where the values of a payload are; used again for payload after payload.
+/// The positions of the values of a payload. Reused from payload to payload.
 #[derive(Default)]
 pub(in crate::snapshot) struct Layout(Vec<Span>);
 
-/// A value's type, as SQLite numbers them, and where it starts.
+/// The serial type of a value, and its start.
 #[derive(Clone, Copy)]
 struct Span {
     serial_type: u64,
@@ -30,9 +30,9 @@ impl Layout {
     /// Finds the values of `payload`.
     ///
     /// # Errors
-    /// When it does not hold what it says.
+    /// When the values do not match the header.
     pub(crate) fn read(&mut self, payload: &[u8]) -> Result<(), Fault> {
-        let damage = || Fault::Damage("a row does not hold the values it announces".to_owned());
+        let damage = || Fault::Damage("the values of a row do not match its header".to_owned());
         self.0.clear();
         let (header, mut at) = varint(payload, 0)?;
         let header = usize::try_from(header).map_err(|_| damage())?;
@@ -61,7 +61,7 @@ impl Layout {
         self.0.len()
     }
 
-    /// The value at this place of the payload that was read last; `None` if it has fewer values.
+    /// The value at this index in the payload that was read last; `None` if it has fewer values.
     pub(crate) fn value<'p>(&self, payload: &'p [u8], at: usize) -> Option<Value<'p>> {
         let Span { serial_type, start } = *self.0.get(at)?;
         let end = start + length_of(serial_type)?;
@@ -78,7 +78,7 @@ impl Layout {
     }
 }
 
-/// Bytes that a value of this type takes; `None` for types that are not in use.
+/// The length of a value of this type in bytes; `None` for reserved types.
 fn length_of(serial_type: u64) -> Option<usize> {
     match serial_type {
         0 | 8 | 9 => Some(0),

@@ -1,5 +1,5 @@
-//! Bytes that are written once, in order, and then read at any place: in memory while they are few, otherwise in a
-//! temporary file without a name, so nothing stays behind however the process ends.
+//! Bytes that are written once, in order, and then read at any position. They are kept in memory up to a limit, then in
+//! an unnamed temporary file, which is gone however the process ends.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tempfile::{SpooledData, SpooledTempFile};
 
-/// Bytes that are still being written.
+/// Writes the bytes of a [`Spool`].
 pub(in crate::snapshot) struct SpoolWriter {
     file: SpooledTempFile,
     /// Bytes written and skipped.
@@ -16,7 +16,7 @@ pub(in crate::snapshot) struct SpoolWriter {
 }
 
 impl SpoolWriter {
-    /// Starts empty. What exceeds `in_memory` bytes goes to a file in `dir`.
+    /// Creates an empty spool that moves to a file in `dir` once it exceeds `in_memory` bytes.
     pub(crate) fn new(in_memory: usize, dir: &Path) -> Self {
         Self {
             file: tempfile::spooled_tempfile_in(in_memory, dir),
@@ -24,7 +24,7 @@ impl SpoolWriter {
         }
     }
 
-    /// Leaves out `bytes` bytes, which will read as zeros. In a file they take no space.
+    /// Skips `bytes` bytes, which will read as zeros. In a file they take no space.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -39,7 +39,7 @@ impl SpoolWriter {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn finish(mut self) -> io::Result<Spool> {
-        // What was skipped last counts too.
+        // Skipped bytes at the end count too.
         self.file.set_len(self.length)?;
         Ok(match self.file.into_inner() {
             SpooledData::InMemory(bytes) => Spool::Memory(bytes.into_inner()),
@@ -60,17 +60,17 @@ impl Write for SpoolWriter {
     }
 }
 
-/// Bytes to read, by any number of threads at once.
+/// Bytes that any number of threads can read at the same time.
 pub(in crate::snapshot) enum Spool {
     Memory(Vec<u8>),
     File(File),
 }
 
 impl Spool {
-    /// The bytes from `start` on, as many as `buffer` is long; the slice is either of the spool itself or of `buffer`.
+    /// Reads `buffer.len()` bytes from `start` on. Returns a slice of the spool itself or of `buffer`.
     ///
     /// # Errors
-    /// When the file cannot be read, or ends before.
+    /// When the file cannot be read, or ends too early.
     pub(crate) fn read_at<'b>(&'b self, start: u64, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
         match self {
             Self::Memory(bytes) => usize::try_from(start)

@@ -1,5 +1,5 @@
-//! The database as it comes out of its frames, into a spool: whole, or without the pages of indexes. Those are about half
-//! of a c1z, and only `verify` looks at them.
+//! Writes the decoded database to a spool, with or without the pages of indexes. These are about half of a c1z, and
+//! only `verify` reads them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::spool::SpoolWriter;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Keep {
     Everything,
-    /// All but those of indexes. What else leads to such a page is damage.
+    /// All but index pages. A reference to one from anywhere else is damage.
     Tables,
 }
 
@@ -20,18 +20,18 @@ pub(in crate::snapshot) enum Keep {
 pub(super) struct Unpacker {
     out: SpoolWriter,
     keep: Keep,
-    /// The first bytes, until the database header is whole.
+    /// The first bytes, until the database header is complete.
     head: Vec<u8>,
     page_size: Option<u64>,
     left_out: PageSet,
-    /// Bytes taken after `head` was.
+    /// Bytes taken after `head`.
     position: u64,
-    /// Whether the page that is coming in is kept.
+    /// Whether the current page is kept.
     is_kept: bool,
 }
 
 impl Unpacker {
-    /// What exceeds `in_memory` bytes goes to a file in `dir`.
+    /// Moves to a file in `dir` once it holds more than `in_memory` bytes.
     pub(super) fn new(in_memory: usize, dir: &Path, keep: Keep) -> Self {
         Self {
             out: SpoolWriter::new(in_memory, dir),
@@ -65,7 +65,7 @@ impl Unpacker {
                 self.page_size = Some(size as u64);
                 self.pages(&head)
             }
-            // Not a database, which is found when it is whole.
+            // Not a database, which `Pages::open` reports.
             None => {
                 self.keep = Keep::Everything;
                 self.out.write_all(&head)
@@ -77,7 +77,7 @@ impl Unpacker {
         let Some(size) = self.page_size else {
             return Ok(());
         };
-        // What is kept of the piece is written in as few steps as possible.
+        // Adjacent pages that are kept are written together.
         let (mut from, mut at) = (0, 0);
         while at < piece.len() {
             let within = self.position % size;
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_pages_of_indexes_are_left_out_in_whatever_pieces_a_database_comes() {
+    fn only_index_pages_are_left_out_however_the_database_is_cut_into_pieces() {
         let file = std::fs::read("testdata/snapshots/two-syncs.c1z").unwrap();
         let database = zstd::decode_all(&file[5..]).unwrap();
         let mut expected = database.clone();

@@ -1,9 +1,8 @@
-//! The canonical form of a message: equal meaning, equal bytes. What the content digest is made of, and what `diff`
-//! compares first. FORMAT.md, "content digest", describes it for others to recompute.
+//! The canonical form of a message: messages of equal meaning have equal bytes. The content digest is computed from it,
+//! and `diff` compares it first. FORMAT.md, "The content digest", describes it for other implementations.
 //!
-//! Fields come by number, map entries by key, the contents of an Any by the same rules, zero values not at all.
-//! What we do not know keeps its bytes, so a change in it is never overlooked, but for the order of maps (`unknown.rs`).
-//! Noise is left out.
+//! Fields are sorted by number and map entries by key, also inside an Any; zero values and noise are left out. Unknown
+//! fields keep their bytes, so no change in them is overlooked, except for the order of maps (`unknown.rs`).
 
 use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 
@@ -13,7 +12,7 @@ use super::unknown;
 use super::wire::{DELIMITED, Malformed, Payload, VARINT, push_key, push_varint};
 use crate::model::keys;
 
-/// `UserTrait.last_login`, which is noise like the key of the profile.
+/// `UserTrait.last_login`, which is noise like the profile key of that name.
 const NOISE_USER_FIELD: u32 = 9;
 
 /// Appends the canonical form of `message` without the fields in `skip`.
@@ -27,12 +26,12 @@ pub(in crate::snapshot) fn canonical(
     Canonical { out }.message(&message, skip, Keys::All)
 }
 
-/// Which keys of a Struct count.
+/// Which keys of a Struct are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keys {
     All,
-    /// A profile's own keys: all but [`keys::NOISE`].
-    Lasting,
+    /// All but [`keys::NOISE`], for the keys of a profile itself.
+    WithoutNoise,
 }
 
 struct Canonical<'o> {
@@ -56,16 +55,14 @@ impl Canonical<'_> {
                 Item::Known(field) => field,
                 Item::Unknown(unknown) => {
                     if message.identity.is_none() {
-                        let start = self.out.len();
-                        self.out.extend_from_slice(unknown);
-                        unknown::settle_fields(&mut self.out[start..]);
+                        self.unknown(unknown);
                     }
                     continue;
                 }
             };
             let number = field.schema.number;
             let is_noise = is_user_trait && number == NOISE_USER_FIELD;
-            // Of a copy of another object, only what identifies it.
+            // A copy of another object is reduced to its id.
             let is_of_other = message.identity.is_some_and(|identity| identity != number);
             if !is_noise && !is_of_other && !skip.contains(&number) {
                 self.field(message.descriptor, &field, keys)?;
@@ -89,7 +86,7 @@ impl Canonical<'_> {
                     self.bytes(number, text?);
                 }
             }
-            // Spelled anew, for a varint may be longer than it need be.
+            // Encoded again, since a varint may be longer than necessary.
             Some(Shape::Number(value)) => match value.payload {
                 Payload::Varint(varint) => {
                     push_key(number, VARINT, self.out);
@@ -107,9 +104,9 @@ impl Canonical<'_> {
                 let keys = keys_of(owner, &inner);
                 let start = self.out.len();
                 self.nested(number, &inner, keys)?;
-                // A profile of which nothing lasts says as much as none.
+                // A profile of nothing but noise equals an absent one.
                 let is_empty = self.out.len() - start == key_len(number) + 1;
-                if keys == Keys::Lasting && is_empty {
+                if keys == Keys::WithoutNoise && is_empty {
                     self.out.truncate(start);
                 }
             }
@@ -124,20 +121,28 @@ impl Canonical<'_> {
         Ok(())
     }
 
+    /// Fields that the schema does not have.
+    #[cold]
+    fn unknown(&mut self, fields: &[u8]) {
+        let start = self.out.len();
+        self.out.extend_from_slice(fields);
+        unknown::normalize_fields(&mut self.out[start..]);
+    }
+
     fn bytes(&mut self, number: u32, bytes: &[u8]) {
         push_key(number, DELIMITED, self.out);
         push_varint(bytes.len() as u64, self.out);
         self.out.extend_from_slice(bytes);
     }
 
-    /// What `write` appends, under `number` and with its length before it.
+    /// Writes a length-delimited field whose content is what `write` appends.
     fn delimited(
         &mut self,
         number: u32,
         write: impl FnOnce(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         push_key(number, DELIMITED, self.out);
-        // Room for a short length; only what turns out longer has to move.
+        // Reserves room for a short length; longer content has to move.
         let at = self.out.len();
         self.out.push(0);
         write(self)?;
@@ -160,7 +165,8 @@ impl Canonical<'_> {
     fn map(&mut self, number: u32, map: &Map<'_>, keys: Keys) -> Result<(), Malformed> {
         for entry in map.entries()? {
             let (key, value) = entry?;
-            if keys == Keys::Lasting && keys::NOISE.iter().any(|noise| noise.as_bytes() == key) {
+            if keys == Keys::WithoutNoise && keys::NOISE.iter().any(|noise| noise.as_bytes() == key)
+            {
                 continue;
             }
             self.delimited(number, |this| {
@@ -177,7 +183,7 @@ impl Canonical<'_> {
         match &any.known {
             Some(contents) => self.nested(2, contents, Keys::All),
             None => {
-                self.bytes(2, &any.settled_contents());
+                self.bytes(2, &any.normalized_contents());
                 Ok(())
             }
         }
@@ -185,18 +191,19 @@ impl Canonical<'_> {
 }
 
 impl Any<'_> {
-    /// Contents of a type that is not known, as they are compared.
-    pub(super) fn settled_contents(&self) -> Vec<u8> {
+    /// Contents of an unknown type, normalized for comparison.
+    #[cold]
+    pub(super) fn normalized_contents(&self) -> Vec<u8> {
         let mut contents = self.contents.to_vec();
-        unknown::settle(&mut contents);
+        unknown::normalize(&mut contents);
         contents
     }
 }
 
-/// The keys of a profile are those of the Struct that a message holds; one inside a Value is a value.
+/// Noise is left out of a Struct that is a field of a message, such as a profile, but not of one inside a Value.
 fn keys_of(owner: &'static Descriptor, inner: &Message<'_>) -> Keys {
     if owner.form == Form::Plain && inner.descriptor.form == Form::Struct {
-        Keys::Lasting
+        Keys::WithoutNoise
     } else {
         Keys::All
     }
@@ -209,10 +216,10 @@ mod tests {
     use super::*;
     use crate::snapshot::message::wire::walk;
 
-    /// What follows a key: its wire type, and what comes after a length if there is one.
+    /// The wire type of a field, and its bytes without a length.
     type Content = (u32, Vec<u8>);
 
-    /// A message of whatever fields, in order by number or not, whose contents may be messages too.
+    /// A message of arbitrary fields, sorted by number or not, whose contents may be messages too.
     fn any_message() -> impl Strategy<Value = Vec<u8>> {
         let scalar = prop_oneof![
             any::<u64>().prop_map(|value| {
@@ -254,7 +261,7 @@ mod tests {
         #[test]
         fn fields_out_of_order_are_taken_as_if_they_came_in_order(
             message in any_message(),
-            // Not a Value: of its members the last counts.
+            // Not a Value: there, the last member counts.
             descriptor in prop::sample::select(vec![
                 &descriptors::RESOURCE, &descriptors::ENTITLEMENT, &descriptors::GRANT,
                 &descriptors::USER_TRAIT, &descriptors::STRUCT, &descriptors::GRANT_METADATA,

@@ -1,7 +1,7 @@
-//! Messages into the model. The other way is `encode.rs`.
+//! Decodes messages to the model. `encode.rs` is the reverse.
 //!
-//! What the model has no room for (other annotations, fields of newer writers) is passed over here; JSON, digest and
-//! diff see it, since they work on the message itself.
+//! Everything that the model does not have (other annotations, fields of newer writers) is ignored here. JSON, the
+//! digest and `diff` see it, since they work on the message itself.
 
 use prost::Message;
 
@@ -139,7 +139,7 @@ fn entitlement_of(
     }
 }
 
-/// The name of an entitlement's resource, as the entitlement's blob repeats it.
+/// The copy of the resource's name in an entitlement's blob.
 pub(in crate::snapshot) fn repeated_resource_name(data: &[u8]) -> Result<Text> {
     let message = proto::Entitlement::decode(data)?;
     Ok(name_of_resource(&message))
@@ -172,7 +172,7 @@ pub(in crate::snapshot) fn grant(
     Ok(grant)
 }
 
-/// A grant's entitlement and the name of its resource, as the grant's blob repeats them.
+/// The copies of the entitlement and of its resource's name in a grant's blob.
 pub(in crate::snapshot) fn repeated_entitlement(
     id: EntitlementId,
     resource: ResourceId,

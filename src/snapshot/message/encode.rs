@@ -1,4 +1,4 @@
-//! The model into messages. The other way is `decode.rs`.
+//! Encodes the model as messages. `decode.rs` is the reverse.
 
 use prost::Message;
 
@@ -25,8 +25,8 @@ pub(in crate::snapshot) fn resource_type(from: &ResourceType) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// A resource's blob. Profile, status and creation stand in the trait and in the resource: older readers know only
-/// the first place, newer ones prefer the second.
+/// A resource's blob. Profile, status and creation time are in the trait and in the resource: older readers know only
+/// the trait, newer ones prefer the resource.
 pub(in crate::snapshot) fn resource(from: &Resource, of_type: &ResourceType) -> Vec<u8> {
     let profile = (!from.profile.is_empty()).then(|| profile(&from.profile));
     let status = from.status.map(|status| proto::Status {
@@ -76,7 +76,7 @@ fn user_trait(
     proto::UserTrait {
         emails,
         status,
-        // An older reader's CSV export fails on a user whose trait has no profile at all.
+        // The CSV export of an older reader crashes on a user whose trait has no profile.
         profile: Some(profile.unwrap_or_default()),
         account_type: match user.account_type {
             AccountType::Unspecified => 0,
@@ -174,7 +174,7 @@ pub(in crate::snapshot) fn grant(
     .encode_to_vec()
 }
 
-/// The beginning of a grant's message: those references that are given.
+/// The start of a grant's message: the given references.
 pub(in crate::snapshot) fn grant_references(
     entitlement: Option<(&EntitlementId, &ResourceId)>,
     principal: Option<&ResourceId>,
@@ -189,7 +189,7 @@ pub(in crate::snapshot) fn grant_references(
     .encode_to_vec()
 }
 
-/// The part of a grant's message that holds a serialized GrantExpandable, as an annotation.
+/// The annotation field of a grant's message that contains a serialized GrantExpandable.
 pub(in crate::snapshot) fn expansion_annotation(expansion: &[u8]) -> Vec<u8> {
     proto::Grant {
         annotations: vec![proto::Any {

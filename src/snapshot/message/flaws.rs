@@ -1,5 +1,5 @@
-//! Whether a blob is a message of its table's kind: the one judgement that every reader shares. A row whose blob is not
-//! one is damage, whatever was asked for.
+//! Checks that a blob is a valid message of its kind. All readers share this check: a row with an invalid blob is
+//! damage, whichever command reads it.
 
 use super::descriptors::{Descriptor, Form};
 use super::json::duration;
@@ -9,27 +9,27 @@ use super::wire::Malformed;
 use crate::model::Timestamp;
 use crate::snapshot::limits::MAX_VALUES;
 
-/// Longest JSON that a blob may stand for, about, in bytes. Control characters take six bytes each in it.
+/// Approximate limit on the JSON of a blob, in bytes. Control characters take six bytes each in JSON.
 const MAX_JSON: usize = 8 << 20;
 
-/// Why a blob is not a message.
+/// Why a blob is not a valid message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Flaw {
     /// Not a protobuf message of its type.
     Malformed,
-    /// A string that is not UTF-8: one fails a whole listing of the official readers.
+    /// A string that is not UTF-8, which makes a whole listing fail in the official readers.
     Utf8,
-    /// More values, or more text, than is read.
+    /// More values or text than is read.
     TooLarge,
 }
 
 impl Flaw {
-    /// What is wrong with the blob, to follow "its blob".
+    /// The problem, as a predicate of "its blob".
     pub(crate) fn predicate(self) -> &'static str {
         match self {
             Self::Malformed => "is not a valid message",
-            Self::Utf8 => "holds text that is not UTF-8",
-            Self::TooLarge => "holds more than one of a c1z may",
+            Self::Utf8 => "contains text that is not UTF-8",
+            Self::TooLarge => "exceeds the limits on values and text",
         }
     }
 }
@@ -40,7 +40,7 @@ impl From<Malformed> for Flaw {
     }
 }
 
-/// What a message may hold that JSON has no form for. Readers show it in a form of their own.
+/// A value that JSON cannot represent. Readers print it in a form of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Oddity {
     /// A number that is not finite, or a duration that protobuf does not allow.
@@ -49,7 +49,7 @@ pub(in crate::snapshot) enum Oddity {
     Time,
 }
 
-/// Looks through a whole message, the contents of every Any of a known type included.
+/// Checks a whole message, including the contents of every Any of a known type.
 ///
 /// # Errors
 /// The first flaw.
@@ -58,7 +58,7 @@ pub(in crate::snapshot) fn validate(
     message: &[u8],
 ) -> Result<Option<Oddity>, Flaw> {
     let mut check = Check {
-        // A shorter message cannot stand for more JSON than that.
+        // A shorter message cannot become more JSON than that.
         weighs_text: message.len() > MAX_JSON / 8,
         ..Check::default()
     };
@@ -76,7 +76,7 @@ struct Check {
 }
 
 impl Check {
-    /// Looks at every occurrence of every field: of one that comes again, each must be sound.
+    /// Checks every occurrence of every field, also those that a later one overrides.
     fn message(&mut self, message: &Message<'_>) -> Result<(), Flaw> {
         for item in message.occurrences() {
             let item = item?;
@@ -86,7 +86,7 @@ impl Check {
             };
             match field.whole_shape()? {
                 Shape::Text(text) => self.text(text)?,
-                // Those of an Any are looked at below.
+                // The contents of an Any are checked below.
                 Shape::Bytes(_) if message.descriptor.form == Form::Any => {}
                 Shape::Bytes(bytes) => self.add_json(bytes.len())?,
                 Shape::Texts(texts) => texts.iter().try_for_each(|text| self.text(text?))?,

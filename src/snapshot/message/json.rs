@@ -1,9 +1,9 @@
-//! A message as JSON, the way protobuf's mapping has it and the `baton` CLI prints it: camelCase, enum names, no zero
-//! values, the contents of an Any beside its `@type`. Made straight from the wire form, whoever wrote the file.
+//! A message as JSON, in protobuf's JSON mapping, as the `baton` CLI prints it: camelCase, enum names, no zero values,
+//! the contents of an Any beside its `@type`. Written straight from the wire format of any writer.
 //!
-//! Where the official tools give up on a whole listing or leave something out, this goes on: contents of an Any we do not
-//! know are base64 under `@bytes`, a name that no field can have; bad UTF-8 is replaced, and a number that JSON has no
-//! form for becomes text.
+//! Where the official tools abort a whole listing or leave something out, this continues: contents of an Any of unknown
+//! type are base64 under `@bytes`, a name that no field can have; invalid UTF-8 is replaced, and a number that JSON
+//! cannot represent becomes text.
 
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ use crate::model::Timestamp;
 
 /// The member of a Value that is JSON's null.
 const NULL_VALUE: &str = "nullValue";
-/// Most seconds that a duration may have, either way: 10,000 years.
+/// Most seconds in a duration, positive or negative: 10,000 years.
 const MAX_DURATION: u64 = 315_576_000_000;
 
 /// Appends `message` as one JSON value.
@@ -34,8 +34,7 @@ pub(in crate::snapshot) fn write_json(
     message.serialize(&mut serializer).map_err(|_| Malformed)
 }
 
-/// Compact JSON with the numbers that protobuf's own writer in Go has: no exponent between a millionth and 10^21, and no
-/// `.0`.
+/// Compact JSON with numbers as protobuf's Go library writes them: no exponent between 10^-6 and 10^21, and no `.0`.
 struct ProtobufNumbers;
 
 impl Formatter for ProtobufNumbers {
@@ -52,23 +51,23 @@ impl Formatter for ProtobufNumbers {
 }
 
 impl Message<'_> {
-    /// Its JSON as a value.
+    /// Converts to a JSON value.
     pub(crate) fn to_value(&self) -> Result<Value, Malformed> {
         serde_json::to_value(self).map_err(|_| Malformed)
     }
 }
 
 impl Shape<'_> {
-    /// Its JSON as a value.
+    /// Converts to a JSON value.
     pub(crate) fn to_value(&self) -> Result<Value, Malformed> {
         serde_json::to_value(self).map_err(|_| Malformed)
     }
 }
 
 impl Any<'_> {
-    /// Contents of a type that is not known, with the order settled that does not count.
-    pub(crate) fn settled_in_base64(&self) -> String {
-        BASE64_STANDARD.encode(self.settled_contents())
+    /// Contents of an unknown type in base64, normalized for comparison.
+    pub(crate) fn normalized_base64(&self) -> String {
+        BASE64_STANDARD.encode(self.normalized_contents())
     }
 }
 
@@ -99,7 +98,7 @@ impl Serialize for Message<'_> {
                 let paths = field_mask(self).map_err(malformed)?;
                 out.serialize_str(&paths)
             }
-            // These are shown as their one field.
+            // These are written as the value of their one field.
             Form::Struct => only_field(self, out, |out| out.serialize_map(Some(0))?.end()),
             Form::ListValue => only_field(self, out, |out| out.collect_seq([(); 0])),
             Form::Value => only_field(self, out, S::serialize_unit),
@@ -113,7 +112,7 @@ impl Serialize for Message<'_> {
     }
 }
 
-/// The paths of a FieldMask, `display_name` as `displayName`.
+/// The paths of a FieldMask in camelCase.
 fn field_mask(mask: &Message<'_>) -> Result<String, Malformed> {
     let mut paths = String::new();
     for item in mask.in_order()?.fields() {
@@ -140,11 +139,11 @@ fn field_mask(mask: &Message<'_>) -> Result<String, Malformed> {
     Ok(paths)
 }
 
-/// A duration as protobuf's JSON has it, such as `3.500s`; `None` if protobuf does not allow it.
+/// A duration in protobuf's JSON form, such as `3.500s`; `None` if protobuf does not allow it.
 pub(super) fn duration(seconds: i64, nanos: i32) -> Option<String> {
     let is_allowed = seconds.unsigned_abs() <= MAX_DURATION
         && nanos.unsigned_abs() < 1_000_000_000
-        // Both count the same way.
+        // Seconds and nanoseconds must have the same sign.
         && seconds.signum() * i64::from(nanos.signum()) >= 0;
     is_allowed.then(|| {
         let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
@@ -261,7 +260,7 @@ impl Serialize for Scalar {
             Self::Uint32(value) => out.serialize_u32(value),
             Self::Int64(value) => out.collect_str(&value),
             Self::Uint64(value) => out.collect_str(&value),
-            // The double of the same digits.
+            // As the double with the same digits.
             Self::Float(value) => match value.to_string().parse() {
                 Ok(value) => double(value, out),
                 Err(_) => double(value.into(), out),
@@ -276,7 +275,7 @@ impl Serialize for Scalar {
 }
 
 fn double<S: Serializer>(value: f64, out: S) -> Result<S::Ok, S::Error> {
-    /// Up to this, every whole number is a double.
+    /// Up to this, every integer is a double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.is_nan() {
         out.serialize_str("NaN")

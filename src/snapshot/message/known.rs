@@ -1,9 +1,9 @@
-//! The one walk over a message whose type is known: its fields by number, each with all that came under it and typed by
-//! the schema. The canonical form, JSON, the checks and the facts are a `match` over it.
+//! The walk over a message of a known type: its fields by number, each with all its occurrences and typed by the
+//! schema. The canonical form, JSON, the checks and the facts are each a `match` over it.
 //!
-//! Protobuf's rules for several occurrences of a field are applied here: fields are sorted where they come out of order,
-//! a message in parts is put together, of a text or number the last occurrence counts, of a oneof's members the last one,
-//! of a map's entries under one key the last one. What says as much as nothing, such as an empty text, is left out.
+//! Protobuf's rules for repeated occurrences are applied here: fields are sorted by number, a message in parts is
+//! merged, and the last occurrence counts for a text or number, for the members of a oneof, and for a key of a map.
+//! Default values, such as an empty text, are left out.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(in crate::snapshot) struct Message<'a> {
     pub descriptor: &'static Descriptor,
     bytes: Cow<'a, [u8]>,
     depth: u32,
-    /// If it is a copy of an object that has a row of its own: the number of the field that identifies the object.
+    /// For a copy of an object that has its own row: the number of the field that identifies the object.
     pub identity: Option<u32>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// One further in.
+    /// A message one level deeper.
     #[inline(always)]
     fn at(
         depth: u32,
@@ -56,14 +56,14 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message with its fields in the order of their numbers; those of one number in the order they came.
+    /// The message with its fields sorted by number; occurrences of one number keep their order.
     pub(crate) fn in_order(&self) -> Result<InOrder<'_>, Malformed> {
         let has_oneof = self.descriptor.has_oneof;
         let mut last = 0;
         let mut is_in_order = true;
         for (at, raw) in walk(&self.bytes).enumerate() {
             let number = raw?.number;
-            // Of a oneof's members, only one counts.
+            // Only one member of a oneof counts.
             is_in_order &= last <= number && !(has_oneof && at > 0);
             last = number;
         }
@@ -86,7 +86,7 @@ impl<'a> Message<'a> {
                     let field = self.descriptor.field(raw.number);
                     field.is_some_and(|field| field.label == oneof)
                 };
-                // The member that came last.
+                // Keeps the last member.
                 if let Some(last) = all.iter().copied().rfind(is_member) {
                     all.retain(|raw| !is_member(raw));
                     all.push(last);
@@ -97,7 +97,7 @@ impl<'a> Message<'a> {
         Ok(all.iter().flat_map(|raw| raw.encoded).copied().collect())
     }
 
-    /// Every occurrence of every field, in the order they came.
+    /// Every occurrence of every field, in its original order.
     pub(crate) fn occurrences(&self) -> Fields<'_> {
         Fields {
             descriptor: self.descriptor,
@@ -142,7 +142,7 @@ pub(in crate::snapshot) struct Any<'a> {
     pub known: Option<Message<'a>>,
 }
 
-/// A message whose fields come in the order of their numbers.
+/// A message whose fields are sorted by number.
 pub(in crate::snapshot) struct InOrder<'a> {
     descriptor: &'static Descriptor,
     depth: u32,
@@ -166,7 +166,7 @@ pub(in crate::snapshot) struct Fields<'a> {
     descriptor: &'static Descriptor,
     depth: u32,
     rest: &'a [u8],
-    /// Whether all occurrences of a field come together.
+    /// Whether all occurrences of a field are grouped.
     is_grouped: bool,
 }
 
@@ -195,7 +195,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Takes all that follows under `number`, and returns the last.
+    /// Takes all following occurrences of `number`, and returns the last.
     #[inline(never)]
     fn take_repeats(&mut self, number: u32) -> Result<Payload<'a>, Malformed> {
         loop {
@@ -210,7 +210,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Item<'a>, Malformed>;
 
-    // The values that this and the next two return are large, and are matched on at once.
+    // The values that this and the next two functions return are large, and are matched on at once.
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
@@ -224,7 +224,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// All that came under one number of a message.
+/// All occurrences of one field number in a message.
 #[derive(Clone, Copy)]
 struct Occurrences<'s> {
     /// Their bytes, keys included.
@@ -233,23 +233,23 @@ struct Occurrences<'s> {
     is_one: bool,
 }
 
-/// All that came under one number of a message; in a walk over occurrences, one of them.
+/// All occurrences of one field number in a message; in a walk over occurrences, a single one.
 pub(in crate::snapshot) enum Item<'s> {
     Known(Known<'s>),
-    /// A field that the schema does not have: the bytes of its occurrences, keys included.
+    /// A field that is not in the schema: the bytes of its occurrences, keys included.
     Unknown(&'s [u8]),
 }
 
-/// A field that the schema has.
+/// A field in the schema.
 pub(in crate::snapshot) struct Known<'s> {
     pub schema: &'static Field,
     same: Occurrences<'s>,
-    /// Of the message that it is in.
+    /// The depth of the message that contains it.
     depth: u32,
 }
 
 impl<'s> Known<'s> {
-    /// What it says; `None` if that is the same as nothing.
+    /// The value; `None` if it is the default.
     #[inline(always)]
     pub(crate) fn shape(&self) -> Result<Option<Shape<'s>>, Malformed> {
         let shape = self.whole_shape()?;
@@ -263,7 +263,7 @@ impl<'s> Known<'s> {
         Ok((!is_absent).then_some(shape))
     }
 
-    /// What it says, even if that is the same as nothing.
+    /// The value, even if it is the default.
     #[inline(always)]
     pub(crate) fn whole_shape(&self) -> Result<Shape<'s>, Malformed> {
         let Self { schema, same, .. } = self;
@@ -305,7 +305,7 @@ impl<'s> Known<'s> {
     }
 }
 
-/// What a field says.
+/// The value of a field.
 pub(in crate::snapshot) enum Shape<'s> {
     /// Bytes that should be UTF-8.
     Text(&'s [u8]),
@@ -340,7 +340,7 @@ impl<'s> List<'s> {
         contents(self.occurrences).map(|bytes| self.message(bytes?.into()))
     }
 
-    /// A message that came in several parts is the parts one after the other.
+    /// Merges a message in several parts by concatenating them.
     #[inline(always)]
     fn merged(&self, same: &Occurrences<'s>) -> Result<Message<'s>, Malformed> {
         if same.is_one {
@@ -361,19 +361,19 @@ impl<'s> List<'s> {
     }
 }
 
-/// A map from texts to messages. An entry is a message itself, and counts as a level.
+/// A map from texts to messages. An entry is a message itself and counts as a level of nesting.
 pub(in crate::snapshot) struct Map<'s> {
     entries: List<'s>,
     value: &'static Descriptor,
 }
 
 impl<'s> Map<'s> {
-    /// Every entry, as the message that it is.
+    /// Every entry as a message.
     pub(crate) fn messages(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
         self.entries.iter()
     }
 
-    /// Keys and values, by key; of a key that comes twice the last counts.
+    /// Keys and values, sorted by key. The last entry of a key counts.
     pub(crate) fn entries(
         &self,
     ) -> Result<impl Iterator<Item = Result<(&'s [u8], Message<'s>), Malformed>>, Malformed> {
@@ -402,7 +402,7 @@ impl<'s> Map<'s> {
     }
 }
 
-/// The bytes under 1 and under 2: type URL and contents of an Any, key and value of a map's entry.
+/// The bytes of fields 1 and 2: type URL and contents of an Any, or key and value of a map entry.
 pub(in crate::snapshot) fn two_parts(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let (mut first, mut second): (&[u8], &[u8]) = (b"", b"");
     for raw in walk(message) {

@@ -3,13 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `wire.rs` | a message's bytes as fields, one level at a time |
-//! | `descriptors/` | the schema: every message that is known |
-//! | `proto.rs` | the messages that the model is made of, as structs; `encode.rs` and `decode.rs` turn one into the other |
-//! | `known.rs` | the one walk over a message: its fields, typed by the schema; `number.rs` has those that are numbers |
-//! | `unknown.rs` | an order for maps in messages that the schema does not have |
+//! | `descriptors/` | the schema of all known messages |
+//! | `proto.rs` | the messages that the model uses, as structs; `encode.rs` and `decode.rs` convert between them and the model |
+//! | `known.rs` | the walk over a message: its fields, typed by the schema; `number.rs` has the numeric ones |
+//! | `unknown.rs` | the normalization of maps in messages of unknown type |
 //! | `canonical.rs` | the canonical form, for the digest |
 //! | `json.rs` | JSON, as the `baton` CLI prints it |
-//! | `flaws.rs` | whether bytes are a message of their type |
+//! | `flaws.rs` | the check that a blob is a valid message of its kind |
 
 mod canonical;
 pub(super) mod decode;

@@ -1,9 +1,9 @@
-//! Numbers: one, or a repeated one, as it is on the wire and as what it means.
+//! Numeric fields, single and repeated, on the wire and as typed values.
 
 use super::descriptors::{EnumNames, Kind};
 use super::wire::{Malformed, Payload, contents, packed_varints, walk};
 
-/// A number as it is on the wire: not delimited.
+/// A number as encoded on the wire.
 #[derive(Clone, Copy)]
 pub(in crate::snapshot) struct Number<'s> {
     pub(super) kind: Kind,
@@ -18,11 +18,12 @@ impl<'s> Number<'s> {
         last.and_then(Result::ok).map_or(&[], |raw| raw.encoded)
     }
 
-    /// What it means.
+    /// The number as a typed value.
     pub(crate) fn scalar(&self) -> Result<Scalar, Malformed> {
         Scalar::of(self.kind, self.payload)
     }
 
+    #[inline]
     pub(super) fn is_zero(&self) -> bool {
         match self.payload {
             Payload::Varint(value) => value == 0,
@@ -33,7 +34,7 @@ impl<'s> Number<'s> {
     }
 }
 
-/// A number by what it means.
+/// A typed number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::snapshot) enum Scalar {
     Bool(bool),
@@ -47,7 +48,7 @@ pub(in crate::snapshot) enum Scalar {
 }
 
 impl Scalar {
-    /// The number of a field that is absent.
+    /// The value of an absent field.
     pub(super) fn zero(kind: Kind) -> Option<Self> {
         let zeros = [
             Payload::Varint(0),
@@ -60,7 +61,7 @@ impl Scalar {
     fn of(kind: Kind, payload: Payload<'_>) -> Result<Self, Malformed> {
         Ok(match (kind, payload) {
             (Kind::Bool, Payload::Varint(value)) => Self::Bool(value != 0),
-            // Protobuf's own truncations and sign: an int32 travels as 64 bits.
+            // Truncated as protobuf does: an int32 is encoded in 64 bits.
             (Kind::Int32, Payload::Varint(value)) => Self::Int32(value as i32),
             (Kind::Uint32, Payload::Varint(value)) => Self::Uint32(value as u32),
             (Kind::Int64, Payload::Varint(value)) => Self::Int64(value as i64),
@@ -84,7 +85,7 @@ impl<'s> Numbers<'s> {
         walk(self.occurrences).all(|raw| raw.is_ok_and(|raw| raw.payload == Payload::Bytes(&[])))
     }
 
-    /// Bytes of those that are packed: at least as many as numbers.
+    /// Bytes of the packed numbers: an upper limit on how many there are.
     pub(crate) fn packed_bytes(&self) -> usize {
         contents(self.occurrences)
             .map(|packed| packed.map_or(0, <[u8]>::len))
@@ -104,7 +105,7 @@ impl<'s> Numbers<'s> {
         })
     }
 
-    /// What they mean.
+    /// The numbers as typed values.
     pub(crate) fn scalars(&self) -> impl Iterator<Item = Result<Scalar, Malformed>> + 's {
         let kind = self.kind;
         self.iter()

@@ -1,6 +1,6 @@
-//! The messages inside the blobs that we write and look into: prost structs, numbers as in FORMAT.md.
+//! The messages that we write and decode, as prost structs. Field numbers are those of FORMAT.md.
 //!
-//! Messages that are only shown or compared (other traits, other annotations) are in `descriptors/` as tables.
+//! Messages that are only printed or compared (other traits, other annotations) are tables in `descriptors/`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::descriptors::TYPE_URL_PREFIX;
 
-/// A message that can stand in an Any.
+/// A message that can be an annotation.
 pub(in crate::snapshot) trait Annotation: Message + Default {
     /// Its full name.
     const NAME: &'static str;
@@ -47,7 +47,7 @@ pub(in crate::snapshot) struct Timestamp {
     pub nanos: i32,
 }
 
-/// A B-tree keeps the keys sorted, so equal profiles have equal bytes.
+/// A `BTreeMap` keeps the keys sorted, so equal profiles have equal bytes.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::snapshot) struct Struct {
     #[prost(btree_map = "string, message", tag = "1")]
@@ -291,7 +291,7 @@ mod tests {
         })
     }
 
-    /// Compares the one field that `message` holds with what the table has under its number.
+    /// Compares the only field of `message` with the table's entry for its number.
     fn compare(descriptor: &Descriptor, json: &str, message: &[u8], wrong: &mut Vec<String>) {
         let fields: Vec<_> = walk(message).map(Result::unwrap).collect();
         let number = fields[0].number;
@@ -327,8 +327,8 @@ mod tests {
         })
     }
 
-    /// Compares every field of structs with the tables of their messages. A field that is not named here does not
-    /// compile; one that may come several times is given twice.
+    /// Compares every field of a struct with the table of its message. A field that is missing here does not compile;
+    /// repeated fields are given twice.
     macro_rules! compare_all {
         ($wrong:ident, $($descriptor:ident = $message:ident { $($field:ident: $value:expr),* })*) => {
             $(

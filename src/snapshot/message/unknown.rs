@@ -1,31 +1,31 @@
-//! An order for maps in messages whose type we do not know. Official writers put the entries of a map inside an Any in
-//! random order, so that the same data has other bytes each time it is written.
+//! Normalizes maps in messages of unknown type. Official writers write the entries of a map inside an Any in random
+//! order, so the same data has different bytes each time it is written.
 //!
-//! Without a schema, a map looks like a repeated message, whose order may mean something. Only one kind of map can be told
-//! apart: a `google.protobuf.Struct`, whose values are of a shape that hardly anything else has. So the entries of what is
-//! shaped like a Struct are sorted by key, wherever it is, and everything else keeps its place. No byte is changed, added
-//! or left out, which is why a difference in anything but that order is still seen.
+//! Without a schema, a map looks like a repeated message, whose order may be significant. Only one kind of map can be
+//! recognized: a `google.protobuf.Struct`, whose values have a distinctive shape. So the entries of everything shaped
+//! like a Struct are sorted by key, at any depth, and everything else keeps its place. No byte is changed, added or
+//! left out, so any other difference is still seen.
 //!
-//! What is shaped like a Struct depends on keys and lengths of fields, not on text, and sorting leaves these as they are.
-//! So what has been settled stays as it is when it is settled again.
+//! The shape of a Struct depends on keys and lengths of fields, not on text, and sorting does not change these. So
+//! normalizing twice has the same result as normalizing once.
 
 use std::ops::Range;
 
 use super::wire::{MAX_DEPTH, Payload, RawField, walk};
 
-/// Sorts the entries of every Struct in `message`, which may be one itself.
-pub(super) fn settle(message: &mut [u8]) {
-    settle_at(1, message);
+/// Sorts the entries of every Struct in `message`, which may itself be one.
+pub(super) fn normalize(message: &mut [u8]) {
+    normalize_at(1, message);
 }
 
-/// Sorts the entries of every Struct in `fields`, which are some of a message's.
-pub(super) fn settle_fields(fields: &mut [u8]) {
+/// Sorts the entries of every Struct in `fields`, which are part of a message.
+pub(super) fn normalize_fields(fields: &mut [u8]) {
     for content in delimited(fields).unwrap_or_default() {
-        settle_at(1, &mut fields[content]);
+        normalize_at(1, &mut fields[content]);
     }
 }
 
-fn settle_at(depth: u32, message: &mut [u8]) {
+fn normalize_at(depth: u32, message: &mut [u8]) {
     if depth > MAX_DEPTH {
         return;
     }
@@ -34,14 +34,14 @@ fn settle_at(depth: u32, message: &mut [u8]) {
     };
     let is_struct = is_struct(depth, message);
     for content in contents {
-        settle_at(depth + 1, &mut message[content]);
+        normalize_at(depth + 1, &mut message[content]);
     }
     if is_struct {
         sort_entries(message);
     }
 }
 
-/// Where the contents of the fields with a length are; `None` if `message` is not one.
+/// The ranges of the contents of length-delimited fields; `None` if `message` is not a message.
 fn delimited(message: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut end = 0;
     let mut contents = Vec::new();
@@ -55,7 +55,7 @@ fn delimited(message: &[u8]) -> Option<Vec<Range<usize>>> {
     Some(contents)
 }
 
-/// Sorts the entries of a Struct by their keys; those of one key stay in the order they came in.
+/// Sorts the entries of a Struct by key; entries with the same key keep their order.
 fn sort_entries(message: &mut [u8]) {
     let mut entries: Vec<_> = walk(message)
         .filter_map(|raw| {
@@ -84,7 +84,7 @@ fn sort_entries(message: &mut [u8]) {
     }
 }
 
-/// Whether `message` is a Struct by its shape: entries under 1, each a key under 1 and a Value under 2.
+/// Whether `message` has the shape of a Struct: entries under 1, each a key under 1 and a Value under 2.
 fn is_struct(depth: u32, message: &[u8]) -> bool {
     each_under_one(depth, message, |entry| {
         let mut fields = walk(entry);
@@ -100,7 +100,7 @@ fn is_struct(depth: u32, message: &[u8]) -> bool {
     })
 }
 
-/// Whether `message` is a Value by its shape: one of its members, and nothing else.
+/// Whether `message` has the shape of a Value: exactly one of its members.
 fn is_value(depth: u32, message: &[u8]) -> bool {
     let mut fields = walk(message);
     let (Some(Ok(member)), None) = (fields.next(), fields.next()) else {
@@ -118,7 +118,7 @@ fn is_value(depth: u32, message: &[u8]) -> bool {
     }
 }
 
-/// Whether `message` has nothing but contents under 1, each of which `fits`.
+/// Whether `message` has only field 1, and each of its contents `fits`.
 fn each_under_one(depth: u32, message: &[u8], fits: impl Fn(&[u8]) -> bool) -> bool {
     depth <= MAX_DEPTH
         && walk(message).all(|raw| match raw {
@@ -190,9 +190,9 @@ mod tests {
         })
     }
 
-    fn settled(message: &[u8]) -> Vec<u8> {
+    fn normalized(message: &[u8]) -> Vec<u8> {
         let mut message = message.to_vec();
-        settle(&mut message);
+        normalize(&mut message);
         message
     }
 
@@ -213,10 +213,10 @@ mod tests {
                 };
                 around.iter().fold(message, wrapped)
             };
-            prop_assert_eq!(settled(&wrap(a)), settled(&wrap(b)));
+            prop_assert_eq!(normalized(&wrap(a)), normalized(&wrap(b)));
         }
 
-        // Bytes of which many are the keys and lengths of Structs, whole or not.
+        // Bytes that are often keys and lengths of Structs, complete or not.
         #[test]
         fn whatever_the_bytes_are_only_their_order_changes_and_only_once(
             pieces in prop::collection::vec(
@@ -232,8 +232,8 @@ mod tests {
             ),
         ) {
             let message = pieces.concat();
-            let once = settled(&message);
-            prop_assert_eq!(settled(&once), &*once);
+            let once = normalized(&message);
+            prop_assert_eq!(normalized(&once), &*once);
             let [mut before, mut after] = [message, once];
             before.sort_unstable();
             after.sort_unstable();
@@ -251,10 +251,10 @@ mod tests {
             let unordered = [entry(b"b"), entry(b"a")].concat();
             (0..levels).fold(unordered, |inner, _| delimited_field(7, &inner))
         };
-        // An entry and its Value are two more.
+        // An entry and its Value add two levels.
         for (levels, is_sorted) in [(MAX_DEPTH - 3, true), (MAX_DEPTH, false), (1000, false)] {
             let message = nested(levels);
-            assert_eq!(settled(&message) != message, is_sorted, "{levels}");
+            assert_eq!(normalized(&message) != message, is_sorted, "{levels}");
         }
     }
 }

@@ -1,22 +1,22 @@
-//! Protobuf's wire form, one level at a time: a message's bytes into its fields, borrowed, and back.
+//! Protobuf's wire format, one level at a time: splits the bytes of a message into fields, and writes fields.
 
 use prost::encoding::{decode_varint, encode_varint};
 
-/// Bytes that are no protobuf message.
+/// Bytes that are not a protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) struct Malformed;
 
-/// Deepest nesting that is followed; protobuf's own decoders stop at 100 too.
+/// Deepest nesting that is read, as in protobuf's own decoders.
 pub(in crate::snapshot) const MAX_DEPTH: u32 = 100;
 
-/// What follows a key, as the key says.
+/// Wire types.
 pub(in crate::snapshot) const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
-/// A length, and so many bytes.
+/// A length, and that many bytes.
 pub(in crate::snapshot) const DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
-/// One field as it came: its number, what it holds, and its whole encoding with the key.
+/// One field on the wire: its number, its payload, and its whole encoding with the key.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::snapshot) struct RawField<'a> {
     pub number: u32,
@@ -32,7 +32,7 @@ pub(in crate::snapshot) enum Payload<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of `message` in the order they came, up to the first that is not one.
+/// The fields of `message` in their original order, up to the first malformed one.
 pub(in crate::snapshot) fn walk(message: &[u8]) -> Walk<'_> {
     Walk(message)
 }
@@ -76,7 +76,7 @@ pub(super) fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malfor
             Payload::Bytes(bytes)
         }
         FIXED32 => Payload::Fixed32(take_array(rest)?),
-        // Groups went out of use before proto3; no writer of a c1z makes them.
+        // Groups were removed in proto3, and no writer of a c1z uses them.
         _ => return Err(Malformed),
     };
     Ok(RawField {
@@ -93,7 +93,7 @@ pub(super) fn next_number(mut rest: &[u8]) -> Option<u32> {
     Some(u32::try_from(key).ok()? >> 3)
 }
 
-/// Nearly all keys and lengths are of one byte, and most others of two.
+/// Nearly all keys and lengths take one byte, and most others two.
 #[inline(always)]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
     match **rest {
@@ -119,7 +119,7 @@ pub(in crate::snapshot) fn push_key(number: u32, wire_type: u32, out: &mut Vec<u
     push_varint(u64::from(number << 3 | wire_type), out);
 }
 
-/// Appends a varint as short as it can be.
+/// Appends a varint in its shortest form.
 pub(in crate::snapshot) fn push_varint(value: u64, out: &mut Vec<u8>) {
     match u8::try_from(value) {
         Ok(byte @ ..0x80) => out.push(byte),
@@ -133,7 +133,7 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
     Ok(*bytes)
 }
 
-/// All varints of a packed field, up to the first that is not one.
+/// All varints of a packed field, up to the first malformed one.
 pub(super) fn packed_varints(
     mut packed: &[u8],
 ) -> impl Iterator<Item = Result<u64, Malformed>> + '_ {
@@ -149,12 +149,13 @@ pub(super) fn packed_varints(
     })
 }
 
-/// The contents of all of some occurrences, which must be delimited.
+/// The contents of all occurrences, which must be length-delimited.
+#[inline]
 pub(super) fn contents(occurrences: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     walk(occurrences).map(|raw| bytes(raw?.payload))
 }
 
-/// What a length-delimited field holds.
+/// The content of a length-delimited field.
 #[inline]
 pub(super) fn bytes(payload: Payload<'_>) -> Result<&[u8], Malformed> {
     match payload {

@@ -1,4 +1,4 @@
-//! All rows of a sync run, read by another thread, with their content digest.
+//! Reads all rows of a sync run on another thread, and computes their content digest.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,11 +12,11 @@ use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
 use crate::snapshot::error::Error;
 use crate::snapshot::table::{ContentDigest, Digester, Row};
 
-/// Batches of rows of one kind that may wait in [`BackgroundRows`].
+/// Batches of rows of one kind that may be queued in [`BackgroundRows`].
 const BATCHES_AHEAD: usize = 4;
 
 impl Snapshot {
-    /// Reads all rows of a sync run on a thread of its own, in the order of kinds and ids, and makes their digest.
+    /// Reads all rows of a sync run on another thread, in the order of kinds and ids, and computes their digest.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -31,7 +31,7 @@ impl Snapshot {
         let (to_grants, grants) = channel();
         let reader = Builder::new().spawn_scoped(scope, move || {
             let mut digester = Digester::new();
-            // Each kind's sender goes before the next kind is read, so that its rows end.
+            // The sender of a kind is dropped before the next kind is read, which ends its rows.
             let _ = send_kind::<ResourceType>(self, sync, &mut digester, to_resource_types)
                 && send_kind::<Resource>(self, sync, &mut digester, to_resources)
                 && send_kind::<Entitlement>(self, sync, &mut digester, to_entitlements)
@@ -48,7 +48,7 @@ impl Snapshot {
     }
 }
 
-/// Rows that another thread reads, one at a time. They are read in the order of the members, and are to be taken so.
+/// Rows that another thread reads. They must be taken in the order of the fields, in which they are read.
 pub struct BackgroundRows<'scope> {
     /// All resource types.
     pub resource_types: RowsOfKind<ResourceType>,
@@ -71,7 +71,7 @@ impl BackgroundRows<'_> {
             grants,
             reader,
         } = self;
-        // A reader whose rows nobody takes would wait for ever.
+        // Otherwise a thread whose rows are not taken would wait forever.
         drop((resource_types, resources, entitlements, grants));
         match reader.join() {
             Ok(digest) => digest,
@@ -110,8 +110,8 @@ impl<K: Readable> Iterator for RowsOfKind<K> {
     }
 }
 
-/// Sends all rows of one kind of a sync run, or the error that ends them. Returns whether all were sent, so that the next
-/// kind is wanted.
+/// Sends all rows of one kind of a sync run, or the error that ends them. Returns whether to continue with the next
+/// kind.
 fn send_kind<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,
@@ -127,7 +127,7 @@ fn send_kind<K: Readable>(
     }
 }
 
-/// Sends rows until there are no more, or they are no longer wanted. Returns whether they still are.
+/// Sends rows until there are no more or the receiver is gone. Returns whether it is still there.
 fn send_rows<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,

@@ -1,4 +1,4 @@
-//! The columns of a row as the file has them, checked for their type as they are taken.
+//! Typed access to the columns of a row in the file.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::snapshot::table::{
     EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row, expansion,
 };
 
-/// The columns of one row, checked for their type as they are taken. They are numbered as in [`Readable::NAMES`].
+/// The columns of one row, whose types are checked on access. They are numbered as in [`Readable::NAMES`].
 pub struct RowColumns<'r> {
     pub(super) path: &'r Path,
     pub(super) table: &'static str,
@@ -23,11 +23,11 @@ pub struct RowColumns<'r> {
     pub(super) row: StoredRow<'r>,
 }
 
-/// Where rows hold the values that readers need.
+/// The positions of the columns that readers need.
 pub(super) struct Places(Vec<(&'static str, Option<usize>)>);
 
 impl Places {
-    /// Those of a table of content.
+    /// The positions in one of the four tables of rows.
     ///
     /// # Errors
     /// When the table lacks a column that readers need.
@@ -35,10 +35,10 @@ impl Places {
         Self::named(table, K::NAMES, &["expansion"])
     }
 
-    /// Those of the columns of these names. The `optional` ones are NULL where a table lacks them.
+    /// The positions of columns by name. Missing `optional` columns read as NULL.
     ///
     /// # Errors
-    /// When the table lacks another.
+    /// When the table lacks any other column.
     pub(super) fn named(
         table: &StoredTable,
         names: &[&'static str],
@@ -55,8 +55,7 @@ impl Places {
     }
 }
 
-/// Texts of the row before, by column. Most rows share all but a few with it, so a text is only made anew where it
-/// differs.
+/// The texts of the previous row, by column. Most rows share most of them, so a text is allocated only if it differs.
 #[derive(Default)]
 pub struct TextCache([Text; 8]);
 
@@ -69,7 +68,7 @@ impl TextCache {
         known.clone()
     }
 
-    /// An id of a resource, from the columns of its type and of the resource.
+    /// A resource id from its two columns, type and id.
     fn resource_id(&mut self, resource_type: (usize, &str), resource: (usize, &str)) -> ResourceId {
         ResourceId::new(
             &ResourceTypeId::new(self.text(resource_type.0, resource_type.1)),
@@ -80,19 +79,19 @@ impl TextCache {
 
 /// A kind whose rows are read.
 pub trait Readable: Kind {
-    /// The columns that readers need, in the order in which [`RowColumns`] numbers them. Id and blob come first.
+    /// The columns that readers need, as `RowColumns` numbers them. Id and blob come first.
     const NAMES: &'static [&'static str];
 
-    /// What the columns of a row say.
+    /// Reads the columns of a row.
     ///
     /// # Errors
-    /// When one of them does not hold what its table declares.
+    /// When a column has a value of the wrong type.
     fn columns<'r>(
         row: &RowColumns<'r>,
         recent: &mut TextCache,
     ) -> Result<Self::Columns<'r>, Error>;
 
-    /// Brings a row to one form where SDKs differ in the place of a fact.
+    /// Normalizes facts that SDKs store in different places.
     fn unify<'r>(_: &mut Self::Columns<'r>, _data: &mut Cow<'r, [u8]>) {}
 }
 
@@ -190,7 +189,7 @@ impl<'r> RowColumns<'r> {
         })
     }
 
-    /// A value; NULL in a row that was written before its column was added.
+    /// A value; NULL if the row was written before the column was added.
     pub(super) fn value(&self, at: usize) -> Value<'r> {
         self.places.0[at]
             .1
@@ -202,7 +201,7 @@ impl<'r> RowColumns<'r> {
         self.text_up_to(MAX_TEXT, at)
     }
 
-    /// A text that is held for long: the id of a resource type or a sync run.
+    /// A text that is kept in memory: the id of a resource type or a sync run.
     pub(super) fn short_text(&self, at: usize) -> Result<&'r str, Error> {
         self.text_up_to(MAX_SHORT_TEXT, at)
     }
@@ -213,7 +212,7 @@ impl<'r> RowColumns<'r> {
                 Err(self.wrong(at, &format!("holds a text longer than {longest} bytes")))
             }
             Value::Text(text) => std::str::from_utf8(text)
-                .map_err(|_| self.wrong(at, "holds text that is not UTF-8")),
+                .map_err(|_| self.wrong(at, "contains text that is not UTF-8")),
             _ => Err(self.wrong(at, "does not hold text")),
         }
     }
@@ -232,7 +231,7 @@ impl<'r> RowColumns<'r> {
         }
     }
 
-    /// A blob of a row of content.
+    /// The blob of a row.
     pub(super) fn blob(&self, at: usize) -> Result<&'r [u8], Error> {
         match self.value(at) {
             Value::Blob(bytes) if bytes.len() > MAX_BLOB => {

@@ -1,4 +1,4 @@
-//! The rows of a sync run, counted by type, and their content digest: one pass over all of them.
+//! Counts the rows of a sync run by type and computes their content digest, in one pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -14,7 +14,7 @@ use crate::snapshot::limits::MAX_TYPES;
 use crate::snapshot::table::{AnyColumns, ContentDigest, Digester, Kind, Row};
 
 impl Snapshot {
-    /// The content digest of a sync run, from its rows.
+    /// Computes the content digest of a sync run.
     ///
     /// # Errors
     /// When a row cannot be read.
@@ -22,7 +22,7 @@ impl Snapshot {
         Ok(self.counts_and_digest(sync)?.1)
     }
 
-    /// How many rows of which type a sync run has, in one pass over all of them.
+    /// Counts the rows of a sync run by type, in one pass.
     ///
     /// # Errors
     /// When a row cannot be read.
@@ -30,7 +30,7 @@ impl Snapshot {
         self.count_rows(sync, None)
     }
 
-    /// How many rows of which type a sync run has, and their content digest, in one pass over all of them.
+    /// Counts the rows of a sync run by type and computes their content digest, in one pass.
     ///
     /// # Errors
     /// When a row cannot be read.
@@ -40,7 +40,7 @@ impl Snapshot {
         Ok((counts, digester.finish()))
     }
 
-    /// Counts all rows of a sync run, and digests them if that is wanted.
+    /// Counts all rows of a sync run, and digests them if there is a digester.
     fn count_rows(
         &self,
         sync: &SyncId,
@@ -88,7 +88,7 @@ impl Snapshot {
     }
 }
 
-/// Rows of a sync run, counted.
+/// The number of rows of a sync run, by type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Ids of the resource types.
@@ -137,10 +137,10 @@ impl Counts {
         }
     }
 
-    /// Whether the rows are of a number of types that is read.
+    /// Checks the limit on resource types.
     ///
     /// # Errors
-    /// When they are of more.
+    /// When the rows have more types.
     pub(in crate::snapshot) fn check(&self) -> Result<(), Damage> {
         let types = [&self.resources, &self.entitlements, &self.grants];
         if types.iter().any(|counts| counts.len() > MAX_TYPES) {
@@ -152,12 +152,13 @@ impl Counts {
         }
     }
 
-    /// What the `stats` column of a sync run says that the rows do not, in words. `evidence` is that of the run.
+    /// Describes how the `stats` column of a sync run differs from these counts; `None` if it does not. `evidence` is
+    /// that of the run.
     ///
-    /// They are compared as the SDK counts: resources only of types that have a row in the sync run, and neither
-    /// entitlements nor grants in a `resources_only` one. Two things are forgiven a file of another program. Compaction
-    /// leaves the counts of the empty sync run that it begins with, and readers count anew where no resource type is
-    /// stated. And up to SDK 0.15, entitlements were not counted by type.
+    /// Counts are compared as the SDK makes them: only resources whose type has a row in the sync run, and neither
+    /// entitlements nor grants in a `resources_only` one. Two differences are accepted in files of other programs:
+    /// compaction leaves the counts of the empty sync run that it starts with, and readers count again if no resource
+    /// type is stated; and up to SDK 0.15, entitlements were not counted by type.
     pub fn differs_from(
         &self,
         stats: &str,

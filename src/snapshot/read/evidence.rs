@@ -1,4 +1,4 @@
-//! What a crawl wrote about itself, kept among the assets.
+//! Reads the evidence document, which a crawl stores among the assets.
 
 use super::columns::Places;
 use super::open::Snapshot;
@@ -9,10 +9,10 @@ use crate::snapshot::limits::{MAX_EVIDENCE_SENTENCES, MAX_EVIDENCE_VALUES};
 use crate::snapshot::table::schema::EVIDENCE_ASSET;
 
 impl Snapshot {
-    /// What the crawl wrote about itself, in files of our own.
+    /// The evidence document, which only our own files have. A document that cannot be parsed is `None`.
     ///
     /// # Errors
-    /// When the row cannot be read, or holds more than is read. A document that we cannot understand is `None`.
+    /// When the row cannot be read or exceeds the limits.
     pub fn evidence(&self, sync: &SyncId) -> Result<Option<Evidence>, Error> {
         let Some(table) = self.find_table("v1_assets")? else {
             return Ok(None);
@@ -40,10 +40,10 @@ impl Snapshot {
 
     fn parse_evidence(&self, data: &[u8]) -> Result<Option<Evidence>, Error> {
         let too_large = || {
-            let problem = "its evidence holds more than that of any crawl".to_owned();
+            let problem = "its evidence document exceeds the limits".to_owned();
             self.damaged(Damage::Limit(problem))
         };
-        // Each comma may stand for a value of its own, which takes many times its text.
+        // Each comma may separate two values, each of which takes much more memory than its text.
         if data.iter().filter(|byte| **byte == b',').count() > MAX_EVIDENCE_VALUES {
             return Err(too_large());
         }

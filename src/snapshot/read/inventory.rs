@@ -1,4 +1,4 @@
-//! Rows of a snapshot in the words of the model: one by one, or all of a sync run as an [`Inventory`].
+//! Decodes rows to the model: one by one, or all rows of a sync run as an [`Inventory`].
 
 use super::columns::{Readable, row_damage};
 use super::open::Snapshot;
@@ -8,7 +8,7 @@ use crate::snapshot::error::{Damage, Error};
 use crate::snapshot::table::{Kind, Row};
 
 impl Snapshot {
-    /// A row of this file in the words of the model.
+    /// Decodes a row of this file to the model.
     ///
     /// # Errors
     /// When its blob is not a valid message.

@@ -1,4 +1,5 @@
-//! The judgement that every reader shares: whether a row's blob is a message of its kind and agrees with the columns.
+//! The validity check that all readers share: whether a row's blob is a message of its kind and agrees with its
+//! columns.
 
 use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
@@ -6,11 +7,11 @@ use crate::snapshot::error::{Error, shortened};
 use crate::snapshot::message::{Flaw, Oddity, validate};
 use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row, descriptor, expansion};
 
-/// What is to be said of a row. Readers refuse one with a problem; `verify` reports everything.
+/// The result of checking a row. Readers refuse a row with a problem; `verify` reports everything.
 pub(in crate::snapshot) struct Judgement {
-    /// Whether its blob is a message of its kind, and what in it JSON has no form for.
+    /// Whether its blob is a message of its kind, and whether it has a value that JSON cannot represent.
     pub blob: Result<Option<Oddity>, Flaw>,
-    /// What blob and columns, or the row and another, say differently.
+    /// Contradictions between blob and columns, or with another row.
     pub contradictions: Vec<String>,
 }
 
@@ -24,9 +25,8 @@ impl Judgement {
     }
 }
 
-/// The judgement that every reader shares: a row's blob must be a message of its kind and must not contradict the
-/// columns. `resource_of` says which resource an entitlement is on, by the entitlement's own row; it is only asked about
-/// grants whose blob does not say.
+/// Checks a row: its blob must be a message of its kind and must not contradict its columns. `resource_of` looks up the
+/// resource of an entitlement in the entitlement's own row; it is called only for grants whose blob omits the resource.
 ///
 /// # Errors
 /// Those of `resource_of`.
@@ -63,7 +63,7 @@ pub(in crate::snapshot) fn judge<K: Kind>(
     })
 }
 
-/// What is wrong with a grant whose column names another resource than its entitlement's row does.
+/// Describes a grant whose resource column differs from its entitlement's row.
 fn other_resource(resource: &ResourceId, expected: &ResourceId) -> String {
     format!(
         "its resource is `{}` in the columns, but its entitlement is on `{}`",

@@ -11,7 +11,7 @@ use crate::snapshot::error::Error;
 use crate::snapshot::table::Row;
 
 impl Snapshot {
-    /// A way to find rows of one kind by their id.
+    /// Creates a lookup of rows of one kind by id.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -20,16 +20,16 @@ impl Snapshot {
     }
 }
 
-/// Finds rows by their id. Keeps the ids in memory, with a few bytes for each row.
+/// Finds rows by id. Keeps the ids in memory, plus a few bytes for each row.
 pub struct Lookup<'s, K> {
     rows: Rows<'s, K>,
     found: HashMap<String, Found>,
 }
 
-/// A row to look up.
+/// The position of a row.
 struct Found {
     position: Position,
-    /// Whether it was looked up before and is sound.
+    /// Whether it has been looked up before and found valid.
     is_checked: bool,
 }
 
@@ -48,10 +48,10 @@ impl<'s, K: Readable> Lookup<'s, K> {
         Ok(Self { rows, found })
     }
 
-    /// The row under `id`.
+    /// Returns the row with this id.
     ///
     /// # Errors
-    /// When it is there but is damaged.
+    /// When the row is damaged.
     pub fn get(&mut self, id: &str) -> Result<Option<Row<'static, K>>, Error> {
         let Some(found) = self.found.get_mut(id) else {
             return Ok(None);

@@ -1,23 +1,23 @@
-//! Reading: any v1 file, whichever connector wrote it, as rows.
+//! Reads the rows of any v1 file, whichever connector wrote it.
 //!
-//! Each file uses only those above it.
+//! Each module uses only those above it.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `order.rs` | rows put in the order of their ids, on disk if they are many |
+//! | `order.rs` | sorting rows by id, on disk if they are many |
 //! | `survey.rs` | one pass over every table: where the rows of each sync run are |
 //! | `columns.rs` | the columns of a row, checked for their type |
-//! | `references.rs` | what a blob repeats of its row's columns, and a grant's annotations |
-//! | `judgement.rs` | whether a row is sound |
+//! | `references.rs` | the references that a blob repeats from its row's columns, and a grant's annotations |
+//! | `judgement.rs` | the validity check of a row |
 //! | `open.rs` | the open snapshot |
 //! | `sync_runs.rs` | its sync runs, and the one to show |
-//! | `evidence.rs` | what the crawl wrote about itself |
+//! | `evidence.rs` | the evidence document |
 //! | `query.rs` | rows of one kind, filtered, in the order of their ids |
 //! | `lookup.rs` | rows by their id |
-//! | `inventory.rs` | rows in the words of the model |
+//! | `inventory.rs` | rows decoded to the model |
 //! | `parallel.rs` | rows of one kind, read by several threads |
 //! | `background.rs` | all rows, read by another thread |
-//! | `counts.rs` | rows counted, and their digest |
+//! | `counts.rs` | the number of rows by type, and their digest |
 
 mod background;
 mod columns;
@@ -39,7 +39,7 @@ pub use columns::Readable;
 pub use counts::Counts;
 pub use lookup::Lookup;
 pub use open::{ReadOptions, Snapshot};
-pub use parallel::{Batch, Maker};
+pub use parallel::{Batch, Mapper};
 pub use query::{Filter, Rows};
 
 pub(super) use judgement::judge;

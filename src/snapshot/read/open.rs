@@ -1,8 +1,7 @@
 //! An open snapshot: any v1 file, whichever connector wrote it.
 //!
 //! The file is not trusted. It is unpacked within limits, its pages are surveyed once, and rows are read from them;
-//! nothing in it is run. Columns and fields that are not known are passed over; what an older writer left out is taken as
-//! absent.
+//! nothing in it is run. Unknown columns and fields are ignored; what an older writer did not write is absent.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,23 +15,23 @@ use crate::snapshot::container::{self, Fault, Keep, Pages, RowReader, Unpacked};
 use crate::snapshot::error::{Damage, Error, READING_UNPACKED};
 use crate::snapshot::limits::Limits;
 
-/// Where a decoded database goes while it is read, unless it is small, and how large it may be.
+/// Options for reading: limits, and the folder for the decoded database unless it is small.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// Bounds on what is decoded.
+    /// Limits on decoding.
     pub limits: Limits,
-    /// The folder for the decoded database; the system's if none is named.
+    /// The folder for the decoded database; the system's folder for temporary files if `None`.
     pub temp_dir: Option<PathBuf>,
 }
 
 /// The resource that each entitlement of a sync run is on, by the entitlement's id.
 pub(super) type EntitlementResources = HashMap<EntitlementId, ResourceId>;
 
-/// An open snapshot file. Nothing is ever written to it. Any number of threads can read it at once.
+/// An open snapshot file. It is never written to. Any number of threads can read it at the same time.
 pub struct Snapshot {
     pub(in crate::snapshot) pages: Pages,
     pub(in crate::snapshot) survey: Survey,
-    /// Of the sync runs that were asked about last; read when a grant needs them.
+    /// Cached for the sync runs that were used last; read when a grant needs them.
     pub(super) entitlement_resources: Mutex<Vec<(SyncId, Result<EntitlementResources, Damage>)>>,
     pub(super) path: PathBuf,
     /// Size of the file, in bytes.
@@ -50,7 +49,7 @@ impl Snapshot {
         Self::open_with(path, options, Keep::Tables)
     }
 
-    /// The same, with or without the pages that only `verify` looks at.
+    /// Opens a snapshot with or without index pages, which only `verify` needs.
     pub(in crate::snapshot) fn open_with(
         path: &Path,
         options: &ReadOptions,
@@ -99,7 +98,7 @@ impl Snapshot {
     /// A table of the c1z; `None` if the file does not have it.
     ///
     /// # Errors
-    /// When it is not a plain table, or none of its rows can be relied on.
+    /// When it is not a plain table, or its rows cannot be relied on.
     pub(super) fn find_table(&self, name: &'static str) -> Result<Option<&StoredTable>, Error> {
         self.survey
             .table(name)

@@ -1,5 +1,5 @@
-//! Puts rows in the order of their ids when a file does not hold them in it: sorted in memory while they are few,
-//! otherwise in parts that are merged from temporary files without names.
+//! Sorts rows by id if the file does not store them in that order: in memory up to a limit, otherwise in parts that are
+//! merged from unnamed temporary files.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,37 +9,37 @@ use std::path::{Path, PathBuf};
 use crate::files;
 use crate::snapshot::container::{Spool, SpoolWriter};
 
-/// Bytes of keys that are sorted in memory at a time.
+/// Bytes of keys sorted in memory at a time.
 const PART_BYTES: usize = 16 << 20;
-/// Bytes of positions that are held in memory.
+/// Bytes of positions kept in memory.
 const POSITIONS_IN_MEMORY: usize = 8 << 20;
 
-/// A row to put in its place.
+/// A row to sort.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
-    /// Number of the sync run among those of the file.
+    /// The number of its sync run in the file.
     pub run: u32,
     /// The row's id.
     pub id: Vec<u8>,
     pub position: Position,
-    /// Bytes that the row takes.
+    /// Size of the row in bytes.
     pub bytes: u32,
 }
 
-/// Where a row is: its page, and its place there.
+/// The position of a row: its page and cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::snapshot) struct Position {
     pub page: u32,
     pub cell: u16,
 }
 
-/// Positions in their final order.
+/// Sorted positions.
 pub(super) struct Positions(Spool);
 
 impl Positions {
     const BYTES: usize = 6;
 
-    /// The position at this place of the order.
+    /// The position at this index.
     ///
     /// # Errors
     /// When the temporary file cannot be read.
@@ -55,7 +55,7 @@ impl Positions {
     }
 }
 
-/// Takes entries in any order and gives them back sorted by run and id.
+/// Sorts entries by run and id.
 pub(super) struct Sorter {
     entries: Vec<Entry>,
     bytes: usize,
@@ -65,7 +65,7 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    /// Starts empty. Temporary files go to `dir`.
+    /// Creates an empty sorter with temporary files in `dir`.
     pub(super) fn new(dir: &Path) -> Self {
         Self {
             entries: Vec::new(),
@@ -76,7 +76,7 @@ impl Sorter {
         }
     }
 
-    /// Takes an entry.
+    /// Adds an entry.
     ///
     /// # Errors
     /// When a temporary file cannot be written.
@@ -94,7 +94,7 @@ impl Sorter {
         self.write_part().map_err(|error| self.in_folder(error))
     }
 
-    /// An error of a temporary file, with the folder that it is in.
+    /// Adds the folder to an error about a temporary file.
     fn in_folder(&self, error: io::Error) -> io::Error {
         let error = files::bare(error);
         io::Error::new(error.kind(), format!("`{}`: {error}", self.dir.display()))
@@ -113,7 +113,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// Calls `take` with every entry in order, and keeps their positions.
+    /// Calls `take` with every entry in order, and returns their positions.
     ///
     /// # Errors
     /// When a temporary file cannot be read or written.

@@ -1,5 +1,5 @@
-//! All rows of one kind, read by several threads: each takes chunks of rows, and what it makes of them comes back in the
-//! order of the ids. What waits to be taken is bounded by weight, whatever the rows hold.
+//! Reads all rows of one kind on several threads. Each thread processes chunks of rows, and the results are returned in
+//! the order of the ids. The size of queued results is limited, whatever the rows contain.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -14,53 +14,54 @@ use crate::model::SyncId;
 use crate::snapshot::error::Error;
 use crate::snapshot::table::Row;
 
-/// A batch ends once this many bytes were made of it.
+/// A batch ends once its output has this many bytes.
 const BATCH_BYTES: usize = 1 << 20;
-/// Makes something of each batch of rows that one thread reads.
-pub type Maker<'m, K, T, E> = Box<dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E> + 'm>;
+/// Turns each batch of rows that one thread reads into a value.
+pub type Mapper<'m, K, T, E> = Box<dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E> + 'm>;
 
-/// A chunk to read, and where to send what is made of it.
+/// A chunk to read, and the channel for its results.
 struct Job<T, E> {
     chunk: Chunk,
-    results: SyncSender<Result<Made<T>, E>>,
+    results: SyncSender<Result<Message<T>, E>>,
 }
 
-/// What is made of a chunk.
-enum Made<T> {
-    /// Of some of its rows.
+/// A message from a worker about its chunk.
+enum Message<T> {
+    /// The result of a batch of its rows.
     Batch(T),
-    /// Nothing more.
+    /// There are no more batches.
     End,
 }
 
 impl Snapshot {
-    /// Reads all rows of one kind that fit, in batches. `maker` is called once on every thread; `take` gets what the makers
-    /// made, in the order of the ids, on the calling thread. Memory does not grow with the rows.
+    /// Maps all rows of one kind that fit `filter`, in batches, on several threads. `new_mapper` is called once on
+    /// every thread; `take` receives the results of the mappers in the order of the ids, on the calling thread. Memory
+    /// does not grow with the number of rows.
     ///
     /// # Errors
-    /// The first error in the order of the ids, of a row, a maker or `take`.
+    /// The first error in the order of the ids, of a row, a mapper or `take`.
     pub fn batches<'s, K: Readable, T: Send, E: From<Error> + Send>(
         &'s self,
         sync: &SyncId,
         filter: &'s Filter,
-        maker: impl Fn(&'s Self) -> Result<Maker<'s, K, T, E>, E> + Sync,
+        new_mapper: impl Fn(&'s Self) -> Result<Mapper<'s, K, T, E>, E> + Sync,
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         let chunks = self.chunks(K::KIND, sync)?;
         if chunks.len() < 2 {
-            return self.batches_here(sync, filter, &maker, &mut take);
+            return self.batches_here(sync, filter, &new_mapper, &mut take);
         }
         let threads = threads();
         let (jobs, queue) = channel::<Job<T, E>>();
-        // Only the workers hold it: should all of them panic, it goes, and so does every sender of results.
+        // Only the workers own it: if all of them panic, it is dropped, and so is every sender of results.
         let queue = Arc::new(Mutex::new(queue));
-        let maker = &maker;
+        let new_mapper = &new_mapper;
         let ran = std::thread::scope(|scope| {
             let mut workers = Vec::new();
             for _ in 0..threads {
                 let queue = queue.clone();
-                let worker = move || work(self, &queue, sync, filter, maker);
-                // Fewer threads than wanted are slower; that is all.
+                let worker = move || work(self, &queue, sync, filter, new_mapper);
+                // Fewer threads than wanted are only slower.
                 let Ok(worker) = Builder::new().spawn_scoped(scope, worker) else {
                     break;
                 };
@@ -76,30 +77,31 @@ impl Snapshot {
         });
         match ran {
             Some(taken) => taken,
-            None => self.batches_here(sync, filter, maker, &mut take),
+            None => self.batches_here(sync, filter, new_mapper, &mut take),
         }
     }
 
-    /// The same on the calling thread.
+    /// Does the same on the calling thread.
     fn batches_here<'s, K: Readable, T, E: From<Error>>(
         &'s self,
         sync: &SyncId,
         filter: &'s Filter,
-        maker: &impl Fn(&'s Self) -> Result<Maker<'s, K, T, E>, E>,
+        new_mapper: &impl Fn(&'s Self) -> Result<Mapper<'s, K, T, E>, E>,
         take: &mut impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut make = maker(self)?;
+        let mut mapper = new_mapper(self)?;
         let mut rows = Rows::of_chunks(self, sync, filter)?;
         for chunk in self.chunks(K::KIND, sync)? {
-            by_batch(&mut rows, *chunk, &mut make, |made| {
-                take(made).map(|()| true)
+            by_batch(&mut rows, *chunk, &mut mapper, |result| {
+                take(result).map(|()| true)
             })?;
         }
         Ok(())
     }
 }
 
-/// Threads that read one snapshot. Beyond four, they only wait for the thread that takes what they make.
+/// The number of threads that read one snapshot. More than four would only wait for the thread that takes their
+/// results.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
 }
@@ -112,8 +114,7 @@ fn join_all<T>(threads: Vec<ScopedJoinHandle<'_, T>>) {
     }
 }
 
-/// Lets `ahead` chunks be read at a time, and takes what comes of them in their order. The workers end with it, whichever
-/// way it ends.
+/// Keeps `ahead` chunks in progress and takes their results in order. The workers end when this function returns.
 fn dispatch<T, E>(
     jobs: Sender<Job<T, E>>,
     chunks: &[Chunk],
@@ -121,7 +122,7 @@ fn dispatch<T, E>(
     take: &mut impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut waiting = chunks.iter();
-    let mut begun: VecDeque<Receiver<Result<Made<T>, E>>> = VecDeque::new();
+    let mut begun: VecDeque<Receiver<Result<Message<T>, E>>> = VecDeque::new();
     loop {
         for chunk in waiting.by_ref().take(ahead - begun.len()) {
             let (results, receiver) = sync_channel(1);
@@ -136,52 +137,52 @@ fn dispatch<T, E>(
         };
         loop {
             match results.recv() {
-                Ok(Ok(Made::Batch(made))) => take(made)?,
-                Ok(Ok(Made::End)) => break,
+                Ok(Ok(Message::Batch(result))) => take(result)?,
+                Ok(Ok(Message::End)) => break,
                 Ok(Err(error)) => return Err(error),
-                // The worker panicked, which comes out when it is joined.
+                // The worker panicked; joining it resumes the panic.
                 Err(_) => return Ok(()),
             }
         }
     }
 }
 
-/// Reads chunk after chunk until there are no more, or their rows are no longer wanted.
+/// Processes chunks until there are no more or the receiver is gone.
 fn work<'s, K: Readable, T, E: From<Error>>(
     snapshot: &'s Snapshot,
     queue: &Mutex<Receiver<Job<T, E>>>,
     sync: &SyncId,
     filter: &'s Filter,
-    maker: &impl Fn(&'s Snapshot) -> Result<Maker<'s, K, T, E>, E>,
+    new_mapper: &impl Fn(&'s Snapshot) -> Result<Mapper<'s, K, T, E>, E>,
 ) {
     let next = || {
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.recv()
     };
-    let mut tools: Option<(Maker<'s, K, T, E>, Rows<'s, K>)> = None;
+    let mut tools: Option<(Mapper<'s, K, T, E>, Rows<'s, K>)> = None;
     while let Ok(Job { chunk, results }) = next() {
         let mut read = || -> Result<(), E> {
-            let (make, rows) = match &mut tools {
+            let (mapper, rows) = match &mut tools {
                 Some(tools) => tools,
                 None => {
                     let rows = Rows::of_chunks(snapshot, sync, filter)?;
-                    tools.insert((maker(snapshot)?, rows))
+                    tools.insert((new_mapper(snapshot)?, rows))
                 }
             };
-            // After an error elsewhere nobody receives.
-            by_batch(rows, chunk, make, |made| {
-                Ok(results.send(Ok(Made::Batch(made))).is_ok())
+            // The receiver is gone after an error elsewhere.
+            by_batch(rows, chunk, mapper, |result| {
+                Ok(results.send(Ok(Message::Batch(result))).is_ok())
             })
         };
-        let _ = results.send(read().map(|()| Made::End));
+        let _ = results.send(read().map(|()| Message::End));
     }
 }
 
-/// Makes something of every batch of rows of a chunk, until `take` wants no more. What came before an error comes first.
+/// Maps every batch of a chunk until `take` returns `false`. Batches before an error are taken before it is returned.
 pub(super) fn by_batch<K: Readable, T, E: From<Error>>(
     rows: &mut Rows<'_, K>,
     chunk: Chunk,
-    make: &mut dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E>,
+    mapper: &mut dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E>,
     mut take: impl FnMut(T) -> Result<bool, E>,
 ) -> Result<(), E> {
     rows.enter(chunk);
@@ -191,9 +192,9 @@ pub(super) fn by_batch<K: Readable, T, E: From<Error>>(
             count: 0,
             end: None,
         };
-        let made = make(&mut batch)?;
+        let result = mapper(&mut batch)?;
         let Batch { count, end, .. } = batch;
-        if count > 0 && !take(made)? {
+        if count > 0 && !take(result)? {
             return Ok(());
         }
         match end {
@@ -204,31 +205,32 @@ pub(super) fn by_batch<K: Readable, T, E: From<Error>>(
     }
 }
 
-/// Some rows that follow each other.
+/// Consecutive rows.
 pub struct Batch<'b, 's, K> {
     rows: &'b mut Rows<'s, K>,
     count: usize,
-    /// How the rows of the chunk end, once they do.
+    /// How the chunk ended, if it did.
     end: Option<Result<(), Error>>,
 }
 
 impl<K: Readable> Batch<'_, '_, K> {
-    /// The next row of the batch, or `None` at its end. A batch also ends once `made`, the number of bytes that were made
-    /// of it so far, is large, and at a row that is damaged: that error is returned after the batch was taken.
-    pub fn next_row(&mut self, made: usize) -> Option<Row<'_, K>> {
-        if self.is_over(made) {
+    /// Returns the next row of the batch, or `None` at its end. `output_bytes` is the size of the output so far; a
+    /// batch ends once it is large. A damaged row also ends the batch: its error is returned after the batch has been
+    /// taken.
+    pub fn next_row(&mut self, output_bytes: usize) -> Option<Row<'_, K>> {
+        if self.is_over(output_bytes) {
             None
         } else {
             Self::count(self.rows.next_row(), &mut self.count, &mut self.end)
         }
     }
 
-    /// The next row as it is, for `verify`: see [`Rows::next_unchecked`].
+    /// Returns the next row unchecked, for `verify`: see [`Rows::next_unchecked`].
     pub(in crate::snapshot) fn next_unchecked(
         &mut self,
-        made: usize,
+        output_bytes: usize,
     ) -> Option<Result<Row<'_, K>, Error>> {
-        if self.is_over(made) {
+        if self.is_over(output_bytes) {
             None
         } else {
             Self::count(self.rows.next_unchecked(), &mut self.count, &mut self.end)
@@ -251,7 +253,7 @@ impl<K: Readable> Batch<'_, '_, K> {
         None
     }
 
-    fn is_over(&self, made: usize) -> bool {
-        self.end.is_some() || (self.count > 0 && made >= BATCH_BYTES)
+    fn is_over(&self, output_bytes: usize) -> bool {
+        self.end.is_some() || (self.count > 0 && output_bytes >= BATCH_BYTES)
     }
 }

@@ -13,16 +13,16 @@ use crate::snapshot::container::RowReader;
 use crate::snapshot::error::{Damage, Error};
 use crate::snapshot::table::Row;
 
-/// Which rows are wanted; what is `None` does not matter.
+/// Selects rows. `None` matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of this resource type; for entitlements and grants it is the type of the entitlement's resource.
+    /// The resource type; for entitlements and grants, that of the entitlement's resource.
     pub resource_type: Option<String>,
-    /// Of this resource, `<type>:<id>` or the bare id; for grants the entitlement's resource.
+    /// The resource, as `<type>:<id>` or the bare id; for grants, the entitlement's resource.
     pub resource: Option<String>,
-    /// Of this entitlement.
+    /// The entitlement.
     pub entitlement: Option<String>,
-    /// Held by this principal.
+    /// The principal.
     pub principal: Option<ResourceId>,
 }
 
@@ -35,10 +35,10 @@ impl Filter {
         principal: None,
     };
 
-    /// Whether a row fits, by its columns.
+    /// Whether a row matches, judged by its columns.
     ///
     /// # Errors
-    /// When a column that decides it is not text.
+    /// When one of these columns is not text.
     fn fits(&self, kind: RowKind, row: &RowColumns<'_>) -> Result<bool, Error> {
         let Self {
             resource_type,
@@ -62,7 +62,7 @@ impl Filter {
             RowKind::Resource => {
                 is(2, resource_type)?
                     && match resource {
-                        // The column holds `<type>:<id>`, and in some files the bare id.
+                        // The column contains `<type>:<id>`, in some files the bare id.
                         Some(wanted) => {
                             let (resource_type, id) = (row.text(2)?, row.text(0)?);
                             wanted == id || is_id(id, resource_type, wanted)
@@ -91,10 +91,10 @@ impl Filter {
 }
 
 impl Snapshot {
-    /// The rows of one kind that fit `filter`, ordered by the bytes of their ids.
+    /// The rows of one kind that match `filter`, ordered by the bytes of their ids.
     ///
     /// # Errors
-    /// When the table is missing, is not a plain table, or cannot be relied on.
+    /// When the table is missing or not a plain table, or its rows cannot be relied on.
     pub fn rows<'s, K: Readable>(
         &'s self,
         sync: &SyncId,
@@ -105,7 +105,7 @@ impl Snapshot {
         Ok(rows)
     }
 
-    /// The resource that an entitlement is on, by its own row; `None` if it has none.
+    /// The resource in an entitlement's own row; `None` if the entitlement has no row.
     ///
     /// # Errors
     /// When a row of the entitlements is damaged.
@@ -119,7 +119,7 @@ impl Snapshot {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if !known.iter().any(|(run, _)| run == sync) {
-            // Two runs of one file may be compared.
+            // Keeps two, since `diff` may compare two runs of one file.
             known.truncate(1);
             known.insert(0, (sync.clone(), self.read_entitlement_resources(sync)?));
         }
@@ -131,7 +131,7 @@ impl Snapshot {
         }
     }
 
-    /// The resource of every entitlement of a sync run, or how one of them is damaged.
+    /// The resource of every entitlement of a sync run, or the damage to one of them.
     fn read_entitlement_resources(
         &self,
         sync: &SyncId,
@@ -151,7 +151,7 @@ impl Snapshot {
     }
 }
 
-/// Rows, one at a time; memory does not grow with their number. Damage to a row ends them.
+/// Reads rows one at a time, so memory does not grow with their number. Ends at a damaged row.
 pub struct Rows<'s, K> {
     pub(super) cursor: Cursor<'s>,
     kind: PhantomData<fn() -> K>,
@@ -178,7 +178,7 @@ impl Cursor<'_> {
 }
 
 impl<'s, K: Readable> Rows<'s, K> {
-    /// Rows of chunks that are still to be entered.
+    /// Rows without a chunk yet; see [`enter`](Self::enter).
     pub(super) fn of_chunks(
         snapshot: &'s Snapshot,
         sync: &SyncId,
@@ -201,7 +201,7 @@ impl<'s, K: Readable> Rows<'s, K> {
         })
     }
 
-    /// Goes on with the rows of a chunk.
+    /// Continues with the rows of a chunk.
     pub(super) fn enter(&mut self, chunk: Chunk) {
         self.chunk = Some(self.cursor.table.positions(chunk));
     }
@@ -217,7 +217,7 @@ impl<'s, K: Readable> Rows<'s, K> {
         }
     }
 
-    /// The next row as it is, for `verify`: the inner error is about this row alone, and its blob is not looked at.
+    /// The next row without checking its blob, for `verify`. The inner error is about this row alone.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -235,7 +235,7 @@ impl<'s, K: Readable> Rows<'s, K> {
         columns.row(&mut self.recent)
     }
 
-    /// Where the next row is that fits.
+    /// The position of the next row that matches.
     pub(super) fn next_position(&mut self) -> Result<Option<Position>, Error> {
         let Cursor {
             snapshot, table, ..
@@ -284,7 +284,7 @@ impl<'s, K: Readable> Rows<'s, K> {
     }
 }
 
-/// Rows with data of their own, to be kept.
+/// Yields owned rows.
 impl<K: Readable> Iterator for Rows<'_, K> {
     type Item = Result<Row<'static, K>, Error>;
 

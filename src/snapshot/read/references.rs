@@ -1,5 +1,5 @@
-//! What a blob repeats of its row's columns, and the types of a grant's annotations. Readers believe the columns, and so
-//! does the content digest; a blob that says something else is damage, since other readers believe the blob.
+//! The references that a blob repeats from its row's columns, and the types of a grant's annotations. Readers and the
+//! content digest use the columns. A blob that contradicts them is damage, since other readers use the blob.
 
 use crate::model::{ResourceId, RowKind};
 use crate::snapshot::error::shortened;
@@ -8,17 +8,17 @@ use crate::snapshot::table::{
     AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
 };
 
-/// Something that a blob and the columns of its row say differently.
+/// A contradiction between a blob and the columns of its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
-    /// What it is, such as "its principal".
+    /// The reference concerned, such as "its principal".
     what: &'static str,
     in_blob: String,
     in_columns: String,
 }
 
 impl Mismatch {
-    /// A sentence about it, without the row.
+    /// Describes it, without naming the row.
     pub(super) fn sentence(&self) -> String {
         let Self {
             what,
@@ -33,7 +33,7 @@ impl Mismatch {
     }
 }
 
-/// Type and bare id of a resource, as a blob has them.
+/// Type and bare id of a resource in a blob.
 #[derive(Clone, Copy, Default)]
 struct Id<'a> {
     resource_type: &'a [u8],
@@ -52,10 +52,10 @@ impl Id<'_> {
     }
 }
 
-/// What a blob says of the row; what it leaves out is `None`.
+/// The references in a blob; `None` where it omits them.
 #[derive(Default)]
 struct References<'a> {
-    /// The row's own id; of a resource in `resource`.
+    /// The row's own id, except for a resource, whose id is in `resource`.
     id: Option<&'a [u8]>,
     /// A resource's own id; the resource of an entitlement, or of a grant's entitlement.
     resource: Option<Id<'a>>,
@@ -112,7 +112,7 @@ impl<'a> References<'a> {
     }
 }
 
-/// Calls `visit` with number and bytes of every length-delimited field.
+/// Calls `visit` with the number and bytes of every length-delimited field.
 fn each<'a>(
     message: &'a [u8],
     mut visit: impl FnMut(u32, &'a [u8]) -> Result<(), Malformed>,
@@ -126,7 +126,7 @@ fn each<'a>(
     Ok(())
 }
 
-/// Takes one occurrence of a ResourceId; of a field that comes again the last counts.
+/// Merges one occurrence of a ResourceId; the last occurrence of a field counts.
 fn merge_id<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), Malformed> {
     let id = id.get_or_insert_default();
     each(message, |number, bytes| {
@@ -139,7 +139,7 @@ fn merge_id<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), Malfor
     })
 }
 
-/// Takes the id of one occurrence of a Resource.
+/// Merges the id in one occurrence of a Resource.
 fn merge_resource<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), Malformed> {
     each(message, |number, bytes| match number {
         1 => merge_id(id, bytes),
@@ -147,7 +147,7 @@ fn merge_resource<'a>(id: &mut Option<Id<'a>>, message: &'a [u8]) -> Result<(), 
     })
 }
 
-/// Whether a grant carries an annotation of one of these types of `c1.connector.v2`. A malformed blob carries none.
+/// Whether a grant has an annotation of one of these types of `c1.connector.v2`. A malformed blob has none.
 pub(in crate::snapshot) fn is_annotated(grant: &[u8], types: &[&str]) -> bool {
     const ANNOTATIONS: u32 = 4;
     let mut is_found = false;
@@ -170,7 +170,7 @@ pub(in crate::snapshot) fn is_annotated(grant: &[u8], types: &[&str]) -> bool {
     walked.is_ok() && is_found
 }
 
-/// What the columns of a row say and its blob leaves out, although every writer repeats it.
+/// The references that a row's blob omits although every writer repeats them there.
 pub(in crate::snapshot) fn omissions<K: Kind>(row: &Row<'_, K>) -> Vec<&'static str> {
     let mut found = Vec::new();
     let Ok(blob) = References::of(row) else {
@@ -193,17 +193,16 @@ pub(in crate::snapshot) fn omissions<K: Kind>(row: &Row<'_, K>) -> Vec<&'static 
     found
 }
 
-/// How a row's blob compares with its columns.
+/// The comparison of a row's blob with its columns.
 #[derive(Default)]
 pub(super) struct Comparison {
-    /// Everything that the two say differently.
+    /// All contradictions.
     pub mismatches: Vec<Mismatch>,
-    /// Whether a grant's blob leaves out which resource its entitlement is on, so that nothing in the row confirms that
-    /// column.
+    /// Whether a grant's blob omits the resource of its entitlement, so that nothing in the row confirms that column.
     pub omits_resource: bool,
 }
 
-/// Compares a row's blob with its columns. What a blob leaves out, or a malformed one, differs in nothing.
+/// Compares a row's blob with its columns. Omitted references and malformed blobs are not contradictions.
 pub(super) fn compare<K: Kind>(row: &Row<'_, K>) -> Comparison {
     let Ok(blob) = References::of(row) else {
         return Comparison::default();

@@ -1,8 +1,7 @@
-//! One pass over every table when a snapshot is opened: which tables there are, whether their pages are sound, and where
-//! the rows of each sync run are, in the order of their ids.
+//! One pass over every table when a snapshot is opened. It finds the tables, checks their pages, and records the
+//! positions of the rows of each sync run, in the order of their ids.
 //!
-//! Only tables that a c1z has are looked at. Indexes, and whatever else the schema names, decide nothing here; `verify`
-//! reports on them.
+//! Only the tables of a c1z are read. Indexes and other schema objects are ignored here; `verify` reports them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,21 +18,21 @@ use crate::snapshot::table::schema;
 /// The table of sync runs.
 pub(super) const SYNC_RUNS: &str = "v1_sync_runs";
 
-/// What is wrong with a row that is not read for its length.
-pub(super) const TOO_LONG: &str = "it is longer than any row of a c1z";
+/// The problem of a row that is too long to read.
+pub(super) const TOO_LONG: &str = "it is longer than a row of a c1z may be";
 
-/// A chunk of rows ends once it holds this many bytes or rows: what one thread reads at a time.
+/// Size limits of a chunk of rows, which is what one thread reads at a time.
 const CHUNK_BYTES: u64 = 256 << 10;
 const CHUNK_ROWS: u32 = 512;
 
-/// All tables of a c1z that a database has.
+/// The tables of a c1z that a database contains.
 pub(in crate::snapshot) struct Survey {
     tables: Vec<StoredTable>,
-    /// Tables of a c1z that are there but are not plain tables.
+    /// Tables of a c1z that are not plain tables in this file.
     unusual: Vec<(&'static str, Unusual)>,
-    /// Sync runs, by id: their number in the order of their table.
+    /// The numbers of the sync runs by id, in the order of their table.
     runs: HashMap<String, u32>,
-    /// Where the rows of the sync runs are, by their number.
+    /// The positions of the rows of the sync runs, by number.
     run_positions: Vec<Position>,
 }
 
@@ -44,10 +43,10 @@ struct Found {
     declared: Result<TableDeclaration, Unusual>,
 }
 
-/// A table as the file has it.
+/// A table in the file.
 pub(in crate::snapshot) struct StoredTable {
     pub name: &'static str,
-    /// In the order in which rows hold their values.
+    /// In the order in which rows store their values.
     pub columns: Vec<Column>,
     /// Constraints of the table as a whole.
     pub constraints: Vec<String>,
@@ -56,11 +55,11 @@ pub(in crate::snapshot) struct StoredTable {
     leaves: Vec<u32>,
     /// By number of the sync run.
     runs: Vec<RunRows>,
-    /// If the rows are not in the order of their ids: that order.
+    /// The sorted positions, if the rows are not stored in the order of their ids.
     sorted: Option<Positions>,
     /// Number of rows that belong to no sync run.
     pub orphans: u64,
-    /// Why no row of it can be relied on, such as one that is too long to be read.
+    /// Why its rows cannot be relied on, such as a row that is too long to read.
     fault: Option<Damage>,
 }
 
@@ -72,7 +71,7 @@ struct RunRows {
     chunks: Vec<Chunk>,
 }
 
-/// Some rows that follow each other in the order of their ids.
+/// Consecutive rows in the order of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) struct Chunk {
     start: Start,
@@ -81,9 +80,9 @@ pub(in crate::snapshot) struct Chunk {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
-    /// Among the pages of rows, and the place on that page.
+    /// A leaf page and a cell on it.
     Leaf { leaf: u32, cell: u16 },
-    /// Among the sorted positions.
+    /// An index into the sorted positions.
     Sorted(u64),
 }
 
@@ -134,7 +133,7 @@ impl Survey {
             runs: HashMap::new(),
             run_positions: Vec::new(),
         };
-        // The sync runs first: rows are told apart by them.
+        // Sync runs come first, since rows refer to them.
         found.sort_by_key(|found| found.name != SYNC_RUNS);
         for Found {
             name,
@@ -172,12 +171,12 @@ impl Survey {
     /// A table; `None` if the file does not have it.
     ///
     /// # Errors
-    /// When it is not a plain table, or none of its rows can be relied on.
+    /// When it is not a plain table, or its rows cannot be relied on.
     pub(crate) fn table(&self, name: &str) -> Result<Option<&StoredTable>, Damage> {
         if let Some((name, unusual)) = self.unusual.iter().find(|(own, _)| *own == name) {
             return Err(Damage::Schema(match unusual {
                 Unusual::Unreadable => {
-                    format!("the declaration of table `{name}` cannot be understood")
+                    format!("the declaration of table `{name}` cannot be parsed")
                 }
                 Unusual::NotPlain => format!("it has no plain table `{name}`"),
                 Unusual::Computes => format!("table `{name}` has a computed column"),
@@ -192,7 +191,7 @@ impl Survey {
         }
     }
 
-    /// Every plain table, whether its rows can be relied on or not.
+    /// Every plain table, including those whose rows cannot be relied on.
     pub(crate) fn tables(&self) -> &[StoredTable] {
         &self.tables
     }
@@ -202,7 +201,7 @@ impl Survey {
         self.runs.get(id).copied()
     }
 
-    /// Where the row of a sync run is.
+    /// The position of the row of a sync run.
     pub(crate) fn run_position(&self, id: &str) -> Option<Position> {
         let number = self.run(id)?;
         self.run_positions.get(number as usize).copied()
@@ -210,7 +209,7 @@ impl Survey {
 }
 
 impl StoredTable {
-    /// Where rows hold the values of a column.
+    /// The index of a column in the rows.
     pub(crate) fn place(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|own| own.name == column)
     }
@@ -265,7 +264,7 @@ impl StoredTable {
         })
     }
 
-    /// Finds the pages of this table, and reads its sync ids, each with its number.
+    /// Finds the pages of this table, and numbers its sync ids.
     fn read_sync_ids(
         &mut self,
         pages: &Pages,
@@ -297,7 +296,7 @@ impl StoredTable {
                         fault.get_or_insert(Damage::Row {
                             table: SYNC_RUNS,
                             id: id.to_owned(),
-                            problem: "it is there twice".to_owned(),
+                            problem: "it occurs twice".to_owned(),
                         });
                         continue;
                     }
@@ -327,7 +326,7 @@ impl StoredTable {
         let mut reader = self.reader(pages);
         let mut in_order = true;
         let mut open_bytes = 0;
-        // The row before, if it belongs to a sync run.
+        // The previous row, if it belongs to a sync run.
         let mut last: Option<(u32, Vec<u8>)> = None;
         let mut last_sync: (Vec<u8>, Option<u32>) = (Vec::new(), None);
         walker.table(self.root, &mut |number, leaf| {
@@ -396,7 +395,7 @@ impl StoredTable {
         Ok(())
     }
 
-    /// Puts the rows in the order of sync runs and ids.
+    /// Sorts the rows by sync run and id.
     fn sort(
         &mut self,
         pages: &Pages,
@@ -440,7 +439,7 @@ impl StoredTable {
                             fault.get_or_insert(Damage::Row {
                                 table: self.name,
                                 id: shortened(id),
-                                problem: "it is there twice".to_owned(),
+                                problem: "it occurs twice".to_owned(),
                             });
                         }
                         id.clone_from(&entry.id);
@@ -457,7 +456,7 @@ impl StoredTable {
     }
 }
 
-/// The text that a row holds at a place.
+/// The text in a column of a row.
 fn text<'r>(row: &StoredRow<'r>, place: Option<usize>) -> Option<&'r [u8]> {
     match row.value(place?)? {
         Value::Text(text) => Some(text),
@@ -469,7 +468,7 @@ fn text<'r>(row: &StoredRow<'r>, place: Option<usize>) -> Option<&'r [u8]> {
 pub(in crate::snapshot) struct ChunkPositions {
     at: Start,
     left: u32,
-    /// Number of rows on the page of `at`; 0 while it is not known.
+    /// Number of rows on the page of `at`; 0 until known.
     rows_on_leaf: usize,
 }
 

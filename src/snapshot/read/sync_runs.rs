@@ -8,10 +8,10 @@ use crate::snapshot::container::Value;
 use crate::snapshot::error::Error;
 
 impl Snapshot {
-    /// All sync runs, in the order they began.
+    /// All sync runs, in the order in which they started.
     ///
     /// # Errors
-    /// When the table is missing, or a time in it is not one.
+    /// When the table is missing, or contains an invalid time.
     pub fn sync_runs(&self) -> Result<Vec<SyncRun>, Error> {
         let mut runs = Vec::new();
         let columns = [
@@ -28,7 +28,7 @@ impl Snapshot {
             };
             runs.push(SyncRun {
                 id: SyncId::new(row.short_text(0)?),
-                // The defaults are those of the columns, which came later than the table.
+                // The defaults of the columns, which were added later than the table.
                 sync_type: SyncType::from_text(row.optional_short_text(3)?.unwrap_or("full")),
                 started_at: row.time(1)?,
                 ended_at,
@@ -57,8 +57,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The sync run to show: the one of this id, else the latest finished full one, else the latest finished one of
-    /// any type. An unfinished one is never shown.
+    /// The sync run to show: the finished one with this id, if given; else the newest finished full one, else the
+    /// newest finished one of any type.
     ///
     /// # Errors
     /// When there is none.
@@ -89,8 +89,8 @@ impl Snapshot {
         }
     }
 
-    /// The text of a sync run's `stats` column, which readers of the SDK believe; `None` if the column or its value
-    /// is absent.
+    /// The text of a sync run's `stats` column, which the SDK's readers trust; `None` if the column or its value is
+    /// absent.
     ///
     /// # Errors
     /// When the table cannot be read.

@@ -1,5 +1,5 @@
-//! The content digest: says whether two snapshots hold the same access. FORMAT.md describes it for others to
-//! recompute.
+//! The content digest, which says whether two snapshots contain the same access. FORMAT.md describes how to recompute
+//! it.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::snapshot::hex::hex;
 
 /// SHA-256 over the canonical form of all rows of a sync run, written `v1:` and 64 hexadecimal digits.
 ///
-/// Equal digests mean that `diff` finds no differences, and the other way round. It is no proof against tampering:
-/// who can change the rows can recompute it.
+/// Digests are equal exactly when `diff` finds no differences. They do not detect tampering: anyone who can change the
+/// rows can recompute the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentDigest(String);
 
@@ -22,7 +22,7 @@ impl fmt::Display for ContentDigest {
     }
 }
 
-/// Takes rows in the order of the file and makes their digest.
+/// Computes the digest of rows, which must be added in the order of the file.
 pub struct Digester {
     hash: Sha256,
     scratch: Vec<u8>,
@@ -35,7 +35,7 @@ impl Default for Digester {
 }
 
 impl Digester {
-    /// Nothing taken yet.
+    /// Creates a digester without rows.
     pub fn new() -> Self {
         let mut hash = Sha256::new();
         hash.update(b"posthog-c1z content v1\n");
@@ -45,19 +45,19 @@ impl Digester {
         }
     }
 
-    /// Takes the records of rows, as [`Row::record`](super::Row::record) makes them.
+    /// Adds records of rows, as written by [`Row::record`](super::Row::record).
     pub fn record(&mut self, records: &[u8]) {
         self.hash.update(records);
     }
 
-    /// Takes a row as it is written: its kind, the parts that identify it, and its message.
+    /// Adds a row that is being written: its kind, the parts that identify it, and its message.
     pub(in crate::snapshot) fn row(&mut self, kind: RowKind, parts: &[&[u8]], data: &[u8]) {
         self.scratch.clear();
         push_record(kind, parts, data, &mut self.scratch);
         self.hash.update(&self.scratch);
     }
 
-    /// The digest of all that was taken.
+    /// Returns the digest of all rows added.
     pub fn finish(self) -> ContentDigest {
         ContentDigest(format!("v1:{}", hex(&self.hash.finalize())))
     }

@@ -1,6 +1,6 @@
-//! The expansion of a grant to a group: those who hold the entitlements that it names hold the grant too. SDKs up to
-//! 0.7.3 leave it in the grant's blob, as an annotation; later ones put it into a column. Rows have it in one place, so that
-//! readers need not know which SDK wrote them.
+//! The expansion of a grant to a group: everyone who holds one of the entitlements that it names also holds the grant.
+//! SDKs up to 0.7.3 leave it in the grant's blob, as an annotation; later ones store it in a column. A
+//! [`Row`](super::Row) has it in one place, whichever SDK wrote the file.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use crate::snapshot::message::{Malformed, Message, Payload, canonical, two_parts
 /// `Grant.annotations`.
 const ANNOTATIONS: u32 = 4;
 
-/// Moves the expansion of a grant out of its blob. What the column says goes before it, as it does for the SDK. In the
-/// column, an empty value is an SDK's mark that the grant was looked at and has none.
+/// Moves the expansion of a grant out of its blob. The column takes precedence, as it does in the SDK. An empty value
+/// in the column is the SDK's mark that the grant was examined and has none.
 pub(in crate::snapshot) fn unify<'r>(column: &mut Option<Cow<'r, [u8]>>, data: &mut Cow<'r, [u8]>) {
     column.take_if(|bytes| bytes.is_empty());
     if let Ok(Some(Split { expansion, rest })) = split(data) {
@@ -24,7 +24,7 @@ pub(in crate::snapshot) fn unify<'r>(column: &mut Option<Cow<'r, [u8]>>, data: &
     }
 }
 
-/// A grant in two parts.
+/// A grant's expansion and the rest of its blob.
 struct Split {
     /// The contents of its first GrantExpandable.
     expansion: Vec<u8>,
@@ -32,7 +32,7 @@ struct Split {
     rest: Vec<u8>,
 }
 
-/// Takes a grant apart; `None` if its blob has no GrantExpandable.
+/// Splits a grant; `None` if its blob has no GrantExpandable.
 fn split(grant: &[u8]) -> Result<Option<Split>, Malformed> {
     let mut found = None;
     for field in walk(grant) {
@@ -73,7 +73,7 @@ pub(in crate::snapshot) fn is_valid(expansion: &[u8]) -> bool {
     validate(&GRANT_EXPANDABLE, expansion).is_ok()
 }
 
-/// What stands for an expansion in the content digest.
+/// Appends the canonical form of an expansion, for the content digest.
 pub(super) fn push_canonical(expansion: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     if canonical(&GRANT_EXPANDABLE, expansion, &[], out).is_err() {
@@ -82,7 +82,7 @@ pub(super) fn push_canonical(expansion: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// An expansion as JSON shows the message; `null` if it is none.
+/// An expansion as JSON; `null` if it is not a valid message.
 pub(super) fn to_value(expansion: &[u8]) -> Value {
     let message = Message::new(&GRANT_EXPANDABLE, expansion);
     message.to_value().unwrap_or_default()

@@ -1,7 +1,7 @@
-//! What a row says, as facts: names that people know, and values. `diff` compares them.
+//! The content of a row as facts: values under readable names, which `diff` compares.
 //!
-//! A trait's fields go by their own names, any other annotation's by the annotation's name and theirs. The file says
-//! some things in an old place and in a new one; the new one, in the object itself, goes before the trait's.
+//! Fields of a trait keep their own names; fields of other annotations are prefixed with the annotation's name. Some
+//! facts have an old place, in the trait, and a new one, in the object itself; the new one takes precedence.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,14 @@ use super::row::Row;
 use crate::model::{Seat, keys};
 use crate::snapshot::message::{Any, InOrder, Item, Malformed, Message, Shape};
 
-/// Values by name.
+/// Facts by name.
 type Facts = BTreeMap<String, Value>;
 /// Values of a message's fields by their names in JSON.
 type Members = BTreeMap<&'static str, Value>;
 
 impl<K: Kind> Row<'_, K> {
-    /// Everything that the row says of its own object, by the names that people know: its message without the id and
-    /// without copies of other objects, which are given by their ids, and its columns. Of a blob that is not a message,
-    /// nothing.
+    /// The facts about the row's object, by readable names: its message without the id, with copies of other objects
+    /// reduced to their ids, and its columns. Empty if the blob is not a valid message.
     pub fn facts(&self) -> BTreeMap<String, Value> {
         self.try_facts().unwrap_or_default()
     }
@@ -50,11 +49,11 @@ impl<K: Kind> Row<'_, K> {
                 }
             }
         }
-        add_meaning(&mut facts);
+        add_derived(&mut facts);
         Ok(facts)
     }
 
-    /// What the object says outside its annotations.
+    /// The members of the object outside its annotations.
     fn own_members(&self, ordered: &InOrder<'_>) -> Result<Members, Malformed> {
         let mut own = Members::new();
         for item in ordered.fields() {
@@ -102,7 +101,7 @@ impl<K: Kind> Row<'_, K> {
 
 const ANNOTATIONS: &str = "annotations";
 
-/// What identifies the object that is copied here.
+/// The id of the object that is copied here.
 fn identity(copy: &Message<'_>) -> Result<Value, Malformed> {
     let ordered = copy.in_order()?;
     for item in ordered.fields() {
@@ -116,7 +115,7 @@ fn identity(copy: &Message<'_>) -> Result<Value, Malformed> {
     Ok(Value::Null)
 }
 
-/// Adds what an annotation of an object with these members says.
+/// Adds the facts in an annotation of an object with these members.
 fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(), Malformed> {
     let type_url = String::from_utf8_lossy(any.type_url);
     let type_name = type_url.rsplit(['.', '/']).next().unwrap_or_default();
@@ -140,22 +139,22 @@ fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(),
         }
         None if any.contents.is_empty() => {}
         None => {
-            members.insert("bytes", any.settled_in_base64().into());
+            members.insert("bytes", any.normalized_base64().into());
         }
     }
     if members.is_empty() {
         facts.insert(snake_case(type_name), Value::Bool(true));
     }
     for (name, value) in members {
-        let said_by_object = own.get(name).filter(|_| is_trait);
+        let in_object = own.get(name).filter(|_| is_trait);
         match (name, value) {
-            (_, value) if said_by_object == Some(&value) => {}
+            (_, value) if in_object == Some(&value) => {}
             ("status", Value::Object(status)) if is_trait => {
-                if said_by_object.is_none() {
+                if in_object.is_none() {
                     add_status(status, facts);
                 }
             }
-            ("profile", Value::Object(profile)) if is_trait && said_by_object.is_none() => {
+            ("profile", Value::Object(profile)) if is_trait && in_object.is_none() => {
                 add_profile(profile, facts);
             }
             ("metadata", Value::Object(metadata)) if prefix.is_empty() => facts.extend(metadata),
@@ -172,7 +171,7 @@ fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(),
                 facts.insert("account_type".to_owned(), word);
             }
             (_, value) => {
-                let place = if said_by_object.is_some() {
+                let place = if in_object.is_some() {
                     "trait."
                 } else {
                     &prefix
@@ -184,8 +183,8 @@ fn add_annotation(any: &Any<'_>, own: &Members, facts: &mut Facts) -> Result<(),
     Ok(())
 }
 
-/// Adds what several facts together mean: the seat, and switches that only the profile states.
-fn add_meaning(facts: &mut Facts) {
+/// Adds facts derived from others: the seat, and 2FA and SSO if only the profile has them.
+fn add_derived(facts: &mut Facts) {
     let level = facts.get(keys::in_profile::ORGANIZATION_LEVEL);
     let word = facts.get(keys::in_profile::ORGANIZATION_ROLE);
     let stated = Seat::stated(level.and_then(Value::as_f64), word.and_then(Value::as_str));
@@ -216,7 +215,7 @@ fn add_profile(profile: Map<String, Value>, facts: &mut Facts) {
 }
 
 fn add_status(mut status: Map<String, Value>, facts: &mut Facts) {
-    // `STATUS_ENABLED` in the trait and `RESOURCE_STATUS_ENABLED` in the resource are one status.
+    // `STATUS_ENABLED` in the trait and `RESOURCE_STATUS_ENABLED` in the resource are the same status.
     let word = status.get("status").and_then(Value::as_str);
     let word = last_word(word.unwrap_or("STATUS_UNSPECIFIED"), "STATUS_");
     facts.insert("status".to_owned(), word);
@@ -258,7 +257,7 @@ fn add_name(name: Map<String, Value>, facts: &mut Facts) {
     }
 }
 
-/// `displayName` into `display_name`.
+/// Converts `displayName` to `display_name`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for (at, c) in name.char_indices() {

@@ -1,4 +1,4 @@
-//! The four kinds of rows. Each is a type, the model's own: rows of [`Grant`]s are not taken for rows of anything else.
+//! The four kinds of rows. Each kind is a type of the model, so rows of [`Grant`]s cannot be mistaken for others.
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
@@ -19,7 +19,7 @@ pub(in crate::snapshot) fn descriptor(kind: RowKind) -> &'static Descriptor {
     }
 }
 
-/// Fields of the message that say the same as the row's columns.
+/// Fields of the message that repeat the row's columns.
 pub(super) fn column_fields(kind: RowKind) -> &'static [u32] {
     match kind {
         RowKind::ResourceType => &[1],
@@ -28,7 +28,7 @@ pub(super) fn column_fields(kind: RowKind) -> &'static [u32] {
     }
 }
 
-/// What a row's record begins with.
+/// The first byte of a row's record.
 pub(super) fn tag(kind: RowKind) -> u8 {
     match kind {
         RowKind::ResourceType => b't',
@@ -38,21 +38,21 @@ pub(super) fn tag(kind: RowKind) -> u8 {
     }
 }
 
-/// A kind of rows as a type: what a row of it is in the words of the model.
+/// A kind of rows, as the type of the model that its rows decode to.
 pub trait Kind: Clone + Debug + PartialEq + Send + Sync + 'static {
-    /// Which of the four.
+    /// The kind as a value.
     const KIND: RowKind;
 
-    /// What a row's columns say besides its id.
+    /// The columns of a row, apart from its id.
     type Columns<'r>: Clone + Debug + PartialEq + Send + Sync;
 
-    /// The columns, for what all four kinds do.
+    /// The columns as an enum over all kinds.
     fn any_columns<'c>(columns: &'c Self::Columns<'_>) -> AnyColumns<'c>;
 
-    /// The same columns with blobs of their own.
+    /// The columns with owned blobs.
     fn into_owned(columns: Self::Columns<'_>) -> Self::Columns<'static>;
 
-    /// A row in the words of the model, from its parts.
+    /// Decodes a row to the model.
     ///
     /// # Errors
     /// When its blob is not a message of this kind.
@@ -75,40 +75,40 @@ impl BadBlob {
 pub struct ResourceColumns {
     /// Type and bare id.
     pub id: ResourceId,
-    /// What it is part of.
+    /// Its parent.
     pub parent: Option<ResourceId>,
 }
 
 /// The columns of an entitlement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntitlementColumns {
-    /// What it is granted on.
+    /// Its resource.
     pub resource: ResourceId,
 }
 
 /// The columns of a grant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrantColumns<'r> {
-    /// What the entitlement is on.
+    /// The entitlement's resource.
     pub resource: ResourceId,
-    /// What is held.
+    /// The entitlement.
     pub entitlement: EntitlementId,
-    /// Who holds it.
+    /// The principal.
     pub principal: ResourceId,
-    /// A serialized `GrantExpandable`, if the grant has one, wherever the file has it; never empty.
+    /// A serialized `GrantExpandable`, if the grant has one, wherever the file stores it; never empty.
     pub expansion: Option<Cow<'r, [u8]>>,
 }
 
 /// The columns of a row of any kind.
 #[derive(Clone, Copy, Debug)]
 pub enum AnyColumns<'c> {
-    /// A resource type has none but its id.
+    /// A resource type has only its id.
     ResourceType,
-    /// Of a resource.
+    /// Columns of a resource.
     Resource(&'c ResourceColumns),
-    /// Of an entitlement.
+    /// Columns of an entitlement.
     Entitlement(&'c EntitlementColumns),
-    /// Of a grant.
+    /// Columns of a grant.
     Grant(&'c GrantColumns<'c>),
 }
 

@@ -1,13 +1,13 @@
-//! What the tables of a c1z hold.
+//! The tables of a c1z and their rows.
 //!
-//! | file | holds |
+//! | file | contains |
 //! |---|---|
 //! | `schema.rs` | every table and index, as the SDK declares them |
 //! | `kind.rs` | the four kinds of rows, as types, and their columns |
 //! | `row.rs` | one row: its columns and its blob |
-//! | `expansion.rs` | the expansion of a grant, in one place whichever SDK wrote it |
-//! | `facts.rs` | what a row says, by the names that people know |
-//! | `record.rs` | what stands for a row in the content digest |
+//! | `expansion.rs` | the expansion of a grant, wherever the SDK stored it |
+//! | `facts.rs` | the content of a row under readable names |
+//! | `record.rs` | a row as the content digest reads it |
 //! | `digest.rs` | the content digest of all rows |
 
 mod digest;

@@ -1,4 +1,4 @@
-//! What stands for a row in the content digest. FORMAT.md, "content digest", describes it for others to recompute.
+//! The record of a row, from which the content digest is computed. FORMAT.md, "The content digest", specifies it.
 
 use super::expansion;
 use super::kind::{
@@ -10,8 +10,7 @@ use crate::model::RowKind;
 use crate::snapshot::message::canonical;
 
 impl<K: Kind> Row<'_, K> {
-    /// Appends what stands for the row in the content digest. Two rows are the same, but for noise, when their
-    /// records are.
+    /// Appends the row's record for the content digest. Rows with equal records are the same except for noise.
     pub fn record(&self, out: &mut Vec<u8>) {
         let id = self.id.as_bytes();
         match self.any_columns() {
@@ -52,7 +51,7 @@ impl<K: Kind> Row<'_, K> {
 }
 
 /// Appends the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
-/// message. Rows with equal records are the same but for noise.
+/// message. Rows with equal records are the same except for noise.
 pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
     out.push(tag(kind));
     for part in parts {
@@ -72,8 +71,8 @@ fn push_length(record: &mut Vec<u8>, length: usize) {
     record.extend_from_slice(&(length as u64).to_be_bytes());
 }
 
-/// The canonical form of a row's message without what its columns say. A blob that is not a message is taken as it is, so
-/// that a damaged row still counts.
+/// Appends the canonical form of a row's message without the fields that its columns repeat. An invalid blob is
+/// appended unchanged, so that a damaged row still counts.
 fn push_canonical(kind: RowKind, data: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     if canonical(descriptor(kind), data, column_fields(kind), out).is_err() {

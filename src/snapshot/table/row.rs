@@ -1,4 +1,4 @@
-//! One row of content: its columns and its blob, and what the blob says as model or as JSON.
+//! One row: its columns and its blob, which can be decoded to the model or to JSON.
 
 use std::borrow::Cow;
 
@@ -6,26 +6,27 @@ use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
 use crate::model::{Entitlement, Grant, Text};
 use crate::snapshot::message::{Malformed, decode, encode, walk, write_json};
 
-/// One row of the four tables of content. It borrows from the page it is on until the next row is read, or owns its data.
+/// One row of a resource type, resource, entitlement or grant. It borrows from its page until the next row is read, or
+/// owns its data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row<'r, K: Kind> {
     /// The column `external_id`.
     pub id: Cow<'r, str>,
-    /// The columns that say what it belongs to.
+    /// The columns with its references.
     pub columns: K::Columns<'r>,
     /// Its message.
     pub data: Cow<'r, [u8]>,
-    /// SQLite's number for it: writers number rows as they write them.
+    /// SQLite's row id, which follows the order in which rows were written.
     pub rowid: i64,
 }
 
 impl<K: Kind> Row<'_, K> {
-    /// The columns, for what all four kinds do.
+    /// The columns as an enum over all kinds.
     pub(in crate::snapshot) fn any_columns(&self) -> AnyColumns<'_> {
         K::any_columns(&self.columns)
     }
 
-    /// Bytes that the row holds, about.
+    /// Approximate size of the row in bytes.
     pub(in crate::snapshot) fn bytes(&self) -> usize {
         let columns = match self.any_columns() {
             AnyColumns::Grant(GrantColumns {
@@ -38,7 +39,7 @@ impl<K: Kind> Row<'_, K> {
         size_of::<Self>() + self.id.len() + self.data.len() + columns
     }
 
-    /// The same row with text and blobs of its own.
+    /// Converts to an owned row.
     pub fn into_owned(self) -> Row<'static, K> {
         Row {
             id: self.id.into_owned().into(),
@@ -48,7 +49,7 @@ impl<K: Kind> Row<'_, K> {
         }
     }
 
-    /// The row in the words of the model.
+    /// Decodes the row to the model.
     ///
     /// # Errors
     /// When its blob is not a message of its kind.
@@ -56,9 +57,9 @@ impl<K: Kind> Row<'_, K> {
         K::decode(&self.id, &self.columns, &self.data)
     }
 
-    /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that a blob leaves out are taken
-    /// from the columns, as the SDK does. The expansion of a grant is an annotation, as connectors write it. A blob that is not
-    /// a message is `null`.
+    /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that the blob omits are taken
+    /// from the columns, as in the SDK. The expansion of a grant is an annotation, as connectors write it. An invalid
+    /// blob is `null`.
     pub fn push_json(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let mut message = self.with_references();
@@ -77,7 +78,7 @@ impl<K: Kind> Row<'_, K> {
         }
     }
 
-    /// The message, with id, entitlement and principal of a "slim" grant put back.
+    /// The message, with id, entitlement and principal of a "slim" grant restored.
     fn with_references(&self) -> Cow<'_, [u8]> {
         let AnyColumns::Grant(GrantColumns {
             resource,
@@ -108,7 +109,7 @@ impl<K: Kind> Row<'_, K> {
 }
 
 impl Row<'_, Entitlement> {
-    /// The name of its resource, as its message repeats it.
+    /// The copy of its resource's name in its message.
     ///
     /// # Errors
     /// When its blob is not a message of its kind.
@@ -118,7 +119,7 @@ impl Row<'_, Entitlement> {
 }
 
 impl Row<'_, Grant> {
-    /// Its entitlement and the name of the entitlement's resource, as its message repeats them.
+    /// The copies of its entitlement and of that entitlement's resource name in its message.
     ///
     /// # Errors
     /// When its blob is not a message of its kind.

@@ -1,7 +1,7 @@
-//! Every table and index of a c1z, under the names the SDK gives them.
+//! Every table and index of a c1z, under the SDK's names.
 //!
-//! The schema has only grown. When an official reader opens a file, it creates every table and index that is absent, by
-//! name, and adds the columns that came later than their table, which are marked as [`added`]:
+//! The schema has only grown. When an official reader opens a file, it creates every table and index that is missing,
+//! by name, and adds the columns that are newer than their table, which are marked as [`added`]:
 //!
 //! | since SDK | |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! | 0.10.0 | `v1_sync_runs.stats` |
 //! | 0.20.3 | `v1_sync_runs.ingest_invariant_*` |
 //!
-//! No reader repairs what is declared otherwise under one of these names.
+//! No reader repairs a table, column or index that has one of these names but another declaration.
 
 /// Tables and their columns: name and declaration. `datetime` is a declared type that the official readers look at.
 pub(in crate::snapshot) const TABLES: [Table; 7] = [
@@ -112,7 +112,8 @@ pub(in crate::snapshot) const TABLES: [Table; 7] = [
 ];
 
 /// All sixteen indexes. The two on `v1_resources` named `…_external_sync_…` and `…_parent_resource_id_…` have each
-/// other's columns in the SDK itself. They must stay so: the SDK creates by name, and appends through the unique one.
+/// other's columns in the SDK itself. They must stay swapped: the SDK creates indexes by name, and appends through the
+/// unique one.
 pub(in crate::snapshot) const INDEXES: [Index; 16] = [
     unique(
         "idx_resource_types_external_sync_v1",
@@ -194,7 +195,7 @@ pub(in crate::snapshot) const INDEXES: [Index; 16] = [
     ),
 ];
 
-/// The table of this name; SQLite's names have no case.
+/// The table of this name; names in SQLite ignore case.
 pub(in crate::snapshot) fn table(name: &str) -> Option<&'static Table> {
     TABLES
         .iter()
@@ -214,7 +215,7 @@ pub(in crate::snapshot) struct Table {
 }
 
 impl Table {
-    /// The statement that makes it.
+    /// The `CREATE` statement.
     pub(crate) fn create(&self) -> String {
         let columns: Vec<_> = self
             .columns
@@ -228,7 +229,7 @@ impl Table {
 pub(in crate::snapshot) struct Column {
     pub name: &'static str,
     pub declaration: &'static str,
-    /// Whether official readers add it to a file that lacks it.
+    /// Whether official readers add it to a file without it.
     pub is_added_by_readers: bool,
 }
 
@@ -264,7 +265,7 @@ pub(in crate::snapshot) struct Index {
 }
 
 impl Index {
-    /// The statement that makes it.
+    /// The `CREATE` statement.
     pub(crate) fn create(&self) -> String {
         let Self {
             name,

@@ -1,4 +1,4 @@
-//! What rows say, as facts: messages in the words of JSON, and the facts that they make.
+//! Tests of facts: messages, given as JSON, and the facts that they contain.
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn id(of: &str) -> ResourceId {
     ResourceId::new(&ResourceTypeId::new("type"), of)
 }
 
-/// The facts of a row whose message says this.
+/// The facts of a row with this message.
 fn facts<K: RowType>(columns: K::Columns<'static>, message: &Value) -> Value {
     let data = encoded(descriptor(K::KIND), message);
     assert!(validate(descriptor(K::KIND), &data).is_ok(), "{message}");
@@ -37,7 +37,7 @@ fn of_resource(message: &Value) -> Value {
     facts::<Resource>(columns, message)
 }
 
-/// The facts of a user whose trait says this.
+/// The facts of a user with this trait.
 fn of_trait(members: &Value) -> Value {
     of_resource(&json!({"annotations": [any("UserTrait", members)]}))
 }
@@ -133,7 +133,7 @@ fn seat_and_switches_are_those_that_the_profile_states_unless_the_trait_says_oth
         [&facts["two_factor"], &facts["linked_login"]],
         [false, true]
     );
-    // What is not a switch is none.
+    // A value that is not a boolean is not a switch.
     let facts = of_resource(&json!({"profile": {"is_2fa_enabled": "yes"}}));
     assert_eq!(facts, json!({"profile.is_2fa_enabled": "yes"}));
 }
@@ -141,13 +141,13 @@ fn seat_and_switches_are_those_that_the_profile_states_unless_the_trait_says_oth
 #[test]
 fn what_the_object_says_itself_goes_before_its_trait() {
     for (of_trait, of_object, facts) in [
-        // Equal: said once.
+        // Equal values are reported once.
         (
             json!({"profile": {"a": 1}}),
             json!({"profile": {"a": 1}}),
             json!({"profile.a": 1}),
         ),
-        // Another: both, under names that do not mix.
+        // Different values are both reported, under different names.
         (
             json!({"profile": {"a": 1}}),
             json!({"profile": {"a": 2}}),
@@ -174,7 +174,7 @@ fn other_annotations_go_by_their_own_name() {
             json!({"url": "u"}),
             json!({"external_link.url": "u"}),
         ),
-        // One that the schema does not have keeps its contents, in base64.
+        // An annotation of unknown type keeps its contents in base64.
         (
             "NewThing",
             json!({"@bytes": "AQ=="}),
@@ -252,7 +252,7 @@ fn a_blob_that_is_not_a_message_says_nothing() {
     assert!(row.facts().is_empty());
 }
 
-/// The message that JSON of the `baton` CLI's shape stands for.
+/// Encodes JSON in the `baton` CLI's shape as a message.
 fn encoded(descriptor: &'static Descriptor, json: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     let field = |name: &str| {
@@ -304,7 +304,7 @@ fn encoded(descriptor: &'static Descriptor, json: &Value) -> Vec<u8> {
     out
 }
 
-/// Appends a field; a list is that field several times, unless one message holds it.
+/// Appends a field; a list is written as repeated fields, unless it is a message of its own.
 fn push_field(field: &descriptors::Field, json: &Value, out: &mut Vec<u8>) {
     if let (Value::Array(items), descriptors::Label::Repeated) = (json, field.label) {
         return items.iter().for_each(|item| push_field(field, item, out));

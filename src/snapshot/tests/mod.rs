@@ -1,4 +1,4 @@
-//! Tests that need more than one room: what holds for the messages of whole files.
+//! Tests across modules: properties of the messages of whole files.
 
 mod facts;
 
@@ -13,7 +13,7 @@ use super::read::{Filter, ReadOptions, Readable, Snapshot};
 use super::table::descriptor;
 use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
 
-/// The same message with its fields, and the entries of its maps, the other way round on every level.
+/// The same message with its fields, and the entries of its maps, reversed on every level.
 fn reversed(descriptor: &'static Descriptor, message: &[u8]) -> Vec<u8> {
     let mut all: Vec<_> = walk(message).map(Result::unwrap).collect();
     all.sort_by_key(|raw| Reverse(raw.number));

@@ -1,11 +1,11 @@
-//! A defect, and the code that it is reported under.
+//! A defect and its code.
 
 /// One defect of a readable file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of defect; these texts never change.
+    /// The kind of defect. Codes never change.
     pub code: &'static str,
-    /// What is wrong where, in words.
+    /// The problem and its place, in words.
     pub message: String,
 }
 

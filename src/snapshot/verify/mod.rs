@@ -1,9 +1,9 @@
-//! Reads everything in a snapshot and reports every defect, each under a code that stays the same: `schema.rs` what the
-//! schema declares, `storage.rs` pages, indexes and stored values, `row.rs` what rows say, `origin.rs` what may be
-//! expected of which sync run. Nothing that any version of the official SDK writes is a defect.
+//! Reads everything in a snapshot and reports every defect under a stable code. `schema.rs` checks the declarations,
+//! `storage.rs` pages, indexes and stored values, `row.rs` the rows; `origin.rs` decides what to expect of a sync run.
+//! Nothing that any version of the official SDK writes is a defect.
 //!
-//! Whether a file can be read at all is decided by [`Snapshot::open`]; what is found here is what a reader would show
-//! wrongly, refuse, or stumble over later.
+//! [`Snapshot::open`] decides whether a file can be read at all. The defects found here are those that readers would
+//! show wrongly, refuse, or fail on later.
 
 mod finding;
 mod origin;
@@ -28,11 +28,11 @@ use row::{Checked, RowCheck, fact};
 
 pub use finding::Finding;
 
-/// Calls `found` with every defect of the c1z at `path`. Holds in memory the ids of resources and entitlements of one sync
-/// run, and eight bytes for each of its grants.
+/// Calls `found` with every defect of the c1z at `path`. Memory holds the ids of the resources and entitlements of one
+/// sync run, and eight bytes for each of its grants.
 ///
 /// # Errors
-/// When it cannot be opened, or so little is sound that looking further is pointless.
+/// When it cannot be opened, or is too damaged to check further.
 pub fn verify(
     path: &Path,
     options: &ReadOptions,
@@ -40,7 +40,7 @@ pub fn verify(
 ) -> Result<(), Error> {
     let snapshot = &Snapshot::open_with(path, options, Keep::Everything)?;
     let verified = Verifier { snapshot, found }.verify_contents();
-    // Stored values and indexes are looked at even where rows cannot be shown: they may say why.
+    // Stored values and indexes are checked even if rows cannot be read: they may explain why.
     for finding in storage::check(snapshot)? {
         found(finding);
     }
@@ -52,12 +52,12 @@ struct Verifier<'a> {
     found: &'a mut dyn FnMut(Finding),
 }
 
-/// What the rows of one sync run are checked with, and what came of them so far.
+/// The state of checking the rows of one sync run.
 struct RunChecks<'a> {
     check: RowCheck<'a>,
     counts: Counts,
     digester: Digester,
-    /// Hashes of who holds what.
+    /// Hashes of principal and entitlement of each grant.
     facts: Vec<u64>,
 }
 
@@ -94,7 +94,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Whose the file is: ours as soon as one of its sync runs is.
+    /// The origin of the file: ours if any of its sync runs is.
     fn origin(&self, runs: &Result<Vec<SyncRun>, Error>) -> Origin {
         let is_ours = |run: &SyncRun| self.origin_of(run) == Origin::Ours;
         match runs {
@@ -103,7 +103,8 @@ impl Verifier<'_> {
         }
     }
 
-    /// Whose a sync run is. Where that cannot be told, it is held to more; why it cannot is reported with its rows.
+    /// The origin of a sync run. If its evidence cannot be read, the stricter rules apply; the damage is reported with
+    /// its rows.
     fn origin_of(&self, run: &SyncRun) -> Origin {
         match self.snapshot.evidence(&run.id) {
             Ok(evidence) => Origin::of(evidence.as_ref()),
@@ -119,7 +120,7 @@ impl Verifier<'_> {
         if !runs.iter().any(|run| run.ended_at.is_some()) {
             self.report(
                 "no-finished-sync",
-                "no sync run in it is finished, so readers show nothing or too much",
+                "none of its sync runs is finished, so readers show nothing, or rows of an unfinished one",
             );
         }
         for run in runs {
@@ -134,7 +135,7 @@ impl Verifier<'_> {
             match run.ended_at {
                 None => self.report(
                     "unfinished-sync",
-                    format!("sync run `{id}` began and never ended"),
+                    format!("sync run `{id}` started and never ended"),
                 ),
                 Some(ended_at) if ended_at < run.started_at => {
                     let zone = run.zone(self.snapshot.evidence(&run.id)?.as_ref());
@@ -142,11 +143,11 @@ impl Verifier<'_> {
                         as_utc: run.started_at,
                         zone,
                     };
-                    // A clock in local time may have been set back in between.
+                    // A local clock may have been set back in between.
                     if started_at.is_certainly_after(run.captured_at(zone)) {
                         self.report(
                             "sync-times",
-                            format!("sync run `{id}` ended before it began"),
+                            format!("sync run `{id}` ended before it started"),
                         );
                     }
                 }
@@ -156,7 +157,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Rows that belong to no sync run: no reader ever shows them.
+    /// Reports rows that belong to no sync run, which no reader shows.
     fn orphans(&mut self) {
         for table in self.snapshot.survey.tables() {
             if ROW_TABLES.contains(&table.name) && table.orphans > 0 {
@@ -217,7 +218,7 @@ impl Verifier<'_> {
                 self.report(
                     "evidence-digest",
                     format!(
-                        "the evidence's content digest is not that of the rows, which is {digest}"
+                        "the content digest in its evidence does not match its rows, whose digest is {digest}"
                     ),
                 );
             }
@@ -225,7 +226,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Checks all rows of one kind. Returns whether they could be read, so that there is a point in looking further.
+    /// Checks all rows of one kind. Returns whether they could be read.
     fn rows_of_kind<K: Readable>(&mut self, checks: &mut RunChecks<'_>) -> Result<bool, Error> {
         let snapshot = self.snapshot;
         let RunChecks {
@@ -269,7 +270,8 @@ impl Verifier<'_> {
         Ok(true)
     }
 
-    /// Two grants for one fact: v1 readers show both, a conversion keeps one. `facts` are hashes of who holds what.
+    /// Reports grants of one entitlement to one principal under different ids: v1 readers show all, a conversion to v3
+    /// keeps one. `facts` are hashes of principal and entitlement.
     fn duplicate_grants(
         &mut self,
         run: &SyncRun,
@@ -287,7 +289,7 @@ impl Verifier<'_> {
             return Ok(());
         }
         drop(facts);
-        // Now the facts themselves, for equal hashes prove nothing.
+        // Equal hashes are not proof, so compare the ids themselves.
         let mut counts: HashMap<(String, String), u64> = HashMap::new();
         let mut rows = self.snapshot.rows::<Grant>(&run.id, Filter::EVERYTHING)?;
         while let Some(row) = rows.next_unchecked()? {

@@ -1,18 +1,18 @@
-//! Who made a sync run and what it covers, which decides what may be expected of it.
+//! Who wrote a sync run and what it covers, which decides what to expect of it.
 
 use crate::model::{Evidence, SyncRun, SyncType};
 
-/// Whose a sync run is, or a file that holds one.
+/// Who wrote a sync run, or the file that contains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// This program's; its evidence is there. It keeps promises that the format does not make.
+    /// This program: there is an evidence document. Stricter rules apply than the format requires.
     Ours,
-    /// Another program's, of any version of the SDK.
+    /// Another program, with any version of the SDK.
     Others,
 }
 
 impl Origin {
-    /// Of the sync run with this evidence.
+    /// The origin of a sync run with this evidence.
     pub(super) fn of(evidence: Option<&Evidence>) -> Self {
         match evidence {
             Some(_) => Self::Ours,
@@ -24,11 +24,11 @@ impl Origin {
 /// Which references must lead to a row of the same sync run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coverage {
-    /// All: the sync run covers everything.
+    /// All of them: the sync run covers everything.
     Everything,
-    /// That of a resource to its type.
+    /// Only those from a resource to its type.
     Resources,
-    /// None: the sync run is a part or a difference, or never ended.
+    /// None: the sync run is partial or unfinished.
     Part,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a row: in its blob, between blob and columns, and in what it refers to.
+//! Checks rows: the blob, its agreement with the columns, and references.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -14,7 +14,7 @@ use crate::snapshot::table::{
     AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
 };
 
-/// Ids that references may name.
+/// Ids that rows may refer to.
 #[derive(Clone, Default)]
 pub(super) struct Known {
     types: Ids,
@@ -26,19 +26,19 @@ pub(super) struct Known {
 #[derive(Clone, Default)]
 struct Ids {
     ids: HashSet<String>,
-    /// Whether rows could not be read, so that an id may be missing here.
+    /// Whether some rows could not be read, so that ids may be missing here.
     is_partial: bool,
 }
 
 impl Ids {
-    /// Whether there is surely no row of this id.
+    /// Whether there is certainly no row with this id.
     fn lacks(&self, id: &str) -> bool {
         !self.is_partial && !self.ids.contains(id)
     }
 }
 
 impl Known {
-    /// Takes the ids of rows of a kind. Nothing refers to grants.
+    /// Adds the ids of rows of a kind. Nothing refers to grants.
     pub(super) fn extend(&mut self, kind: RowKind, ids: Vec<String>, is_partial: bool) {
         let known = match kind {
             RowKind::ResourceType => &mut self.types,
@@ -51,17 +51,18 @@ impl Known {
     }
 }
 
-/// Annotations of a grant whose principal may have no row: it is found among another connector's, or made from the grant.
+/// Annotations of a grant whose principal may have no row: it is matched with another connector's, or created from the
+/// grant.
 const MATCHED_ELSEWHERE: &[&str] = &[
     "ExternalResourceMatch",
     "ExternalResourceMatchAll",
     "ExternalResourceMatchID",
     "InsertResourceGrants",
 ];
-/// Annotation of a grant whose entitlement may have no row: the sync engine makes its resource from the grant.
+/// Annotation of a grant whose entitlement may have no row: the sync engine creates its resource from the grant.
 const INSERTS_RESOURCE: &[&str] = &["InsertResourceGrants"];
 
-/// Checks rows one by one, knowing those of the kinds before theirs.
+/// Checks rows one by one, given the ids of the kinds before theirs.
 #[derive(Clone)]
 pub(super) struct RowCheck<'s> {
     pub snapshot: &'s Snapshot,
@@ -72,18 +73,18 @@ pub(super) struct RowCheck<'s> {
     pub hasher: RandomState,
 }
 
-/// What came of some rows.
+/// The result of checking some rows.
 #[derive(Default)]
 pub(super) struct Checked {
     pub findings: Vec<Finding>,
     pub counts: Counts,
-    /// What the content digest is made of.
+    /// Records for the content digest.
     pub records: Vec<u8>,
     /// Ids that later rows may refer to.
     pub ids: Vec<String>,
     /// Whether a row could not be read.
     pub is_partial: bool,
-    /// Hashes of who holds what.
+    /// Hashes of principal and entitlement of each grant.
     pub facts: Vec<u64>,
 }
 
@@ -94,8 +95,8 @@ impl RowCheck<'_> {
     /// When the file cannot be read.
     pub(super) fn rows<K: Readable>(&self, rows: &mut Batch<'_, '_, K>) -> Result<Checked, Error> {
         let mut checked = Checked::default();
-        let mut made = 0;
-        while let Some(row) = rows.next_unchecked(made) {
+        let mut output_bytes = 0;
+        while let Some(row) = rows.next_unchecked(output_bytes) {
             let row = match row {
                 Ok(row) => row,
                 Err(Error::Damaged {
@@ -110,7 +111,7 @@ impl RowCheck<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            made += row.bytes();
+            output_bytes += row.bytes();
             let mut report =
                 |code, message: String| checked.findings.push(Finding { code, message });
             self.row(&row, &mut report)?;
@@ -139,14 +140,14 @@ impl RowCheck<'_> {
             Ok(Some(Oddity::Number)) => report(
                 "number",
                 format!(
-                    "{}: its blob holds a number that JSON has no form for",
+                    "{}: its blob contains a number that JSON cannot represent",
                     name()
                 ),
             ),
             Ok(Some(Oddity::Time)) => report(
                 "time",
                 format!(
-                    "{}: its blob holds a time outside the years 1 to 9999",
+                    "{}: its blob contains a time outside the years 1 to 9999",
                     name()
                 ),
             ),
@@ -164,7 +165,7 @@ impl RowCheck<'_> {
         for omission in omissions(row) {
             report(
                 "column",
-                format!("{}: the blob leaves out {omission}", name()),
+                format!("{}: its blob leaves out {omission}", name()),
             );
         }
         if let AnyColumns::Resource(ResourceColumns { id, .. }) = row.any_columns()
@@ -183,7 +184,7 @@ impl RowCheck<'_> {
         Ok(())
     }
 
-    /// Calls `missing` with code, name and id of everything that the row refers to and that should have a row and has none.
+    /// Calls `missing` with the code, kind and id of every reference that should lead to a row and does not.
     fn references<K: Kind>(
         &self,
         row: &Row<'_, K>,
@@ -237,7 +238,7 @@ impl RowCheck<'_> {
         }
     }
 
-    /// As [`Snapshot::resource_of`]; damaged entitlements, which are reported on their own, know none.
+    /// Like [`Snapshot::resource_of`], but `None` if an entitlement is damaged, which is reported separately.
     fn resource_of(&self, entitlement: &EntitlementId) -> Result<Option<ResourceId>, Error> {
         match self.snapshot.resource_of(entitlement, &self.run) {
             Err(Error::Damaged { .. }) => Ok(None),
@@ -246,7 +247,7 @@ impl RowCheck<'_> {
     }
 }
 
-/// Whether an id has the form that our own files promise.
+/// Checks that an id has the form that our own files use.
 fn own_id<K: Kind>(row: &Row<'_, K>, report: &mut dyn FnMut(&'static str, String)) {
     let promised = match row.any_columns() {
         AnyColumns::ResourceType => return,
@@ -270,7 +271,7 @@ fn own_id<K: Kind>(row: &Row<'_, K>, report: &mut dyn FnMut(&'static str, String
     }
 }
 
-/// A hash of who holds what by a grant.
+/// A hash of a grant's principal and entitlement.
 pub(super) fn fact(hasher: &RandomState, columns: &GrantColumns<'_>) -> u64 {
     hasher.hash_one((&columns.entitlement, &columns.principal))
 }

@@ -1,8 +1,8 @@
-//! What the schema of a file declares, against what a c1z has: tables, columns and indexes by their names, and whatever
-//! would be run if SQLite opened the file.
+//! Compares the schema of a file with that of a c1z: tables, columns and indexes by name, and everything that would be
+//! run if SQLite opened the file.
 //!
-//! What every official reader adds when it opens a file may be missing in a file of another program, so that older ones are
-//! as sound as on the day they were written. A file of our own has everything.
+//! Files of other programs may lack what every official reader adds when it opens a file, so that old files remain
+//! valid. Our own files have everything.
 
 use super::finding::Finding;
 use super::origin::Origin;
@@ -12,14 +12,14 @@ use crate::snapshot::error::{Error, shortened};
 use crate::snapshot::read::{Snapshot, StoredTable};
 use crate::snapshot::table::schema;
 
-/// Something in the schema that is not ours, and would be run.
+/// A schema object that is not part of a c1z and would be run.
 pub(super) const FOREIGN_OBJECT: &str = "foreign-object";
-/// Findings about foreign objects that are reported one by one.
+/// Foreign objects that are reported one by one; further ones are counted.
 const MAX_FOREIGN: usize = 100;
-/// Tables and indexes of its own that a file may hold without a word about them.
+/// Additional tables and indexes that a file may have without a finding.
 const MAX_UNKNOWN: usize = 1000;
 
-/// Reports what is missing or declared otherwise.
+/// Reports objects that are missing or declared differently.
 pub(super) fn check(
     snapshot: &Snapshot,
     origin: Origin,
@@ -44,7 +44,7 @@ pub(super) fn check(
     let mut indexes = Vec::new();
     let mut walker = Walker::new(&snapshot.pages);
     read_schema(&snapshot.pages, &mut walker, &mut |object| {
-        foreign.see(object);
+        foreign.add(object);
         if let ("index", Some(own)) = (object.kind, schema::index(object.name)) {
             indexes.push((own.name, object.index()));
         }
@@ -104,7 +104,7 @@ fn columns(
         found(Finding::new(
             "declaration",
             format!(
-                "`{}` is declared with `{}`, which no c1z has",
+                "table `{}` has the constraint `{}`, which a c1z does not have",
                 table.name,
                 constraint.escape_debug()
             ),
@@ -129,8 +129,8 @@ fn index(
             declared.is_unique,
             declared.condition.as_deref(),
         ),
-        Err(Unusual::Computes) => "more than columns in ascending order".to_owned(),
-        Err(_) => "something that its declaration does not say clearly".to_owned(),
+        Err(Unusual::Computes) => "expressions, or columns in another order".to_owned(),
+        Err(_) => "something that cannot be read from its declaration".to_owned(),
     };
     let must_be = describe(
         wanted.table,
@@ -150,46 +150,48 @@ fn index(
     }
 }
 
-/// What a file's schema holds that a c1z does not.
+/// Schema objects that a c1z does not have.
 #[derive(Default)]
 struct Foreign {
     messages: Vec<String>,
-    /// How many there are besides those in `messages`.
+    /// How many there are in addition to those in `messages`.
     more: u64,
     unknown: usize,
 }
 
 impl Foreign {
-    fn see(&mut self, object: &SchemaObject<'_>) {
+    fn add(&mut self, object: &SchemaObject<'_>) {
         let name = shortened(object.name.as_bytes());
         let name = name.escape_debug();
         let unusual = match (object.kind, object.sql) {
             ("table", _) => object.table().err(),
-            // An index of a c1z is compared with what it must be.
+            // An index of a c1z is checked against its declaration.
             ("index", Some(_)) if schema::index(object.name).is_some() => None,
             ("index", Some(_)) => match object.index() {
                 Ok(index) => index.condition.map(|_| Unusual::Computes),
                 Err(unusual) => Some(unusual),
             },
-            // SQLite makes an index for itself where a table has constraints, which are reported.
+            // SQLite creates an index for a table constraint, and the constraint itself is reported.
             ("index", None) => None,
             _ => Some(Unusual::NotPlain),
         };
         let problem = match (object.kind, unusual) {
-            (kind @ ("view" | "trigger"), _) => format!("it holds a {kind}, `{name}`"),
+            (kind @ ("view" | "trigger"), _) => {
+                format!("it contains the {kind} `{name}`, and a c1z has no {kind}s")
+            }
             ("table", Some(Unusual::Computes)) => {
-                format!("table `{name}` has a computed column, which no c1z has")
+                format!("table `{name}` has a computed column, which a c1z does not have")
             }
             ("index", Some(Unusual::Computes)) => {
-                format!("index `{name}` is on more than columns, which no c1z has")
+                format!("index `{name}`, which a c1z does not have, is partial or uses expressions")
             }
             (kind @ ("table" | "index"), Some(Unusual::Unreadable)) => {
-                format!("it holds the {kind} `{name}`, whose declaration cannot be understood")
+                format!("it contains the {kind} `{name}`, whose declaration cannot be parsed")
             }
             ("table", Some(Unusual::NotPlain)) => {
-                format!("it holds the table `{name}`, which is not a plain one")
+                format!("it contains the table `{name}`, which is not a plain table")
             }
-            (_, Some(_)) => format!("it holds `{name}`, which is neither a table nor an index"),
+            (_, Some(_)) => format!("it contains `{name}`, which is neither a table nor an index"),
             _ => {
                 let is_known =
                     schema::table(object.name).is_some() || schema::index(object.name).is_some();
@@ -209,12 +211,12 @@ impl Foreign {
             found(Finding::new(FOREIGN_OBJECT, message));
         }
         if self.more > 0 {
-            let message = format!("it holds {} more of such objects", self.more);
+            let message = format!("it contains {} more such objects", self.more);
             found(Finding::new(FOREIGN_OBJECT, message));
         }
         if self.unknown > MAX_UNKNOWN {
             let message = format!(
-                "it holds {} tables and indexes that no c1z has",
+                "it contains {} tables and indexes that a c1z does not have",
                 self.unknown
             );
             found(Finding::new(FOREIGN_OBJECT, message));

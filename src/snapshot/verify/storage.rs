@@ -1,5 +1,5 @@
-//! What is wrong with how a file is stored: pages that are used twice or not at all, indexes that do not hold what their
-//! tables do, and stored values that no reader can use. What SQLite's own integrity check finds, without SQLite.
+//! Checks how a file is stored: pages that are used twice or not at all, indexes that do not match their tables, and
+//! values that no reader can use. Finds what SQLite's own integrity check finds, without SQLite.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ const CODE: &str = "sqlite-integrity";
 /// Findings under this code, at most.
 const MAX_FINDINGS: usize = 100;
 
-/// Everything that is wrong with how the file is stored.
+/// Finds all problems with how the file is stored.
 ///
 /// # Errors
 /// When the unpacked copy cannot be read.
@@ -43,19 +43,19 @@ struct Storage<'s> {
     hasher: RandomState,
 }
 
-/// An index as the file declares it.
+/// An index in the file.
 struct StoredIndex {
     name: String,
     root: u32,
-    /// What it is on, if it is on columns only.
+    /// Its declaration, if it is on columns only.
     declared: Result<IndexDeclaration, Unusual>,
 }
 
-/// An index, and the entries that its table's rows make in it.
+/// An index, and the entries that the rows of its table require.
 struct Expected<'s> {
     name: String,
     root: u32,
-    /// Of its columns, in order: where rows hold them.
+    /// The sources of its columns, in order.
     columns: Vec<ColumnSource<'s>>,
     condition: Condition,
     is_unique: bool,
@@ -63,7 +63,7 @@ struct Expected<'s> {
 }
 
 impl<'s> Expected<'s> {
-    /// Of an index, before any row; `None` if its declaration does not say what it must hold.
+    /// Starts without rows; `None` if the declaration does not determine the entries.
     fn of(table: &'s StoredTable, index: &StoredIndex) -> Option<Self> {
         let declared = index.declared.as_ref().ok()?;
         let columns = declared.columns.iter();
@@ -84,7 +84,7 @@ impl<'s> Expected<'s> {
 enum ColumnSource<'s> {
     /// The row id under another name.
     Rowid,
-    /// In the row, or this where the row has fewer values.
+    /// In the row, or this default if the row has fewer values.
     Stored(usize, Value<'s>),
 }
 
@@ -140,8 +140,8 @@ impl Condition {
     }
 }
 
-/// Entries of an index in any order: how many, and a sum of their hashes. Two equal sums are the same entries, for the
-/// hashes have a secret key.
+/// Entries of an index regardless of order: their number and the sum of their hashes. Equal sums mean equal entries,
+/// since the hashes use a secret key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entries {
     count: u64,
@@ -227,7 +227,7 @@ impl<'s> Storage<'s> {
             self.note(&name, walked)?;
         }
         let walked = self.walker.free_pages();
-        self.note("the list of free pages", walked)?;
+        self.note("list of free pages", walked)?;
         self.unused_pages();
         for problem in self.walker.take_space_problems() {
             self.report(CODE, problem);
@@ -253,7 +253,7 @@ impl<'s> Storage<'s> {
         }
     }
 
-    /// Looks at the stored values of a table and at its indexes.
+    /// Checks the stored values of a table and its indexes.
     fn table(&mut self, table: &'s StoredTable, indexes: Vec<StoredIndex>) -> Result<(), Fault> {
         let known = schema::TABLES.iter().find(|own| own.name == table.name);
         let mut columns = ValueCheck::of(table, known.map_or(&[], |own| own.columns));
@@ -271,11 +271,11 @@ impl<'s> Storage<'s> {
         let hasher = &self.hasher;
         let walked = self.walker.table(table.root, &mut |number, leaf| {
             for cell in 0..leaf.rows() {
-                // A row that is too long is reported where its table is read.
+                // A row that is too long is reported when its table is read.
                 let Some(row) = rows.row(number, cell)? else {
                     continue;
                 };
-                columns.see(&row);
+                columns.check(&row);
                 for index in &mut expected {
                     let is_in = match index.condition {
                         Condition::Always => true,
@@ -334,12 +334,12 @@ impl<'s> Storage<'s> {
                         .find(|order| order.is_ne());
                     let has_null = (0..keys).any(|at| value(at) == Value::Null);
                     match by_keys {
-                        Some(Ordering::Greater) => problem = Some("is not in order"),
+                        Some(Ordering::Greater) => problem = Some("is out of order"),
                         None if expected.is_unique && !has_null => {
                             problem = Some("holds an entry twice");
                         }
                         None if order(last_value(keys), value(keys)).is_ge() => {
-                            problem = Some("is not in order");
+                            problem = Some("is out of order");
                         }
                         _ => {}
                     }
@@ -355,10 +355,13 @@ impl<'s> Storage<'s> {
         let name = name.escape_debug();
         if is_sound && entries != expected.entries {
             let message = if entries.count == expected.entries.count {
-                format!("index `{name}` does not hold the rows of `{}`", table.name)
+                format!(
+                    "index `{name}` does not match the rows of table `{}`",
+                    table.name
+                )
             } else {
                 format!(
-                    "index `{name}` holds {} rows of `{}`, which has {} for it",
+                    "index `{name}` has {} entries, but table `{}` has {} rows for it",
                     entries.count, table.name, expected.entries.count
                 )
             };
@@ -370,7 +373,7 @@ impl<'s> Storage<'s> {
         Ok(())
     }
 
-    /// Pages that nothing refers to.
+    /// Reports pages that nothing refers to.
     fn unused_pages(&mut self) {
         let pages = &self.snapshot.pages;
         let unused = (1..=pages.count).filter(|number| {
@@ -405,10 +408,10 @@ fn order(a: Value<'_>, b: Value<'_>) -> Ordering {
     }
 }
 
-/// Checks stored values that readers of content do not look at.
+/// Checks stored values that readers do not use.
 struct ValueCheck<'s> {
     columns: Vec<(&'static str, ColumnSource<'s>, Wanted)>,
-    /// By column and problem: how many values, and the beginning of the first.
+    /// The number of wrong values by column and problem, and the start of the first.
     found: BTreeMap<(&'static str, Wanted), (u64, String)>,
 }
 
@@ -440,7 +443,7 @@ impl<'s> ValueCheck<'s> {
         }
     }
 
-    fn see(&mut self, row: &StoredRow<'_>) {
+    fn check(&mut self, row: &StoredRow<'_>) {
         for (name, source, wanted) in &self.columns {
             let value = source.value(row);
             let is_good = match (wanted, value) {
@@ -486,7 +489,7 @@ impl<'s> ValueCheck<'s> {
     }
 }
 
-/// Whether a text has the form of the format's times. RFC 3339 is read too, but orders wrongly beside it.
+/// Whether a text is a time in the SDK's form. RFC 3339 can be read too, but sorts wrongly beside it.
 fn is_time(text: &[u8]) -> bool {
     const FORM: &[u8; 19] = b"dddd-1d-3d 2d:5d:6d";
     let Some((moment, fraction)) = text.split_first_chunk::<19>() else {

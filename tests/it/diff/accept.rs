@@ -68,7 +68,9 @@ fn what_print_accept_writes_accepts_everything() {
     let text = pair.accepting(0, &lines, &[]);
     let changes = pair.json(&[])["changes"].as_array().unwrap().len();
     assert!(
-        text.starts_with(&format!("nothing but {changes} accepted changes\n")),
+        text.starts_with(&format!(
+            "no differences except {changes} accepted changes\n"
+        )),
         "{text}"
     );
     assert!(!text.contains("warning"), "{text}");
@@ -265,7 +267,7 @@ fn every_meaning_must_be_in_the_line() {
         let text = pair.accepting(1, &format!("{kinds} user:ann seat member → owner\n"), &[]);
         assert!(
             text.contains(&format!(
-                "warning: line 1 of `accept.txt` does not accept `user:ann`, which is also `{other}`\n"
+                "warning: line 1 of `accept.txt` does not accept the change to `user:ann`, which is also `{other}`\n"
             )),
             "{text}"
         );
@@ -290,7 +292,7 @@ fn a_line_of_the_older_form_accepts_nothing_and_says_what_would() {
                  grant-added role:sup:member:user:ann\n\
                  member-added user:eve\n";
     let text = pair.accepting(1, older, &[]);
-    let headline = "1 new owner, 1 seat raised, 1 role grant added, 1 other change\n";
+    let headline = "1 new owner, 1 seat raised, 1 role membership added, 1 other change\n";
     assert!(text.starts_with(headline), "{text}");
     let instead: Vec<_> = text
         .lines()
@@ -301,25 +303,25 @@ fn a_line_of_the_older_form_accepts_nothing_and_says_what_would() {
         instead,
         [
             format!(
-                "1 of `accept.txt` is too broad and accepts nothing; write instead: {ann}  # agreed in March"
+                "1 of `accept.txt` is too broad and is ignored; replace it with: {ann}  # agreed in March"
             ),
             format!(
-                "2 of `accept.txt` is too broad and accepts nothing; write instead: {ann} until 2030-01-01  \
+                "2 of `accept.txt` is too broad and is ignored; replace it with: {ann} until 2030-01-01  \
                  # Ann Archer <ann@example.com>: member → owner"
             ),
-            "3 of `accept.txt` is too broad and accepts nothing; write instead: \
+            "3 of `accept.txt` is too broad and is ignored; replace it with: \
              other-changed user:bob email bob@example.com → bob@example.org  \
              # Bob Archer <bob@example.org>: email: bob@example.com → bob@example.org"
                 .to_owned(),
-            "3 of `accept.txt` is too broad and accepts nothing; write instead: \
+            "3 of `accept.txt` is too broad and is ignored; replace it with: \
              other-changed user:bob profile.team none → blue  \
              # Bob Archer <bob@example.org>: profile.team: (none) → blue"
                 .to_owned(),
-            "4 of `accept.txt` is too broad and accepts nothing; write instead: \
+            "4 of `accept.txt` is too broad and is ignored; replace it with: \
              grant-added role:sup:member:user:ann joined_at none → 2026-01-05T08:00:00Z  \
              # Ann Archer <ann@example.com>: is now member of Support"
                 .to_owned(),
-            "5 of `accept.txt` is too broad, and matches nothing: member-added user:eve".to_owned(),
+            "5 of `accept.txt` is too broad and matches nothing: member-added user:eve".to_owned(),
         ]
     );
     let without = pair.text(1, &["--stat"]);
@@ -352,7 +354,7 @@ fn a_line_holds_until_the_end_of_its_day() {
         let lines = format!("{line} until {until}  # Ann helps out\n");
         let text = pair.accepting(i32::from(!holds), &lines, &[]);
         let expired = format!(
-            "warning: line 1 of `accept.txt` expired after {until} and accepts nothing: {}",
+            "warning: line 1 of `accept.txt` expired after {until} and is ignored: {}",
             lines.trim()
         );
         assert_eq!(text.contains(&expired), !holds, "{text}");
@@ -377,7 +379,7 @@ fn comments_and_blank_lines_are_passed_over() {
         &[],
     );
     assert!(
-        text.starts_with("nothing but 1 accepted change\n"),
+        text.starts_with("no differences except 1 accepted change\n"),
         "{text}"
     );
     assert!(!text.contains("warning"), "{text}");
@@ -427,15 +429,15 @@ fn an_accepted_person_does_not_cover_the_grants_they_came_with() {
     let [person, _, support] = pair.lines().try_into().unwrap();
     let text = pair.accepting(1, &person, &[]);
     assert!(
-        text.starts_with("2 role grants added, 1 accepted\n"),
+        text.starts_with("2 role memberships added, 1 accepted\n"),
         "{text}"
     );
-    assert!(text.contains("\nGrants of new people\n"), "{text}");
+    assert!(text.contains("\nGrants to new people\n"), "{text}");
     // The other way round the person is shown with all they came with.
     let text = pair.accepting(1, &support, &[]);
     assert!(text.starts_with("+1 member, 1 accepted\n"), "{text}");
     assert!(
-        text.contains("Eve Archer <eve@example.com>: member, came with Engineering, Support"),
+        text.contains("Eve Archer <eve@example.com>: member, roles: Engineering, Support"),
         "{text}"
     );
 }
@@ -470,33 +472,36 @@ fn a_bad_line_is_refused_with_its_number() {
             "expected `email OLD → NEW`",
         ),
         ("other-changed user:ann email a → b c", "expected a comma"),
-        ("other-changed user:ann email a → b,", "the name of a field"),
+        ("other-changed user:ann email a → b,", "a field name"),
         (
             "other-changed user:ann email [1 → b",
             "expected `email OLD → NEW`",
         ),
-        ("other-changed user:ann email a → b until", "expected a day"),
+        (
+            "other-changed user:ann email a → b until",
+            "expected a date",
+        ),
         (
             "other-changed user:ann email a → b until soon",
-            "expected a day",
+            "expected a date",
         ),
         (
             "other-changed user:ann email a → b until 2026-13-01",
-            "expected a day",
+            "expected a date",
         ),
         (
             "other-changed user:ann email a → b until 2026-02-30",
-            "expected a day",
+            "expected a date",
         ),
         (
             "other-changed user:ann email a → b until 26-02-03",
-            "expected a day",
+            "expected a date",
         ),
         (
             "other-changed user:ann email a → b until 2026-12-31 x",
-            "expected nothing after the day",
+            "expected nothing but `# REASON` after the date",
         ),
-        ("member-added user:ann until", "expected a day"),
+        ("member-added user:ann until", "expected a date"),
     ] {
         let lines = format!("# one\nmember-added user:x\n{line}\n");
         fs::write(pair.shelf.path("accept.txt"), lines).unwrap();

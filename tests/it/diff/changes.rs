@@ -43,7 +43,7 @@ fn raised_and_lowered_seat() {
     both_ways(
         |o| o.seat("Ann", 8),
         &[
-            "1 new administrator, 1 seat raised",
+            "1 new admin, 1 seat raised",
             "↑ Ann Archer <ann@example.com>: member → administrator",
         ],
         &[
@@ -88,8 +88,8 @@ fn second_factor_off_and_on() {
     both_ways(
         |o| o.second_factor("Ann", Some(false)),
         &[
-            "1 second factor switched off",
-            "! Ann Archer <ann@example.com>: no longer has a second factor",
+            "2FA switched off for 1 person",
+            "! Ann Archer <ann@example.com>: 2FA switched off",
         ],
         &[
             "1 other change",
@@ -127,9 +127,9 @@ fn one_person_may_change_in_several_ways_that_matter() {
     assert_eq!(
         pair.told(&[]),
         [
-            "1 new owner, 1 seat raised, 1 second factor switched off, 1 other change",
+            "1 new owner, 1 seat raised, 2FA switched off for 1 person, 1 other change",
             "↑ Ann Archer <ann@example.org>: member → owner",
-            "! Ann Archer <ann@example.org>: no longer has a second factor",
+            "! Ann Archer <ann@example.org>: 2FA switched off",
             "~ Ann Archer <ann@example.org>: email: ann@example.com → ann@example.org",
         ]
     );
@@ -145,25 +145,25 @@ fn member_comes_and_goes_with_all_grants_in_one_entry() {
         ],
         &[
             "+1 member",
-            "+ Dee Archer <dee@example.com>: member, came with Engineering, Support",
+            "+ Dee Archer <dee@example.com>: member, roles: Engineering, Support",
         ],
     );
     both_ways(
         |o| o.leave("Ann"),
         &[
             "−1 member",
-            "− Ann Archer <ann@example.com>: is no longer in the member list (was member), held Engineering",
+            "− Ann Archer <ann@example.com>: is no longer in the member list (was member), held role Engineering",
         ],
         &[
             "+1 member",
-            "+ Ann Archer <ann@example.com>: member, came with Engineering",
+            "+ Ann Archer <ann@example.com>: member, role: Engineering",
         ],
     );
     both_ways(
         |o| o.leave("Cem"),
         &[
             "−1 member",
-            "− Cem Archer <cem@example.com>: is no longer in the member list (was owner), held no role",
+            "− Cem Archer <cem@example.com>: is no longer in the member list (was owner), held no roles",
         ],
         &[
             "1 new owner, +1 member",
@@ -200,11 +200,7 @@ fn roles_of_one_person_beyond_twenty_are_counted() {
     });
     let told = pair.told(&[]);
     assert_eq!(told[0], "+1 member, 25 roles added");
-    assert!(
-        told[1].contains(", came with R10, R11, R12, "),
-        "{}",
-        told[1]
-    );
+    assert!(told[1].contains(", roles: R10, R11, R12, "), "{}", told[1]);
     assert!(told[1].ends_with(", R29, and 5 more"), "{}", told[1]);
 }
 
@@ -238,11 +234,11 @@ fn role_holder_outside_the_list_is_no_member() {
         },
         &[
             "+1 person not in the member list",
-            "+ Bot Archer <bot@example.com>: member, not in the member list, came with Support",
+            "+ Bot Archer <bot@example.com>: member, not in the member list, role: Support",
         ],
         &[
             "−1 person not in the member list",
-            "− Bot Archer <bot@example.com>: no longer appears, was not in the member list (was member), held Support",
+            "− Bot Archer <bot@example.com>: no longer appears, was not in the member list (was member), held role Support",
         ],
     );
 }
@@ -256,7 +252,7 @@ fn raised_seat_of_somebody_outside_the_list() {
     assert_eq!(
         Pair::of(&old, &new).told(&[]),
         [
-            "1 new administrator, 1 seat raised",
+            "1 new admin, 1 seat raised",
             "↑ Ann Archer <ann@example.com>: member → administrator (not in the member list)",
         ]
     );
@@ -267,11 +263,11 @@ fn grant_added_and_revoked() {
     both_ways(
         |o| o.give("sup", "Ann"),
         &[
-            "1 role grant added",
+            "1 role membership added",
             "+ Ann Archer <ann@example.com>: is now member of Support",
         ],
         &[
-            "1 role grant revoked",
+            "1 role membership revoked",
             "− Ann Archer <ann@example.com>: is no longer member of Support",
         ],
     );
@@ -281,7 +277,7 @@ fn grant_added_and_revoked() {
         o.give("eng", "Cem");
         o.revoke("eng", "Ann");
     });
-    assert_eq!(pair.told(&[])[0], "3 role grants added, 1 revoked");
+    assert_eq!(pair.told(&[])[0], "3 role memberships added, 1 revoked");
 }
 
 #[test]
@@ -310,19 +306,19 @@ fn role_comes_and_goes_with_its_entitlement_and_grants() {
     both_ways(
         |o| o.add_role("ops", "Operations"),
         &["1 role added", "+ Operations: new role"],
-        &["1 role removed", "− Operations: role is gone"],
+        &["1 role removed", "− Operations: role removed"],
     );
     // Whoever held a role that is gone has lost it.
     both_ways(
         |o| o.remove_role("eng"),
         &[
-            "2 role grants revoked, 1 role removed",
+            "2 role memberships revoked, 1 role removed",
             "− Ann Archer <ann@example.com>: is no longer member of Engineering",
             "− Dee Archer <dee@example.com>: is no longer member of Engineering",
-            "− Engineering: role is gone, with 2 grants",
+            "− Engineering: role removed, with 2 grants",
         ],
         &[
-            "2 role grants added, 1 role added",
+            "2 role memberships added, 1 role added",
             "+ Ann Archer <ann@example.com>: is now member of Engineering",
             "+ Dee Archer <dee@example.com>: is now member of Engineering",
             "+ Engineering: new role, with 2 grants",
@@ -341,14 +337,14 @@ fn role_comes_and_goes_with_its_entitlement_and_grants() {
 fn renamed_role_is_no_new_role_and_its_entitlement_follows() {
     both_ways(
         |o| o.rename_role("eng", "Builders"),
-        &["1 role renamed", "~ Builders: was called Engineering"],
-        &["1 role renamed", "~ Engineering: was called Builders"],
+        &["1 role renamed", "~ Builders: renamed from Engineering"],
+        &["1 role renamed", "~ Engineering: renamed from Builders"],
     );
     // Names that stand in the entitlement's other words too.
     both_ways(
         |o| o.rename_role("eng", "e"),
-        &["1 role renamed", "~ e: was called Engineering"],
-        &["1 role renamed", "~ Engineering: was called e"],
+        &["1 role renamed", "~ e: renamed from Engineering"],
+        &["1 role renamed", "~ Engineering: renamed from e"],
     );
     // More than the name in it changed.
     both_ways(
@@ -358,14 +354,14 @@ fn renamed_role_is_no_new_role_and_its_entitlement_follows() {
         },
         &[
             "1 role renamed, 1 other change",
-            "~ Builders: was called Engineering",
+            "~ Builders: renamed from Engineering",
             "~ Builders member: entitlement on Builders: \
              description: Member of the Engineering role in PostHog → Owner of Builders; \
              display_name: Engineering member → Builders member",
         ],
         &[
             "1 role renamed, 1 other change",
-            "~ Engineering: was called Builders",
+            "~ Engineering: renamed from Builders",
             "~ Engineering member: entitlement on Engineering: \
              description: Owner of Builders → Member of the Engineering role in PostHog; \
              display_name: Builders member → Engineering member",
@@ -499,7 +495,7 @@ fn changes_of_an_entitlement_alone() {
         ],
         &[
             "1 other change",
-            "− Engineering owner: entitlement on Engineering is gone",
+            "− Engineering owner: entitlement on Engineering removed",
         ],
     );
 }
@@ -698,7 +694,7 @@ fn most_important_comes_first() {
         headings,
         [
             "Seats raised",
-            "Second factor switched off",
+            "2FA switched off",
             "New in the member list",
             "Grants added",
             "Grants revoked",
@@ -709,7 +705,7 @@ fn most_important_comes_first() {
     );
     assert_eq!(
         text.lines().next().unwrap(),
-        "1 new owner, +1 member, −1 member, 1 seat raised, 1 second factor switched off, 1 role grant added, 1 revoked, \
+        "1 new owner, +1 member, −1 member, 1 seat raised, 2FA switched off for 1 person, 1 role membership added, 1 revoked, \
          1 role added, 1 role renamed, 1 other change"
     );
 }

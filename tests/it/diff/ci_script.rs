@@ -133,6 +133,7 @@ fn links_to_the_markdown_file_are_followed_and_stay() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/full and /proc")]
 fn device_or_pipe_is_written_to_and_never_replaced() {
     let pair = Pair::after(|_| {});
     let expected = pair.text(0, &["-o", "markdown"]);

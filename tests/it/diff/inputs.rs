@@ -50,7 +50,7 @@ fn two_organizations_are_refused() {
         organization.id = "019a1b2c-0000-7000-8000-00000000bbbb".to_owned();
     });
     let parts = [
-        "two organizations",
+        "different organizations",
         ORGANIZATION_ID,
         "019a1b2c-0000-7000-8000-00000000bbbb",
     ];
@@ -65,13 +65,13 @@ fn copy_of_an_organization_on_another_server_is_refused() {
     });
     needs_force(
         &pair,
-        &["two servers", "eu.posthog.com", "staging.example.com"],
+        &["different servers", "eu.posthog.com", "staging.example.com"],
     );
     let same = pair_with(|old, new| {
         old.evidence.as_mut().unwrap().base_url = at("app.posthog.com");
         new.evidence.as_mut().unwrap().base_url = at("us.posthog.com");
     });
-    assert_eq!(same.told(&[])[0], "1 new administrator, 1 seat raised");
+    assert_eq!(same.told(&[])[0], "1 new admin, 1 seat raised");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn renamed_organization_is_the_same() {
     let pair = pair_with(|_, new| {
         new.evidence.as_mut().unwrap().organization.name = Some("Acme".to_owned());
     });
-    assert_eq!(pair.told(&[])[0], "1 new administrator, 1 seat raised");
+    assert_eq!(pair.told(&[])[0], "1 new admin, 1 seat raised");
 }
 
 #[test]
@@ -89,20 +89,20 @@ fn sync_that_is_not_full_is_refused() {
             let of = if side == 0 { old } else { new };
             of.sync_run.sync_type = SyncType::ResourcesOnly;
         });
-        needs_force(&pair, &["`resources_only`, not full"]);
+        needs_force(&pair, &["`resources_only`, not `full`"]);
     }
     let shelf = Shelf::new()
         .with_golden("resources-only.c1z")
         .with_golden("small.c1z");
     shelf
         .run(&["diff", "resources-only.c1z", "small.c1z"])
-        .fails(2, &["resources-only.c1z", "not full"]);
+        .fails(2, &["resources-only.c1z", "not `full`"]);
 }
 
 #[test]
 fn wrong_order_in_time_is_a_warning() {
     let pair = pair_with(|old, new| std::mem::swap(&mut old.sync_run, &mut new.sync_run));
-    warns(&pair, "the old snapshot is younger than the new one");
+    warns(&pair, "the old snapshot was taken after the new one");
 }
 
 #[test]
@@ -113,14 +113,14 @@ fn what_was_not_proved_is_a_warning() {
     });
     warns(
         &pair,
-        "`new.c1z` leaves something unproved: the list of members may be cut short",
+        "`new.c1z` could not prove everything: the list of members may be cut short",
     );
 }
 
 #[test]
 fn snapshot_that_does_not_tell_its_organization_is_a_warning() {
     let pair = pair_with(|old, _| old.evidence = None);
-    warns(&pair, "`old.c1z` does not say which organization it is of");
+    warns(&pair, "`old.c1z` does not record its organization");
     // Those of other connectors never tell.
     let pair = pair_with(|old, new| (old.evidence, new.evidence) = (None, None));
     assert!(!pair.text(1, &[]).contains("warning"));
@@ -135,7 +135,7 @@ fn warning_is_told_without_differences_too() {
     let pair = Pair::of(&old, &new);
     assert_eq!(
         pair.text(0, &[]),
-        "no differences\n\nwarning: `new.c1z` leaves something unproved: something\n"
+        "no differences\n\nwarning: `new.c1z` could not prove everything: something\n"
     );
     assert_eq!(pair.text(0, &["-q"]), "");
 }
@@ -148,12 +148,12 @@ fn one_file_needs_two_finished_full_syncs() {
         .with_golden("unfinished.c1z");
     let run = shelf
         .run(&["diff", "small.c1z"])
-        .fails(2, &["`small.c1z` holds no second finished full sync run"]);
+        .fails(2, &["`small.c1z` has no finished full sync run before `"]);
     assert!(run.hint().contains("give two files"), "{run:?}");
     assert!(!run.stderr.contains("--force"), "{run:?}");
     shelf
         .run(&["diff", "resources-only.c1z"])
-        .fails(2, &["holds no finished full sync run", "`resources_only`"]);
+        .fails(2, &["has no finished full sync run", "`resources_only`"]);
     shelf
         .run(&["diff", "unfinished.c1z"])
         .fails(15, &["no finished sync run"]);
@@ -227,9 +227,12 @@ fn sync_runs_of_one_file_may_be_named() {
     for (args, part) in [
         (
             ["--old-sync", "third"],
-            "no finished full sync run newer than `third`",
+            "no finished full sync run after `third`",
         ),
-        (["--new-sync", "first"], "no second finished full sync run"),
+        (
+            ["--new-sync", "first"],
+            "no finished full sync run before `",
+        ),
     ] {
         let args = ["diff", "one.c1z", args[0], args[1]];
         shelf.run(&args).fails(2, &[part]);
@@ -257,7 +260,7 @@ fn sync_runs_of_two_files_may_be_named() {
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.code, 1);
     assert!(
-        text.contains("warning: the old snapshot is younger"),
+        text.contains("warning: the old snapshot was taken after"),
         "{text}"
     );
 }
@@ -361,5 +364,5 @@ fn only_chosen_kinds_fail() {
 fn what_does_not_fail_is_told_all_the_same() {
     let pair = Pair::after(|o| o.give("sup", "Ann"));
     let text = pair.text(0, &["--fail-on", "seat-raised,owner-added"]);
-    assert!(text.starts_with("1 role grant added\n"), "{text}");
+    assert!(text.starts_with("1 role membership added\n"), "{text}");
 }

@@ -129,9 +129,11 @@ impl Organization {
         self.person(name).user.as_mut().unwrap()
     }
 
+    /// Searched from the end, where the one that was just added is.
     #[track_caller]
     pub fn resource(&mut self, id: &ResourceId) -> &mut Resource {
-        self.resources.iter_mut().find(|row| row.id == *id).unwrap()
+        let mut rows = self.resources.iter_mut();
+        rows.rfind(|row| row.id == *id).unwrap()
     }
 
     /// Sets a key of somebody's profile, or takes it away.

@@ -65,7 +65,7 @@ fn one_file_names_its_two_sync_runs() {
     let run = shelf.run(&["diff", "two-syncs.c1z", "--stat"]);
     let text = String::from_utf8(run.stdout).unwrap();
     for part in [
-        "+1 user, −1 user, 1 role grant added, 1 revoked, 2 other changes",
+        "+1 user, −1 user, 1 role membership added, 1 revoked, 2 other changes",
         "sync run 3MS7TCUgujfPFfwFXOIwjCBKEpd",
         "sync run 3MS7TFxjsnXpZbaD7jZ6N027fkx",
         "      4  grant-added",
@@ -309,7 +309,8 @@ fn of_a_message_that_nobody_knows_only_the_order_in_a_struct_does_not_count() {
         field(4, &[field(1, url), field(2, contents)].concat())
     };
     let in_field = |contents: &[u8]| field(15, contents);
-    let places: [&dyn Fn(&[u8]) -> Vec<u8>; 2] = [&in_any, &in_field];
+    type Place<'p> = &'p dyn Fn(&[u8]) -> Vec<u8>;
+    let places: [Place<'_>; 2] = [&in_any, &in_field];
     let write = |message: &[u8], name: &str| {
         Edited::golden("small.c1z")
             .append("v1_resources", "resource_type_id = 'role'", message)

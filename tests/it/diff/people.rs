@@ -262,7 +262,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
         (
             None,
             state(true, Some(1), off),
-            &["+1 member", "+ member without a second factor"],
+            &["+1 member", "+ member without 2FA"],
         ),
         (
             None,
@@ -274,7 +274,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
             state(false, Some(15), off),
             &[
                 "1 new owner, +1 person not in the member list",
-                "+ owner without a second factor, not in the member list",
+                "+ owner without 2FA, not in the member list",
             ],
         ),
         (
@@ -291,7 +291,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
             None,
             &[
                 "−1 member",
-                "− is no longer in the member list (was owner), held no role",
+                "− is no longer in the member list (was owner), held no roles",
             ],
         ),
         (
@@ -299,7 +299,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
             None,
             &[
                 "−1 member",
-                "− is no longer in the member list, held no role",
+                "− is no longer in the member list, held no roles",
             ],
         ),
         (
@@ -307,7 +307,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
             None,
             &[
                 "−1 person not in the member list",
-                "− no longer appears, was not in the member list (was administrator), held no role",
+                "− no longer appears, was not in the member list (was administrator), held no roles",
             ],
         ),
         // A person who enters or leaves the member list.
@@ -325,9 +325,9 @@ fn what_is_said_of_a_person_is_what_is_known() {
             state(true, Some(1), on),
             state(false, Some(15), off),
             &[
-                "1 new owner, −1 member, 1 seat raised, 1 second factor switched off",
+                "1 new owner, −1 member, 1 seat raised, 2FA switched off for 1 person",
                 "↑ member → owner (not in the member list)",
-                "! no longer has a second factor (not in the member list)",
+                "! 2FA switched off (not in the member list)",
                 "− is no longer in the member list (is owner)",
             ],
         ),
@@ -336,14 +336,14 @@ fn what_is_said_of_a_person_is_what_is_known() {
             state(true, Some(15), off),
             &[
                 "+1 member",
-                "+ owner without a second factor, was not in the member list before",
+                "+ owner without 2FA, was not in the member list before",
             ],
         ),
         (
             state(false, None, None),
             state(true, Some(8), on),
             &[
-                "1 new administrator, +1 member, 1 seat raised",
+                "1 new admin, +1 member, 1 seat raised",
                 "↑ unknown → administrator",
                 "+ administrator, was not in the member list before",
             ],
@@ -357,10 +357,7 @@ fn what_is_said_of_a_person_is_what_is_known() {
         (
             state(true, Some(15), on),
             state(true, Some(8), on),
-            &[
-                "1 new administrator, 1 seat lowered",
-                "↓ owner → administrator",
-            ],
+            &["1 new admin, 1 seat lowered", "↓ owner → administrator"],
         ),
         (
             state(true, Some(99), on),
@@ -508,8 +505,8 @@ fn nothing_is_said_of_a_member_list_where_none_is_known() {
     let lines = pair.text(1, &["--print-accept"]);
     fs::write(pair.shelf.path("accept.txt"), &lines).unwrap();
     let who = [
-        ("Eve", "owner without a second factor"),
-        ("Fay", "new user without a second factor"),
+        ("Eve", "owner without 2FA"),
+        ("Fay", "new user without 2FA"),
         ("Gus", "new user"),
         ("Ann", "no longer appears (was member)"),
     ];

@@ -101,12 +101,12 @@ fn age_counts_full_runs_alone_and_not_those_of_the_future() {
     for (at, more, code, says) in [
         (hour_ago.as_str(), "", 0, ""),
         (&in_minutes(9), "", 0, ""),
-        (&in_minutes(11), "", 1, "ahead of the clock"),
+        (&in_minutes(11), "", 1, "in the future"),
         (
             FUTURE,
             "",
             1,
-            "ended at 2999-01-02 03:04:05 UTC, ahead of the clock",
+            "ended at 2999-01-02 03:04:05 UTC, which is in the future",
         ),
         (
             "2001-01-01 00:00:00",

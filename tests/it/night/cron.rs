@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{ALWAYS, KEY_ENTRY, as_usual, at, calm, calm_inventory, skip, tell};
+use super::{ALWAYS, KEY_ENTRY, as_usual, at, calm, calm_inventory, tell};
 use crate::support::{
     Answer, Night, Organization, Reply, Running, Sandbox, Written, member, membership,
-    organization_id, refusal, role,
+    organization_id, refusal, role, skip,
 };
 
 /// Begins a crawl of an organization that does not answer for its members, and waits until it is there.
@@ -249,6 +249,7 @@ fn signal_ends_the_run_at_once_and_leaves_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
 fn signal_to_a_run_that_waits_leaves_the_lock_of_the_other() {
     let sandbox = Sandbox::new();
     let lock = File::create(sandbox.path(".sync.c1z.lock")).unwrap();
@@ -497,7 +498,7 @@ fn folder_that_cannot_be_written_is_told_before_anything_is_sent() {
     let (sandbox, night) = (Sandbox::new(), calm().serve_by(as_usual));
     let before = last_night(&sandbox);
     let Some(run) = as_nobody(&sandbox, &night, &[]) else {
-        skip("the program cannot be run here as a user without rights");
+        skip("the program cannot be run as another user");
         return;
     };
     run.assert_keeps_the_key();
@@ -544,9 +545,10 @@ fn folder_for_temporary_files_that_is_not_there_is_named() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/shm")]
 fn temporary_files_may_be_on_another_filesystem() {
     let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
-        skip("there is no /dev/shm here");
+        skip("there is no /dev/shm");
         return;
     };
     let (sandbox, night) = (Sandbox::new(), calm().serve_by(as_usual));
@@ -631,9 +633,10 @@ impl Drop for SmallDisk {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "mounts a tmpfs")]
 fn full_disk_leaves_the_old_snapshot() {
     let Some(disk) = SmallDisk::mount(64) else {
-        skip("no filesystem can be mounted here");
+        skip("no tmpfs can be mounted");
         return;
     };
     let (sandbox, night) = (Sandbox::new(), large().serve_by(as_usual));

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use super::{ALWAYS, CALM_REQUESTS, Fault, KEY_ENTRY, as_usual, at, calm, recovers, skip};
-use crate::support::{Answer, KEY, Reply, Sandbox, gzip, refusal};
+use super::{ALWAYS, CALM_REQUESTS, Fault, KEY_ENTRY, as_usual, at, calm, recovers};
+use crate::support::{Answer, KEY, Reply, Sandbox, gzip, refusal, skip};
 
 /// The first line and headers of a 200 with JSON that is promised so many bytes, and these.
 fn promising(length: usize, body: &[u8]) -> Vec<u8> {
@@ -554,6 +554,7 @@ fn every_error_of_the_network_names_the_host() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs unshare")]
 fn name_server_that_is_down_is_14() {
     let sandbox = Sandbox::new();
     let address = "https://posthog.example.com/api/organizations/x";
@@ -566,7 +567,7 @@ fn name_server_that_is_down_is_14() {
         .program(&["--version"])
         .by_way_of(&["unshare", "--net"]);
     if probe.run().code != 0 {
-        skip("no program can be run here without a network");
+        skip("the program cannot be run without a network");
         return;
     }
     let run = program().run();
@@ -582,6 +583,7 @@ fn name_server_that_is_down_is_14() {
 
 /// With too few file handles a crawl ends as a fault of the machine, wherever they run out, or not at all.
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs prlimit")]
 fn fault_of_the_machine_is_never_reported_as_another() {
     let night = calm().serve_by(as_usual);
     let mut codes = Vec::new();

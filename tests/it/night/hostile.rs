@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{ALWAYS, KEY_ENTRY, as_usual, at, calm, crawls, roles, skip, users};
+use super::{ALWAYS, KEY_ENTRY, as_usual, at, calm, crawls, roles, users};
 use crate::support::{
     Answer, Night, Organization, Reply, Run, Sandbox, Written, bare_membership, member, membership,
-    organization_id, role, role_id, user, user_id, with,
+    organization_id, role, role_id, skip, user, user_id, with,
 };
 
 /// Memory that a crawl of a hostile server may take, code and thread stacks included, in MiB.
@@ -609,6 +609,7 @@ fn count_of_rows_may_be_any_number() {
 
 /// A crawl with as many threads as the system allows, down to none besides the first.
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs setpriv and prlimit")]
 fn crawl_needs_no_thread_besides_the_first() {
     // The limit counts what a user runs, so it must be one who runs nothing else.
     const USER: &str = "--reuid=54321";
@@ -632,7 +633,7 @@ fn crawl_needs_no_thread_besides_the_first() {
         };
         let probe = limited(&["--version"]).command().output();
         if !probe.is_ok_and(|probe| probe.status.success()) {
-            skip("no program can be run here as a user who runs nothing else");
+            skip("the program cannot be run as a user who runs nothing else");
             return;
         }
         limited(&["--temp-dir", "."]).run().succeeds_silently();

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::ours::{crawl, taken};
-use super::{as_usual, calm, skip, tell};
-use crate::support::{Edited, Program, Sandbox};
+use super::{as_usual, calm, tell};
+use crate::support::{Edited, Program, Sandbox, skip};
 
 /// A name with the longest length that file systems take, which leaves no room for the name of a lock.
 fn longest() -> String {
@@ -168,10 +168,11 @@ fn as_nobody(sandbox: &Sandbox) -> Option<impl Fn(Program) -> Program + use<>> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs root")]
 fn sticky_folder_with_the_target_of_another_user_is_reported() {
     let sandbox = Sandbox::new();
     let Some(as_nobody) = as_nobody(&sandbox) else {
-        skip("the program cannot be run here as a user without rights");
+        skip("the program cannot be run as another user");
         return;
     };
     taken(&sandbox, "sync.c1z", 5, "2020-01-01 00:00:00");
@@ -217,12 +218,13 @@ impl Drop for Mounted<'_> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "mounts a file on itself")]
 fn target_that_is_mounted_on_its_own_is_reported() {
     let sandbox = Sandbox::new();
     taken(&sandbox, "sync.c1z", 5, "2020-01-01 00:00:00");
     let path = sandbox.path("sync.c1z");
     let Some(_mounted) = Mounted::on_itself(&path) else {
-        skip("nothing can be mounted here");
+        skip("no file can be mounted on itself");
         return;
     };
     let says = ["`sync.c1z`", "mount point", "hint: mount the folder"];

@@ -174,8 +174,11 @@ impl Program {
         self
     }
 
-    /// The same program with no more address space than this; one that wants more is killed.
+    /// The same program with no more address space than this; one that wants more is killed. Only Linux has that limit.
     pub fn in_memory_of(self, mebibytes: u64) -> Self {
+        if cfg!(not(target_os = "linux")) {
+            return self;
+        }
         let limit = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
         // Each thread would reserve 64 MiB for the memory that it may come to want.
         self.by_way_of(&["sh", "-c", &limit])

@@ -74,14 +74,16 @@ pub fn in_one_gigabyte(words: &str, file: &Path) -> Command {
     in_address_space(1 << 20, words, file)
 }
 
-/// The program with no more address space than `kib` KiB.
+/// The program with no more address space than `kib` KiB. Only Linux has that limit.
 pub fn in_address_space(kib: u32, words: &str, file: &Path) -> Command {
+    let limit = if cfg!(target_os = "linux") {
+        format!("ulimit -v {kib};")
+    } else {
+        String::new()
+    };
     let mut command = Command::new("sh");
     command
-        .args([
-            "-c",
-            &format!("ulimit -v {kib}; exec \"$0\" {words} \"$1\""),
-        ])
+        .args(["-c", &format!("{limit} exec \"$0\" {words} \"$1\"")])
         .arg(env!("CARGO_BIN_EXE_posthog-c1z"))
         .arg(file);
     command

@@ -170,7 +170,10 @@ fn reader_who_is_gone_gets_no_crawl() {
     sandbox
         .crawl(&posthog, &["-f", "-"])
         .run_with_stdout_closed()
-        .fails(2, &["standard output was closed before all of it was read"]);
+        .fails(
+            2,
+            &["standard output was closed before everything was written"],
+        );
     assert!(posthog.asked().is_empty());
     sandbox.assert_no_litter();
 }

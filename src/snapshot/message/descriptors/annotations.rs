@@ -1,4 +1,4 @@
-//! What connectors put into annotations: the traits of resources, and marks on rows of every kind.
+//! Annotations that connectors write: the traits of resources, and marks on rows of every kind.
 
 use super::rows::{ASSET_REF, RESOURCE_ID, TRAIT};
 use super::types::Kind::{Bool, Double, Enum, Int64, Message, String, Uint32};

@@ -1,5 +1,5 @@
-//! How a connector describes its settings, and the rules that their values keep; as rare in a snapshot as the messages of
-//! `services.rs`.
+//! Messages with which a connector describes its settings and the rules for their values. Rare in a snapshot, like the
+//! messages of `services.rs`.
 
 use super::types::Kind::{Bool, Enum, Int64, Map, Message, String, Uint64};
 use super::types::{Descriptor, EnumNames, Field, Form, Label, has_oneof};

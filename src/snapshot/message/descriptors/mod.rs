@@ -1,21 +1,21 @@
-//! Every message we know, as tables: number, JSON name and kind of each field (FORMAT.md, messages). These are all messages
-//! of SDK v0.25.0, for a program that shows and compares files of any connector.
+//! The schema of all messages of SDK v0.25.0, as tables: number, JSON name and kind of each field (FORMAT.md,
+//! "Messages"). With it, files of any connector can be printed and compared.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `types.rs` | what a table is, and its notation |
+//! | `types.rs` | the types of the tables, and macros |
 //! | `well_known.rs` | `google.protobuf` |
-//! | `rows.rs` | what rows are made of |
+//! | `rows.rs` | the messages in rows |
 //! | `annotations.rs` | traits and other annotations |
-//! | `services.rs` | requests and answers of a connector's services |
+//! | `services.rs` | requests and responses of a connector's services |
 //! | `tickets.rs` | tickets, actions, forms |
 //! | `config.rs` | settings of a connector, rules for values |
 //!
-//! The tables serve what must see a whole message, known or not: its JSON and its canonical form. Messages we
-//! write have prost structs besides, in `proto.rs`.
+//! The tables are used where a whole message must be read: for its JSON and its canonical form. Messages that we write
+//! also have prost structs, in `proto.rs`.
 //!
-//! The tables are part of the content digest: a field that is learned later is compared by meaning from then on, and
-//! by its bytes before. So a change here may change the digest of files that hold it, and needs a line in CHANGELOG.md.
+//! The tables affect the content digest: once a field is added here, it is compared by meaning instead of by its bytes.
+//! So a change here may change the digest of files with that field, and needs a line in CHANGELOG.md.
 
 #[macro_use]
 mod types;
@@ -36,10 +36,10 @@ pub(in crate::snapshot) use well_known::*;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// What every annotation's type URL begins with.
+/// The start of every annotation's type URL.
 pub(in crate::snapshot) const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
 
-/// The message of a type URL, if we know it.
+/// The message of a type URL, if known.
 pub(in crate::snapshot) fn by_type_url(type_url: &[u8]) -> Option<&'static Descriptor> {
     let name = type_url.strip_prefix(TYPE_URL_PREFIX.as_bytes())?;
     let mut usual = USUAL.iter().copied();
@@ -66,7 +66,7 @@ static BY_NAME: LazyLock<HashMap<&[u8], &Descriptor>> = LazyLock::new(|| {
     named.collect()
 });
 
-/// Every message we know.
+/// All known messages.
 fn all() -> impl Iterator<Item = &'static Descriptor> {
     [
         well_known::ALL,
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// What is wrong with a table, if anything.
+    /// The problems of a table.
     fn defect(descriptor: &'static Descriptor) -> Option<&'static str> {
         let fields = descriptor.fields;
         let are = |fits: fn(&Field) -> bool| fields.iter().all(fits);
@@ -122,7 +122,7 @@ mod tests {
                 }),
                 "an enum's numbers do not ascend from zero",
             ),
-            // What the walk and JSON count on.
+            // Assumptions of the walk and of JSON.
             (
                 are(|field| !matches!(field.kind, Kind::Map(..)) || field.label == Label::Repeated),
                 "a map is not repeated",

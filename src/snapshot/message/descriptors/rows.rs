@@ -1,4 +1,4 @@
-//! What the rows of a snapshot are made of: resource types, resources, entitlements and grants. Annotations, and so the
+//! The messages in the rows of a snapshot: resource types, resources, entitlements and grants. Annotations, including
 //! traits, are in `annotations.rs`.
 
 use super::types::Kind::{Bool, Embedded, Enum, Map, Message, String};

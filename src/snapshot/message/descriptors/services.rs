@@ -1,5 +1,5 @@
-//! Requests and answers of a connector's services, and what they are made of. Connectors do not write them into snapshots,
-//! but an annotation may hold any message, and the official tools know these.
+//! Requests and responses of a connector's services, and their parts. Connectors do not write them to snapshots, but an
+//! annotation may contain any message, and the official tools know these.
 
 use super::rows::{ASSET_REF, ENTITLEMENT, GRANT, RESOURCE, RESOURCE_ID, RESOURCE_TYPE, TRAIT};
 use super::types::Kind::{Bool, Bytes, Enum, Int32, Int64, Map, Message, String, Uint32};

@@ -1,4 +1,4 @@
-//! Tickets, actions, and the forms that describe them; as rare in a snapshot as the messages of `services.rs`.
+//! Tickets, actions, and the forms that describe them. Rare in a snapshot, like the messages of `services.rs`.
 
 use super::config::{CONFIG_CONSTRAINT, CONFIG_FIELD, VALIDATE_STRING_RULES};
 use super::rows::{ASSET_REF, RESOURCE};

@@ -1,11 +1,12 @@
-//! What the tables are made of, and how they are noted down. A file of tables imports all names that the two macros use.
+//! The types of the schema tables, and macros to write them. A file of tables must import all names that the two macros
+//! use.
 
 /// A message type.
 #[derive(Debug)]
 pub(in crate::snapshot) struct Descriptor {
     /// Full name, as after the slash of a type URL.
     pub name: &'static str,
-    /// How JSON shows it.
+    /// Its form in JSON.
     pub form: Form,
     /// Its fields, by number.
     pub fields: &'static [Field],
@@ -13,19 +14,19 @@ pub(in crate::snapshot) struct Descriptor {
     pub has_oneof: bool,
 }
 
-/// Forms that protobuf's JSON mapping treats on their own.
+/// Special forms of protobuf's JSON mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Form {
     Plain,
     Any,
     Timestamp,
     Duration,
-    /// Names of fields, in one text.
+    /// Field names, joined in one text.
     FieldMask,
     Struct,
     Value,
     ListValue,
-    /// One scalar, which is shown alone.
+    /// One scalar, written without its wrapper.
     Wrapper,
 }
 
@@ -38,10 +39,10 @@ pub(in crate::snapshot) struct Field {
     pub label: Label,
 }
 
-/// How often a field comes, and what its absence means.
+/// How often a field occurs, and what its absence means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum Label {
-    /// A zero value is the same as none.
+    /// A zero value is the same as absence.
     Single,
     /// Present even when zero.
     Optional,
@@ -55,7 +56,7 @@ pub(in crate::snapshot) enum Label {
 /// Names of an enum's numbers, by number.
 pub(in crate::snapshot) type EnumNames = &'static [(i32, &'static str)];
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::snapshot) enum Kind {
     String,
@@ -69,17 +70,17 @@ pub(in crate::snapshot) enum Kind {
     Double,
     Enum(EnumNames),
     Message(&'static Descriptor),
-    /// A copy of an object that has a row of its own. Only the field of this number identifies it; the rest is
-    /// shown, but says nothing about the holder.
+    /// A copy of an object that has its own row. Only the field of this number identifies it; the rest is printed, but
+    /// is not a fact about the containing object.
     Embedded(&'static Descriptor, u32),
-    /// `map<string, message>`: the message that an entry is, and the one that its value is.
+    /// `map<string, message>`: the messages of an entry and of its value.
     Map(&'static Descriptor, &'static Descriptor),
 }
 
 impl Descriptor {
-    /// The field under `number`.
+    /// The field with this number.
     pub(crate) fn field(&self, number: u32) -> Option<&'static Field> {
-        // Most tables have their fields under 1, 2, 3 and so on.
+        // Most tables number their fields 1, 2, 3 and so on.
         let likely = self.fields.get((number as usize).wrapping_sub(1));
         likely
             .filter(|field| field.number == number)
@@ -93,7 +94,7 @@ pub(in crate::snapshot) fn enum_name(names: EnumNames, number: i32) -> Option<&'
     found.map(|(_, name)| *name)
 }
 
-/// Whether one of `labels` is that of a oneof's member.
+/// Whether one of `labels` marks a member of a oneof.
 pub(super) const fn has_oneof(labels: &[Label]) -> bool {
     let mut at = 0;
     while at < labels.len() {
@@ -105,7 +106,7 @@ pub(super) const fn has_oneof(labels: &[Label]) -> bool {
     false
 }
 
-/// Makes a static of each message, and `ALL`, a list of them.
+/// Defines a static for each message, and `ALL`, a list of them.
 macro_rules! messages {
     ($($constant:ident = $form:ident $name:literal { $($number:literal $json:literal $label:ident $kind:expr;)* })*) => {
         $(
@@ -125,7 +126,7 @@ macro_rules! messages {
     };
 }
 
-/// Makes a constant of each enum.
+/// Defines a constant for each enum.
 macro_rules! enums {
     ($($constant:ident { $($number:literal $name:literal;)* })*) => {
         $(pub(super) const $constant: EnumNames = &[$(($number, $name)),*];)*

@@ -1,4 +1,4 @@
-//! The messages of `google.protobuf`, which JSON shows in forms of their own.
+//! The messages of `google.protobuf`, which have special forms in JSON.
 
 use super::types::Kind::{
     Bool, Bytes, Double, Enum, Float, Int32, Int64, Map, Message, String, Uint32, Uint64,

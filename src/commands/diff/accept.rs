@@ -1,13 +1,13 @@
-//! The file of `diff --accept`: changes that were agreed on, one a line.
+//! The file of `diff --accept`: accepted changes, one per line.
 //!
 //! ```text
 //! KIND[+KIND…] ID FIELD OLD → NEW[, FIELD OLD → NEW…] [until YYYY-MM-DD] [# REASON]
 //! ```
 //!
-//! A line accepts the one change that has these kinds, this id and these values, and no later one: `none` stands for a
-//! value that is absent, and `->` is read as `→`. A text with a blank, a comma, a quotation mark or anything else that
-//! would end or disguise it is a JSON string; other values are JSON. The last day is included, in UTC, and is compared
-//! with the capture time of the new snapshot.
+//! A line accepts exactly the change with these kinds, this id and these values, so it does not cover later changes.
+//! `none` means an absent value, and `->` is read as `→`. A text with a space, a comma, a quotation mark or any other
+//! ambiguous character is written as a JSON string; other values are JSON. The `until` day is inclusive, in UTC, and
+//! compared with the capture time of the new snapshot.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -26,18 +26,18 @@ use crate::model::{
 use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
 
-/// Changes that were agreed on.
+/// A file of accepted changes.
 #[derive(Default)]
-pub(super) struct Expected {
+pub(super) struct AcceptFile {
     path: PathBuf,
     lines: Vec<Line>,
 }
 
-/// Changes, apart from those that were agreed on.
-pub(super) struct Sorted {
+/// The result of applying an [`AcceptFile`] to changes.
+pub(super) struct Applied {
     pub accepted: Vec<Accepted>,
     pub changes: Vec<Change>,
-    /// What is wrong with lines, in the order of the file.
+    /// Problems with lines, in the order of the file.
     pub unused_lines: Vec<UnusedLine>,
 }
 
@@ -47,14 +47,14 @@ struct Line {
     number: usize,
     kinds: BTreeSet<ChangeKind>,
     id: String,
-    /// Sorted. A line of an older form has none.
+    /// Sorted. Lines of an older format have none.
     terms: Vec<Term>,
     /// `YYYY-MM-DD`
     until: Option<String>,
     reason: Option<String>,
 }
 
-/// What changed, from what, to what.
+/// A changed field with its old and new value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Term {
     field: String,
@@ -62,12 +62,12 @@ struct Term {
     new: Token,
 }
 
-/// A value as a line has it.
+/// A value in a line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Token {
     Absent,
     Text(String),
-    /// Anything that is not text, as it is written.
+    /// Any value that is not text, as written.
     Json(String),
 }
 
@@ -76,7 +76,7 @@ const ARROW: &str = "→";
 const ASCII_ARROW: &str = "->";
 const UNTIL: &str = "until";
 
-impl Expected {
+impl AcceptFile {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::Io {
             action: "reading",
@@ -97,27 +97,27 @@ impl Expected {
         })
     }
 
-    /// Sets apart what was agreed on for a snapshot of this time. Each line accepts one change, and no change is accepted
-    /// in part unless its fields are changes of their own. Where that snapshot does not record a time zone, the day of its own
-    /// clock counts.
-    pub(super) fn sort(
+    /// Separates the changes that are accepted for a snapshot captured at this time. Each line accepts one change, and
+    /// no change is accepted in part unless its fields are separate changes. If the snapshot does not record a time
+    /// zone, the day of its own clock counts.
+    pub(super) fn apply(
         &self,
         changes: Vec<Change>,
         captured_at: Timestamp,
         knows_members: bool,
         roles: RolesCompared,
-    ) -> Sorted {
+    ) -> Applied {
         let today = captured_at.to_day();
         let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
         for line in self.lines.iter().filter(|line| !line.is_expired(&today)) {
             by_id.entry(&line.id).or_default().push(line);
         }
-        // The line that says more of a change goes first: a shorter one would take a part of it away.
+        // More specific lines first: a shorter one could take part of their change.
         for lines in by_id.values_mut() {
             lines.sort_by_key(|line| Reverse(line.terms.len()));
         }
         let mut used = BTreeSet::new();
-        let mut sorted = Sorted {
+        let mut applied = Applied {
             accepted: Vec::new(),
             changes: Vec::new(),
             unused_lines: Vec::new(),
@@ -135,14 +135,14 @@ impl Expected {
                 left = rest;
                 if let Some(change) = agreed {
                     used.insert(line.number);
-                    sorted.accepted.push(Accepted {
+                    applied.accepted.push(Accepted {
                         change,
                         reason: line.reason.clone(),
                         until: line.until.clone(),
                     });
                 }
             }
-            sorted.changes.extend(left);
+            applied.changes.extend(left);
         }
         let unused = self
             .lines
@@ -158,26 +158,28 @@ impl Expected {
                 n => format!("{n} lines"),
             };
             let path = self.path.display();
-            sorted.unused_lines.push(UnusedLine {
-                problem: format!("{lines} of `{path}` could not be compared: roles were not read"),
+            applied.unused_lines.push(UnusedLine {
+                problem: format!(
+                    "{lines} of `{path}` could not be checked because roles were not read"
+                ),
                 instead: None,
             });
         }
         for line in unused {
-            let problems = line.problems(&sorted.changes, &today, knows_members);
+            let problems = line.problems(&applied.changes, &today, knows_members);
             let place = format!("line {} of `{}`", line.number, self.path.display());
             let problems = problems.into_iter().map(|unused| UnusedLine {
                 problem: format!("{place} {}", unused.problem),
                 ..unused
             });
-            sorted.unused_lines.extend(problems);
+            applied.unused_lines.extend(problems);
         }
-        sorted
+        applied
     }
 }
 
 impl Line {
-    /// The line that accepts a change. It is not in a file yet.
+    /// A line that accepts a change and is not in a file yet.
     fn of(change: &Change, until: Option<String>, reason: Option<String>) -> Self {
         Self {
             number: 0,
@@ -189,7 +191,7 @@ impl Line {
         }
     }
 
-    /// What a line says; nothing if it is empty or a comment.
+    /// Parses a line; `None` if it is empty or a comment.
     fn parse(number: usize, line: &str) -> Result<Option<Self>> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -215,7 +217,7 @@ impl Line {
             }
             ensure!(
                 until.is_none(),
-                "expected nothing after the day but a `#` and a reason"
+                "expected nothing but `# REASON` after the date"
             );
             let after = rest.strip_prefix(UNTIL);
             if let Some(after) = after.filter(|after| !is_list && starts_apart(after)) {
@@ -227,7 +229,7 @@ impl Line {
             }
             ensure!(
                 terms.is_empty() || is_list,
-                "expected a comma, `{UNTIL}` and a day, or a `#` and a reason after `{}`",
+                "expected a comma, `{UNTIL} DATE` or `# REASON` after `{}`",
                 terms.last().map(Term::to_string).unwrap_or_default()
             );
             let (term, after) = Term::parse(rest)?;
@@ -247,7 +249,7 @@ impl Line {
         }))
     }
 
-    /// Whether the line is about roles, who holds them, or people who are not in the member list.
+    /// Whether the line is about roles, role memberships, or people who are not in the member list.
     fn is_of_roles(&self) -> bool {
         let not_listed = Token::Json("false".to_owned());
         self.kinds.iter().any(|kind| kind.is_of_roles())
@@ -262,7 +264,7 @@ impl Line {
         self.until.as_deref().is_some_and(|until| until < today)
     }
 
-    /// The part of a change that the line accepts, and the part that is left.
+    /// Splits a change into the part that the line accepts and the rest.
     fn split(&self, change: Change) -> (Option<Change>, Option<Change>) {
         if self.kinds != kinds(&change) || self.terms.is_empty() {
             return (None, Some(change));
@@ -291,7 +293,7 @@ impl Line {
         (Some(agreed), rest)
     }
 
-    /// Why the line accepts none of what is left, in words.
+    /// Explains why the line accepts none of the remaining changes.
     fn problems(&self, left: &[Change], today: &str, knows_members: bool) -> Vec<UnusedLine> {
         let because = |problem: String| {
             vec![UnusedLine {
@@ -301,7 +303,7 @@ impl Line {
         };
         let of_id = || left.iter().filter(|change| change.id == self.id);
         if let Some(until) = self.until.as_ref().filter(|_| self.is_expired(today)) {
-            return because(format!("expired after {until} and accepts nothing: {self}"));
+            return because(format!("expired after {until} and is ignored: {self}"));
         }
         if self.terms.is_empty() {
             let is_meant =
@@ -316,13 +318,13 @@ impl Line {
                         ..line
                     };
                     UnusedLine {
-                        problem: "is too broad and accepts nothing; write instead:".to_owned(),
+                        problem: "is too broad and is ignored; replace it with:".to_owned(),
                         instead: Some(line.to_string()),
                     }
                 })
                 .collect();
             return if instead.is_empty() {
-                because(format!("is too broad, and matches nothing: {self}"))
+                because(format!("is too broad and matches nothing: {self}"))
             } else {
                 instead
             };
@@ -338,7 +340,7 @@ impl Line {
                     .filter(|kind| !self.kinds.contains(kind));
                 let more: Vec<_> = more.map(|kind| format!("`{kind}`")).collect();
                 format!(
-                    "does not accept `{}`, which is also {}",
+                    "does not accept the change to `{}`, which is also {}",
                     self.id,
                     more.join(" and ")
                 )
@@ -376,8 +378,8 @@ impl Term {
     }
 
     fn parse(rest: &str) -> Result<(Self, &str)> {
-        let (field, rest) = text(rest, ends_token).context("reading the name of a field")?;
-        ensure!(!field.is_empty(), "expected the name of a field");
+        let (field, rest) = text(rest, ends_token).context("reading the field name")?;
+        ensure!(!field.is_empty(), "expected a field name");
         let expected = || format!("expected `{field} OLD {ARROW} NEW`");
         let (old, rest) = Token::parse(rest.trim_start()).with_context(expected)?;
         let rest = rest.trim_start();
@@ -456,19 +458,19 @@ impl fmt::Display for Token {
 fn kind(text: &str) -> Result<ChangeKind> {
     text.parse().map_err(|problem: String| {
         let all: Vec<_> = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        anyhow!("{problem}; there are {}", all.join(", "))
+        anyhow!("{problem}; the kinds are {}", all.join(", "))
     })
 }
 
-/// A day as it is compared: as text.
+/// Parses a day, which is kept and compared as text.
 fn day(text: &str) -> Result<String> {
-    let expected = || format!("expected a day such as 2026-12-31 after `{UNTIL}`");
+    let expected = || format!("expected a date such as `2026-12-31` after `{UNTIL}`");
     ensure!(text.len() == 10, expected());
     Timestamp::parse(&format!("{text}T00:00:00Z")).with_context(expected)?;
     Ok(text.to_owned())
 }
 
-/// A text at the beginning, and what follows it: a JSON string, or up to where a token `ends`.
+/// Takes a text from the start: a JSON string, or everything up to a character that `ends` it. Returns it and the rest.
 fn text(rest: &str, ends: impl Fn(char) -> bool) -> Result<(String, &str)> {
     if rest.starts_with('"') {
         let (text, end) = json(rest)?;
@@ -478,12 +480,12 @@ fn text(rest: &str, ends: impl Fn(char) -> bool) -> Result<(String, &str)> {
     Ok((rest[..end].to_owned(), &rest[end..]))
 }
 
-/// A JSON value at the beginning, and where it ends.
+/// Parses a JSON value at the start. Returns it and its end.
 fn json<T: for<'de> serde::Deserialize<'de>>(rest: &str) -> Result<(T, usize)> {
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<T>();
     match values.next() {
         Some(Ok(value)) => Ok((value, values.byte_offset())),
-        _ => Err(anyhow!("what begins like JSON is not valid JSON")),
+        _ => Err(anyhow!("a value that starts like JSON is not valid JSON")),
     }
 }
 
@@ -491,7 +493,7 @@ fn ends_token(c: char) -> bool {
     c.is_whitespace() || c == ','
 }
 
-/// Whether what precedes was a word of its own.
+/// Whether the rest is separated from what precedes it.
 fn starts_apart(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(char::is_whitespace)
 }
@@ -504,7 +506,7 @@ fn json_text(text: &str) -> String {
     escaped_json(&Value::from(text).to_string()).into_owned()
 }
 
-/// An id as [`text`] reads it back.
+/// An id, quoted if [`text`] needs it.
 fn quoted_id(id: &str) -> String {
     let is_plain =
         !id.starts_with(['"', '#']) && !id.chars().any(|c| c.is_whitespace() || is_harmful(c));
@@ -519,14 +521,15 @@ fn kinds(change: &Change) -> BTreeSet<ChangeKind> {
     change.kinds.iter().copied().collect()
 }
 
-/// What a line must say to accept a change.
+/// The terms that a line needs to accept a change.
 fn terms(change: &Change) -> Vec<Term> {
     let mut terms: Vec<_> = change.terms().map(Term::of).collect();
     terms.sort();
     terms
 }
 
-/// The lines that would accept a change, with what happened as the reason: one for each field that is a change of its own.
+/// The lines that would accept a change, with a description as the reason: one for each field that is a separate
+/// change.
 fn lines_of(change: &Change, knows_members: bool) -> Vec<Line> {
     let reason = |change: &Change| report::in_words(change, knows_members);
     let line = |change: &Change| Line::of(change, None, Some(reason(change)));
@@ -540,7 +543,7 @@ fn lines_of(change: &Change, knows_members: bool) -> Vec<Line> {
     fields.map(|part| line(&part)).collect()
 }
 
-/// The lines that would accept every change, those that are accepted as they were agreed on; warnings are comments above
+/// Writes the lines that would accept every change, those of accepted changes unchanged. Warnings are comments above
 /// them.
 pub(super) fn write_lines(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     for warning in comparison.all_warnings() {

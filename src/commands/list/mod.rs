@@ -1,0 +1,224 @@
+//! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | which rows: the filters, and what they mean |
+//! | `table.rs` | rows as a table for people |
+//! | `json.rs` | rows in the `baton` CLI's JSON |
+
+mod json;
+mod table;
+
+use anyhow::{Result, bail};
+
+use super::input::{Input, lacks_roles};
+use super::principals::principals;
+use super::search::{self, Found, Hit, did_you_mean};
+use super::{Outcome, World};
+use crate::model::{Entitlement, Grant, Resource, ResourceId, ResourceType, SyncRun};
+use crate::progress::Event;
+use crate::report::{Format, printable};
+use crate::snapshot::{Filter, Snapshot};
+
+/// What to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Resource types.
+    ResourceTypes,
+    /// Resources.
+    Resources,
+    /// Entitlements.
+    Entitlements,
+    /// Grants.
+    Grants,
+    /// Those who hold a grant, each once.
+    Principals,
+}
+
+/// A filter that has no meaning for a list.
+#[derive(Debug, thiserror::Error)]
+#[error("`{option}` has no meaning for `{}`", listing.command())]
+pub(super) struct MeaninglessFilter {
+    option: &'static str,
+    listing: Listing,
+}
+
+impl MeaninglessFilter {
+    /// The lists for which the filter has a meaning, in words.
+    pub(super) fn hint(&self) -> String {
+        let lists = Listing::ALL
+            .iter()
+            .filter(|listing| listing.takes(self.option));
+        let mut names: Vec<_> = lists
+            .map(|listing| format!("`{}`", listing.command()))
+            .collect();
+        let last = names.pop().unwrap_or_default();
+        format!("it filters {} and {last}", names.join(", "))
+    }
+}
+
+const RESOURCE_TYPE: &str = "--resource-type";
+const RESOURCE: &str = "--resource";
+const ENTITLEMENT: &str = "--entitlement";
+
+/// What to list, from where, in which form.
+#[derive(Clone, Debug)]
+pub struct ListArgs {
+    /// What.
+    pub listing: Listing,
+    /// From where.
+    pub input: Input,
+    /// Which rows.
+    pub filter: Filter,
+    /// In which form.
+    pub format: Format,
+    /// Whether tables show whole ids and leave every cell whole.
+    pub wide: bool,
+}
+
+pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let Filter {
+        resource_type,
+        resource,
+        entitlement,
+        ..
+    } = &args.filter;
+    for (option, value) in [
+        (RESOURCE_TYPE, resource_type),
+        (RESOURCE, resource),
+        (ENTITLEMENT, entitlement),
+    ] {
+        let listing = args.listing;
+        if value.is_some() && !listing.takes(option) {
+            bail!(MeaninglessFilter { option, listing });
+        }
+    }
+    let (snapshot, run) = args.input.open_sync()?;
+    let lacks_roles = args.listing != Listing::ResourceTypes
+        && lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
+    let (filter, is_known) = resolved(args, &snapshot, &run, world)?;
+    let list = List {
+        snapshot: &snapshot,
+        run: &run,
+        args,
+        filter: &filter,
+        is_known,
+        lacks_roles,
+    };
+    match (args.listing, args.format) {
+        (Listing::ResourceTypes, Format::Console) => list.table::<ResourceType>(world)?,
+        (Listing::ResourceTypes, Format::Json) => list.json::<ResourceType>(world)?,
+        (Listing::Resources, Format::Console) => list.table::<Resource>(world)?,
+        (Listing::Resources, Format::Json) => list.json::<Resource>(world)?,
+        (Listing::Entitlements, Format::Console) => list.table::<Entitlement>(world)?,
+        (Listing::Entitlements, Format::Json) => list.json::<Entitlement>(world)?,
+        (Listing::Grants, Format::Console) => list.table::<Grant>(world)?,
+        (Listing::Grants, Format::Json) => list.json::<Grant>(world)?,
+        (Listing::Principals, Format::Console) => list.table_of_principals(world)?,
+        (Listing::Principals, Format::Json) => list.json_of_principals(world)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// The filter with the ids of what it names by less: a name, or the beginning of one. What is found by less than its whole
+/// name is reported, and so is what is not found. Also whether all was found.
+fn resolved(
+    args: &ListArgs,
+    snapshot: &Snapshot,
+    run: &SyncRun,
+    world: &World<'_>,
+) -> Result<(Filter, bool)> {
+    let mut filter = args.filter.clone();
+    let mut is_known = true;
+    let named = |named: Option<String>| {
+        if let Some(named) = named {
+            let message = format!("showing {named}");
+            world.reporter.report(Event::Limited { message });
+        }
+    };
+    let nothing = |what: &str, wanted: &str, nearest: &[String]| {
+        let mut message = format!("no {what} matches `{}`", printable(wanted));
+        if let Some(suggestion) = did_you_mean(nearest) {
+            message.push_str(&format!("; {suggestion}"));
+        }
+        world.reporter.report(Event::Unmatched { message });
+    };
+    let mut on = None;
+    if let Some(wanted) = &mut filter.resource {
+        // Principals are of one type and what they hold is of another.
+        let of_type = filter
+            .resource_type
+            .as_deref()
+            .filter(|_| args.listing != Listing::Principals);
+        match search::resource(wanted, of_type, snapshot, run)? {
+            Found::One(Hit { row, named: name }) => {
+                named(name);
+                *wanted = row.to_string();
+                on = Some(row);
+            }
+            Found::Nothing(nearest) => {
+                is_known = false;
+                nothing("resource", wanted, &nearest);
+            }
+        }
+    }
+    if let Some(wanted) = &mut filter.entitlement {
+        match search::entitlement(wanted, on.as_ref(), snapshot, run)? {
+            Found::One(Hit { row, named: name }) => {
+                named(name);
+                *wanted = row;
+            }
+            Found::Nothing(nearest) => {
+                is_known = false;
+                nothing("entitlement", wanted, &nearest);
+            }
+        }
+    }
+    Ok((filter, is_known))
+}
+
+struct List<'a> {
+    snapshot: &'a Snapshot,
+    run: &'a SyncRun,
+    args: &'a ListArgs,
+    filter: &'a Filter,
+    /// Whether the file has what the filter names; if not, that is reported already.
+    is_known: bool,
+    lacks_roles: bool,
+}
+
+impl Listing {
+    const ALL: [Self; 5] = [
+        Self::ResourceTypes,
+        Self::Resources,
+        Self::Entitlements,
+        Self::Grants,
+        Self::Principals,
+    ];
+
+    /// The command that lists it.
+    fn command(self) -> &'static str {
+        match self {
+            Self::ResourceTypes => "resource-types",
+            Self::Resources => "resources",
+            Self::Entitlements => "entitlements",
+            Self::Grants => "grants",
+            Self::Principals => "principals",
+        }
+    }
+
+    /// Whether a filter has a meaning for it.
+    fn takes(self, option: &str) -> bool {
+        match self {
+            Self::ResourceTypes => option == RESOURCE_TYPE,
+            Self::Resources => option != ENTITLEMENT,
+            Self::Entitlements | Self::Grants | Self::Principals => true,
+        }
+    }
+}
+
+impl List<'_> {
+    fn principals(&self) -> Result<Vec<ResourceId>> {
+        principals(self.snapshot, &self.run.id, self.filter)
+    }
+}

@@ -36,7 +36,7 @@ fn run_ends_when_every_baseline_is_in_the_future_and_force_overrides() {
                 &[
                     name,
                     "taken at 2999-01-02 03:04:05 UTC",
-                    "the clock shows 20",
+                    "the clock of this machine shows 20",
                 ],
             );
             assert!(run.hint().contains("--force"), "{}", run.stderr);

@@ -45,7 +45,7 @@ fn second_run_is_told_who_is_at_it() {
     let run = run.fails(
         10,
         &[
-            "process 4242, since 2026-11-23 04:05:06 UTC holds",
+            "is held by process 4242, since 2026-11-23 04:05:06 UTC",
             ".sync.c1z.lock",
         ],
     );
@@ -656,7 +656,7 @@ fn full_disk_leaves_the_old_snapshot() {
         args.extend(more);
         let run = sandbox.crawl_at(&night.base_url(), &args).run();
         assert_eq!(run.code, 2, "{}", run.stderr);
-        assert!(run.hint().contains("room"), "{}", run.stderr);
+        assert!(run.hint().contains("free some space"), "{}", run.stderr);
         assert_eq!(fs::read(&target).unwrap(), before);
         let left = fs::read_dir(disk.0.path()).unwrap();
         assert_eq!(left.count(), 1);

@@ -145,7 +145,7 @@ fn age_is_counted_in_the_zone_of_the_file_or_from_its_oldest_reading() {
                 // Its clock was 13 hours ahead, as one may be; none is 15 hours ahead.
                 ("04T21:00:00", "26h", 0, "up to 1 h 00 min ago"),
                 ("04T19:50:00", "26h", 0, ""),
-                ("04T19:00:00", "26h", 1, "clock in every time zone"),
+                ("04T19:00:00", "26h", 1, "in the future in every time zone"),
             ],
         ),
         // Which of the two sync runs is newer depends on the zone of the one that has none.
@@ -354,7 +354,7 @@ fn order_of_two_snapshots_is_in_doubt_while_zones_could_reverse_it() {
     const CERTAIN: &str =
         "warning: the old snapshot was taken after the new one: additions are reported as removals";
     const IN_DOUBT: &str = "warning: the old snapshot may have been taken after the new one (their time zones are not both \
-                            recorded): if it is, what was gained looks lost";
+                            recorded): if so, additions are reported as removals";
     let shelf = shelf();
     for (old, old_at, new, expected) in [
         (OWN, "2026-01-05 10:00:01", OWN, Some(CERTAIN)),

@@ -333,7 +333,7 @@ fn a_line_of_the_older_form_accepts_nothing_and_says_what_would() {
     // What it says is what it takes.
     let lines: String = instead
         .iter()
-        .filter_map(|line| line.split("write instead: ").nth(1))
+        .filter_map(|line| line.split("replace it with: ").nth(1))
         .map(|line| format!("{line}\n"))
         .collect();
     pair.accepting(0, &lines, &[]);

@@ -241,7 +241,7 @@ fn of_crawl(error: &crawl::Error) -> Diagnosis {
         Problem::TooLarge(_) => diagnosis(
             ExitCode::Network,
             "no organization has that much data: check that the address is PostHog's and that no proxy answers in its \
-             place. The README lists the limits under `Limits`",
+             place. The limits are listed in docs/compatibility.md",
         ),
         Problem::Machine(_) => diagnosis(
             ExitCode::Usage,

@@ -72,7 +72,12 @@ fn several_that_match_are_listed_and_none_is_chosen() {
         ),
     ] {
         let run = shelf.run(&[args, &["demo.c1z"]].concat());
-        let run = run.fails(2, &[count]);
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(
+            run.stderr.starts_with(&format!("error: {count}\n")),
+            "{}",
+            run.stderr
+        );
         assert_eq!(run.hint(), "name one of them by its id:");
         for candidate in candidates {
             assert!(

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use posthog_c1z::model::{
-    Entitlement, EntitlementId, Grant, Inventory, InventoryBuilder, Profile, Purpose, Resource,
-    ResourceId, ResourceType, ResourceTypeId, SyncRun, Timestamp, Trait,
+    AccountType, Entitlement, EntitlementId, Grant, Inventory, InventoryBuilder, Profile, Purpose,
+    Resource, ResourceId, ResourceType, ResourceTypeId, SyncRun, Timestamp, Trait, UserTrait,
 };
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{self, Contents, Target};
@@ -30,15 +30,26 @@ fn inventory() -> Inventory {
             skips_entitlements_and_grants: kind == Trait::User,
         });
     }
+    let user_trait = UserTrait {
+        emails: Vec::new(),
+        account_type: AccountType::Human,
+        login: "".into(),
+        login_aliases: Vec::new(),
+        last_login: None,
+        mfa_enabled: None,
+        sso_enabled: None,
+        given_name: "".into(),
+        family_name: "".into(),
+    };
     let resource = |id: ResourceId| Resource {
         display_name: id.resource.clone(),
-        id,
         parent: None,
         description: "".into(),
         status: None,
         created_at: None,
         profile: Profile::default(),
-        user: None,
+        user: (id.resource_type == user).then(|| Box::new(user_trait.clone())),
+        id,
     };
     let person = |at: usize| ResourceId::new(&user, format!("person-{at:05}"));
     for at in 0..PEOPLE {
@@ -109,7 +120,7 @@ fn reads_as_many(shelf: &Shelf, digest: &str, file: &str) {
     for form in ["csv", "ndjson"] {
         let text = shelf.text(&["export", form, file]);
         let lines = if form == "csv" {
-            1 + ROLES + GRANTS
+            1 + PEOPLE + ROLES + GRANTS
         } else {
             1 + 2 + PEOPLE + 2 * ROLES + GRANTS
         };

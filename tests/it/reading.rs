@@ -259,7 +259,9 @@ fn every_filter_is_answered_or_refused_by_every_list() {
                 expected,
                 "{asked}"
             );
-            let json = shelf.json(&[list, option, &value, "-o", "json", SMALL]);
+            let args = [list, option, &value, "-o", "json", SMALL];
+            let json = shelf.run(&args).succeeds().stdout;
+            let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
             let rows = json.as_object().unwrap().values().next();
             let count = rows.map_or(0, |rows| rows.as_array().unwrap().len());
             assert_eq!(count, expected.len(), "{asked}");

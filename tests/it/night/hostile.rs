@@ -336,7 +336,7 @@ fn answer_that_is_too_much_ends_the_crawl_at_once_in_bounded_memory() {
             "{}",
             run.stderr
         );
-        assert!(run.hint().contains("Limits"), "{what}: {}", run.stderr);
+        assert!(run.hint().contains("limits"), "{what}: {}", run.stderr);
         let asked = night.asked().into_iter();
         let again = asked.filter(|asked| asked.split('?').next() == Some(path));
         assert_eq!(again.count(), 1, "{what}");

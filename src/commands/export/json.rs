@@ -36,7 +36,7 @@ impl Export<'_> {
             |_| {
                 Ok(Box::new(move |rows, json| {
                     while let Some(row) = rows.next_row(json.len()) {
-                        row.push_json(layout.next(json));
+                        row.push_whole_json(layout.next(json));
                     }
                     Ok(())
                 }))
@@ -74,7 +74,7 @@ impl Export<'_> {
                         let mut line = JsonItem::new(layout.next(json));
                         serde_json::to_writer(line.member("kind"), K::KIND.one())?;
                         serde_json::to_writer(line.member("id"), &row.id)?;
-                        row.push_json(line.member("data"));
+                        row.push_whole_json(line.member("data"));
                         line.finish();
                     }
                     Ok(())

@@ -57,11 +57,15 @@ impl<K: Kind> Row<'_, K> {
         K::decode(&self.id, &self.columns, &self.data)
     }
 
-    /// Appends the row's message as JSON, in the shape of the `baton` CLI. References that the blob omits are taken
-    /// from the columns, as in the SDK. The expansion of a grant is an annotation, as connectors write it. An invalid
-    /// blob is `null`.
+    /// Appends the row's message as JSON, as the `baton` CLI lists it. References that the blob omits are taken from the
+    /// columns, as in the SDK. The expansion of a grant is left out. An invalid blob is `null`.
     pub fn push_json(&self, out: &mut Vec<u8>) {
-        let start = out.len();
+        self.push_message(&self.with_references(), out);
+    }
+
+    /// Appends the row's whole message as JSON: as [`Self::push_json`], and with the expansion of a grant as an annotation,
+    /// as connectors write it.
+    pub fn push_whole_json(&self, out: &mut Vec<u8>) {
         let mut message = self.with_references();
         if let AnyColumns::Grant(GrantColumns {
             expansion: Some(expansion),
@@ -72,7 +76,12 @@ impl<K: Kind> Row<'_, K> {
                 .to_mut()
                 .extend_from_slice(&encode::expansion_annotation(expansion));
         }
-        if write_json(descriptor(K::KIND), &message, out).is_err() {
+        self.push_message(&message, out);
+    }
+
+    fn push_message(&self, message: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        if write_json(descriptor(K::KIND), message, out).is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");
         }

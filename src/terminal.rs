@@ -87,9 +87,10 @@ impl Terminal {
         }
     }
 
-    /// Writes one line, above that of progress.
-    fn print(&self, line: &str) {
-        let print = || say(&format!("{}\n", printable(line)), false);
+    /// Writes one message, above the line of progress.
+    fn print(&self, message: &str) {
+        let message = wrap(&printable(message), terminal_width(io::stderr()), 2);
+        let print = || say(&format!("{message}\n"), false);
         match &self.manner {
             Manner::Bar(bar) => bar.above(print),
             Manner::Lines => print(),
@@ -120,7 +121,10 @@ impl Terminal {
             Event::Warned { message } => self.print(&format!("warning: {message}")),
             Event::Synced(summary) => {
                 bar.clear();
-                say(&summary::in_words(&summary), false);
+                say(
+                    &summary::in_words(&summary, terminal_width(io::stderr())),
+                    false,
+                );
             }
             Event::Started { .. }
             | Event::Advanced { .. }
@@ -140,7 +144,10 @@ impl Terminal {
                 if summary.is_demo && level.is_none_or(|level| level >= LogLevel::Info) =>
             {
                 match format {
-                    LogFormat::Console => say(&summary::in_words(summary), false),
+                    LogFormat::Console => {
+                        let width = terminal_width(io::stderr());
+                        say(&summary::in_words(summary, width), false);
+                    }
                     LogFormat::Json => log::write_anyway(format, event),
                 }
             }

@@ -92,12 +92,12 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
     for run in snapshot.sync_runs()? {
         let _ = snapshot.inventory(&run.id);
         let _ = snapshot.counts(&run.id);
-        let _ = snapshot.evidence(&run.id);
+        let evidence = snapshot.evidence(&run.id).ok().flatten();
         if let (Ok(Some(stats)), Ok((counts, _))) = (
             snapshot.stats_column(&run.id),
             snapshot.counts_and_digest(&run.id),
         ) {
-            let _ = counts.differs_from(&stats);
+            let _ = counts.differs_from(&stats, &run.sync_type, evidence.as_ref());
         }
         read_rows::<ResourceType>(snapshot, &run.id)?;
         read_rows::<Resource>(snapshot, &run.id)?;
@@ -115,6 +115,7 @@ fn read_rows<K: Readable>(snapshot: &Snapshot, sync: &SyncId) -> Result<(), Erro
         let Ok(row) = row else { break };
         json.clear();
         row.push_json(&mut json);
+        row.push_whole_json(&mut json);
         let _ = row.facts();
         let _ = row.decode();
     }

@@ -14,7 +14,7 @@ use crate::model::{
     Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
 };
 use crate::progress::Event;
-use crate::report::{Column, Format, Page, Table, moment, printable};
+use crate::report::{Column, Format, Page, Table, labeled, moment, printable};
 use crate::snapshot::{Filter, Snapshot};
 
 /// Whose access, in which snapshot.
@@ -148,7 +148,8 @@ fn write(
             text.to_owned()
         }
     };
-    let mut line = |label: &str, text: &str| writeln!(out, "{label:15}{}", printable(text));
+    let width = page.terminal_width();
+    let mut line = |label: &str, text: &str| writeln!(out, "{}", labeled(label, text, width));
     line("name", person.name())?;
     line("e-mail", person.email().unwrap_or("unknown"))?;
     line("id", &resource.id.to_string())?;
@@ -162,7 +163,7 @@ fn write(
     }
     line("status", &unknown(status_word(resource.status)))?;
     line("2FA", &unknown(on_off(person.mfa_enabled())))?;
-    line("SSO or social", &unknown(on_off(person.sso_enabled())))?;
+    line("SSO/social", &unknown(on_off(person.sso_enabled())))?;
     line("joined", &unknown(&moment(person.joined_at())))?;
     let last_login = moment(person.last_login());
     line(

@@ -15,7 +15,7 @@ pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
 pub use words::{day, duration, moment, size};
-pub use wrap::wrap;
+pub use wrap::{labeled, wrap};
 
 /// The terminal, file or pipe that output is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub struct Page {
     pub wide: bool,
     /// Whether to print bold text and colours.
     pub styled: bool,
+}
+
+impl Page {
+    /// The width of a terminal. Prose is wrapped for a terminal only, which would break lines in the middle of words.
+    pub fn terminal_width(self) -> Option<usize> {
+        self.width.filter(|_| self.is_terminal)
+    }
 }
 
 /// The output format of a command.

@@ -2,6 +2,8 @@
 
 use textwrap::{Options, WordSeparator, WordSplitter};
 
+use super::printable;
+
 /// Narrower than this, a terminal breaks the lines itself.
 const MIN_WIDTH: usize = 20;
 
@@ -20,6 +22,15 @@ pub fn wrap(line: &str, width: Option<usize>, indent: usize) -> String {
     textwrap::fill(line, options)
 }
 
+/// The width of the labels in [`labeled`].
+const LABEL_WIDTH: usize = 14;
+
+/// A value after its label, on lines that fit into `width`. A single word, such as a digest, stays beside its label.
+pub fn labeled(label: &str, value: &str, width: Option<usize>) -> String {
+    let line = format!("{label:LABEL_WIDTH$}{}", printable(value));
+    wrap(&line, width.filter(|_| value.contains(' ')), LABEL_WIDTH)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +46,9 @@ mod tests {
         assert_eq!(wrap(&line, None, 7), line);
         assert_eq!(wrap(&line, Some(3), 7), line);
         assert_eq!(wrap("short", Some(24), 7), "short");
+        assert_eq!(
+            wrap("  + Ada: is now a member of Engineering", Some(24), 6),
+            "  + Ada: is now a member\n      of Engineering"
+        );
     }
 }

@@ -1,10 +1,10 @@
 //! What a finished crawl found and wrote, for a person.
 
 use crate::progress::SyncSummary;
-use crate::report::{duration, printable, size};
+use crate::report::{duration, labeled, printable, size};
 
-/// The summary, in lines.
-pub(super) fn in_words(summary: &SyncSummary) -> String {
+/// The summary, in lines that fit into `width` columns.
+pub(super) fn in_words(summary: &SyncSummary, width: Option<usize>) -> String {
     let SyncSummary {
         organization,
         base_url,
@@ -33,7 +33,7 @@ pub(super) fn in_words(summary: &SyncSummary) -> String {
     };
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
-        text.push_str(&format!("{label:14}{}\n", printable(value)));
+        text.push_str(&format!("{}\n", labeled(label, value, width)));
     };
     line("organization", organization);
     line("", base_url);

@@ -46,7 +46,7 @@ fn the_answer_is_in_words() {
         ("seat", "unknown"),
         ("status", "enabled"),
         ("2FA", "on"),
-        ("SSO or social", "off"),
+        ("SSO/social", "off"),
         ("joined", "2021-05-20 12:23:48"),
         ("last login", "2021-10-22 11:27:36"),
     ] {

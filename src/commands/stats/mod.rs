@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::input::{Input, LACKS_ROLES};
 use super::{Outcome, World};
 use crate::model::{Evidence, SyncRun, Timestamp, UtcOffset, Zone};
-use crate::report::{Column, Format, Table, duration, printable, size};
+use crate::report::{Column, Format, Table, duration, labeled, size};
 use crate::snapshot::{Counts, Snapshot};
 use age::{AgeDocument, Newest, check_offset, judge};
 
@@ -193,33 +193,30 @@ impl<'a> Stats<'a> {
 
     fn write(&self, world: &mut World<'_>) -> Result<()> {
         let out = &mut *world.out;
-        let path = self.args.input.path.display().to_string();
-        writeln!(
-            out,
-            "file          {} ({}, format v1, {} decoded)",
-            printable(&path),
+        let width = world.page.terminal_width();
+        let file = format!(
+            "{} ({}, format v1, {} decoded)",
+            self.args.input.path.display(),
             size(self.bytes),
             size(self.decoded_bytes)
-        )?;
-        writeln!(out, "digest        {}", self.content_digest)?;
+        );
+        writeln!(out, "{}", labeled("file", &file, width))?;
+        writeln!(out, "{}", labeled("digest", &self.content_digest, width))?;
         if let Some(evidence) = &self.evidence {
-            write_evidence(out, evidence)?;
+            write_evidence(out, evidence, width)?;
         }
         if let Some(problem) = &self.wrong_stats {
-            writeln!(
-                out,
-                "warning       the file's stats column is wrong: {}",
-                printable(problem)
-            )?;
+            let text = format!("the file's stats column is wrong: {problem}");
+            writeln!(out, "{}", labeled("warning", &text, width))?;
         }
         let are_zones_known = self.are_zones_known();
         if !are_zones_known {
             let is_marked = self.runs.iter().any(|(_, zone)| *zone == Zone::Known);
-            writeln!(
-                out,
-                "times         local time of the machine that wrote the file{}; its time zone is not recorded",
+            let text = format!(
+                "local time of the machine that wrote the file{}; its time zone is not recorded",
                 if is_marked { ", unless marked UTC" } else { "" }
-            )?;
+            );
+            writeln!(out, "{}", labeled("times", &text, width))?;
         }
         writeln!(out)?;
         let columns = if are_zones_known {
@@ -281,11 +278,12 @@ impl<'a> Stats<'a> {
     }
 }
 
-fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
+fn write_evidence(out: &mut dyn Write, evidence: &Evidence, width: Option<usize>) -> Result<()> {
+    let mut line = |label: &str, value: &str| writeln!(out, "{}", labeled(label, value, width));
     let organization = &evidence.organization;
     let name = organization.name.as_deref().unwrap_or(&organization.id);
-    writeln!(out, "organization  {}", printable(name))?;
-    writeln!(out, "server        {}", printable(&evidence.base_url))?;
+    line("organization", name)?;
+    line("server", &evidence.base_url)?;
     if let Some(key) = &evidence.key {
         let label = key.label.as_deref().unwrap_or("without a label");
         let owner = key.owner.as_ref().map_or_else(
@@ -295,28 +293,21 @@ fn write_evidence(out: &mut dyn Write, evidence: &Evidence) -> Result<()> {
                 None => owner.display_name.clone(),
             },
         );
-        writeln!(
-            out,
-            "key           {}, owned by {}",
-            printable(label),
-            printable(&owner)
-        )?;
+        line("key", &format!("{label}, owned by {owner}"))?;
     }
     let by = format!("{} {}", evidence.tool.name, evidence.tool.version);
-    writeln!(
-        out,
-        "written by    {}, {} requests",
-        printable(&by),
-        evidence.requests
+    line(
+        "written by",
+        &format!("{by}, {} requests", evidence.requests),
     )?;
     for text in &evidence.unproved {
-        writeln!(out, "not proven    {}", printable(text))?;
+        line("not proven", text)?;
     }
     if evidence.lacks_roles() {
-        writeln!(out, "not read      {LACKS_ROLES}")?;
+        line("not read", LACKS_ROLES)?;
     }
     for text in &evidence.warnings {
-        writeln!(out, "warning       {}", printable(text))?;
+        line("warning", text)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Detail, Report, agreement, who};
 use crate::model::{Action, Change, Side, Topic};
-use crate::report::{Page, printable, style};
+use crate::report::{Page, printable, style, wrap};
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -14,10 +14,11 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let comparison = report.comparison;
     let heading_style = style::wanted(style::HEADING, page.styled);
-    let headline = report.headline();
+    let width = page.terminal_width();
+    let headline = wrap(&report.headline(), width, 2);
     writeln!(out, "{heading_style}{headline}{heading_style:#}")?;
     if let Some(verdict) = report.verdict() {
-        writeln!(out, "{verdict}")?;
+        writeln!(out, "{}", wrap(&verdict, width, 2))?;
     }
     if comparison.is_empty() && comparison.all_warnings().next().is_none() {
         return Ok(());
@@ -25,12 +26,15 @@ pub(super) fn write(
     writeln!(out)?;
     if !comparison.is_empty() {
         let one_file = comparison.old.file == comparison.new.file;
-        write_side(out, "old", &comparison.old, detail.ids || one_file)?;
-        write_side(out, "new", &comparison.new, detail.ids || one_file)?;
+        let with_sync = detail.ids || one_file;
+        write_side(out, "old", &comparison.old, with_sync, width)?;
+        write_side(out, "new", &comparison.new, with_sync, width)?;
     }
     for warning in comparison.all_warnings() {
         let style = style::wanted(style::WARNING, page.styled);
-        writeln!(out, "{style}warning:{style:#} {}", printable(&warning))?;
+        let line = wrap(&format!("warning: {}", printable(&warning)), width, 9);
+        let rest = line.strip_prefix("warning:").unwrap_or(&line);
+        writeln!(out, "{style}warning:{style:#}{rest}")?;
     }
     if detail.counts_only {
         return write_counts(report, out);
@@ -42,7 +46,7 @@ pub(super) fn write(
             writeln!(out, "\n{heading_style}{heading}{heading_style:#}")?;
             last_heading = heading;
         }
-        write_change(out, report, change, detail, page.styled)?;
+        write_change(out, report, change, detail, page)?;
     }
     if !comparison.accepted.is_empty() {
         writeln!(out, "\n{heading_style}Accepted{heading_style:#}")?;
@@ -50,7 +54,8 @@ pub(super) fn write(
             let agreed = printable(&agreement(accepted, comparison.knows_members)).into_owned();
             let change = &accepted.change;
             let line = format!("{}: {}", who(&change.subject), report.what(change));
-            writeln!(out, "  {} {}{agreed}", sign(change), printable(&line))?;
+            let line = format!("  {} {}{agreed}", sign(change), printable(&line));
+            writeln!(out, "{}", wrap(&line, width, 6))?;
         }
     }
     Ok(())
@@ -68,7 +73,13 @@ fn write_counts(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) -> io::Result<()> {
+fn write_side(
+    out: &mut dyn Write,
+    label: &str,
+    side: &Side,
+    with_sync: bool,
+    width: Option<usize>,
+) -> io::Result<()> {
     let organization = side
         .organization
         .as_deref()
@@ -76,7 +87,8 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, with_sync: bool) ->
     let captured_at = side.captured_at;
     let file = printable(&side.file);
     let organization = printable(organization);
-    writeln!(out, "{label}  {file}: {organization}, {captured_at}")?;
+    let line = format!("{label}  {file}: {organization}, {captured_at}");
+    writeln!(out, "{}", wrap(&line, width, 5))?;
     if with_sync {
         writeln!(out, "     sync run {}", printable(&side.sync_id))?;
     }
@@ -88,7 +100,7 @@ fn write_change(
     report: &Report<'_>,
     change: &Change,
     detail: Detail,
-    styled: bool,
+    page: Page,
 ) -> io::Result<()> {
     let style = match (change.topic, change.action) {
         (Topic::SeatRaised | Topic::TwoFactorDisabled, _) => style::WARNING,
@@ -96,15 +108,14 @@ fn write_change(
         (_, Action::Removed) => style::REMOVED,
         (_, Action::Changed) => style::CHANGED,
     };
-    let style = style::wanted(style, styled);
+    let style = style::wanted(style, page.styled);
     let text = report.what(change);
     let subject = printable(&who(&change.subject)).into_owned();
-    writeln!(
-        out,
-        "  {style}{}{style:#} {subject}: {}",
-        sign(change),
-        printable(&text)
-    )?;
+    let sign = sign(change);
+    let line = format!("  {sign} {subject}: {}", printable(&text));
+    let line = wrap(&line, page.terminal_width(), 6);
+    let rest = &line["  ".len() + sign.len()..];
+    writeln!(out, "  {style}{sign}{style:#}{rest}")?;
     if detail.ids {
         writeln!(out, "      {}", printable(&change.id))?;
     }

@@ -479,7 +479,7 @@ fn where_the_level_is_not_a_whole_number_the_word_says_the_seat() {
             .shelf
             .run(&["access", "eve@example.com", "-f", "new.c1z"]);
         let said = String::from_utf8(run.stdout).unwrap();
-        assert!(said.contains("seat           owner"), "{said}");
+        assert!(said.contains("seat          owner"), "{said}");
     }
 }
 

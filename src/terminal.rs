@@ -271,10 +271,10 @@ impl Reporter for Terminal {
             Event::Unmatched { message } => Some(format!("warning: {message}")),
             _ => None,
         };
-        if let Some(message) = always
-            && self.speech.format == LogFormat::Console
-        {
-            return self.print(&message);
+        match (always, self.speech.format) {
+            (Some(message), LogFormat::Console) => return self.print(&message),
+            (Some(_), format @ LogFormat::Json) => return log::write_anyway(format, event),
+            (None, _) => {}
         }
         match &self.manner {
             Manner::Bar(bar) => self.show(bar, event),

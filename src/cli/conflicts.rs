@@ -11,6 +11,7 @@ use clap::{ArgMatches, Args};
 use super::global::OutputFormat;
 use super::help::{OUTPUT_FORMAT, format_of, formats};
 use super::sync::SyncOptions;
+use super::values::shell_word;
 use crate::crawl::holds_key;
 
 /// Why a command line that clap takes is refused.
@@ -48,8 +49,10 @@ pub(super) fn explain_file(mut error: clap::Error) -> clap::Error {
         return error;
     };
     if name.ends_with(".c1z") || Path::new(name).is_file() {
-        let tip =
-            format!("`{name}` is a file; to see what is in it, run `posthog-c1z stats {name}`");
+        let tip = format!(
+            "`{name}` is a file; to see what is in it, run `posthog-c1z stats {}`",
+            shell_word(name)
+        );
         error.insert(
             ContextKind::Suggested,
             ContextValue::StyledStrs(vec![tip.into()]),
@@ -69,7 +72,7 @@ fn refuse_misplaced_key(matches: &ArgMatches) -> Result<(), Misuse> {
         if values.is_some_and(|mut values| values.any(|value| holds_key(&value.to_string_lossy())))
         {
             let message = format!(
-                "`{id}` is an API key, which belongs into BATON_API_TOKEN or a file that --api-token-file names"
+                "the value of `{id}` is an API key; put it in BATON_API_TOKEN or in a file that --api-token-file names"
             );
             return Err(Misuse::new(ErrorKind::ValueValidation, message));
         }
@@ -82,10 +85,10 @@ fn refuse_misplaced_key(matches: &ArgMatches) -> Result<(), Misuse> {
 
 /// Where the options of `sync` may be given: before any command, and after the two that have them.
 fn of_sync(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
-    let behind = matches
+    let own = matches
         .subcommand()
         .filter(|(name, _)| ["sync", "check"].contains(name));
-    std::iter::once(matches).chain(behind.map(|(_, matches)| matches))
+    std::iter::once(matches).chain(own.map(|(_, matches)| matches))
 }
 
 /// Whether an option is given on the command line; what the environment says is meant for other runs too.

@@ -131,7 +131,7 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             ("List users", "posthog-c1z users sync.c1z"),
             (
                 "Print the e-mail addresses of owners",
-                "posthog-c1z users -o json sync.c1z | jq -r '.resources[].resource | select(.profile.organization_role == \"owner\") | .profile.email'",
+                "posthog-c1z users -o json sync.c1z | jq -r '.resources[]?.resource | select(.profile.organization_role == \"owner\") | .profile.email'",
             ),
             (
                 "Show whole ids and names",

@@ -61,7 +61,7 @@ const VARIABLES: [(&str, &str); 9] = [
     ),
     (
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
-        "Proxies; this machine is never asked through one",
+        "Proxies; never used for addresses on this machine",
     ),
     (
         "SSL_CERT_FILE",
@@ -87,7 +87,7 @@ const FILES: [(&str, &str); 5] = [
     ("demo.c1z", "The snapshot of sync --demo"),
     (
         ".NAME.lock",
-        "Next to a snapshot: held while a run writes it; it stays, empty of meaning, after the run",
+        "Next to a snapshot: held while a run writes it; it remains after the run and can be ignored",
     ),
     (
         "NAME.incomplete.c1z",

@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::global::GlobalOptions;
-use super::values::{flag, parse_age, parse_mode};
+use super::values::{flag, parse_age, parse_mode, shell_word};
 use crate::commands::{
     AccessArgs, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, StatsArgs,
     StatsScope, TableSource, VerifyArgs,
@@ -93,6 +93,7 @@ pub(super) struct OneTypeOptions {
 #[derive(Args)]
 pub(super) struct AccessOptions {
     /// E-mail address, name, uuid, or the beginning of any of them
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     person: String,
     #[command(flatten)]
     input: InputOptions,
@@ -220,16 +221,19 @@ impl OneTypeOptions {
 impl AccessOptions {
     /// Resolves whose access to show.
     pub(super) fn into_args(self, global: &GlobalOptions) -> Result<AccessArgs> {
-        if let Some(file) = &self.input.input
-            && Path::new(&self.person).is_file()
-            && !file.exists()
-        {
-            bail!(
-                "`{}` is a file: the person comes first, as in `posthog-c1z access {} {}`",
-                self.person.escape_debug(),
-                file.display(),
-                self.person.escape_debug()
-            );
+        if Path::new(&self.person).is_file() {
+            let person = match &self.input.input {
+                None => Some("PERSON".to_owned()),
+                Some(file) if !file.exists() => Some(shell_word(&file.to_string_lossy())),
+                Some(_) => None,
+            };
+            if let Some(person) = person {
+                bail!(
+                    "`{}` is a file: the person comes first, as in `posthog-c1z access {person} {}`",
+                    self.person.escape_debug(),
+                    shell_word(&self.person)
+                );
+            }
         }
         Ok(AccessArgs {
             person: self.person,

@@ -4,10 +4,13 @@
 //!
 //! 1. an id, as it is in the file;
 //! 2. a name or an e-mail address, letter for letter;
-//! 3. one of these in other case;
-//! 4. the beginning of any of them, in any case.
+//! 3. one of these in other case, or without white space around it;
+//! 4. the beginning of an id, letter for letter, as tables show it;
+//! 5. the beginning of any of them, in any case.
 //!
 //! Only rows of the best kind of match count. One of them is the answer; several are an error that lists them.
+
+use std::collections::HashSet;
 
 use anyhow::Result;
 
@@ -28,6 +31,7 @@ enum Match {
     Id,
     Exact,
     Folded,
+    BeginningOfId,
     Beginning,
 }
 
@@ -78,10 +82,9 @@ struct Search<T> {
 
 impl<T> Search<T> {
     fn new(wanted: &str) -> Self {
-        let wanted = wanted.trim();
         Self {
             wanted: wanted.to_owned(),
-            folded: wanted.to_lowercase(),
+            folded: folded(wanted),
             best: None,
             count: 0,
             first: None,
@@ -94,18 +97,22 @@ impl<T> Search<T> {
     fn matches(&self, ids: &[&str], names: &[&str]) -> Option<Match> {
         let Self { wanted, folded, .. } = self;
         // The beginning of nothing is everywhere.
-        if wanted.is_empty() {
+        let trimmed = wanted.trim();
+        if trimmed.is_empty() {
             return None;
         }
-        if ids.contains(&wanted.as_str()) {
+        if ids.contains(&trimmed) {
             return Some(Match::Id);
         }
         if names.contains(&wanted.as_str()) {
             return Some(Match::Exact);
         }
-        let lower: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
+        let lower: Vec<_> = names.iter().map(|name| self::folded(name)).collect();
         if lower.contains(folded) {
             return Some(Match::Folded);
+        }
+        if ids.iter().any(|id| id.starts_with(trimmed)) {
+            return Some(Match::BeginningOfId);
         }
         let begins = |text: &str| text.starts_with(folded.as_str());
         let is_beginning = lower.iter().any(|name| begins(name))
@@ -143,13 +150,16 @@ impl<T> Search<T> {
     }
 
     fn remember_if_alike(&mut self, names: &[&str]) {
-        for name in names {
-            let alike = strsim::jaro_winkler(&self.folded, &name.to_lowercase());
-            if alike >= ALIKE {
-                self.nearest.push((alike, (*name).to_owned()));
-                self.nearest.sort_by(|a, b| b.0.total_cmp(&a.0));
-                self.nearest.truncate(SUGGESTED);
-            }
+        let alike = |name: &&str| strsim::jaro_winkler(&self.folded, &folded(name));
+        // One name of a row is enough.
+        let best = names.iter().map(|name| (alike(name), *name));
+        let best = best.max_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((alike, name)) = best
+            && alike >= ALIKE
+        {
+            self.nearest.push((alike, name.to_owned()));
+            self.nearest.sort_by(|a, b| b.0.total_cmp(&a.0));
+            self.nearest.truncate(SUGGESTED);
         }
     }
 
@@ -171,10 +181,16 @@ impl<T> Search<T> {
     }
 }
 
+/// A text without the differences that do not count in the third kind of match.
+fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
 /// A row that was found.
 pub(super) struct Hit<T> {
     pub row: T,
-    /// Its type and name, if what was typed is neither its id nor its whole name: "role `Administrators EU`".
+    /// Its type and name, or its id if it has no name, if what was typed is neither its id nor its whole name: "role
+    /// `Administrators EU`".
     pub named: Option<String>,
 }
 
@@ -185,13 +201,15 @@ impl<T> Hit<T> {
     }
 }
 
-/// The resource of `resource_type`, or of any type, that `wanted` means.
+/// The resource of `resource_type`, or of any type, that `wanted` means. If `preferred` is given, resources that it does not
+/// accept count only by their whole id.
 ///
 /// # Errors
 /// [`Ambiguous`], or when the snapshot cannot be read.
 pub(super) fn resource(
     wanted: &str,
     resource_type: Option<&str>,
+    preferred: Option<&HashSet<ResourceId>>,
     snapshot: &Snapshot,
     run: &SyncRun,
 ) -> Result<Found<Hit<ResourceId>>> {
@@ -215,7 +233,7 @@ pub(super) fn resource(
     for row in snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)? {
         let row = row?;
         let id = &row.columns.id;
-        if !is_of_type(id) {
+        if !is_of_type(id) || preferred.is_some_and(|preferred| !preferred.contains(id)) {
             continue;
         }
         let resource = snapshot.decode(&row)?;
@@ -233,6 +251,7 @@ pub(super) fn resource(
         Found::Nothing(nearest) => Found::Nothing(nearest),
         Found::One(found) => {
             let Hit { row, named } = Hit::of(found, |(id, name)| {
+                let name = if name.is_empty() { &*id.resource } else { name };
                 format!("{} `{}`", id.resource_type, printable(name))
             });
             Found::One(Hit { row: row.0, named })
@@ -273,7 +292,10 @@ pub(super) fn person(
     Ok(match search.finish("people")? {
         Found::Nothing(nearest) => Found::Nothing(nearest),
         Found::One(found) => Found::One(Hit::of(found, |resource| {
-            format!("user `{}`", printable(&resource.display_name))
+            let person = Person { resource };
+            let name = Some(person.name()).filter(|name| !name.is_empty());
+            let name = name.or(person.email()).unwrap_or(&resource.id.resource);
+            format!("user `{}`", printable(name))
         })),
     })
 }
@@ -320,7 +342,10 @@ pub(super) fn did_you_mean(nearest: &[String]) -> Option<String> {
         .iter()
         .map(|name| format!("`{}`", printable(name)))
         .collect();
-    (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
+    match names.split_last()? {
+        (only, []) => Some(format!("did you mean {only}?")),
+        (last, others) => Some(format!("did you mean {} or {last}?", others.join(", "))),
+    }
 }
 
 /// A row in a list of candidates: its id, then what people know it by.
@@ -370,8 +395,10 @@ mod tests {
             ("STRASSE", Ok("none, like [\"Straße\"]")),
             ("stra", Ok("role:0493f Beginning")),
             ("admins e", Err(2)),
-            ("0193", Err(3)),
-            ("role:02", Ok("role:0293c Beginning")),
+            ("0193", Err(2)),
+            ("0193a ", Ok("role:0193a Id")),
+            ("role:02", Ok("role:0293c BeginningOfId")),
+            ("ROLE:02", Ok("role:0293c Beginning")),
             (" bil ", Ok("role:0393d Beginning")),
             ("Biling", Ok("none, like [\"Billing\"]")),
             ("nothing of the kind", Ok("none, like []")),

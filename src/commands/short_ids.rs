@@ -1,24 +1,36 @@
 //! Ids as tables show them: only as much of each as no other begins with, since `-r`, `-e` and `access` take that.
 
+use std::collections::HashSet;
+
 /// Shortest beginning that is shown, in bytes: what one can tell apart at a glance.
 const SHORTEST: usize = 8;
 
 /// All ids of a kind.
-pub(super) struct ShortIds(Vec<Box<str>>);
+pub(super) struct ShortIds {
+    ids: Vec<Box<str>>,
+    /// Those that several rows have, of different types.
+    repeated: HashSet<Box<str>>,
+}
 
 impl ShortIds {
-    pub(super) fn of(ids: impl Iterator<Item = Box<str>>) -> Self {
-        let mut ids: Vec<_> = ids.collect();
+    pub(super) fn of(mut ids: Vec<Box<str>>) -> Self {
         ids.sort_unstable();
+        let pairs = ids.windows(2).filter(|pair| pair[0] == pair[1]);
+        let repeated = pairs.map(|pair| pair[0].clone()).collect();
         ids.dedup();
-        Self(ids)
+        Self { ids, repeated }
+    }
+
+    /// Whether several rows have an id, which then means none of them.
+    pub(super) fn is_repeated(&self, id: &str) -> bool {
+        self.repeated.contains(id)
     }
 
     /// The beginning of an id that belongs to no other.
     pub(super) fn shorten<'i>(&self, id: &'i str) -> &'i str {
-        let at = self.0.partition_point(|other| &**other < id);
-        let before = at.checked_sub(1).and_then(|at| self.0.get(at));
-        let after = self.0[at..].iter().find(|other| &***other != id);
+        let at = self.ids.partition_point(|other| &**other < id);
+        let before = at.checked_sub(1).and_then(|at| self.ids.get(at));
+        let after = self.ids[at..].iter().find(|other| &***other != id);
         let shared = [before, after]
             .into_iter()
             .flatten()
@@ -54,7 +66,13 @@ mod tests {
             "7",
             "70",
         ];
-        let short = ShortIds::of(all.iter().map(|id| (*id).into()));
+        let short = ShortIds::of(
+            all.iter()
+                .chain(["7"].iter())
+                .map(|id| (*id).into())
+                .collect(),
+        );
+        assert!(short.is_repeated("7") && !short.is_repeated("70"));
         let shown: Vec<_> = all.iter().map(|id| short.shorten(id)).collect();
         assert_eq!(
             shown,

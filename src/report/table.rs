@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::{Page, printable, style};
 
@@ -99,7 +99,7 @@ impl<'w> Table<'w> {
             .map(|cell| printable(cell).into_owned())
             .collect();
         match &self.widths {
-            Some(widths) => write_row(self.out, self.width.is_some(), widths, &cells),
+            Some(widths) => write_row(self.out, self.width.is_some(), self.columns, widths, &cells),
             None => {
                 self.sample_bytes += cells.iter().map(String::len).sum::<usize>();
                 self.sample.push(cells);
@@ -146,10 +146,16 @@ impl<'w> Table<'w> {
             .collect();
         let heading = style::wanted(style::HEADING, self.styled);
         write!(self.out, "{heading}")?;
-        write_row(self.out, self.width.is_some(), &widths, &heads)?;
+        write_row(
+            self.out,
+            self.width.is_some(),
+            self.columns,
+            &widths,
+            &heads,
+        )?;
         write!(self.out, "{heading:#}")?;
         for row in std::mem::take(&mut self.sample) {
-            write_row(self.out, self.width.is_some(), &widths, &row)?;
+            write_row(self.out, self.width.is_some(), self.columns, &widths, &row)?;
         }
         self.widths = Some(widths);
         Ok(())
@@ -175,12 +181,19 @@ fn shrink(widths: &mut [usize], columns: &[Column], available: usize) {
 fn write_row(
     out: &mut dyn Write,
     cuts: bool,
+    columns: &[Column],
     widths: &[usize],
     cells: &[String],
 ) -> io::Result<()> {
     let last = widths.len() - 1;
     for (at, (width, cell)) in widths.iter().zip(cells).enumerate() {
-        let shown = if cuts { cut(cell, *width) } else { cell.into() };
+        // Of some columns, a part is of no use; a later row may be wider than the sample.
+        let is_cut = cuts && columns[at].shrinks != Shrinks::Never;
+        let shown = if is_cut {
+            cut(cell, *width)
+        } else {
+            cell.into()
+        };
         out.write_all(shown.as_bytes())?;
         if at < last {
             // Not by a format string, whose width is limited to 65,535.
@@ -197,14 +210,14 @@ fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
     if text.width() <= width {
         return text.into();
     }
+    // A sequence may be wider than its characters.
     let mut shown = String::new();
-    let mut used = 0;
     for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used >= width {
+        shown.push(c);
+        if shown.width() >= width {
+            shown.pop();
             break;
         }
-        shown.push(c);
     }
     shown.push('…');
     shown.into()

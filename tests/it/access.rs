@@ -164,7 +164,6 @@ fn nobody_of_that_description_is_not_found() {
         "nobody@example.com",
         "lovelace.1@example.com",
         "user:nobody",
-        "",
         // A role is no person.
         "5bb4d0e4-4672-4722-b876-f44b3aa4195a",
         "role:5bb4d0e4-4672-4722-b876-f44b3aa4195a",

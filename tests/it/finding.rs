@@ -1,6 +1,6 @@
 //! Finding things: what `-r`, `-e` and `access` take besides ids, and the ids and columns that tables show.
 
-use crate::support::Shelf;
+use crate::support::{Shelf, golden};
 
 /// The first column of a table's rows, without its head.
 fn names(table: &str) -> Vec<String> {
@@ -36,11 +36,32 @@ fn a_name_or_the_beginning_of_one_is_as_good_as_an_id() {
             "note: showing user `Amara Okafor`\n",
         ),
         ("users", "Amara Ok", "note: showing user `Amara Okafor`\n"),
+        // Its name has a space before it.
+        ("grants", " Billing 💶 | `cards` ", ""),
+        (
+            "grants",
+            "Billing 💶 | `cards`",
+            "note: showing role ` Billing 💶 | `cards` `\n",
+        ),
+        (
+            "roles",
+            "billing",
+            "note: showing role ` Billing 💶 | `cards` `\n",
+        ),
+        // Ingrid Solberg cannot be granted.
+        (
+            "entitlements",
+            "in",
+            "note: showing role `Incident responders`\n",
+        ),
     ] {
         let run = shelf.run(&[list, "-r", wanted, "demo.c1z"]).succeeds();
         assert_eq!(run.stderr, note, "{list} -r {wanted}");
         let table = String::from_utf8(run.stdout).unwrap();
-        assert!(table.lines().count() > 1, "{list} -r {wanted}: {table}");
+        assert!(
+            table.starts_with(|c: char| c.is_ascii_uppercase()),
+            "{list} -r {wanted}: {table}"
+        );
     }
     let by = |wanted: &str| shelf.text(&["grants", "-r", wanted, "-o", "json", "demo.c1z"]);
     assert_eq!(by("Analytics"), by(analytics));
@@ -87,6 +108,23 @@ fn several_that_match_are_listed_and_none_is_chosen() {
             );
         }
     }
+    // The holder and what is held.
+    for entitlement in ["Everyone member", "role:018fdd53"] {
+        let args = [
+            "principals",
+            "-r",
+            "amara.okafor@example.com",
+            "-e",
+            entitlement,
+            "demo.c1z",
+        ];
+        let run = shelf.run(&args).succeeds();
+        assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+        assert_eq!(
+            names(&String::from_utf8(run.stdout).unwrap()),
+            ["Amara Okafor"]
+        );
+    }
     // On one resource, a slug is enough.
     let run = shelf.run(&["grants", "-r", "Analytics", "-e", "member", "demo.c1z"]);
     assert_eq!(run.succeeds().stderr, "");
@@ -127,6 +165,35 @@ fn what_matches_nothing_comes_with_a_suggestion() {
         "{}",
         run.hint()
     );
+}
+
+#[test]
+fn what_an_answer_is_about_is_said_in_a_log_of_json_too() {
+    let shelf = Shelf::with_demo();
+    for (args, message) in [
+        (&["access", "amar"][..], "showing user `Amara Okafor`"),
+        (&["grants", "-r", "zzz"], "no resource matches `zzz`"),
+    ] {
+        let run = shelf.run(&[args, &["--log-format", "json", "demo.c1z"]].concat());
+        let lines = run.succeeds().json_lines();
+        assert_eq!(lines[0]["message"], message, "{args:?}");
+    }
+}
+
+#[test]
+fn an_id_that_several_types_share_is_shown_with_its_type() {
+    let shelf = Shelf::new();
+    let file = golden("../others/sdk-0.25.0-generic.c1z");
+    std::fs::copy(file, shelf.path("sdk-0.25.0-generic.c1z")).unwrap();
+    let table = shelf.text(&["resources", "sdk-0.25.0-generic.c1z"]);
+    for id in ["group:0", "workspace:0"] {
+        assert!(
+            table.lines().any(|line| line.ends_with(&format!("  {id}"))),
+            "{id}: {table}"
+        );
+        let args = ["resources", "-r", id, "sdk-0.25.0-generic.c1z"];
+        assert_eq!(shelf.text(&args).lines().count(), 2);
+    }
 }
 
 #[test]

@@ -184,6 +184,15 @@ fn mistaken_arguments_are_answered_with_what_to_type() {
             "`posthog-c1z access henrik@example.com demo.c1z`",
         ),
         (
+            &["access", "demo.c1z", "Henrik Lindqvist"],
+            "`posthog-c1z access 'Henrik Lindqvist' demo.c1z`",
+        ),
+        (
+            &["access", "demo.c1z"],
+            "`posthog-c1z access PERSON demo.c1z`",
+        ),
+        (&["access", "", "demo.c1z"], "a value is required"),
+        (
             &["--workers", "2", "stats"],
             "`--workers` belongs after the command",
         ),

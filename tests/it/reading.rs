@@ -314,7 +314,7 @@ fn a_filter_that_nothing_fits_gives_an_empty_list_and_no_error() {
         );
         let run = shelf.run(&[list, "-t", "planet", SMALL]).succeeds();
         assert_eq!(
-            run.stderr, "warning: nothing matches these filters\n",
+            run.stderr, "warning: there is nothing of type `planet`\n",
             "{list}"
         );
         // As the `baton` CLI prints it.

@@ -9,6 +9,8 @@
 mod json;
 mod table;
 
+use std::collections::HashSet;
+
 use anyhow::{Result, bail};
 
 use super::input::{Input, lacks_roles};
@@ -150,11 +152,17 @@ fn resolved(
             .resource_type
             .as_deref()
             .filter(|_| args.listing != Listing::Principals);
-        match search::resource(wanted, of_type, snapshot, run)? {
+        // Only what has entitlements can be granted: nobody looks for a person there by name.
+        let preferred = match args.listing {
+            Listing::Entitlements | Listing::Grants => Some(with_entitlements(snapshot, run)?),
+            Listing::ResourceTypes | Listing::Resources | Listing::Principals => None,
+        };
+        match search::resource(wanted, of_type, preferred.as_ref(), snapshot, run)? {
             Found::One(Hit { row, named: name }) => {
                 named(name);
                 *wanted = row.to_string();
-                on = Some(row);
+                // For principals it may be the holder.
+                on = preferred.is_some().then_some(row);
             }
             Found::Nothing(nearest) => {
                 is_known = false;
@@ -175,6 +183,16 @@ fn resolved(
         }
     }
     Ok((filter, is_known))
+}
+
+/// The resources that something can be granted on.
+fn with_entitlements(snapshot: &Snapshot, run: &SyncRun) -> Result<HashSet<ResourceId>> {
+    let mut resources = HashSet::new();
+    let mut rows = snapshot.rows::<Entitlement>(&run.id, Filter::EVERYTHING)?;
+    while let Some(row) = rows.next_row()? {
+        resources.insert(row.columns.resource);
+    }
+    Ok(resources)
 }
 
 struct List<'a> {

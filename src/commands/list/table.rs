@@ -13,7 +13,7 @@ use crate::model::{
     Entitlement, Grant, Person, Resource, ResourceId, ResourceType, SyncRun, Trait, on_off,
 };
 use crate::progress::Event;
-use crate::report::{Column, Page, Table, day};
+use crate::report::{Column, Page, Table, day, printable};
 use crate::snapshot::{Filter, GrantColumns, Readable, Row, Snapshot};
 
 impl Listing {
@@ -89,7 +89,7 @@ impl<'a> List<'a> {
         };
         let held = match of {
             RowsOf::Users | RowsOf::Roles if !self.lacks_roles => {
-                Some(Held::count(self.snapshot, self.run, of)?)
+                Some(Held::count(self.snapshot, self.run, of, &catalog)?)
             }
             _ => None,
         };
@@ -122,7 +122,7 @@ impl<'a> List<'a> {
         while let Some(row) = rows.next_row()? {
             ids.push(id(&row));
         }
-        Ok(ShortIds::of(ids.into_iter()))
+        Ok(ShortIds::of(ids))
     }
 
     fn new_table<'w>(&self, names: &Names<'_>, world: &'w mut World<'_>) -> Table<'w> {
@@ -159,7 +159,7 @@ impl<'a> List<'a> {
                     Missing::Resource(&principal).to_string(),
                     names.of_type(&principal),
                     String::new(),
-                    names.short(&principal.resource).to_owned(),
+                    names.short_resource(&principal),
                 ],
             })?;
         }
@@ -169,11 +169,20 @@ impl<'a> List<'a> {
 
     /// Warns that a list is empty because of its filter.
     fn warn_if_empty(&self, is_empty: bool, world: &mut World<'_>) -> Result<()> {
-        if is_empty && self.is_known && *self.filter != Filter::default() {
+        // Nothing is known of what was not read.
+        let is_odd = is_empty && self.is_known && !self.lacks_roles;
+        if is_odd && *self.filter != Filter::default() {
             world.out.flush()?;
-            world.reporter.report(Event::Unmatched {
-                message: "nothing matches these filters".to_owned(),
-            });
+            let message = match self.filter {
+                Filter {
+                    resource_type: Some(of_type),
+                    resource: None,
+                    entitlement: None,
+                    ..
+                } => format!("there is nothing of type `{}`", printable(of_type)),
+                _ => "nothing matches these filters".to_owned(),
+            };
+            world.reporter.report(Event::Unmatched { message });
         }
         Ok(())
     }
@@ -183,19 +192,34 @@ impl<'a> List<'a> {
 pub(super) struct Names<'s> {
     catalog: Catalog<'s>,
     of: RowsOf,
-    /// How many roles each user holds, or how many users hold each role; `None` if that was not read.
+    /// `None` where roles were not read.
     held: Option<Held>,
     /// `None` for whole ids.
     ids: Option<ShortIds>,
     wide: bool,
 }
 
-/// Grants by who holds them, or by what is held.
-struct Held(HashMap<ResourceId, HashSet<ResourceId>>);
+/// How many roles each user holds, or how many principals hold each role.
+struct Held(HashMap<ResourceId, u32>);
 
 impl Held {
-    fn count(snapshot: &Snapshot, run: &SyncRun, of: RowsOf) -> Result<Self> {
-        let mut held = HashMap::<_, HashSet<_>>::new();
+    fn count(
+        snapshot: &Snapshot,
+        run: &SyncRun,
+        of: RowsOf,
+        catalog: &Catalog<'_>,
+    ) -> Result<Self> {
+        // One role may have several entitlements. Ids are kept as numbers: there are as many pairs as grants.
+        let mut numbers = HashMap::<ResourceId, u32>::new();
+        let mut number = |id: &ResourceId| {
+            let next = numbers.len() as u32;
+            match numbers.get(id) {
+                Some(number) => *number,
+                None => *numbers.entry(id.clone()).or_insert(next),
+            }
+        };
+        let mut pairs = HashSet::new();
+        let mut counts = HashMap::new();
         let mut rows = snapshot.rows::<Grant>(&run.id, Filter::EVERYTHING)?;
         while let Some(row) = rows.next_row()? {
             let GrantColumns {
@@ -203,17 +227,20 @@ impl Held {
                 resource,
                 ..
             } = row.columns;
-            let (row, other) = match of {
-                RowsOf::Users => (principal, resource),
-                RowsOf::Roles | RowsOf::Any => (resource, principal),
-            };
-            held.entry(row).or_default().insert(other);
+            let is_role = catalog.is_role(resource.resource_type.as_str());
+            if is_role && pairs.insert((number(&principal), number(&resource))) {
+                let counted = match of {
+                    RowsOf::Users => principal,
+                    RowsOf::Roles | RowsOf::Any => resource,
+                };
+                *counts.entry(counted).or_default() += 1;
+            }
         }
-        Ok(Self(held))
+        Ok(Self(counts))
     }
 
-    fn of(&self, id: &ResourceId) -> usize {
-        self.0.get(id).map_or(0, HashSet::len)
+    fn of(&self, id: &ResourceId) -> u32 {
+        self.0.get(id).copied().unwrap_or_default()
     }
 }
 
@@ -228,6 +255,14 @@ impl Names<'_> {
         match &self.ids {
             Some(ids) => ids.shorten(id),
             None => id,
+        }
+    }
+
+    /// The id of a resource, with its type where another resource has the same.
+    fn short_resource(&self, id: &ResourceId) -> String {
+        match &self.ids {
+            Some(ids) if ids.is_repeated(&id.resource) => id.to_string(),
+            _ => self.short(&id.resource).to_owned(),
         }
     }
 
@@ -264,7 +299,7 @@ impl InTable for ResourceType {
 impl InTable for Resource {
     fn cells(_: &Row<'_, Self>, decoded: Self, names: &mut Names<'_>) -> Result<Vec<String>> {
         let (name, id) = (decoded.display_name.to_string(), &decoded.id);
-        let short = names.short(&id.resource).to_owned();
+        let short = names.short_resource(id);
         Ok(match names.of {
             RowsOf::Users => {
                 let person = Person { resource: &decoded };

@@ -41,7 +41,7 @@ pub enum StatsScope {
 }
 
 const SYNC_RUN_COLUMNS: &[Column] = &[
-    Column::id("Sync run"),
+    Column::whole("Sync run"),
     Column::new("Type"),
     Column::whole("Started (UTC)"),
     Column::whole("Ended (UTC)"),
@@ -50,7 +50,7 @@ const SYNC_RUN_COLUMNS: &[Column] = &[
 
 /// The columns if the time zone of some sync run is unknown.
 const SYNC_RUN_COLUMNS_WITHOUT_ZONE: &[Column] = &[
-    Column::id("Sync run"),
+    Column::whole("Sync run"),
     Column::new("Type"),
     Column::whole("Started"),
     Column::whole("Ended"),

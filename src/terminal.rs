@@ -112,12 +112,7 @@ impl Terminal {
                 let wait = duration(wait_ms);
                 self.print(&format!("{reading}: {problem}; trying again in {wait}"));
             }
-            Event::Noted { message }
-            | Event::Found { message }
-            | Event::Limited { message }
-            | Event::Unmatched { message } => {
-                self.print(&message);
-            }
+            Event::Noted { message } => self.print(&message),
             Event::Warned { message } => self.print(&format!("warning: {message}")),
             Event::Synced(summary) => {
                 bar.clear();
@@ -131,7 +126,11 @@ impl Terminal {
             | Event::Finished { .. }
             | Event::Requested(_)
             | Event::Waiting { .. }
-            | Event::Paced { .. } => {}
+            | Event::Paced { .. }
+            // Shown wherever messages go, before it is asked where that is.
+            | Event::Found { .. }
+            | Event::Limited { .. }
+            | Event::Unmatched { .. } => {}
         }
     }
 

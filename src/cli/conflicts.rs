@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args};
+use clap::{Arg, ArgMatches};
 
 use super::global::OutputFormat;
-use super::help::{OUTPUT_FORMAT, format_of, formats};
+use super::help::{OUTPUT_FORMAT, formats};
 use super::sync::SyncOptions;
 use super::values::shell_word;
 use crate::crawl::holds_key;
@@ -144,7 +144,7 @@ fn refuse_unused_format(matches: &ArgMatches) -> Result<(), Misuse> {
     }
     let own = matches.subcommand().map(|(_, matches)| matches);
     let is_refused = [Some(matches), own].into_iter().flatten().any(|matches| {
-        let format = format_of(matches);
+        let format: Option<&OutputFormat> = matches.get_one(OUTPUT_FORMAT);
         is_typed(matches, OUTPUT_FORMAT) && !matches!(format, None | Some(OutputFormat::Console))
     });
     if !is_refused {
@@ -192,11 +192,11 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
 
 /// Options of `sync` come after it, or without any command; before another command they would be lost.
 fn refuse_sync_options_before(command: &str, matches: &ArgMatches) -> Result<(), Misuse> {
-    let options = SyncOptions::augment_args(clap::Command::new(""));
+    let options = SyncOptions::arguments();
     let given = options
-        .get_arguments()
+        .iter()
         .find(|option| is_typed(matches, option.get_id().as_str()));
-    let Some(option) = given.and_then(clap::Arg::get_long) else {
+    let Some(option) = given.and_then(Arg::get_long) else {
         return Ok(());
     };
     Err(conflict(format!(

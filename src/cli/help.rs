@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use clap::builder::{PossibleValuesParser, Resettable, TypedValueParser};
-use clap::{Arg, ArgMatches, Args, Command, ValueEnum};
+use clap::{Arg, Command, ValueEnum};
 
 use super::global::OutputFormat;
 use super::heading;
@@ -305,19 +305,10 @@ pub(super) fn complete(command: Command) -> Command {
         })
     });
     // They work without the word `sync`, whose help lists them.
-    of_sync().fold(command, |command, id| {
-        command.mut_arg(id, |arg| arg.hide(true))
+    let of_sync = SyncOptions::arguments();
+    of_sync.iter().fold(command, |command, option| {
+        command.mut_arg(option.get_id(), |arg| arg.hide(true))
     })
-}
-
-/// The ids of the options of `sync`.
-fn of_sync() -> impl Iterator<Item = clap::Id> {
-    let options = SyncOptions::augment_args(Command::new(""));
-    let ids: Vec<_> = options
-        .get_arguments()
-        .map(|arg| arg.get_id().clone())
-        .collect();
-    ids.into_iter()
 }
 
 fn with_examples(command: Command) -> Command {
@@ -367,9 +358,4 @@ fn of_file(option: Arg, command: &str) -> Arg {
         "diff" | "completions" | "man" => option.hide(true),
         _ => option.help("Snapshot to read [default: sync.c1z]"),
     }
-}
-
-/// The output format that was asked for, of a command or before it.
-pub(super) fn format_of(matches: &ArgMatches) -> Option<OutputFormat> {
-    matches.get_one(OUTPUT_FORMAT).copied()
 }

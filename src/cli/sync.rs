@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{Arg, ArgAction, Args, Command, ValueEnum};
 
 use super::global::GlobalOptions;
 use super::heading;
@@ -205,6 +205,12 @@ impl From<DemoWeek> for Week {
 }
 
 impl SyncOptions {
+    /// Its options, as they are defined.
+    pub(super) fn arguments() -> Vec<Arg> {
+        let options = Self::augment_args(Command::new(""));
+        options.get_arguments().cloned().collect()
+    }
+
     /// Resolves what to crawl, how, and where to write it.
     pub(super) fn into_args(self, global: &GlobalOptions) -> Result<SyncArgs> {
         let (source, default_file) = match self.demo {

@@ -8,12 +8,11 @@ use serde::Serialize;
 
 use super::catalog::Catalog;
 use super::input::{Input, lacks_roles};
-use super::search::{self, Found, Hit, did_you_mean};
+use super::search::{self, Found, did_you_mean};
 use super::{Outcome, World};
 use crate::model::{
     Grant, NOT_READ_ROLES, Person, Resource, ResourceId, Seat, SyncRun, on_off, status_word,
 };
-use crate::progress::Event;
 use crate::report::{Column, Format, Page, Table, labeled, moment, printable};
 use crate::snapshot::{Filter, Snapshot};
 
@@ -61,14 +60,7 @@ pub(super) fn run(args: &AccessArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
     let lacks_roles = lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let resource = match search::person(&args.person, &snapshot, &run)? {
-        Found::One(Hit { row, named }) => {
-            if let Some(named) = named {
-                world.reporter.report(Event::Limited {
-                    message: format!("showing {named}"),
-                });
-            }
-            row
-        }
+        Found::One(hit) => hit.reported(world.reporter),
         Found::Nothing(nearest) => bail!(NobodyFound {
             person: args.person.clone(),
             file: args.input.path.clone(),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::sync::{FileOutput, Output, SyncArgs, find_baseline, is_ignored, prepare, with_config};
+use super::sync::{
+    FileOutput, Output, SyncArgs, find_baseline, ignored_setting, prepare, with_config,
+};
 use super::{Failure, Outcome, World};
 use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
 use crate::model::{CrawlKey, OrganizationEvidence};
@@ -127,7 +129,7 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
             .to_string(),
     );
     for name in &args.sync.ignored {
-        report.add(Level::Note, "settings", is_ignored(name));
+        report.add(Level::Note, "settings", ignored_setting(name));
     }
     if let Some(path) = &args.key_file {
         check_key_file(path, report);

@@ -1,5 +1,5 @@
-//! What stands in for a row that another one refers to and that is not in the file: in the words and, as JSON, in the
-//! shape of the `baton` CLI, so that nothing that refers to it is left out of a list.
+//! Placeholders for rows that others refer to but that are not in the file, with the words and the JSON of the `baton`
+//! CLI, so that no list leaves out what refers to them.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -11,6 +11,7 @@ mod failure;
 mod input;
 mod list;
 mod missing;
+mod numbers;
 mod principals;
 mod search;
 mod short_ids;

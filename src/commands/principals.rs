@@ -24,7 +24,7 @@ pub(super) fn principals(
     };
     let is_named = |id: &ResourceId| {
         let wanted = filter.resource.as_deref();
-        wanted.is_none_or(|wanted| *id.resource == *wanted || id.to_string() == wanted)
+        wanted.is_none_or(|wanted| id.is_written_as(wanted))
     };
     let mut principals = FirstGrants::default();
     snapshot.batches::<Grant, _, anyhow::Error>(

@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 
 use crate::model::{Entitlement, Person, Resource, ResourceId, SyncRun};
+use crate::progress::{Event, Reporter};
 use crate::report::printable;
 use crate::snapshot::{Filter, Snapshot};
 
@@ -63,9 +64,29 @@ impl Ambiguous {
 
 /// What a search came to.
 pub(super) enum Found<T> {
-    One(T),
+    One(Hit<T>),
     /// None; the names that are most like what was typed.
     Nothing(Vec<String>),
+}
+
+/// A row that was found.
+pub(super) struct Hit<T> {
+    row: T,
+    /// Its type and name, or its id if it has no name, if what was typed is neither its id nor its whole name: "role
+    /// `Administrators EU`".
+    named: Option<String>,
+}
+
+impl<T> Hit<T> {
+    /// The row. If what was typed is neither its id nor its whole name, says which one it is.
+    pub(super) fn reported(self, reporter: &dyn Reporter) -> T {
+        if let Some(named) = self.named {
+            reporter.report(Event::Limited {
+                message: format!("showing {named}"),
+            });
+        }
+        self.row
+    }
 }
 
 /// A search over rows that are offered one after the other.
@@ -74,8 +95,8 @@ struct Search<T> {
     folded: String,
     best: Option<Match>,
     count: usize,
-    /// The first row, and how the first rows are listed.
-    first: Option<T>,
+    /// The first row with its type and name, and how the first rows are listed.
+    first: Option<(T, String)>,
     candidates: Vec<String>,
     nearest: Vec<(f64, String)>,
 }
@@ -120,12 +141,12 @@ impl<T> Search<T> {
         is_beginning.then_some(Match::Beginning)
     }
 
-    /// Takes a row into account. `line` is how a list shows it.
+    /// Takes a row into account. `row` gives it with its type and name, `line` is how a list shows it.
     fn offer(
         &mut self,
         ids: &[&str],
         names: &[&str],
-        row: impl FnOnce() -> T,
+        row: impl FnOnce() -> (T, String),
         line: impl Fn() -> String,
     ) {
         let Some(found) = self.matches(ids, names) else {
@@ -163,10 +184,12 @@ impl<T> Search<T> {
         }
     }
 
-    /// The row, and whether it was named by less than its id or its whole name.
-    fn finish(self, what: &'static str) -> Result<Found<(T, Match)>, Ambiguous> {
+    fn finish(self, what: &'static str) -> Result<Found<T>, Ambiguous> {
         match (self.first, self.best) {
-            (Some(row), Some(best)) if self.count == 1 => Ok(Found::One((row, best))),
+            (Some((row, name)), Some(best)) if self.count == 1 => Ok(Found::One(Hit {
+                row,
+                named: (best > Match::Exact).then_some(name),
+            })),
             (None, _) | (_, None) => {
                 let names = self.nearest.into_iter().map(|(_, name)| name);
                 Ok(Found::Nothing(names.collect()))
@@ -186,21 +209,6 @@ fn folded(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// A row that was found.
-pub(super) struct Hit<T> {
-    pub row: T,
-    /// Its type and name, or its id if it has no name, if what was typed is neither its id nor its whole name: "role
-    /// `Administrators EU`".
-    pub named: Option<String>,
-}
-
-impl<T> Hit<T> {
-    fn of((row, found): (T, Match), named: impl FnOnce(&T) -> String) -> Self {
-        let named = (found > Match::Exact).then(|| named(&row));
-        Self { row, named }
-    }
-}
-
 /// The resource of `resource_type`, or of any type, that `wanted` means. If `preferred` is given, resources that it does not
 /// accept count only by their whole id.
 ///
@@ -212,14 +220,14 @@ pub(super) fn resource(
     preferred: Option<&HashSet<ResourceId>>,
     snapshot: &Snapshot,
     run: &SyncRun,
-) -> Result<Found<Hit<ResourceId>>> {
+) -> Result<Found<ResourceId>> {
     let is_of_type =
         |id: &ResourceId| resource_type.is_none_or(|wanted| wanted == id.resource_type.as_str());
     // An id, which scripts give, is found without a look into the rows.
     let mut by_id = Vec::new();
     for row in snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)? {
         let id = row?.columns.id;
-        if is_of_type(&id) && (*id.resource == *wanted || id.to_string() == wanted) {
+        if is_of_type(&id) && id.is_written_as(wanted) {
             by_id.push(id);
         }
     }
@@ -243,31 +251,22 @@ pub(super) fn resource(
         search.offer(
             &[&whole, &id.resource],
             &names[..if email.is_some() { 2 } else { 1 }],
-            || (id.clone(), resource.display_name.to_string()),
+            || {
+                let name = Some(names[0]).filter(|name| !name.is_empty());
+                let name = printable(name.unwrap_or(&id.resource));
+                (id.clone(), format!("{} `{name}`", id.resource_type))
+            },
             || line(&whole, &names),
         );
     }
-    Ok(match search.finish("resources")? {
-        Found::Nothing(nearest) => Found::Nothing(nearest),
-        Found::One(found) => {
-            let Hit { row, named } = Hit::of(found, |(id, name)| {
-                let name = if name.is_empty() { &*id.resource } else { name };
-                format!("{} `{}`", id.resource_type, printable(name))
-            });
-            Found::One(Hit { row: row.0, named })
-        }
-    })
+    Ok(search.finish("resources")?)
 }
 
 /// The person that `wanted` means.
 ///
 /// # Errors
 /// [`Ambiguous`], or when the snapshot cannot be read.
-pub(super) fn person(
-    wanted: &str,
-    snapshot: &Snapshot,
-    run: &SyncRun,
-) -> Result<Found<Hit<Resource>>> {
+pub(super) fn person(wanted: &str, snapshot: &Snapshot, run: &SyncRun) -> Result<Found<Resource>> {
     let mut search = Search::new(wanted);
     for row in snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)? {
         let resource = snapshot.decode(&row?)?;
@@ -280,7 +279,11 @@ pub(super) fn person(
         search.offer(
             &[&whole, &resource.id.resource],
             &names,
-            || resource.clone(),
+            || {
+                let name = Some(person.name()).filter(|name| !name.is_empty());
+                let name = name.or(person.email()).unwrap_or(&resource.id.resource);
+                (resource.clone(), format!("user `{}`", printable(name)))
+            },
             || {
                 line(
                     &whole,
@@ -289,15 +292,7 @@ pub(super) fn person(
             },
         );
     }
-    Ok(match search.finish("people")? {
-        Found::Nothing(nearest) => Found::Nothing(nearest),
-        Found::One(found) => Found::One(Hit::of(found, |resource| {
-            let person = Person { resource };
-            let name = Some(person.name()).filter(|name| !name.is_empty());
-            let name = name.or(person.email()).unwrap_or(&resource.id.resource);
-            format!("user `{}`", printable(name))
-        })),
-    })
+    Ok(search.finish("people")?)
 }
 
 /// The entitlement that `wanted` means, on `resource` if that is given.
@@ -309,7 +304,7 @@ pub(super) fn entitlement(
     resource: Option<&ResourceId>,
     snapshot: &Snapshot,
     run: &SyncRun,
-) -> Result<Found<Hit<String>>> {
+) -> Result<Found<String>> {
     let mut search = Search::new(wanted);
     for row in snapshot.rows::<Entitlement>(&run.id, Filter::EVERYTHING)? {
         let row = row?;
@@ -321,19 +316,14 @@ pub(super) fn entitlement(
         search.offer(
             &[&row.id],
             &names,
-            || (row.id.to_string(), entitlement.display_name.to_string()),
+            || {
+                let name = printable(&entitlement.display_name);
+                (row.id.to_string(), format!("entitlement `{name}`"))
+            },
             || line(&row.id, &names[..1]),
         );
     }
-    Ok(match search.finish("entitlements")? {
-        Found::Nothing(nearest) => Found::Nothing(nearest),
-        Found::One(found) => {
-            let Hit { row, named } = Hit::of(found, |(_, name)| {
-                format!("entitlement `{}`", printable(name))
-            });
-            Found::One(Hit { row: row.0, named })
-        }
-    })
+    Ok(search.finish("entitlements")?)
 }
 
 /// A question with the names that are most like what was typed.
@@ -374,10 +364,12 @@ mod tests {
         ];
         let mut search = Search::new(wanted);
         for (id, name) in rows {
-            search.offer(&[id, &id[5..]], &[name], || id, || id.to_owned());
+            let row = || (id, name.to_owned());
+            search.offer(&[id, &id[5..]], &[name], row, || id.to_owned());
         }
+        let best = search.best;
         match search.finish("roles") {
-            Ok(Found::One((id, found))) => Ok(format!("{id} {found:?}")),
+            Ok(Found::One(Hit { row, .. })) => Ok(format!("{row} {:?}", best.expect("a match"))),
             Ok(Found::Nothing(nearest)) => Ok(format!("none, like {nearest:?}")),
             Err(ambiguous) => Err(ambiguous.count),
         }

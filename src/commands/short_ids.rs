@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-/// Shortest beginning that is shown, in bytes: what one can tell apart at a glance.
+/// The shortest beginning that is shown, in bytes: enough to distinguish ids at a glance.
 const SHORTEST: usize = 8;
 
 /// All ids of a kind.

@@ -72,6 +72,11 @@ impl ResourceId {
             resource: resource.into(),
         }
     }
+
+    /// Returns whether `text` is this id, with its type or without it: `role:0193a` or `0193a`.
+    pub fn is_written_as(&self, text: &str) -> bool {
+        *self.resource == *text || self.to_string() == text
+    }
 }
 
 impl fmt::Display for ResourceId {

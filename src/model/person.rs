@@ -28,13 +28,6 @@ impl<'a> Person<'a> {
             .filter(|text| !text.is_empty())
     }
 
-    fn switch(&self, key: &str) -> Option<bool> {
-        match self.resource.profile.get(key) {
-            Some(Value::Bool(on)) => Some(*on),
-            _ => None,
-        }
-    }
-
     /// Returns the display name.
     pub fn name(&self) -> &'a str {
         &self.resource.display_name
@@ -93,14 +86,14 @@ impl<'a> Person<'a> {
     pub fn mfa_enabled(&self) -> Option<bool> {
         self.user()
             .and_then(|user| user.mfa_enabled)
-            .or_else(|| self.switch(keys::IS_2FA_ENABLED))
+            .or_else(|| self.resource.profile.flag(keys::IS_2FA_ENABLED))
     }
 
     /// Whether a social or SSO login is linked; `None` if unknown.
     pub fn sso_enabled(&self) -> Option<bool> {
         self.user()
             .and_then(|user| user.sso_enabled)
-            .or_else(|| self.switch(keys::HAS_SOCIAL_AUTH))
+            .or_else(|| self.resource.profile.flag(keys::HAS_SOCIAL_AUTH))
     }
 
     /// Returns the last login, if known.
@@ -115,7 +108,7 @@ impl<'a> Person<'a> {
 
     /// Whether the person is in the organization's member list. Some role holders are not.
     pub fn is_listed(&self) -> bool {
-        self.resource.profile.get(keys::LISTED_AS_MEMBER) != Some(&Value::Bool(false))
+        self.resource.profile.flag(keys::LISTED_AS_MEMBER) != Some(false)
     }
 
     /// Returns the job title that the person entered, which is not an access role.

@@ -63,6 +63,14 @@ impl Profile {
         }
     }
 
+    /// Returns whether `key` is true or false; `None` if the key is absent or has another type.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        match self.get(key) {
+            Some(Value::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

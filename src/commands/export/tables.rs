@@ -8,9 +8,8 @@ use anyhow::Result;
 use super::{Export, Source};
 use crate::commands::catalog::Catalog;
 use crate::commands::missing::Missing;
-use crate::model::{
-    AccountType, Grant, Person, Resource, ResourceId, Text, Value, keys, status_word,
-};
+use crate::commands::numbers::Numbers;
+use crate::model::{AccountType, Grant, Person, Resource, ResourceId, Text, keys, status_word};
 use crate::report::moment;
 use crate::report::sheet::{Formulas, Sheet};
 use crate::snapshot::GrantColumns;
@@ -135,7 +134,7 @@ impl Export<'_> {
                 person.given_name(),
                 person.family_name(),
                 person.job().unwrap_or_default(),
-                yes_no(flag(resource.profile.get(keys::EMAIL_VERIFIED))),
+                yes_no(resource.profile.flag(keys::EMAIL_VERIFIED)),
                 &resource.id.resource,
                 held.get(&resource.id).map_or("", String::as_str),
             ];
@@ -175,9 +174,8 @@ impl Export<'_> {
     ) -> Result<()> {
         let source = SourceCells::of(self, source)?;
         let catalog = Catalog::new(self.snapshot, self.run)?;
-        // A person may have several entitlements on one role, so members are counted as sets. People are numbered to
-        // save memory, since there are as many pairs as grants.
-        let mut numbers = HashMap::<ResourceId, u32>::new();
+        // A person may have several entitlements on one role, so members are counted as sets.
+        let mut numbers = Numbers::default();
         let mut members = HashMap::<String, HashSet<u32>>::new();
         self.for_each::<Grant>(|row| {
             let GrantColumns {
@@ -186,15 +184,8 @@ impl Export<'_> {
                 ..
             } = &row.columns;
             if catalog.is_user(principal.resource_type.as_str()) {
-                let next = numbers.len() as u32;
-                let number = match numbers.get(principal) {
-                    Some(number) => *number,
-                    None => *numbers.entry(principal.clone()).or_insert(next),
-                };
-                members
-                    .entry(resource.to_string())
-                    .or_default()
-                    .insert(number);
+                let members = members.entry(resource.to_string()).or_default();
+                members.insert(numbers.of(principal));
             }
             Ok(())
         })?;
@@ -211,7 +202,7 @@ impl Export<'_> {
             let cells = [
                 &*resource.display_name,
                 &members.get(&*row.id).map_or(0, HashSet::len).to_string(),
-                yes_no(flag(profile.get(keys::IS_DEFAULT))),
+                yes_no(profile.flag(keys::IS_DEFAULT)),
                 &moment(resource.created_at),
                 created_by.unwrap_or_default(),
                 &resource.id.resource,
@@ -267,14 +258,6 @@ impl Export<'_> {
             Ok(sheet.push(source.row(cells))?)
         })?;
         Ok(sheet.finish()?)
-    }
-}
-
-/// A value of a profile that is true or false.
-fn flag(value: Option<&Value>) -> Option<bool> {
-    match value {
-        Some(Value::Bool(value)) => Some(*value),
-        _ => None,
     }
 }
 

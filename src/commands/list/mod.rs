@@ -15,7 +15,7 @@ use anyhow::{Result, bail};
 
 use super::input::{Input, lacks_roles};
 use super::principals::principals;
-use super::search::{self, Found, Hit, did_you_mean};
+use super::search::{self, Found, did_you_mean};
 use super::{Outcome, World};
 use crate::model::{Entitlement, Grant, Resource, ResourceId, ResourceType, SyncRun};
 use crate::progress::Event;
@@ -132,19 +132,6 @@ fn resolved(
 ) -> Result<(Filter, bool)> {
     let mut filter = args.filter.clone();
     let mut is_known = true;
-    let named = |named: Option<String>| {
-        if let Some(named) = named {
-            let message = format!("showing {named}");
-            world.reporter.report(Event::Limited { message });
-        }
-    };
-    let nothing = |what: &str, wanted: &str, nearest: &[String]| {
-        let mut message = format!("no {what} matches `{}`", printable(wanted));
-        if let Some(suggestion) = did_you_mean(nearest) {
-            message.push_str(&format!("; {suggestion}"));
-        }
-        world.reporter.report(Event::Unmatched { message });
-    };
     let mut on = None;
     if let Some(wanted) = &mut filter.resource {
         // Principals are of one type and what they hold is of another.
@@ -157,32 +144,39 @@ fn resolved(
             Listing::Entitlements | Listing::Grants => Some(with_entitlements(snapshot, run)?),
             Listing::ResourceTypes | Listing::Resources | Listing::Principals => None,
         };
-        match search::resource(wanted, of_type, preferred.as_ref(), snapshot, run)? {
-            Found::One(Hit { row, named: name }) => {
-                named(name);
-                *wanted = row.to_string();
+        let found = search::resource(wanted, of_type, preferred.as_ref(), snapshot, run)?;
+        match reported(found, "resource", wanted, world) {
+            Some(id) => {
+                *wanted = id.to_string();
                 // For principals it may be the holder.
-                on = preferred.is_some().then_some(row);
+                on = preferred.is_some().then_some(id);
             }
-            Found::Nothing(nearest) => {
-                is_known = false;
-                nothing("resource", wanted, &nearest);
-            }
+            None => is_known = false,
         }
     }
     if let Some(wanted) = &mut filter.entitlement {
-        match search::entitlement(wanted, on.as_ref(), snapshot, run)? {
-            Found::One(Hit { row, named: name }) => {
-                named(name);
-                *wanted = row;
-            }
-            Found::Nothing(nearest) => {
-                is_known = false;
-                nothing("entitlement", wanted, &nearest);
-            }
+        let found = search::entitlement(wanted, on.as_ref(), snapshot, run)?;
+        match reported(found, "entitlement", wanted, world) {
+            Some(id) => *wanted = id,
+            None => is_known = false,
         }
     }
     Ok((filter, is_known))
+}
+
+/// What was found, reported if it was named by less than its whole name; warns if nothing was.
+fn reported<T>(found: Found<T>, what: &str, wanted: &str, world: &World<'_>) -> Option<T> {
+    match found {
+        Found::One(hit) => Some(hit.reported(world.reporter)),
+        Found::Nothing(nearest) => {
+            let mut message = format!("no {what} matches `{}`", printable(wanted));
+            if let Some(suggestion) = did_you_mean(&nearest) {
+                message.push_str(&format!("; {suggestion}"));
+            }
+            world.reporter.report(Event::Unmatched { message });
+            None
+        }
+    }
 }
 
 /// The resources that something can be granted on.

@@ -8,6 +8,7 @@ use super::{List, Listing};
 use crate::commands::World;
 use crate::commands::catalog::{Catalog, email};
 use crate::commands::missing::Missing;
+use crate::commands::numbers::Numbers;
 use crate::commands::short_ids::ShortIds;
 use crate::model::{
     Entitlement, Grant, Person, Resource, ResourceId, ResourceType, SyncRun, Trait, on_off,
@@ -209,15 +210,8 @@ impl Held {
         of: RowsOf,
         catalog: &Catalog<'_>,
     ) -> Result<Self> {
-        // One role may have several entitlements. Ids are kept as numbers: there are as many pairs as grants.
-        let mut numbers = HashMap::<ResourceId, u32>::new();
-        let mut number = |id: &ResourceId| {
-            let next = numbers.len() as u32;
-            match numbers.get(id) {
-                Some(number) => *number,
-                None => *numbers.entry(id.clone()).or_insert(next),
-            }
-        };
+        // One role may have several entitlements.
+        let mut numbers = Numbers::default();
         let mut pairs = HashSet::new();
         let mut counts = HashMap::new();
         let mut rows = snapshot.rows::<Grant>(&run.id, Filter::EVERYTHING)?;
@@ -228,7 +222,7 @@ impl Held {
                 ..
             } = row.columns;
             let is_role = catalog.is_role(resource.resource_type.as_str());
-            if is_role && pairs.insert((number(&principal), number(&resource))) {
+            if is_role && pairs.insert((numbers.of(&principal), numbers.of(&resource))) {
                 let counted = match of {
                     RowsOf::Users => principal,
                     RowsOf::Roles | RowsOf::Any => resource,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::StatsArgs;
+use super::Stats;
 use crate::commands::input::Input;
 use crate::commands::{Outcome, World};
 use crate::model::{RecordedTime, SyncRun, SyncType, Timestamp, UtcOffset, Zone};
@@ -14,12 +14,11 @@ use crate::progress::Event;
 use crate::report::duration;
 
 /// Rejects an offset from UTC for a file whose times all have a known zone.
-pub(super) fn check_offset(args: &StatsArgs, runs: &[(SyncRun, Zone)]) -> Result<()> {
-    let is_known = runs.iter().all(|(_, zone)| *zone == Zone::Known);
-    match args.utc_offset {
-        Some(offset) if offset != UtcOffset::UTC && is_known => {
-            let path = args.input.path.display();
-            if runs.iter().all(|(run, _)| run.states_offset) {
+pub(super) fn check_offset(stats: &Stats<'_>) -> Result<()> {
+    match stats.args.utc_offset {
+        Some(offset) if offset != UtcOffset::UTC && stats.are_zones_known() => {
+            let path = stats.args.input.path.display();
+            if stats.runs.iter().all(|(run, _)| run.states_offset) {
                 bail!(
                     "the times in `{path}` state their own offset: leave out `--utc-offset {offset}`"
                 );

@@ -78,7 +78,7 @@ pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let stats = Stats::gather(args, &snapshot, run, evidence)?;
-    check_offset(args, &stats.runs)?;
+    check_offset(&stats)?;
     match args.format {
         Format::Json => writeln!(
             world.out,

@@ -50,14 +50,14 @@ pub use target::{Template, TemplateError};
 pub(super) fn run(args: &SyncArgs, world: &mut World<'_>) -> Result<Outcome> {
     for name in &args.ignored {
         world.reporter.report(Event::Noted {
-            message: is_ignored(name),
+            message: ignored_setting(name),
         });
     }
     with_config(args, |config| sync(args, config, world))
 }
 
 /// What to say about a setting of the official connector's service mode.
-pub(super) fn is_ignored(name: &str) -> String {
+pub(super) fn ignored_setting(name: &str) -> String {
     format!("{name} is set but ignored: this tool is offline and read-only")
 }
 

@@ -14,6 +14,8 @@ pub enum Phase {
     Roles,
     /// Reading who holds which role.
     RoleMemberships,
+    /// Reading what surrounds the roles: domains, invitations and external references.
+    Surroundings,
     /// Writing rows and indexes.
     Rows,
     /// Compressing, and replacing the target.

@@ -288,6 +288,7 @@ fn title(phase: Phase) -> &'static str {
         Phase::Members => "members",
         Phase::Roles => "roles",
         Phase::RoleMemberships => "role memberships",
+        Phase::Surroundings => "domains and invitations",
         Phase::Rows => "writing rows",
         Phase::Compression => "compressing",
     }

@@ -184,6 +184,7 @@ fn write(inventory: &Inventory, target: Target<'_>) {
         sync_run: &sync_run(),
         inventory,
         evidence: None,
+        organization: None,
     };
     snapshot::write(target, &contents, None, &Silent).unwrap();
 }

@@ -207,6 +207,19 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "organization",
+        &[
+            (
+                "Show settings, domains and invitations",
+                "posthog-c1z organization sync.c1z",
+            ),
+            (
+                "Print the addresses that are invited as administrator or owner",
+                "posthog-c1z organization -o json sync.c1z | jq -r '.invitations[]? | select(.level >= 8) | .target_email'",
+            ),
+        ],
+    ),
+    (
         "verify",
         &[
             ("Check a snapshot", "posthog-c1z verify sync.c1z"),

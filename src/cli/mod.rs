@@ -39,7 +39,10 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use diff::DiffOptions;
 use global::GlobalOptions;
-use read::{AccessOptions, ExportSub, ListOptions, OneTypeOptions, StatsOptions, VerifyOptions};
+use read::{
+    AccessOptions, ExportSub, ListOptions, OneTypeOptions, OrganizationOptions, StatsOptions,
+    VerifyOptions,
+};
 use sync::SyncOptions;
 
 use crate::commands::{Command, Listing};
@@ -92,6 +95,8 @@ enum Sub {
     Grants(ListOptions),
     /// Show everything that one person has
     Access(AccessOptions),
+    /// Show what surrounds the roles: settings, domains, invitations
+    Organization(OrganizationOptions),
     /// List resources of every type
     Resources(ListOptions),
     /// List resource types
@@ -158,6 +163,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Grants(options) => Command::List(list(Listing::Grants, options)?),
         Sub::Principals(options) => Command::List(list(Listing::Principals, options)?),
         Sub::Access(options) => Command::Access(options.into_args(global)?),
+        Sub::Organization(options) => Command::Organization(options.into_args(global)?),
         Sub::Verify(options) => Command::Verify(options.into_args(global)?),
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global))),
         Sub::Export(options) => Command::Export(options.into_args(global)),

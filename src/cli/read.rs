@@ -10,8 +10,8 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use super::global::GlobalOptions;
 use super::values::{flag, parse_age, parse_mode, shell_word};
 use crate::commands::{
-    AccessArgs, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, StatsArgs,
-    StatsScope, TableSource, VerifyArgs,
+    AccessArgs, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, OrganizationArgs,
+    StatsArgs, StatsScope, TableSource, VerifyArgs,
 };
 use crate::model::UtcOffset;
 use crate::report::sheet::Formulas;
@@ -99,6 +99,12 @@ pub(super) struct AccessOptions {
     input: InputOptions,
     #[command(flatten)]
     table: TableOptions,
+}
+
+#[derive(Args)]
+pub(super) struct OrganizationOptions {
+    #[command(flatten)]
+    input: InputOptions,
 }
 
 #[derive(Args)]
@@ -238,6 +244,16 @@ impl AccessOptions {
         Ok(AccessArgs {
             person: self.person,
             wide: self.table.wide,
+            format: global.format()?,
+            input: self.input.into_input(global),
+        })
+    }
+}
+
+impl OrganizationOptions {
+    /// Resolves the snapshot to read.
+    pub(super) fn into_args(self, global: &GlobalOptions) -> Result<OrganizationArgs> {
+        Ok(OrganizationArgs {
             format: global.format()?,
             input: self.input.into_input(global),
         })

@@ -15,7 +15,7 @@ use crate::commands::{
     CheckArgs, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, Output, Pruning, Rejected,
     Replace, Source, SyncArgs, Template, TemplateError,
 };
-use crate::crawl::posthog::{Incomplete, Memberships};
+use crate::crawl::posthog::{Incomplete, Memberships, Surroundings};
 use crate::crawl::{AddressError, BaseUrl, HttpSettings, PaceSettings, PlainHttp};
 use crate::demo::Week;
 use crate::snapshot::ReadOptions;
@@ -103,6 +103,14 @@ pub(super) struct SyncOptions {
     /// Read only users, for servers that have no roles
     #[arg(long, conflicts_with = "memberships", help_heading = heading::CRAWL)]
     without_roles: bool,
+    /// Leave out what surrounds the roles: settings, domains, invitations and external references of roles
+    #[arg(
+        long,
+        help_heading = heading::CRAWL,
+        action = ArgAction::SetTrue,
+        value_parser = flag(Surroundings::Read, Surroundings::LeaveOut)
+    )]
+    without_organization: Surroundings,
     /// Crawl the sample organization that is built into the program; --demo=later as it is a week later
     #[arg(
         long,
@@ -297,6 +305,7 @@ impl SyncOptions {
             },
             workers: self.workers as usize,
             incomplete: self.accept_incomplete,
+            surroundings: self.without_organization,
         }
     }
 

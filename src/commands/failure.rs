@@ -12,6 +12,7 @@ use super::access::NobodyFound;
 use super::answer::NotArrived;
 use super::diff::{NoSecondSync, NotComparable};
 use super::list::MeaninglessFilter;
+use super::organization::{NoDocument, UnreadableDocument};
 use super::search::Ambiguous;
 use super::sync::{InconsistentData, Locked, Refusal, TemplateError};
 
@@ -148,6 +149,18 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     }
     if let Some(error) = error.downcast_ref::<NobodyFound>() {
         return diagnosis(ExitCode::NotFound, error.hint());
+    }
+    if error.is::<NoDocument>() {
+        return diagnosis(
+            ExitCode::NotFound,
+            "settings, domains and invitations are read by `posthog-c1z sync` and kept in the new snapshot",
+        );
+    }
+    if error.is::<UnreadableDocument>() {
+        return diagnosis(
+            ExitCode::BadSnapshot,
+            "a newer version of posthog-c1z may be able to read it; `posthog-c1z verify` checks the whole file",
+        );
     }
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return diagnosis(ExitCode::Refused, error.hint());

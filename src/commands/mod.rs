@@ -12,6 +12,7 @@ mod input;
 mod list;
 mod missing;
 mod numbers;
+mod organization;
 mod principals;
 mod search;
 mod short_ids;
@@ -38,6 +39,7 @@ pub use export::{ExportArgs, ExportForm, ExportTable, Source as TableSource};
 pub use failure::{ExitCode, Failure};
 pub use input::Input;
 pub use list::{ListArgs, Listing};
+pub use organization::OrganizationArgs;
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
     CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source, SyncArgs,
@@ -60,6 +62,8 @@ pub enum Command {
     List(ListArgs),
     /// Shows everything one person has.
     Access(AccessArgs),
+    /// Shows what surrounds the roles.
+    Organization(OrganizationArgs),
     /// Reports the defects of files.
     Verify(VerifyArgs),
     /// Compares two snapshots.
@@ -91,6 +95,7 @@ impl Command {
             },
             Self::List(args) => of_format(args.format),
             Self::Access(args) => of_format(args.format),
+            Self::Organization(args) => of_format(args.format),
             Self::Verify(args) => of_format(args.format),
             Self::Diff(args) => match args.output {
                 DiffOutput::Report(DiffFormat::Json | DiffFormat::Ndjson, _) => Medium::Json,
@@ -124,9 +129,12 @@ impl Command {
             Self::Export(args) if args.out.is_none() => Answer::Product,
             Self::Stats(args) if args.max_age.is_some() => Answer::Verdict,
             Self::Check(_) | Self::Verify(_) | Self::Diff(_) => Answer::Verdict,
-            Self::Stats(_) | Self::List(_) | Self::Access(_) | Self::Export(_) | Self::Show(_) => {
-                Answer::List
-            }
+            Self::Stats(_)
+            | Self::List(_)
+            | Self::Access(_)
+            | Self::Organization(_)
+            | Self::Export(_)
+            | Self::Show(_) => Answer::List,
         }
     }
 }
@@ -228,6 +236,7 @@ fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         Command::Stats(args) => stats::run(args, world),
         Command::List(args) => list::run(args, world),
         Command::Access(args) => access::run(args, world),
+        Command::Organization(args) => organization::run(args, world),
         Command::Verify(args) => verify::run(args, world),
         Command::Diff(args) => diff::run(args, world),
         Command::Export(args) => export::run(args, world),

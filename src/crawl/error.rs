@@ -181,6 +181,34 @@ impl Problem {
         }
     }
 
+    /// Returns the HTTP status of the answer; `None` if none came.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } | Self::Redirect { status, .. } => Some(*status),
+            Self::NotJson { .. }
+            | Self::Coding(_)
+            | Self::BadJson(_)
+            | Self::Shape(_)
+            | Self::TooLarge(_)
+            | Self::Truncated
+            | Self::MaybeIncomplete(_)
+            | Self::CountsDiffer(_)
+            | Self::HiddenMembers(_)
+            | Self::OldServer => Some(200),
+            Self::TimedOut
+            | Self::OutOfTime
+            | Self::Certificates(_)
+            | Self::ProxySetting(_)
+            | Self::ProxyRefused { .. }
+            | Self::UnknownHost(_)
+            | Self::NameServer { .. }
+            | Self::Tls(_)
+            | Self::Connection { .. }
+            | Self::Machine(_)
+            | Self::Client(_) => None,
+        }
+    }
+
     /// Returns why a list may be incomplete, or the message of any other problem.
     pub(super) fn reason(&self) -> String {
         match self {

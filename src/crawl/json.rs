@@ -428,6 +428,25 @@ impl<'r> JsonStream<'r> {
         Ok(self.peek()? == b'[')
     }
 
+    /// Parses a text, a number, `true`, `false` or null; skips an object or a list, and returns `None` for it.
+    ///
+    /// # Errors
+    /// When it is not JSON, or exceeds the limits.
+    pub(super) fn scalar(&mut self) -> Result<Option<serde_json::Value>, JsonError> {
+        match self.peek()? {
+            b'{' | b'[' => self.skip().map(|()| None),
+            _ => self.parse().map(Some),
+        }
+    }
+
+    /// Whether the next value is an object.
+    ///
+    /// # Errors
+    /// When the input ends before it.
+    pub(super) fn is_object(&mut self) -> Result<bool, JsonError> {
+        Ok(self.peek()? == b'{')
+    }
+
     /// Checks that nothing follows the text.
     ///
     /// # Errors

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::API_KEY;
 use super::http::{Request, Response};
-use super::organization::{Membership, Organization, Person, Role, Seat, User, by_time};
+use super::organization::{
+    ExternalReference, Invitation, Membership, Organization, Person, Role, Seat, User, by_time,
+};
 use super::page::{Page, Query};
 
 /// The largest page. PostHog itself has no limit; the sample does, so that its few people take several pages.
@@ -29,6 +31,9 @@ enum OrganizationEndpoint<'a> {
     Roles,
     Role(&'a str),
     RoleMemberships(&'a str),
+    Domains,
+    Invitations,
+    RoleExternalReferences,
 }
 
 /// Answers one request.
@@ -79,6 +84,18 @@ pub(super) fn answer(organization: &Organization, request: &Request) -> Response
             let rows = role.map_or_else(Vec::new, |role| memberships(organization, role));
             Response::ok(&Page::cut(rows, MAX_ROWS, request))
         }
+        OrganizationEndpoint::Domains => {
+            let rows = organization.domains.iter().collect();
+            Response::ok(&Page::cut(rows, usize::MAX, request))
+        }
+        OrganizationEndpoint::Invitations => {
+            let rows = invitations(organization);
+            Response::ok(&Page::cut(rows, usize::MAX, request))
+        }
+        OrganizationEndpoint::RoleExternalReferences => {
+            let rows = external_references(organization);
+            Response::ok(&Page::cut(rows, usize::MAX, request))
+        }
     }
 }
 
@@ -95,6 +112,11 @@ fn route(path: &str) -> Option<Endpoint<'_>> {
         ["organizations", id, "roles", role] => (id, OrganizationEndpoint::Role(role)),
         ["organizations", id, "roles", role, "role_memberships"] => {
             (id, OrganizationEndpoint::RoleMemberships(role))
+        }
+        ["organizations", id, "domains"] => (id, OrganizationEndpoint::Domains),
+        ["organizations", id, "invites"] => (id, OrganizationEndpoint::Invitations),
+        ["organizations", id, "role_external_references"] => {
+            (id, OrganizationEndpoint::RoleExternalReferences)
         }
         _ => return None,
     };
@@ -166,7 +188,8 @@ fn itself(organization: &Organization) -> Value {
         "members_can_invite": false,
         "members_can_use_personal_api_keys": true,
         "allow_publicly_shared_resources": true,
-        "enforce_2fa": null,
+        "is_member_join_email_enabled": true,
+        "enforce_2fa": organization.enforce_2fa,
         "default_role_id": organization.default_role().map(|role| &role.id),
         "available_product_features": [
             {"key": "access_control", "name": "Access control"},
@@ -175,6 +198,49 @@ fn itself(organization: &Organization) -> Value {
         "is_active": true,
         "is_not_active_reason": null,
     })
+}
+
+/// Returns the invitations, newest first.
+fn invitations(organization: &Organization) -> Vec<Value> {
+    let mut all: Vec<_> = organization.invitations.iter().collect();
+    all.sort_by(|left, right| by_time(&right.created_at, &left.created_at));
+    let row = |invitation: &Invitation| {
+        json!({
+            "id": invitation.id,
+            "target_email": invitation.target_email,
+            "first_name": invitation.first_name,
+            "emailing_attempt_made": true,
+            "level": invitation.level,
+            "is_expired": invitation.is_expired,
+            "created_by": organization.person(&invitation.created_by).user,
+            "created_at": invitation.created_at,
+            "updated_at": invitation.created_at,
+            "message": null,
+            "private_project_access": [],
+        })
+    };
+    all.into_iter().map(row).collect()
+}
+
+fn external_references(organization: &Organization) -> Vec<Value> {
+    let row = |reference: &ExternalReference| {
+        json!({
+            "id": reference.id,
+            "provider": reference.provider,
+            "provider_organization_id": reference.provider_organization_id,
+            "provider_role_id": reference.provider_role_id,
+            "provider_role_slug": reference.provider_role_slug,
+            "provider_role_name": reference.provider_role_name,
+            "role": organization.role(&reference.role).id,
+            "created_at": reference.created_at,
+            "created_by": organization.person(&reference.created_by).user,
+        })
+    };
+    organization
+        .role_external_references
+        .iter()
+        .map(row)
+        .collect()
 }
 
 fn members(organization: &Organization, request: &Request) -> Response {

@@ -22,6 +22,10 @@ pub(super) struct Organization {
     pub created_at: String,
     pub updated_at: String,
     pub access_key: AccessKey,
+    pub enforce_2fa: bool,
+    pub domains: Vec<Value>,
+    pub invitations: Vec<Invitation>,
+    pub role_external_references: Vec<ExternalReference>,
     pub people: Vec<Person>,
     pub newcomers: Vec<Person>,
     pub roles: Vec<Role>,
@@ -85,6 +89,37 @@ pub(super) struct Seat {
     pub last_login: Option<String>,
 }
 
+/// An invitation that nobody has accepted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Invitation {
+    pub id: String,
+    pub target_email: String,
+    pub first_name: String,
+    pub level: i64,
+    pub is_expired: bool,
+    /// The short key of a person.
+    pub created_by: String,
+    pub created_at: String,
+}
+
+/// A role's counterpart in another system.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExternalReference {
+    pub id: String,
+    pub provider: String,
+    pub provider_organization_id: String,
+    pub provider_role_id: String,
+    pub provider_role_slug: Option<String>,
+    pub provider_role_name: String,
+    /// The short key of a role.
+    pub role: String,
+    pub created_at: String,
+    /// The short key of a person.
+    pub created_by: String,
+}
+
 /// A role with its memberships.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +181,12 @@ impl Organization {
         }
     }
 
+    /// Removes the invitation to an address, which somebody accepted.
+    pub(super) fn accept_invitation(&mut self, email: &str) {
+        self.invitations
+            .retain(|invitation| !invitation.target_email.eq_ignore_ascii_case(email));
+    }
+
     /// Adds a newcomer. The default role is added separately, since its membership has an id of its own.
     pub(super) fn join(&mut self, key: &str) {
         let at = self
@@ -171,6 +212,14 @@ impl Organization {
         self.role_mut(role)
             .memberships
             .retain(|held| held.holder != holder);
+    }
+
+    /// Returns the role with this short key.
+    pub(super) fn role(&self, key: &str) -> &Role {
+        self.roles
+            .iter()
+            .find(|role| role.key == key)
+            .expect(KNOWN_KEY)
     }
 
     /// Returns the role with this short key, to be changed.

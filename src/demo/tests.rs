@@ -225,7 +225,7 @@ fn unknown_path_is_404_with_posthogs_message() {
     let demo = Demo::serve(Week::First).unwrap();
     for (path, detail) in [
         ("/api/nothing/", "Endpoint not found."),
-        ("invites/", "Endpoint not found."),
+        ("projects/", "Endpoint not found."),
         (
             "/api/organizations/00000000-0000-0000-0000-000000000000/roles/",
             "Organization not found.",

@@ -35,7 +35,7 @@ pub struct Evidence {
     pub unlisted_principals: u64,
     /// Sentences about what this crawl could not prove.
     pub unproved: Vec<String>,
-    /// What this crawl was told not to read: `roles`, or nothing. Older documents lack it.
+    /// What this crawl was told not to read: `roles`, `organization`, or nothing. Older documents lack it.
     #[serde(default)]
     pub not_read: Vec<String>,
     /// Warnings about the crawl.
@@ -46,6 +46,8 @@ pub struct Evidence {
 
 /// The name of roles in [`Evidence::not_read`].
 pub const NOT_READ_ROLES: &str = "roles";
+/// The name of what surrounds the roles, in [`Evidence::not_read`].
+pub const NOT_READ_ORGANIZATION: &str = "organization";
 
 impl Evidence {
     /// The version that this program writes.
@@ -89,6 +91,13 @@ impl Evidence {
     pub fn lacks_roles(&self) -> bool {
         let is_listed = self.lists.iter().any(|list| list.path == "roles/");
         self.not_read.iter().any(|name| name == NOT_READ_ROLES) || self.is_own() && !is_listed
+    }
+
+    /// Whether this crawl was told to leave out what surrounds the roles.
+    pub fn lacks_organization(&self) -> bool {
+        self.not_read
+            .iter()
+            .any(|name| name == NOT_READ_ORGANIZATION)
     }
 
     /// Whether the document has the schema of evidence, in a version that this program understands.

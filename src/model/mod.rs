@@ -12,6 +12,7 @@ mod ids;
 mod inventory;
 pub mod keys;
 mod kind;
+mod organization;
 mod person;
 mod profile;
 mod recorded_time;
@@ -28,13 +29,18 @@ pub use change::{
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{
-    CrawlKey, Evidence, KeyOwner, ListEvidence, NOT_READ_ROLES, OrganizationEvidence, ToolEvidence,
+    CrawlKey, Evidence, KeyOwner, ListEvidence, NOT_READ_ORGANIZATION, NOT_READ_ROLES,
+    OrganizationEvidence, ToolEvidence,
 };
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};
 pub use kind::RowKind;
+pub use organization::{
+    Domain, FoundDocument, Invitation, Inviter, NotRead, OrganizationDocument, OrganizationPart,
+    OrganizationSettings, RoleReference, Sent, seat_word,
+};
 pub use person::{Person, on_off, status_word};
 pub use profile::{Profile, Value};
 pub use recorded_time::{RecordedTime, UtcOffset, UtcOffsetError, Zone};

@@ -25,9 +25,9 @@ pub(super) const MAX_SHORT_TEXT: usize = 1 << 10;
 pub(super) const MAX_TYPES: usize = 10_000;
 /// Most bytes of resource types in one sync run, since all are kept in memory.
 pub(super) const MAX_TYPE_BYTES: u64 = 4 * MIB;
-/// Most values in an evidence document, and most sentences in one of its lists. A crawl of 100,000 roles records five
+/// Most values in a document among the assets, and most sentences in one list of the evidence. A crawl of 100,000 roles records five
 /// values for each.
-pub(super) const MAX_EVIDENCE_VALUES: usize = 2_000_000;
+pub(super) const MAX_DOCUMENT_VALUES: usize = 2_000_000;
 pub(super) const MAX_EVIDENCE_SENTENCES: usize = 10_000;
 /// Size in bytes below which a database is never treated as a decompression bomb.
 const MIN_BOMB: u64 = 64 * MIB;

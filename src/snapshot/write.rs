@@ -13,12 +13,12 @@ use svix_ksuid::Ksuid;
 use super::container::{self, Written};
 use super::error::{BUILDING, Error};
 use super::message::encode;
-use super::table::schema::{self, EVIDENCE_ASSET, EVIDENCE_CONTENT_TYPE};
+use super::table::schema::{self, DOCUMENT_CONTENT_TYPE, EVIDENCE_ASSET, ORGANIZATION_ASSET};
 use super::table::{ContentDigest, Digester};
 use crate::files::{self, Temporary};
 use crate::model::{
-    EntitlementId, Evidence, Inventory, ResourceId, ResourceType, RowKind, SyncId, SyncRun,
-    Timestamp,
+    EntitlementId, Evidence, Inventory, OrganizationDocument, ResourceId, ResourceType, RowKind,
+    SyncId, SyncRun, Timestamp,
 };
 use crate::progress::{Event, Phase, Reporter};
 
@@ -40,6 +40,8 @@ pub struct Contents<'a> {
     pub inventory: &'a Inventory,
     /// The evidence document; the writer adds the content digest.
     pub evidence: Option<&'a Evidence>,
+    /// The organization document, outside the content digest.
+    pub organization: Option<&'a OrganizationDocument>,
 }
 
 /// The target of a snapshot.
@@ -166,7 +168,7 @@ fn write_database(
     writer.entitlements(inventory)?;
     writer.grants(inventory)?;
     let digest = std::mem::take(&mut writer.digester).finish();
-    writer.evidence(contents, &digest)?;
+    writer.documents(contents, &digest)?;
     writer.sync_run(contents)?;
     // After the rows: sorting once gives a smaller index in less time than inserting row by row.
     for index in schema::INDEXES
@@ -345,23 +347,31 @@ impl Writer<'_> {
         })
     }
 
-    fn evidence(
+    /// Writes the documents beside the rows: the evidence, and what surrounds the roles.
+    fn documents(
         &mut self,
         contents: &Contents<'_>,
         digest: &ContentDigest,
     ) -> rusqlite::Result<()> {
-        let Some(evidence) = contents.evidence else {
-            return Ok(());
-        };
-        let mut evidence = evidence.clone();
-        evidence.content_digest = Some(digest.to_string());
+        if let Some(evidence) = contents.evidence {
+            let mut evidence = evidence.clone();
+            evidence.content_digest = Some(digest.to_string());
+            self.asset(EVIDENCE_ASSET, &evidence)?;
+        }
+        if let Some(organization) = contents.organization {
+            self.asset(ORGANIZATION_ASSET, organization)?;
+        }
+        Ok(())
+    }
+
+    fn asset(&mut self, id: &str, document: &impl Serialize) -> rusqlite::Result<()> {
         self.connection.execute(
             "insert into v1_assets (external_id, content_type, data, sync_id, discovered_at) \
              values (?1, ?2, ?3, ?4, ?5)",
             params![
-                EVIDENCE_ASSET,
-                EVIDENCE_CONTENT_TYPE,
-                json(&evidence).into_bytes(),
+                id,
+                DOCUMENT_CONTENT_TYPE,
+                json(document).into_bytes(),
                 self.sync_id,
                 self.discovered_at,
             ],
@@ -455,7 +465,8 @@ impl<'a> Stats<'a> {
             resources: inventory.resources().len() as u64,
             entitlements: inventory.entitlements().len() as u64,
             grants: inventory.grants().len() as u64,
-            assets: u64::from(contents.evidence.is_some()),
+            assets: u64::from(contents.evidence.is_some())
+                + u64::from(contents.organization.is_some()),
             resources_by_resource_type,
             entitlements_by_resource_type,
             grants_by_resource_type,

@@ -83,6 +83,7 @@ fn write(path: &Path) -> String {
         sync_run: &sync_run,
         inventory: &inventory(),
         evidence: None,
+        organization: None,
     };
     let target = Target::File { path, mode: 0o600 };
     let (_, digest) = snapshot::write(target, &contents, None, &Silent).unwrap();

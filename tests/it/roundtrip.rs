@@ -301,6 +301,7 @@ pub fn write(
         sync_run,
         inventory,
         evidence,
+        organization: None,
     };
     let target = Target::File { path, mode: 0o600 };
     let (written, digest) = snapshot::write(target, &contents, None, &Silent).unwrap();

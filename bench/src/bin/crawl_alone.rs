@@ -13,7 +13,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use posthog_c1z::crawl::posthog::{self, Config, Incomplete, Memberships};
+use posthog_c1z::crawl::posthog::{self, Config, Incomplete, Memberships, Surroundings};
 use posthog_c1z::crawl::{ApiKey, BaseUrl, HttpSettings, PaceSettings, PlainHttp};
 use posthog_c1z::model::Timestamp;
 use posthog_c1z::progress::Silent;
@@ -48,6 +48,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         },
         workers: workers.parse()?,
         incomplete: Incomplete::Refuse,
+        surroundings: Surroundings::Read,
     };
     let (begun, cpu) = (Instant::now(), process::cpu_seconds());
     let crawled = posthog::crawl(&config, &Timestamp::now, &Silent)?;

@@ -46,6 +46,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         sync_run: &sync_run,
         inventory: &inventory,
         evidence: None,
+        organization: None,
     };
     let target = Target::File {
         path: Path::new(file),

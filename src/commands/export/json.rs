@@ -22,6 +22,8 @@ impl Export<'_> {
         document.member("sync_run", &SyncRunDocument::of(self.run, zone))?;
         document.member("content_digest", &content_digest)?;
         document.member("evidence", &evidence)?;
+        let organization = self.snapshot.organization(&self.run.id)?;
+        document.member("organization_document", &organization.document())?;
         self.list_rows::<ResourceType>(&mut document)?;
         self.list_rows::<Resource>(&mut document)?;
         self.list_rows::<Entitlement>(&mut document)?;
@@ -46,7 +48,7 @@ impl Export<'_> {
         Ok(list.finish()?)
     }
 
-    /// Writes one object per line: the sync run, then every row.
+    /// Writes one object per line: the sync run, what surrounds the roles if that was read, then every row.
     pub(super) fn ndjson(&self, out: &mut dyn Write) -> Result<()> {
         let mut lines = JsonSequence::lines(out);
         let mut json = Vec::new();
@@ -58,6 +60,14 @@ impl Export<'_> {
         serde_json::to_writer(line.member("data"), &SyncRunDocument::of(self.run, zone))?;
         line.finish();
         lines.push(&json)?;
+        if let Some(document) = self.snapshot.organization(&self.run.id)?.document() {
+            json.clear();
+            let mut line = JsonItem::new(&mut json);
+            line.member("kind").extend(b"\"organization_document\"");
+            serde_json::to_writer(line.member("data"), document)?;
+            line.finish();
+            lines.push(&json)?;
+        }
         self.line_rows::<ResourceType>(&mut lines)?;
         self.line_rows::<Resource>(&mut lines)?;
         self.line_rows::<Entitlement>(&mut lines)?;

@@ -10,8 +10,9 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::input::{Input, LACKS_ROLES};
+use super::organization::in_brief;
 use super::{Outcome, World};
-use crate::model::{Evidence, SyncRun, Timestamp, UtcOffset, Zone};
+use crate::model::{Evidence, FoundDocument, SyncRun, Timestamp, UtcOffset, Zone};
 use crate::report::{Column, Format, Table, duration, labeled, size};
 use crate::snapshot::{Counts, Snapshot};
 use age::{AgeDocument, Newest, check_offset, judge};
@@ -104,6 +105,7 @@ struct Stats<'a> {
     /// How the file's `stats` column differs from its rows.
     wrong_stats: Option<String>,
     evidence: Option<Evidence>,
+    organization: FoundDocument,
 }
 
 impl<'a> Stats<'a> {
@@ -134,6 +136,7 @@ impl<'a> Stats<'a> {
                 counts.differs_from(&stated, &shown.sync_type, evidence.as_ref())
             }),
             counts,
+            organization: snapshot.organization(&shown.id)?,
             shown,
             evidence,
         })
@@ -204,6 +207,16 @@ impl<'a> Stats<'a> {
         writeln!(out, "{}", labeled("digest", &self.content_digest, width))?;
         if let Some(evidence) = &self.evidence {
             write_evidence(out, evidence, width)?;
+        }
+        match &self.organization {
+            FoundDocument::Absent => {}
+            FoundDocument::NotUnderstood(why) => {
+                let text = format!("the organization document cannot be read: {why}");
+                writeln!(out, "{}", labeled("warning", &text, width))?;
+            }
+            FoundDocument::Found(document) => {
+                writeln!(out, "{}", labeled("settings", &in_brief(document), width))?;
+            }
         }
         if let Some(problem) = &self.wrong_stats {
             let text = format!("the file's stats column is wrong: {problem}");

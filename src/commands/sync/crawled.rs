@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::commands::World;
 use crate::crawl::posthog::{self, Completeness, Config};
-use crate::model::{Defect, Evidence, Inventory, SyncRun};
+use crate::model::{Defect, Evidence, Inventory, OrganizationDocument, SyncRun};
 use crate::progress::Event;
 use crate::snapshot::Contents;
 
@@ -12,6 +12,7 @@ use crate::snapshot::Contents;
 pub(super) struct Crawled {
     pub(super) sync_run: SyncRun,
     pub(super) inventory: Inventory,
+    pub(super) organization: Option<OrganizationDocument>,
     pub(super) evidence: Evidence,
     pub(super) completeness: Completeness,
 }
@@ -25,6 +26,7 @@ impl Crawled {
         let started_at = (world.now)();
         let posthog::Crawled {
             inventory,
+            organization,
             evidence,
             completeness,
         } = posthog::crawl(config, world.now, world.reporter)?;
@@ -38,6 +40,7 @@ impl Crawled {
         Ok(Self {
             sync_run,
             inventory,
+            organization,
             evidence,
             completeness,
         })
@@ -54,6 +57,7 @@ impl Crawled {
             sync_run: &self.sync_run,
             inventory: &self.inventory,
             evidence: Some(&self.evidence),
+            organization: self.organization.as_ref(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::target::Template;
-use crate::crawl::posthog::{Config, Incomplete, Memberships};
+use crate::crawl::posthog::{Config, Incomplete, Memberships, Surroundings};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings};
 use crate::demo::Week;
 use crate::snapshot::ReadOptions;
@@ -35,6 +35,8 @@ pub struct CrawlSettings {
     pub workers: usize,
     /// What to do about a list that may be incomplete.
     pub incomplete: Incomplete,
+    /// Whether to read what surrounds the roles.
+    pub surroundings: Surroundings,
 }
 
 /// What to crawl.
@@ -142,6 +144,7 @@ impl CrawlSettings {
             memberships: self.memberships,
             workers: self.workers,
             incomplete: self.incomplete,
+            surroundings: self.surroundings,
         }
     }
 }

@@ -2,16 +2,18 @@
 //! row are required, since five generations of these objects are in use.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::lenient::{self, Number};
 use super::list::ListRow;
 use crate::crawl::address::is_id;
-use crate::crawl::json::{JsonError, JsonStream, over_limit};
-use crate::model::{MAX_ID_BYTES, Text, Timestamp};
+use crate::crawl::json::{JsonError, JsonStream, from_slice, over_limit};
+use crate::model::{MAX_ID_BYTES, OrganizationSettings, Sent, Text, Timestamp};
 
 /// A row that is kept until the whole response was read. The limit on such rows is one of memory, not of their number.
 pub(super) trait HeapSize {
@@ -52,14 +54,31 @@ pub(super) struct Page<T> {
 /// The maximum length of a list: far beyond any organization, and a limit for a server whose pages never end.
 pub(super) const MAX_ROWS: u64 = 20_000_000;
 
+/// Whether a list comes in an envelope with its row count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Envelope {
+    /// Always.
+    Required,
+    /// Old servers send the bare list, with all its rows.
+    Optional,
+}
+
 /// Reads a page, and each of its rows with `row`.
 ///
 /// # Errors
 /// When it is not a page, and the errors of `row`.
 pub(super) fn page<T: HeapSize>(
     json: &mut JsonStream<'_>,
+    envelope: Envelope,
     row: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
 ) -> Result<Page<T>, JsonError> {
+    if envelope == Envelope::Optional && json.is_list()? {
+        return Ok(Page {
+            count: None,
+            next: None,
+            results: rows(json, row)?,
+        });
+    }
     let (mut count, mut next, mut results) = (None, None, None);
     json.object(
         "a page of a list: an object with `results`",
@@ -109,9 +128,11 @@ pub(super) struct Organization {
     pub member_count: Option<u64>,
     pub membership_level: Option<i64>,
     pub members_can_see_org_members: Option<bool>,
+    /// Its settings, or what is odd about them.
+    pub settings: Result<OrganizationSettings, String>,
 }
 
-/// Reads an organization. Its projects and features, of which there may be many, are skipped.
+/// Reads an organization. Its projects, of which there may be many, are skipped.
 ///
 /// # Errors
 /// When it is not an organization.
@@ -124,7 +145,9 @@ pub(super) fn organization(json: &mut JsonStream<'_>) -> Result<Organization, Js
         member_count: None,
         membership_level: None,
         members_can_see_org_members: None,
+        settings: Ok(OrganizationSettings::default()),
     };
+    let mut settings = SettingsReader::default();
     json.object("an organization", |json, name| {
         match name {
             "id" => id = Some(json.parse()?),
@@ -136,13 +159,194 @@ pub(super) fn organization(json: &mut JsonStream<'_>) -> Result<Organization, Js
             }
             "members_can_see_org_members" => {
                 organization.members_can_see_org_members = json.parse()?;
+                settings.all.members_can_see_org_members =
+                    Some(organization.members_can_see_org_members);
             }
-            _ => json.skip()?,
+            _ => settings.member(json, name)?,
         }
         Ok(())
     })?;
+    organization.settings = settings.finish();
     organization.id = id.ok_or_else(|| JsonError::missing("id"))?.0;
     Ok(organization)
+}
+
+/// Reads the settings among an organization's fields. What is odd about them must not end the crawl, so it is kept as text.
+#[derive(Default)]
+struct SettingsReader {
+    all: OrganizationSettings,
+    odd: Option<String>,
+}
+
+impl SettingsReader {
+    /// Reads the field `name`, or skips it.
+    fn member(&mut self, json: &mut JsonStream<'_>, name: &str) -> Result<(), JsonError> {
+        let flag = match name {
+            "enforce_2fa" => &mut self.all.enforce_2fa,
+            "members_can_invite" => &mut self.all.members_can_invite,
+            "members_can_use_personal_api_keys" => &mut self.all.members_can_use_personal_api_keys,
+            "allow_publicly_shared_resources" => &mut self.all.allow_publicly_shared_resources,
+            "is_member_join_email_enabled" => &mut self.all.is_member_join_email_enabled,
+            "default_role_id" => {
+                match json.scalar()? {
+                    Some(Value::Null) => self.all.default_role_id = Some(None),
+                    Some(Value::String(id)) => self.all.default_role_id = Some(Some(id)),
+                    _ => self.odd(name, "neither text nor null"),
+                }
+                return Ok(());
+            }
+            "available_product_features" => return self.features(json, name),
+            _ => return json.skip(),
+        };
+        match json.scalar()? {
+            Some(Value::Null) => *flag = Some(None),
+            Some(Value::Bool(value)) => *flag = Some(Some(value)),
+            _ => self.odd(name, "neither true nor false nor null"),
+        }
+        Ok(())
+    }
+
+    /// Reads the features: texts in old servers, objects with `key` in newer ones.
+    fn features(&mut self, json: &mut JsonStream<'_>, name: &str) -> Result<(), JsonError> {
+        if !json.is_list()? {
+            match json.scalar()? {
+                Some(Value::Null) => self.all.available_product_features = Some(None),
+                _ => self.odd(name, "neither a list nor null"),
+            }
+            return Ok(());
+        }
+        let mut features = BTreeSet::new();
+        let mut is_odd = false;
+        json.list("a list of features", |json| {
+            let mut key = None;
+            if json.is_object()? {
+                json.object("a feature", |json, name| {
+                    match name {
+                        "key" => key = json.scalar()?,
+                        _ => json.skip()?,
+                    }
+                    Ok(())
+                })?;
+            } else {
+                key = json.scalar()?;
+            }
+            match key {
+                Some(Value::String(key)) if features.len() < MAX_FEATURES => {
+                    features.insert(key);
+                }
+                _ => is_odd = true,
+            }
+            Ok(())
+        })?;
+        if is_odd {
+            self.odd(name, "not a list of names");
+        }
+        self.all.available_product_features = Some(Some(features.into_iter().collect()));
+        Ok(())
+    }
+
+    fn odd(&mut self, name: &str, what: &str) {
+        self.odd
+            .get_or_insert_with(|| format!("its field `{name}` is {what}"));
+    }
+
+    fn finish(self) -> Result<OrganizationSettings, String> {
+        match self.odd {
+            Some(odd) => Err(odd),
+            None => Ok(self.all),
+        }
+    }
+}
+
+/// The most features of a plan that are kept; PostHog has about a hundred.
+const MAX_FEATURES: usize = 1_000;
+
+/// A row of a list that surrounds the roles. The limit on memory counts it by its length as text.
+pub(super) struct SurroundingRow<T> {
+    id: Text,
+    pub row: T,
+    length: usize,
+}
+
+impl<T> SurroundingRow<T> {
+    /// Reads a row, whose id is `id`.
+    ///
+    /// # Errors
+    /// When it is not such a row.
+    pub(super) fn read<W: for<'de> Deserialize<'de>>(
+        json: &mut JsonStream<'_>,
+        map: impl Fn(W) -> T,
+        id: impl Fn(&T) -> &str,
+    ) -> Result<Self, JsonError> {
+        let value = json.value()?;
+        let row = map(from_slice(value)?);
+        Ok(Self {
+            id: id(&row).into(),
+            row,
+            length: value.len(),
+        })
+    }
+}
+
+impl<T> HeapSize for SurroundingRow<T> {
+    fn heap_size(&self) -> usize {
+        self.length + self.id.len() + ALLOCATION
+    }
+}
+
+impl<T> ListRow for SurroundingRow<T> {
+    fn key(&self) -> &Text {
+        &self.id
+    }
+}
+
+/// A row of `invites/`.
+#[derive(Deserialize)]
+pub(super) struct Invite {
+    pub id: String,
+    #[serde(default, deserialize_with = "sent")]
+    pub target_email: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub first_name: Sent<String>,
+    #[serde(default, deserialize_with = "sent_number")]
+    pub level: Sent<i64>,
+    #[serde(default, deserialize_with = "sent")]
+    pub is_expired: Sent<bool>,
+    #[serde(default, deserialize_with = "sent")]
+    pub created_at: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub created_by: Sent<User>,
+}
+
+/// A row of `role_external_references/`.
+#[derive(Deserialize)]
+pub(super) struct ExternalReference {
+    pub id: String,
+    #[serde(default, deserialize_with = "sent")]
+    pub role: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub provider: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub provider_organization_id: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub provider_role_id: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub provider_role_slug: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub provider_role_name: Sent<String>,
+    #[serde(default, deserialize_with = "sent")]
+    pub created_at: Sent<String>,
+}
+
+/// Reads a field that was sent; null is `Some(None)`.
+fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Sent<T>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+fn sent_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sent<i64>, D::Error> {
+    lenient::number(deserializer).map(Some)
 }
 
 /// `/api/personal_api_keys/@current/`

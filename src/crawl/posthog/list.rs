@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::api::{self, HeapSize, MAX_ROWS};
+use super::api::{self, Envelope, HeapSize, MAX_ROWS};
 use super::recount::{Listed, Span};
 use super::walk::{PageRequest, Proof, Step, Walk};
 use crate::crawl::error::{Error, Problem};
@@ -80,6 +80,8 @@ pub(super) struct ListSource<'a> {
     pub base_path: &'a str,
     /// The list's path below it, with a slash at the end.
     pub path: String,
+    /// Whether it comes in an envelope.
+    pub envelope: Envelope,
 }
 
 impl ListSource<'_> {
@@ -121,7 +123,8 @@ impl<'a, T: HeapSize> Pages<'a, T> {
     /// Requests the list with `query`.
     fn fetch(&mut self, query: &str, tries: Tries) -> Result<FetchedPage<T>, Error> {
         let path = self.source.full_path(query);
-        let read = |json: &mut JsonStream<'_>| api::page(json, self.row);
+        let envelope = self.source.envelope;
+        let read = |json: &mut JsonStream<'_>| api::page(json, envelope, self.row);
         let page = self
             .source
             .http

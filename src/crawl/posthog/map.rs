@@ -76,18 +76,11 @@ impl Types {
         let email = present(user.email.as_ref());
         let given_name = user.first_name.clone().unwrap_or_default();
         let family_name = user.last_name.clone().unwrap_or_default();
-        let display_name =
-            match [given_name.trim(), family_name.trim()].map(|part| !part.is_empty()) {
-                [true, true] => format!("{} {}", given_name.trim(), family_name.trim()).into(),
-                [true, false] => given_name.trim().into(),
-                [false, true] => family_name.trim().into(),
-                [false, false] => email.cloned().unwrap_or_else(|| user.uuid.clone()),
-            };
         let is_bot = email.is_some_and(|address| address.ends_with(BOT_DOMAIN));
         Resource {
             id: self.user_id(user),
             parent: None,
-            display_name: cut(display_name, MAX_DISPLAY_NAME),
+            display_name: display_name(user),
             description: Text::default(),
             status: Some(match listed {
                 Listed::Yes => Status::Enabled,
@@ -319,6 +312,19 @@ fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) 
             (listed == Listed::No).then_some(Value::Bool(false)),
         ),
     ])
+}
+
+/// Returns the name to show for a user: first and last name, else the e-mail address, else the uuid.
+pub(super) fn display_name(user: &User) -> Text {
+    let part = |name: &Option<Text>| name.as_deref().unwrap_or_default().trim().to_owned();
+    let name = match (part(&user.first_name), part(&user.last_name)) {
+        (first, last) if first.is_empty() && last.is_empty() => {
+            let email = present(user.email.as_ref());
+            email.unwrap_or(&user.uuid).clone()
+        }
+        (first, last) => format!("{first} {last}").trim().into(),
+    };
+    cut(name, MAX_DISPLAY_NAME)
 }
 
 /// Builds a profile from the values that are known.

@@ -7,10 +7,11 @@
 
 use super::list::{ListRead, OrderedList, Overlap};
 use super::recount::{Comparison, Recount, Span};
+use super::surroundings::why_not;
 use super::{Crawl, Incomplete, api};
 use crate::crawl::error::{Error, Problem};
 use crate::crawl::json::{self, JsonStream};
-use crate::model::{KeyOwner, OrganizationEvidence, Seat, Text};
+use crate::model::{KeyOwner, NotRead, OrganizationEvidence, OrganizationPart, Seat, Text};
 use crate::progress::{Event, Phase};
 
 /// The page size of members.
@@ -248,21 +249,37 @@ impl Crawl<'_> {
         let without = "whether the list of members shows everybody could not be checked against the organization's \
                        member count";
         let path = self.base.path();
-        let organization = self.optional("the organization", &path, without, api::organization)?;
+        let organization =
+            match self.optional("the organization", &path, without, api::organization)? {
+                Ok(organization) => organization,
+                Err(refusal) => {
+                    self.settings = Err(why_not(OrganizationPart::Settings, &refusal));
+                    return Ok(None);
+                }
+            };
         let asked = self.base.organization();
-        let other = organization
-            .as_ref()
-            .filter(|found| !super::is_same_id(&found.id, asked));
-        if let Some(other) = other {
+        if !super::is_same_id(&organization.id, asked) {
             let problem = self.http.redact(&format!(
                 "it describes the organization `{}`, but `{asked}` was requested",
-                json::shortened(&other.id)
+                json::shortened(&organization.id)
             ));
             return Err(self
                 .http
                 .error("the organization", &path, Problem::Shape(problem)));
         }
-        Ok(organization)
+        self.note_settings(&organization);
+        Ok(Some(organization))
+    }
+
+    /// Records the settings that the organization has now.
+    pub(super) fn note_settings(&mut self, organization: &Organization) {
+        self.settings = organization.settings.clone().map_err(|odd| NotRead {
+            list: OrganizationPart::Settings.key().to_owned(),
+            status: Some(200),
+            reason: self
+                .http
+                .redact(&format!("answered with unexpected JSON: {odd}")),
+        });
     }
 
     /// Records what the organization says about itself, and its member count `before` the members were read.

@@ -1,4 +1,5 @@
-//! The order of a crawl's requests: the key's own entry, members, the organization, roles, and the members of each role.
+//! The order of a crawl's requests: the key's own entry, members, the organization, roles, the members of each role, and
+//! what surrounds the roles.
 
 mod api;
 mod lenient;
@@ -8,12 +9,14 @@ mod members;
 mod probe;
 mod recount;
 mod roles;
+mod surroundings;
 mod walk;
 
 use std::time::Duration;
 
 pub use self::probe::{Cost, Costs, Probe, probe};
 
+use self::api::Envelope;
 use self::list::{ListRead, ListSource};
 use self::map::Types;
 use super::address::{BaseUrl, CURRENT_ORGANIZATION};
@@ -23,7 +26,8 @@ use super::json::{JsonError, JsonStream};
 use super::key::ApiKey;
 use super::pace::{binding_limit, least_duration};
 use crate::model::{
-    CrawlKey, Evidence, InventoryBuilder, ListEvidence, NOT_READ_ROLES, Person, Resource, Seat,
+    CrawlKey, Evidence, InventoryBuilder, ListEvidence, NOT_READ_ORGANIZATION, NOT_READ_ROLES,
+    NotRead, OrganizationDocument, OrganizationPart, OrganizationSettings, Person, Resource, Seat,
     Timestamp,
 };
 use crate::progress::{Event, Phase, Reporter};
@@ -48,6 +52,8 @@ pub struct Config {
     pub workers: usize,
     /// What to do about a list that may be incomplete.
     pub incomplete: Incomplete,
+    /// Whether to read what surrounds the roles.
+    pub surroundings: Surroundings,
 }
 
 /// Where role memberships are read from.
@@ -72,10 +78,22 @@ pub enum Incomplete {
     Accept,
 }
 
+/// Whether to read settings, domains, invitations and external references of roles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surroundings {
+    /// They are read after everything else, as far as the server allows.
+    #[default]
+    Read,
+    /// They are left out.
+    LeaveOut,
+}
+
 /// The result of a crawl.
 pub struct Crawled {
     /// The rows.
     pub inventory: InventoryBuilder,
+    /// What surrounds the roles; `None` if it was left out.
+    pub organization: Option<OrganizationDocument>,
     /// What the crawl can prove about itself.
     pub evidence: Evidence,
     /// Whether every list is known to be complete.
@@ -113,7 +131,14 @@ pub fn crawl(
         let roles = crawl.roles()?;
         crawl.role_memberships(roles)?;
     }
-    Ok(crawl.finish(started_at, now()))
+    let organization = crawl.surroundings();
+    if organization.is_none() {
+        crawl
+            .evidence
+            .not_read
+            .push(NOT_READ_ORGANIZATION.to_owned());
+    }
+    Ok(crawl.finish(organization, started_at, now()))
 }
 
 /// Returns the id of the organization that a crawl would read. Sends a request only to resolve `@current`.
@@ -139,6 +164,8 @@ struct Crawl<'a> {
     owner: Option<u64>,
     /// The organization, if it was read to resolve `@current`.
     resolved: Option<api::Organization>,
+    /// The organization's settings when it was last read, or why they are not known.
+    settings: Result<OrganizationSettings, NotRead>,
     completeness: Completeness,
 }
 
@@ -157,6 +184,11 @@ impl<'a> Crawl<'a> {
             evidence,
             owner: None,
             resolved: None,
+            settings: Err(NotRead {
+                list: OrganizationPart::Settings.key().to_owned(),
+                status: None,
+                reason: "was not requested".to_owned(),
+            }),
             completeness: Completeness::Proved,
         }
     }
@@ -170,7 +202,7 @@ impl<'a> Crawl<'a> {
         let path = self.base.api_path("personal_api_keys/@current/");
         let without = "the key's owner and scopes could not be determined";
         let key = self.optional("the key's own entry", &path, without, api::personal_api_key)?;
-        let Some(key) = key else {
+        let Ok(key) = key else {
             return Ok(());
         };
         self.owner = key.user_id;
@@ -205,6 +237,7 @@ impl<'a> Crawl<'a> {
             })?;
         self.evidence.base_url = self.base.to_string();
         self.evidence.organization.id = organization.id.to_string();
+        self.note_settings(&organization);
         self.resolved = Some(organization);
         Ok(())
     }
@@ -235,6 +268,7 @@ impl<'a> Crawl<'a> {
             phase,
             base_path,
             path,
+            envelope: Envelope::Required,
         }
     }
 
@@ -269,26 +303,26 @@ impl<'a> Crawl<'a> {
         }
     }
 
-    /// Requests something optional. A refusal is recorded as `without`; other failures are errors.
+    /// Requests something optional. A refusal is recorded as `without` and returned; other failures are errors.
     fn optional<T>(
         &mut self,
         reading: &'static str,
         path: &str,
         without: &str,
         read: impl Fn(&mut JsonStream<'_>) -> Result<T, JsonError>,
-    ) -> Result<Option<T>, Error> {
+    ) -> Result<Result<T, Problem>, Error> {
         match self.http.get(reading, path, Tries::All, read) {
-            Ok(answer) => Ok(Some(answer)),
+            Ok(answer) => Ok(Ok(answer)),
             Err(Error {
                 problem:
-                    Problem::Status {
+                    problem @ Problem::Status {
                         status: status @ (403 | 404 | 405 | 501),
                         ..
                     },
                 ..
             }) => {
                 self.note_unproved(format!("{without} (`{path}` answered {status})"));
-                Ok(None)
+                Ok(Err(problem))
             }
             Err(error) => Err(error),
         }
@@ -300,7 +334,12 @@ impl<'a> Crawl<'a> {
         }
     }
 
-    fn finish(mut self, started_at: Timestamp, ended_at: Timestamp) -> Crawled {
+    fn finish(
+        mut self,
+        organization: Option<OrganizationDocument>,
+        started_at: Timestamp,
+        ended_at: Timestamp,
+    ) -> Crawled {
         for resource_type in self.types.resource_types() {
             self.inventory.add_resource_type(resource_type);
         }
@@ -326,6 +365,7 @@ impl<'a> Crawl<'a> {
         }
         Crawled {
             inventory: self.inventory,
+            organization,
             evidence: self.evidence,
             completeness: self.completeness,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::list::{self, DEFAULT_PAGE};
 use super::members::MEMBERS_PAGE;
 use super::recount::Span;
-use super::{Config, Crawl, Memberships};
+use super::{Config, Crawl, Memberships, Surroundings};
 use crate::crawl::error::Error;
 use crate::crawl::http::Http;
 use crate::crawl::pace::least_duration;
@@ -88,7 +88,12 @@ pub fn probe(config: &Config, reporter: &dyn Reporter, probe: &mut Probe) -> Res
     } else {
         2
     };
-    let base = |pages_of_members: u64| entries + pages_of_members + list_of_roles;
+    // Domains, invitations and external references.
+    let surroundings = match config.surroundings {
+        Surroundings::Read => 3,
+        Surroundings::LeaveOut => 0,
+    };
+    let base = |pages_of_members: u64| entries + pages_of_members + list_of_roles + surroundings;
     // Two readings that agree, and each empty role's own list.
     let pages = roles.div_ceil(DEFAULT_PAGE).saturating_mul(2);
     let cost = |requests| Cost {

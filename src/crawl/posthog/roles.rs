@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::api::{self, HeapSize, Role, RoleWithMembers};
+use super::api::{self, Envelope, HeapSize, Role, RoleWithMembers};
 use super::list::{ListRead, ListRow, ListSource, OrderedList, Overlap, read_unordered};
 use super::map::{self, Holder, Types};
 use super::{Crawl, Incomplete, Memberships};
@@ -477,6 +477,7 @@ impl RoleReader<'_> {
             phase: None,
             base_path: self.base_path,
             path: format!("roles/{}/role_memberships/", role.id),
+            envelope: Envelope::Required,
         };
         let row = |json: &mut JsonStream<'_>| {
             let holder = self.holder(json.value()?)?;

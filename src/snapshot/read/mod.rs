@@ -11,7 +11,7 @@
 //! | `judgement.rs` | the validity check of a row |
 //! | `open.rs` | the open snapshot |
 //! | `sync_runs.rs` | its sync runs, and the one to show |
-//! | `evidence.rs` | the evidence document |
+//! | `documents.rs` | the documents among the assets: evidence, organization |
 //! | `query.rs` | rows of one kind, filtered, in the order of their ids |
 //! | `lookup.rs` | rows by their id |
 //! | `inventory.rs` | rows decoded to the model |
@@ -22,7 +22,7 @@
 mod background;
 mod columns;
 mod counts;
-mod evidence;
+mod documents;
 mod inventory;
 mod judgement;
 mod lookup;

@@ -316,6 +316,9 @@ const fn partial(
     }
 }
 
-/// The id of our evidence among the assets.
+/// The id of the evidence document among the assets.
 pub(in crate::snapshot) const EVIDENCE_ASSET: &str = "posthog-c1z:evidence";
-pub(in crate::snapshot) const EVIDENCE_CONTENT_TYPE: &str = "application/json";
+/// The id of the organization document among the assets.
+pub(in crate::snapshot) const ORGANIZATION_ASSET: &str = "posthog-c1z:organization";
+/// The content type of both.
+pub(in crate::snapshot) const DOCUMENT_CONTENT_TYPE: &str = "application/json";

@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use svix_ksuid::Ksuid;
 
-use crate::model::{Entitlement, Grant, RecordedTime, Resource, ResourceType, SyncRun};
+use crate::model::{
+    Entitlement, FoundDocument, Grant, RecordedTime, Resource, ResourceType, SyncRun,
+};
 use crate::snapshot::container::Keep;
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::read::{Counts, Filter, ReadOptions, Readable, Snapshot};
@@ -212,6 +214,9 @@ impl Verifier<'_> {
                 ),
             );
         }
+        if evidence.is_some() {
+            self.organization(run)?;
+        }
         if let Some(evidence) = evidence {
             let digest = digester.finish().to_string();
             if evidence.content_digest.as_deref() != Some(digest.as_str()) {
@@ -222,6 +227,19 @@ impl Verifier<'_> {
                     ),
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Checks the document about what surrounds the roles.
+    fn organization(&mut self, run: &SyncRun) -> Result<(), Error> {
+        let flaws = match self.snapshot.organization(&run.id)? {
+            FoundDocument::Absent => Vec::new(),
+            FoundDocument::NotUnderstood(why) => vec![why],
+            FoundDocument::Found(document) => document.flaws(),
+        };
+        for flaw in flaws {
+            self.report("organization", format!("its organization document: {flaw}"));
         }
         Ok(())
     }

@@ -300,6 +300,7 @@ impl Organization {
             sync_run: &self.sync_run,
             inventory: &inventory,
             evidence: self.evidence.as_ref(),
+            organization: None,
         };
         let target = Target::File { path, mode: 0o600 };
         snapshot::write(target, &contents, None, &Silent).unwrap();

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::merge::Step;
 use crate::model::keys::{self, in_profile};
 use crate::model::{
-    Action, Change, ChangeKind, Entitlement, FieldChange, MembershipId, Party, PartyKind, Person,
-    Resource, ResourceType, Risk, RowKind, Seat, Timestamp, Topic, kept_text,
+    Action, Change, ChangeKind, ChangedObject, Entitlement, FieldChange, MembershipId, Party,
+    PartyKind, Person, Resource, ResourceType, Risk, RowKind, Seat, Timestamp, Topic, kept_text,
 };
 
 /// Turns differences into changes.
@@ -298,7 +298,7 @@ impl Classifier {
         let first = known.into_iter().find(|(_, value)| value.is_some());
         let facts = facts(action, first);
         self.changes.push(Change {
-            object: RowKind::Grant,
+            object: ChangedObject::Row(RowKind::Grant),
             id,
             on: Some(on),
             entitlement: Some(entitlement),
@@ -322,7 +322,7 @@ impl Classifier {
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
         };
         self.changes.push(Change {
-            object,
+            object: ChangedObject::Row(object),
             on,
             fields,
             facts: name_as_fact(action, &subject),
@@ -385,7 +385,7 @@ impl Classifier {
 fn change_of(action: Action, topic: Topic, kinds: Vec<ChangeKind>, subject: Party) -> Change {
     Change {
         action,
-        object: RowKind::Resource,
+        object: ChangedObject::Row(RowKind::Resource),
         id: subject.id.clone(),
         topic,
         kinds,
@@ -394,6 +394,7 @@ fn change_of(action: Action, topic: Topic, kinds: Vec<ChangeKind>, subject: Part
         entitlement: None,
         fields: Vec::new(),
         facts: Vec::new(),
+        invitation: None,
     }
 }
 

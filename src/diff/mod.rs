@@ -5,13 +5,16 @@
 //! | `walk.rs` | the comparison itself, which combines the others |
 //! | `merge.rs` | the merge of two sorted sequences |
 //! | `fields.rs` | which facts of an object differ, each reported once |
+//! | `organization.rs` | what surrounds the roles |
 //! | `classify.rs` | what a difference means: seat raised, 2FA switched off, role renamed |
 
 mod classify;
 mod fields;
 mod merge;
+mod organization;
 mod walk;
 
 pub use fields::{Facts, FieldFilter, has_fact, is_noise};
 pub use merge::{Step, merge};
+pub use organization::{compare_organizations, match_invitations};
 pub use walk::{ComparedGrant, ComparedRow, Names, RolesCompared, Walk};

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::{Person, RecordedTime, Resource, ResourceId, RowKind, Seat};
+use super::{OrganizationPart, Person, RecordedTime, Resource, ResourceId, RowKind, Seat};
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub enum Topic {
     OtherRemoved,
     /// A change in any other field.
     OtherChanged,
+    /// A change in what surrounds the roles: settings, domains, invitations, external references.
+    Surroundings,
 }
 
 macro_rules! change_kinds {
@@ -122,6 +124,26 @@ change_kinds! {
     OtherRemoved = "other-removed",
     /// A change in any other field.
     OtherChanged = "other-changed",
+    /// Members are no longer required to have a second factor.
+    TwoFactorEnforcementOff = "2fa-enforcement-off",
+    /// People of a domain are no longer required to log in with SSO.
+    SsoEnforcementOff = "sso-enforcement-off",
+    /// A change in any other setting of the organization.
+    SettingChanged = "setting-changed",
+    /// A new domain.
+    DomainAdded = "domain-added",
+    /// A removed domain.
+    DomainRemoved = "domain-removed",
+    /// A change in any other field of a domain.
+    DomainChanged = "domain-changed",
+    /// A new invitation.
+    InvitationAdded = "invitation-added",
+    /// An invitation that is gone although nobody with its address joined.
+    InvitationRemoved = "invitation-removed",
+    /// A change in an invitation, other than that it expired.
+    InvitationChanged = "invitation-changed",
+    /// An external reference of a role that is new, gone or changed.
+    ReferenceChanged = "reference-changed",
 }
 
 impl ChangeKind {
@@ -135,6 +157,38 @@ impl ChangeKind {
                 | Self::RoleRemoved
                 | Self::RoleRenamed
         )
+    }
+
+    /// Returns the part of the organization document that such a change is about; `None` for changes in access.
+    pub fn part(self) -> Option<OrganizationPart> {
+        match self {
+            Self::TwoFactorEnforcementOff | Self::SettingChanged => {
+                Some(OrganizationPart::Settings)
+            }
+            Self::SsoEnforcementOff
+            | Self::DomainAdded
+            | Self::DomainRemoved
+            | Self::DomainChanged => Some(OrganizationPart::Domains),
+            Self::InvitationAdded | Self::InvitationRemoved | Self::InvitationChanged => {
+                Some(OrganizationPart::Invitations)
+            }
+            Self::ReferenceChanged => Some(OrganizationPart::RoleExternalReferences),
+            Self::SeatRaised
+            | Self::SeatLowered
+            | Self::OwnerAdded
+            | Self::AdminAdded
+            | Self::MemberAdded
+            | Self::MemberRemoved
+            | Self::GrantAdded
+            | Self::GrantRevoked
+            | Self::RoleAdded
+            | Self::RoleRemoved
+            | Self::RoleRenamed
+            | Self::TwoFactorDisabled
+            | Self::OtherAdded
+            | Self::OtherRemoved
+            | Self::OtherChanged => None,
+        }
     }
 }
 
@@ -205,14 +259,23 @@ impl FieldChange {
     pub const OTHER_FIELDS: &'static str = "other fields";
 }
 
+/// The kind of object that a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangedObject {
+    /// A row of the snapshot.
+    Row(RowKind),
+    /// Something in the organization document.
+    Surrounding(OrganizationPart),
+}
+
 /// One difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// What happened.
     pub action: Action,
     /// The kind of object.
-    pub object: RowKind,
-    /// The object's id in the file.
+    pub object: ChangedObject,
+    /// The object's id in the file; for a setting, the organization's.
     pub id: String,
     /// The section of a report that it is listed in.
     pub topic: Topic,
@@ -229,6 +292,8 @@ pub struct Change {
     /// For an object that was added or removed, or a person who entered or left the member list: what distinguishes it from
     /// the same change at another time, such as the seat or the time of joining, even if unchanged. Empty otherwise.
     pub facts: Vec<FieldChange>,
+    /// For a person who was added to the member list: the id of the invitation that was accepted, if there was one.
+    pub invitation: Option<String>,
 }
 
 /// How urgent a change is, most urgent first.
@@ -247,6 +312,11 @@ pub enum Risk {
 }
 
 impl Change {
+    /// Whether it is about a row of this kind.
+    pub fn is_of(&self, kind: RowKind) -> bool {
+        self.object == ChangedObject::Row(kind)
+    }
+
     /// Returns what an accepted change has to match: the fields that changed, and the facts.
     pub fn terms(&self) -> impl Iterator<Item = &FieldChange> {
         self.fields.iter().chain(&self.facts)
@@ -260,7 +330,10 @@ impl Change {
     /// Returns how urgent it is. That depends on the seats a person has or had, and not only on what changed.
     pub fn risk(&self) -> Risk {
         let is = |kind| self.kinds.contains(&kind);
-        let is_of_person = self.object == RowKind::Resource && self.subject.kind == PartyKind::User;
+        if matches!(self.object, ChangedObject::Surrounding(_)) {
+            return self.risk_of_surroundings();
+        }
+        let is_of_person = self.is_of(RowKind::Resource) && self.subject.kind == PartyKind::User;
         let values = |name: &'static str| {
             let terms = self.terms().filter(move |term| term.field == name);
             terms.flat_map(|term| [&term.old, &term.new]).flatten()
@@ -285,6 +358,23 @@ impl Change {
             Risk::NoSecondFactor
         } else {
             Risk::Other
+        }
+    }
+
+    fn risk_of_surroundings(&self) -> Risk {
+        let is = |kind| self.kinds.contains(&kind);
+        let new_levels = self.terms().filter(|term| term.field == "level");
+        let seat = new_levels
+            .filter_map(|term| term.new.as_ref()?.as_i64())
+            .map(Seat::from_level)
+            .next();
+        match seat {
+            Some(Seat::Owner) => Risk::Owner,
+            Some(Seat::Administrator) => Risk::Administrator,
+            _ if is(ChangeKind::TwoFactorEnforcementOff) || is(ChangeKind::SsoEnforcementOff) => {
+                Risk::NoSecondFactor
+            }
+            _ => Risk::Other,
         }
     }
 }
@@ -334,6 +424,17 @@ impl fmt::Display for UnusedLine {
     }
 }
 
+/// What was compared besides what every snapshot has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Whether roles were: both crawls read them.
+    pub roles: bool,
+    /// The parts of the organization document that both sides have.
+    pub parts: Vec<OrganizationPart>,
+    /// What only one side has, or a crawl was told not to read: `roles`, `organization`, or parts of the latter.
+    pub not_compared: Vec<String>,
+}
+
 /// All differences between two inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -345,8 +446,8 @@ pub struct Comparison {
     pub knows_members: bool,
     /// The kinds of `--fail-on`, if given.
     pub fail_on: Option<BTreeSet<ChangeKind>>,
-    /// What was not compared because one of the crawls was told to skip it: `roles`, or nothing.
-    pub not_compared: Vec<String>,
+    /// What was compared.
+    pub scope: Scope,
     /// Warnings about the inputs.
     pub warnings: Vec<String>,
     /// Warnings about lines in the file of accepted changes, in the order of the file.
@@ -364,12 +465,19 @@ impl Comparison {
         self.warnings.iter().cloned().chain(lines)
     }
 
-    /// Returns the kinds of `--fail-on` that could not be checked because roles were not compared.
+    /// Returns the kinds of `--fail-on` that could not be checked, because roles or a part of the organization were not
+    /// compared. If all kinds were named, snapshots without an organization document are not held against the caller.
     pub fn not_judged(&self) -> Vec<ChangeKind> {
-        let is_unknown = !self.not_compared.is_empty();
         let named = self.fail_on.iter().flatten().copied();
+        let is_any = self
+            .fail_on
+            .as_ref()
+            .is_some_and(|kinds| kinds.len() == ChangeKind::ALL.len());
         named
-            .filter(|kind| is_unknown && kind.is_of_roles())
+            .filter(|kind| match kind.part() {
+                Some(part) => !is_any && !self.scope.parts.contains(&part),
+                None => !self.scope.roles && kind.is_of_roles(),
+            })
             .collect()
     }
 

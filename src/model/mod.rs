@@ -24,8 +24,8 @@ mod time;
 /// A literal [`Text`], which takes no memory of its own.
 pub use arcstr::literal;
 pub use change::{
-    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, PartyKind, Risk, Side,
-    Topic, UnusedLine, kept_text,
+    Accepted, Action, Change, ChangeKind, ChangedObject, Comparison, FieldChange, Party, PartyKind,
+    Risk, Scope, Side, Topic, UnusedLine, kept_text,
 };
 pub use entitlement::{Entitlement, Purpose};
 pub use evidence::{

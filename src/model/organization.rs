@@ -184,7 +184,7 @@ impl NotRead {
 }
 
 /// A part of the document that is read, or not, as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrganizationPart {
     /// The settings.
     Settings,

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
-use crate::diff::RolesCompared;
 use crate::model::{
-    Accepted, Change, ChangeKind, Comparison, FieldChange, Timestamp, UnusedLine, is_harmful, keys,
+    Accepted, Change, ChangeKind, Comparison, FieldChange, Scope, Timestamp, UnusedLine,
+    is_harmful, keys,
 };
 use crate::report::{diff as report, escaped_json, printable};
 use crate::snapshot::Error;
@@ -105,7 +105,7 @@ impl AcceptFile {
         changes: Vec<Change>,
         captured_at: Timestamp,
         knows_members: bool,
-        roles: RolesCompared,
+        scope: &Scope,
     ) -> Applied {
         let today = captured_at.to_day();
         let mut by_id: HashMap<&str, Vec<&Line>> = HashMap::new();
@@ -149,7 +149,10 @@ impl AcceptFile {
             .iter()
             .filter(|line| !used.contains(&line.number));
         let is_compared = |line: &&Line| {
-            roles == RolesCompared::Yes || !line.is_of_roles() || line.is_expired(&today)
+            let lacks_roles = !scope.roles && line.is_of_roles();
+            let mut parts = line.kinds.iter().filter_map(|kind| kind.part());
+            let lacks_part = parts.any(|part| !scope.parts.contains(&part));
+            !lacks_roles && !lacks_part || line.is_expired(&today)
         };
         let (unused, not_compared): (Vec<_>, Vec<_>) = unused.partition(is_compared);
         if !not_compared.is_empty() {
@@ -160,7 +163,7 @@ impl AcceptFile {
             let path = self.path.display();
             applied.unused_lines.push(UnusedLine {
                 problem: format!(
-                    "{lines} of `{path}` could not be checked because roles were not read"
+                    "{lines} of `{path}` could not be checked because not both snapshots have what they are about"
                 ),
                 instead: None,
             });

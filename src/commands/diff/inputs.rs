@@ -1,5 +1,6 @@
 //! The inputs of `diff`: opens both sides, and checks whether they are comparable and what they did not read.
 
+use std::path::Display;
 use std::rc::Rc;
 use std::thread::{Builder, Scope};
 
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::commands::catalog::Catalog;
 use crate::commands::input::{Input, LACKS_ROLES};
 use crate::diff::{RolesCompared, has_fact};
-use crate::model::{Evidence, RecordedTime, Side, SyncRun, SyncType};
+use crate::model::{Evidence, FoundDocument, RecordedTime, Side, SyncRun, SyncType};
 use crate::snapshot::{BackgroundRows, ContentDigest, Filter, Readable, Snapshot};
 
 /// The two sides to compare.
@@ -134,6 +135,21 @@ impl<'s> Source<'s> {
 
     pub(super) fn catalog(&self) -> Result<Catalog<'_>> {
         Catalog::new(&self.snapshot, &self.run)
+    }
+
+    /// The document about what surrounds the roles.
+    pub(super) fn organization(&self) -> Result<FoundDocument> {
+        Ok(self.snapshot.organization(&self.run.id)?)
+    }
+
+    /// Its evidence, if it has any.
+    pub(super) fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
+    }
+
+    /// The file name as given by the user.
+    pub(super) fn path(&self) -> Display<'_> {
+        self.input.path.display()
     }
 
     fn lacks_roles(&self) -> bool {

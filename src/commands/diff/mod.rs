@@ -2,6 +2,7 @@
 
 mod accept;
 mod inputs;
+mod organizations;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,16 +11,19 @@ use anyhow::{Result, bail};
 
 use super::catalog::Catalog;
 use super::{Outcome, World};
-use crate::diff::{ComparedGrant, ComparedRow, Facts, FieldFilter, Names, RolesCompared, Walk};
+use crate::diff::{
+    ComparedGrant, ComparedRow, Facts, FieldFilter, Names, RolesCompared, Walk, match_invitations,
+};
 use crate::model::{
     Change, ChangeKind, Comparison, Entitlement, EntitlementId, Grant, NOT_READ_ROLES, Party,
-    Resource, ResourceId, ResourceType, Text,
+    Resource, ResourceId, ResourceType, Scope, Text,
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{ContentDigest, Digester, Readable, Row, RowsOfKind, Snapshot};
 use accept::{AcceptFile, Applied};
 use inputs::{Source, comparable, roles_compared};
+use organizations::organizations;
 
 pub use inputs::{Comparability, DiffInputs};
 pub(super) use inputs::{NoSecondSync, NotComparable};
@@ -62,22 +66,37 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (roles, warning) = roles_compared(&old, &new);
     let mut warnings = Vec::from_iter(warning);
     warnings.extend(comparable(&old, &new, args.comparability)?);
+    let organizations = organizations(&old, &new)?;
+    warnings.extend(organizations.warnings);
+    let scope = Scope {
+        roles: roles == RolesCompared::Yes,
+        parts: organizations.parts,
+        not_compared: match roles {
+            RolesCompared::Yes => organizations.not_compared,
+            RolesCompared::No => {
+                let roles = NOT_READ_ROLES.to_owned();
+                std::iter::once(roles)
+                    .chain(organizations.not_compared)
+                    .collect()
+            }
+        },
+    };
     let knows_members = old.knows_members() && new.knows_members();
-    let (changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
+    let (mut changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
+    let mut surroundings = organizations.changes;
+    match_invitations(&mut changes, &mut surroundings);
+    changes.extend(surroundings);
     let Applied {
         accepted,
         changes,
         unused_lines,
-    } = accept_file.apply(changes, new.captured_at().as_utc, knows_members, roles);
+    } = accept_file.apply(changes, new.captured_at().as_utc, knows_members, &scope);
     let comparison = Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
         knows_members,
         fail_on: args.fail_on.clone(),
-        not_compared: match roles {
-            RolesCompared::Yes => Vec::new(),
-            RolesCompared::No => vec![NOT_READ_ROLES.to_owned()],
-        },
+        scope,
         warnings,
         unused_lines,
         changes,

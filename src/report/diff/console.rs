@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Detail, Report, agreement, who};
-use crate::model::{Action, Change, Side, Topic};
+use crate::model::{Action, Change, ChangeKind, Side, Topic};
 use crate::report::{Page, printable, style, wrap};
 
 pub(super) fn write(
@@ -103,6 +103,7 @@ fn write_change(
     page: Page,
 ) -> io::Result<()> {
     let style = match (change.topic, change.action) {
+        _ if ends_enforcement(change) => style::WARNING,
         (Topic::SeatRaised | Topic::TwoFactorDisabled, _) => style::WARNING,
         (_, Action::Added) => style::ADDED,
         (_, Action::Removed) => style::REMOVED,
@@ -122,8 +123,18 @@ fn write_change(
     Ok(())
 }
 
+/// Whether people may from now on log in with less than before.
+fn ends_enforcement(change: &Change) -> bool {
+    let kinds = [
+        ChangeKind::TwoFactorEnforcementOff,
+        ChangeKind::SsoEnforcementOff,
+    ];
+    kinds.iter().any(|kind| change.kinds.contains(kind))
+}
+
 fn sign(change: &Change) -> &'static str {
     match (change.topic, change.action) {
+        _ if ends_enforcement(change) => "!",
         (Topic::SeatRaised, _) => "↑",
         (Topic::TwoFactorDisabled, _) => "!",
         (Topic::SeatLowered, _) => "↓",

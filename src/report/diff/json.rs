@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Detail, Report, not_judged};
-use crate::model::{Accepted, Change, ChangeKind, FieldChange, Party, Side, Zone};
+use crate::model::{Accepted, Change, ChangeKind, ChangedObject, FieldChange, Party, Side, Zone};
 
 const SCHEMA: &str = "posthog-c1z.diff";
 const SCHEMA_VERSION: u32 = 1;
@@ -32,7 +32,53 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<Event<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<Vec<Event<'a>>>,
+    organization_changes: Option<Vec<OrganizationEvent<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<Vec<AnyEvent<'a>>>,
+}
+
+/// A change in access or in what surrounds the roles.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyEvent<'a> {
+    Access(Event<'a>),
+    Organization(OrganizationEvent<'a>),
+}
+
+/// A change in what surrounds the roles.
+#[derive(Serialize)]
+struct OrganizationEvent<'a> {
+    action: String,
+    /// The kind of change, as `--fail-on` names it.
+    kind: &'static str,
+    id: &'a str,
+    subject: &'a str,
+    /// The changed field; `null` for a row that is new or gone.
+    field: Option<&'a str>,
+    /// The old value; of a row that is gone, the fields that identify it.
+    old: Option<Value>,
+    /// The new value; of a new row, the fields that identify it.
+    new: Option<Value>,
+    #[serde(flatten)]
+    context: Context<'a>,
+}
+
+/// What an event says besides the change itself.
+#[derive(Clone, Copy, Default, Serialize)]
+struct Context<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captured_at: Option<&'a str>,
+    /// `false` if the time zone of `captured_at` is not known, absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone_known: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -59,19 +105,11 @@ struct Event<'a> {
     entitlement: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fields: Vec<FieldDocument<'a>>,
+    /// The invitation that a new member accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    captured_at: Option<&'a str>,
-    /// `false` if the time zone of `captured_at` is not known, absent otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_zone_known: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<&'a str>,
+    invitation: Option<&'a str>,
+    #[serde(flatten)]
+    context: Context<'a>,
 }
 
 #[derive(Serialize)]
@@ -128,7 +166,7 @@ fn document<'a>(report: &Report<'a>, detail: Detail) -> Document<'a> {
         headline: report.headline(),
         old: side(&comparison.old),
         new: side(&comparison.new),
-        not_compared: &comparison.not_compared,
+        not_compared: &comparison.scope.not_compared,
         warnings: comparison.all_warnings().collect(),
         failed_on: report
             .failed_on()
@@ -138,8 +176,24 @@ fn document<'a>(report: &Report<'a>, detail: Detail) -> Document<'a> {
             kinds.map(ChangeKind::as_str).collect()
         }),
         summary: summary(report),
-        changes: all.then(|| comparison.changes.iter().map(event).collect()),
-        accepted: all.then(|| comparison.accepted.iter().map(accepted_event).collect()),
+        changes: all.then(|| {
+            let changes = comparison.changes.iter();
+            let access = changes.filter(|change| !is_of_organization(change));
+            access
+                .map(|change| event(change, Context::default()))
+                .collect()
+        }),
+        organization_changes: all.then(|| {
+            let changes = comparison.changes.iter();
+            let surroundings = changes.filter(|change| is_of_organization(change));
+            let event = |change| organization_event(change, Context::default());
+            surroundings.map(event).collect()
+        }),
+        accepted: all.then(|| {
+            let accepted = comparison.accepted.iter();
+            let event = |accepted| accepted_event(accepted, Context::default());
+            accepted.map(event).collect()
+        }),
     }
 }
 
@@ -170,21 +224,18 @@ pub(super) fn write_events(
         };
         write_line(out, &event)?;
     }
-    let changes = comparison
-        .changes
-        .iter()
-        .map(|change| (event(change), false));
-    let accepted = comparison.accepted.iter();
-    let accepted = accepted.map(|accepted| (accepted_event(accepted), true));
-    for (event, accepted) in changes.chain(accepted) {
-        let event = Event {
-            accepted: Some(accepted),
-            captured_at: Some(captured_at),
-            time_zone_known,
-            organization,
-            ..event
-        };
-        write_line(out, &event)?;
+    let context = |accepted| Context {
+        accepted: Some(accepted),
+        captured_at: Some(captured_at),
+        time_zone_known,
+        organization,
+        ..Context::default()
+    };
+    for change in &comparison.changes {
+        write_line(out, &any_event(change, context(false)))?;
+    }
+    for accepted in &comparison.accepted {
+        write_line(out, &accepted_event(accepted, context(true)))?;
     }
     Ok(())
 }
@@ -217,31 +268,71 @@ fn is_zone_known(side: &Side) -> bool {
     side.captured_at.zone == Zone::Known
 }
 
-fn event(change: &Change) -> Event<'_> {
+fn is_of_organization(change: &Change) -> bool {
+    matches!(change.object, ChangedObject::Surrounding(_))
+}
+
+fn any_event<'a>(change: &'a Change, context: Context<'a>) -> AnyEvent<'a> {
+    if is_of_organization(change) {
+        AnyEvent::Organization(organization_event(change, context))
+    } else {
+        AnyEvent::Access(event(change, context))
+    }
+}
+
+fn organization_event<'a>(change: &'a Change, context: Context<'a>) -> OrganizationEvent<'a> {
+    let field = change.fields.first();
+    let facts = |value: fn(&FieldChange) -> &Option<Value>| {
+        let known = change.facts.iter().filter_map(|fact| {
+            let value = value(fact).clone()?;
+            Some((fact.field.clone(), value))
+        });
+        let known: serde_json::Map<_, _> = known.collect();
+        (!known.is_empty()).then_some(Value::Object(known))
+    };
+    OrganizationEvent {
+        action: change.action.to_string(),
+        kind: change.kinds.first().map_or("", |kind| kind.as_str()),
+        id: &change.id,
+        subject: &change.subject.name,
+        field: field.map(|field| field.field.as_str()),
+        old: match field {
+            Some(field) => field.old.clone(),
+            None => facts(|fact| &fact.old),
+        },
+        new: match field {
+            Some(field) => field.new.clone(),
+            None => facts(|fact| &fact.new),
+        },
+        context,
+    }
+}
+
+fn event<'a>(change: &'a Change, context: Context<'a>) -> Event<'a> {
     Event {
         action: change.action.to_string(),
-        kind: change.object.one(),
+        kind: match change.object {
+            ChangedObject::Row(kind) => kind.one(),
+            ChangedObject::Surrounding(part) => part.key(),
+        },
         means: change.kinds.iter().map(|kind| kind.as_str()).collect(),
         id: &change.id,
         subject: party(&change.subject),
         on: change.on.as_ref().map(party),
         entitlement: change.entitlement.as_deref(),
         fields: change.fields.iter().map(field).collect(),
-        reason: None,
-        until: None,
-        accepted: None,
-        captured_at: None,
-        time_zone_known: None,
-        organization: None,
+        invitation: change.invitation.as_deref(),
+        context,
     }
 }
 
-fn accepted_event(accepted: &Accepted) -> Event<'_> {
-    Event {
+fn accepted_event<'a>(accepted: &'a Accepted, context: Context<'a>) -> AnyEvent<'a> {
+    let context = Context {
         reason: accepted.reason.as_deref(),
         until: accepted.until.as_deref(),
-        ..event(&accepted.change)
-    }
+        ..context
+    };
+    any_event(&accepted.change, context)
 }
 
 fn party(party: &Party) -> PartyDocument<'_> {

@@ -250,7 +250,7 @@ fn sections(report: &Report<'_>, detail: Detail) -> Vec<Section> {
                 .iter()
                 .map(|change| Entry::of(report, change, "", detail));
             let topic = group[0].topic;
-            let is_minor = topic >= Topic::OtherAdded;
+            let is_minor = (Topic::OtherAdded..=Topic::OtherChanged).contains(&topic);
             section(report.heading(topic), entries.collect(), detail, is_minor)
         })
         .collect();

@@ -4,6 +4,7 @@ mod console;
 mod fields;
 mod json;
 mod markdown;
+mod surroundings;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,7 +14,8 @@ use fields::{fields_in_words, old_and_new, value_in_words};
 
 use super::{Page, printable};
 use crate::model::{
-    Accepted, Action, Change, ChangeKind, Comparison, FieldChange, Party, PartyKind, RowKind, Topic,
+    Accepted, Action, Change, ChangeKind, ChangedObject, Comparison, FieldChange, Party, PartyKind,
+    RowKind, Topic,
 };
 
 /// The formats of a comparison.
@@ -92,7 +94,7 @@ impl<'c> Report<'c> {
         };
         let mut grants_by_person: HashMap<_, Vec<_>> = HashMap::new();
         let mut of_role: HashMap<_, usize> = HashMap::new();
-        for change in all().filter(|change| change.object == RowKind::Grant) {
+        for change in all().filter(|change| change.is_of(RowKind::Grant)) {
             let Some(on) = &change.on else { continue };
             if is_with_person(change) {
                 grants_by_person
@@ -192,7 +194,7 @@ impl<'c> Report<'c> {
             part(of(&[topic]), "", ("role", "roles"), word);
         }
         let resources = |topic: Topic| {
-            count(&|change| change.topic == topic && change.object == RowKind::Resource)
+            count(&|change| change.topic == topic && change.is_of(RowKind::Resource))
         };
         let (added_resources, removed_resources) =
             (resources(Topic::OtherAdded), resources(Topic::OtherRemoved));
@@ -205,6 +207,22 @@ impl<'c> Report<'c> {
             ("other change", "other changes"),
             "",
         );
+        let enforcement = has(ChangeKind::TwoFactorEnforcementOff);
+        let sso = has(ChangeKind::SsoEnforcementOff);
+        let invited = has(ChangeKind::InvitationAdded);
+        let rest = of(&[Topic::Surroundings]) - enforcement - sso - invited;
+        let domains = ("domain", "domains");
+        part(sso, "SSO no longer enforced for ", domains, "");
+        part(invited, "", ("new invitation", "new invitations"), "");
+        part(
+            rest,
+            "",
+            ("change", "changes"),
+            " to settings, domains or invitations",
+        );
+        if enforcement > 0 {
+            parts.push("2FA no longer enforced".to_owned());
+        }
         // A change may have been accepted field by field; it still counts once.
         let accepted = self
             .comparison
@@ -213,7 +231,7 @@ impl<'c> Report<'c> {
             .map(|Accepted { change, .. }| (change.object, &change.id, change.topic));
         let accepted = accepted.collect::<HashSet<_>>().len();
         match (parts.is_empty(), accepted) {
-            (true, 0) if !self.comparison.not_compared.is_empty() => {
+            (true, 0) if !self.comparison.scope.not_compared.is_empty() => {
                 "no differences in what both snapshots read".to_owned()
             }
             (true, 0) => "no differences".to_owned(),
@@ -330,7 +348,7 @@ impl<'c> Report<'c> {
         match resources.len() {
             0 if person.action == Action::Removed
                 && self.knows_members()
-                && self.comparison.not_compared.is_empty() =>
+                && self.comparison.scope.roles =>
             {
                 ", held no roles".to_owned()
             }
@@ -349,13 +367,21 @@ impl<'c> Report<'c> {
 /// Names the kinds in `--fail-on` that could not be checked, in one sentence; `None` if all could.
 pub fn not_judged(comparison: &Comparison) -> Option<String> {
     let kinds = comparison.not_judged();
-    let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "Not checked by `--fail-on`: {} (roles were not read).",
-            names.join(", ")
-        )
-    })
+    let (of_parts, of_roles): (Vec<ChangeKind>, Vec<_>) =
+        kinds.into_iter().partition(|kind| kind.part().is_some());
+    let names = |kinds: &[ChangeKind]| {
+        let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+        names.join(", ")
+    };
+    let mut groups = Vec::new();
+    if !of_roles.is_empty() {
+        groups.push(format!("{} (roles were not read)", names(&of_roles)));
+    }
+    if !of_parts.is_empty() {
+        let why = "not both snapshots have what it is about";
+        groups.push(format!("{} ({why})", names(&of_parts)));
+    }
+    (!groups.is_empty()).then(|| format!("Not checked by `--fail-on`: {}.", groups.join("; ")))
 }
 
 /// Whether a change says that a person is new or gone, or entered or left the member list.
@@ -395,6 +421,7 @@ fn heading(topic: Topic) -> &'static str {
         Topic::GrantOfGonePerson => "Grants of people who no longer appear",
         Topic::RoleAdded | Topic::RoleRemoved | Topic::RoleRenamed => "Roles",
         Topic::OtherAdded | Topic::OtherRemoved | Topic::OtherChanged => "Other changes",
+        Topic::Surroundings => "Settings, domains and invitations",
     }
 }
 
@@ -446,11 +473,16 @@ fn what(change: &Change, knows_members: bool) -> String {
             let seat = change.subject.seat.as_deref().unwrap_or("new user");
             seat_and_2fa(seat, &change.subject)
         }
-        (Topic::MemberAdded, _) if change.action == Action::Changed => format!(
-            "{}, was not in the member list before",
-            person_in_words(&change.subject)
-        ),
-        (Topic::MemberAdded, _) => person_in_words(&change.subject),
+        (Topic::MemberAdded, _) => {
+            let mut words = person_in_words(&change.subject);
+            if change.action == Action::Changed {
+                words.push_str(", was not in the member list before");
+            }
+            if change.invitation.is_some() {
+                words.push_str(", accepted an invitation");
+            }
+            words
+        }
         (Topic::UnlistedAdded, _) => {
             format!(
                 "{}, not in the member list",
@@ -491,10 +523,11 @@ fn what(change: &Change, knows_members: bool) -> String {
         }
         (Topic::OtherAdded, _) => format!("new {}", object_in_words(change)),
         (Topic::OtherRemoved, _) => format!("{} removed", object_in_words(change)),
-        (Topic::OtherChanged, RowKind::Grant) => {
+        (Topic::Surroundings, _) => surroundings::what(change),
+        (Topic::OtherChanged, ChangedObject::Row(RowKind::Grant)) => {
             format!("{slug} of {on}: {}", fields_in_words(&change.fields))
         }
-        (Topic::OtherChanged, RowKind::Entitlement) => {
+        (Topic::OtherChanged, ChangedObject::Row(RowKind::Entitlement)) => {
             format!("entitlement on {on}: {}", fields_in_words(&change.fields))
         }
         (Topic::OtherChanged, _) => fields_in_words(&change.fields),
@@ -520,14 +553,15 @@ fn is_title(slug: &str) -> bool {
 fn object_in_words(change: &Change) -> String {
     let on = change.on.as_ref().map(|on| short(&on.name));
     match (change.object, on, change.id.split_once(':')) {
-        (RowKind::ResourceType, ..) => "resource type".to_owned(),
-        (RowKind::Resource, _, Some((of_type, _))) => {
+        (ChangedObject::Row(RowKind::ResourceType), ..) => "resource type".to_owned(),
+        (ChangedObject::Row(RowKind::Resource), _, Some((of_type, _))) => {
             format!("resource of type {}", short(of_type))
         }
-        (RowKind::Resource, ..) => "resource".to_owned(),
-        (RowKind::Entitlement, Some(on), _) => format!("entitlement on {on}"),
-        (RowKind::Entitlement, ..) => "entitlement".to_owned(),
-        (RowKind::Grant, ..) => "grant".to_owned(),
+        (ChangedObject::Row(RowKind::Resource), ..) => "resource".to_owned(),
+        (ChangedObject::Row(RowKind::Entitlement), Some(on), _) => format!("entitlement on {on}"),
+        (ChangedObject::Row(RowKind::Entitlement), ..) => "entitlement".to_owned(),
+        (ChangedObject::Row(RowKind::Grant), ..) => "grant".to_owned(),
+        (ChangedObject::Surrounding(part), ..) => part.words().to_owned(),
     }
 }
 

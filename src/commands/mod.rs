@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod catalog;
 mod check;
+mod csv_tables;
 mod diff;
 mod export;
 mod failure;

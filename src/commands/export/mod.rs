@@ -134,15 +134,7 @@ impl Export<'_> {
         }
         match form {
             ExportForm::Csv(formulas) => self.import_csv(formulas, out),
-            ExportForm::Table(ExportTable::Users, formulas, source) => {
-                self.users(formulas, source, out)
-            }
-            ExportForm::Table(ExportTable::Roles, formulas, source) => {
-                self.roles(formulas, source, out)
-            }
-            ExportForm::Table(ExportTable::Grants, formulas, source) => {
-                self.grants(formulas, source, out)
-            }
+            ExportForm::Table(table, formulas, source) => self.table(table, formulas, source, out),
             ExportForm::Json => self.json(out),
             ExportForm::Ndjson => self.ndjson(out),
         }

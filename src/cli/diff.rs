@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
@@ -11,6 +12,7 @@ use super::values::flag;
 use crate::commands::{Comparability, DiffArgs, DiffInputs, DiffOutput, Input};
 use crate::diff::{FieldFilter, is_noise};
 use crate::model::ChangeKind;
+use crate::report::Format;
 use crate::report::diff::{Detail, DiffFormat};
 
 #[derive(Args)]
@@ -96,10 +98,10 @@ fn parse_max_bytes(text: &str) -> Result<usize, String> {
 
 impl DiffOptions {
     /// Resolves what to compare, and how.
-    pub(super) fn into_args(self, global: &GlobalOptions) -> DiffArgs {
-        DiffArgs {
+    pub(super) fn into_args(self, global: &GlobalOptions) -> Result<DiffArgs> {
+        Ok(DiffArgs {
             fail_on: self.failing_kinds(),
-            output: self.output(global),
+            output: self.output(global)?,
             inputs: inputs(self.old, self.new, self.old_sync, self.new_sync, global),
             fields: FieldFilter {
                 include: self.include,
@@ -107,7 +109,7 @@ impl DiffOptions {
             },
             accept: self.accept,
             comparability: self.force,
-        }
+        })
     }
 
     /// Returns the kinds of changes that fail; `None` if none was named, which means all of them.
@@ -120,26 +122,30 @@ impl DiffOptions {
     }
 
     /// Returns what to print.
-    fn output(&self, global: &GlobalOptions) -> DiffOutput {
+    fn output(&self, global: &GlobalOptions) -> Result<DiffOutput> {
         if global.quiet {
-            return DiffOutput::Nothing;
+            return Ok(DiffOutput::Nothing);
         }
         if self.print_accept {
-            return DiffOutput::AcceptLines;
+            return Ok(DiffOutput::AcceptLines);
         }
         let format = match global.output_format {
-            OutputFormat::Console => DiffFormat::Console,
-            OutputFormat::Json => DiffFormat::Json,
             OutputFormat::Ndjson => DiffFormat::Ndjson,
             OutputFormat::Markdown => DiffFormat::Markdown {
                 max_bytes: self.max_bytes,
             },
+            OutputFormat::Console | OutputFormat::Json | OutputFormat::Csv => {
+                match global.format()? {
+                    Format::Console => DiffFormat::Console,
+                    Format::Json => DiffFormat::Json,
+                }
+            }
         };
         let detail = Detail {
             ids: self.ids,
             counts_only: self.stat,
         };
-        DiffOutput::Report(format, detail)
+        Ok(DiffOutput::Report(format, detail))
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) enum OutputFormat {
     Json,
     Ndjson,
     Markdown,
+    Csv,
 }
 
 /// Options of every command.
@@ -169,8 +170,10 @@ impl GlobalOptions {
         match self.output_format {
             OutputFormat::Console => Ok(Format::Console),
             OutputFormat::Json => Ok(Format::Json),
-            OutputFormat::Ndjson | OutputFormat::Markdown => {
-                bail!("only `diff` has this output format")
+            OutputFormat::Ndjson | OutputFormat::Markdown | OutputFormat::Csv => {
+                bail!(
+                    "this command does not have this output format; its --help lists those it has"
+                )
             }
         }
     }

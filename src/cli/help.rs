@@ -17,9 +17,11 @@ const FILE: &str = "file";
 
 /// The output formats of a command; none for a command that has only one.
 pub(super) fn formats(command: &str) -> &'static [OutputFormat] {
-    use OutputFormat::{Console, Json, Markdown, Ndjson};
+    use OutputFormat::{Console, Csv, Json, Markdown, Ndjson};
     match command {
         "diff" => &[Console, Json, Ndjson, Markdown],
+        "users" | "roles" | "grants" | "resources" | "resource-types" | "entitlements"
+        | "principals" => &[Console, Json, Csv],
         "sync" | "export" | "completions" | "man" => &[],
         _ => &[Console, Json],
     }
@@ -130,8 +132,16 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("List users", "posthog-c1z users sync.c1z"),
             (
-                "Print the e-mail addresses of owners",
-                "posthog-c1z users -o json sync.c1z | jq -r '.resources[]?.resource | select(.profile.organization_role == \"owner\") | .profile.email'",
+                "List owners and administrators without 2FA",
+                "posthog-c1z users --seat owner,admin --no-2fa sync.c1z",
+            ),
+            (
+                "List who has not logged in for 90 days and holds no role",
+                "posthog-c1z users --idle 90d --without-roles sync.c1z",
+            ),
+            (
+                "Make a table of owners for a spreadsheet",
+                "posthog-c1z users --seat owner -o csv sync.c1z > owners.csv",
             ),
             (
                 "Show whole ids and names",
@@ -146,6 +156,10 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             (
                 "Show one role",
                 "posthog-c1z roles -r Administrators sync.c1z",
+            ),
+            (
+                "List roles that nobody holds",
+                "posthog-c1z roles --without-holders sync.c1z",
             ),
             ("Get them as JSON", "posthog-c1z roles -o json sync.c1z"),
         ],

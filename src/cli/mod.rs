@@ -40,8 +40,8 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use diff::DiffOptions;
 use global::GlobalOptions;
 use read::{
-    AccessOptions, ExportSub, ListOptions, OneTypeOptions, OrganizationOptions, StatsOptions,
-    VerifyOptions,
+    AccessOptions, ExportSub, ListOptions, OrganizationOptions, RoleOptions, StatsOptions,
+    UserOptions, VerifyOptions,
 };
 use sync::SyncOptions;
 
@@ -88,9 +88,9 @@ enum Sub {
     /// Show sync runs, counts and the content digest of a snapshot
     Stats(StatsOptions),
     /// List users with seat, 2FA, last login and number of roles
-    Users(OneTypeOptions),
+    Users(UserOptions),
     /// List roles
-    Roles(OneTypeOptions),
+    Roles(RoleOptions),
     /// List grants: who holds what
     Grants(ListOptions),
     /// Show everything that one person has
@@ -156,8 +156,8 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Check(options) => Command::Check(Box::new(options.into_check_args(global)?)),
         Sub::Stats(options) => Command::Stats(options.into_args(global)?),
         Sub::ResourceTypes(options) => Command::List(list(Listing::ResourceTypes, options)?),
-        Sub::Users(options) => Command::List(options.into_args("user", global)?),
-        Sub::Roles(options) => Command::List(options.into_args("role", global)?),
+        Sub::Users(options) => Command::List(options.into_args(global)?),
+        Sub::Roles(options) => Command::List(options.into_args(global)?),
         Sub::Resources(options) => Command::List(list(Listing::Resources, options)?),
         Sub::Entitlements(options) => Command::List(list(Listing::Entitlements, options)?),
         Sub::Grants(options) => Command::List(list(Listing::Grants, options)?),
@@ -165,7 +165,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Access(options) => Command::Access(options.into_args(global)?),
         Sub::Organization(options) => Command::Organization(options.into_args(global)?),
         Sub::Verify(options) => Command::Verify(options.into_args(global)?),
-        Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global))),
+        Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
         Sub::Export(options) => Command::Export(options.into_args(global)),
         Sub::Completions { shell } => Command::Show(completions(shell)),
         Sub::Man => Command::Show(manual::page(definition())),

@@ -7,11 +7,11 @@ use anyhow::{Result, bail};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
-use super::global::GlobalOptions;
+use super::global::{GlobalOptions, OutputFormat};
 use super::values::{flag, parse_age, parse_mode, shell_word};
 use crate::commands::{
-    AccessArgs, ExportArgs, ExportForm, ExportTable, Input, ListArgs, Listing, OrganizationArgs,
-    StatsArgs, StatsScope, TableSource, VerifyArgs,
+    AccessArgs, Condition, ExportArgs, ExportForm, ExportTable, Input, ListArgs, ListFormat,
+    Listing, OrganizationArgs, SeatName, StatsArgs, StatsScope, TableSource, VerifyArgs,
 };
 use crate::model::UtcOffset;
 use crate::report::sheet::Formulas;
@@ -78,16 +78,62 @@ struct TableOptions {
     wide: bool,
 }
 
-/// Options of a list of one resource type.
 #[derive(Args)]
-pub(super) struct OneTypeOptions {
+pub(super) struct UserOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Only this one, by id, name or the beginning of either
+    /// Only this user, by id, name or the beginning of either
     #[arg(short = 'r', long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new())]
     resource: Option<String>,
+    /// Only users with one of these seats, separated by commas: member, administrator or admin, owner, or unknown, which is a
+    /// level that PostHog has no name for
+    #[arg(
+        long,
+        value_name = "SEAT",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    seat: Vec<SeatOption>,
+    /// Only users whose 2FA is off
+    #[arg(long)]
+    no_2fa: bool,
+    /// Only users who last logged in, or joined if they never logged in, more than this before the snapshot was taken, such
+    /// as 90d
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    idle: Option<Duration>,
+    /// Only users who hold a role but are not in the member list
+    #[arg(long)]
+    unlisted: bool,
+    /// Only users who hold no role
+    #[arg(long)]
+    without_roles: bool,
     #[command(flatten)]
     table: TableOptions,
+}
+
+#[derive(Args)]
+pub(super) struct RoleOptions {
+    #[command(flatten)]
+    input: InputOptions,
+    /// Only this role, by id, name or the beginning of either
+    #[arg(short = 'r', long, value_name = "ID|NAME", value_parser = NonEmptyStringValueParser::new())]
+    resource: Option<String>,
+    /// Only roles that nobody holds
+    #[arg(long)]
+    without_holders: bool,
+    #[command(flatten)]
+    table: TableOptions,
+}
+
+/// A seat to filter by.
+#[derive(Clone, Copy, ValueEnum)]
+enum SeatOption {
+    Member,
+    #[value(alias = "admin")]
+    Administrator,
+    Owner,
+    Unknown,
 }
 
 #[derive(Args)]
@@ -197,7 +243,7 @@ impl ListOptions {
     pub(super) fn into_args(self, listing: Listing, global: &GlobalOptions) -> Result<ListArgs> {
         Ok(ListArgs {
             listing,
-            format: global.format()?,
+            format: list_format(global)?,
             input: self.input.into_input(global),
             filter: Filter {
                 resource_type: self.resource_type,
@@ -205,22 +251,60 @@ impl ListOptions {
                 entitlement: self.entitlement,
                 principal: None,
             },
+            conditions: Vec::new(),
             wide: self.table.wide,
         })
     }
 }
 
-impl OneTypeOptions {
-    /// Resolves which resources of `resource_type` to show.
-    pub(super) fn into_args(self, resource_type: &str, global: &GlobalOptions) -> Result<ListArgs> {
+/// Returns the output format of a list.
+fn list_format(global: &GlobalOptions) -> Result<ListFormat> {
+    match global.output_format {
+        OutputFormat::Csv => Ok(ListFormat::Csv),
+        _ => Ok(global.format()?.into()),
+    }
+}
+
+impl UserOptions {
+    /// Resolves which users to show.
+    pub(super) fn into_args(self, global: &GlobalOptions) -> Result<ListArgs> {
+        let seats: Vec<_> = self.seat.into_iter().map(SeatName::from).collect();
+        let conditions = [
+            (!seats.is_empty()).then_some(Condition::Seat(seats)),
+            self.no_2fa.then_some(Condition::No2fa),
+            self.idle.map(Condition::Idle),
+            self.unlisted.then_some(Condition::Unlisted),
+            self.without_roles.then_some(Condition::WithoutRoles),
+        ];
         let options = ListOptions {
             input: self.input,
-            resource_type: Some(resource_type.to_owned()),
+            resource_type: Some("user".to_owned()),
             resource: self.resource,
             entitlement: None,
             table: self.table,
         };
-        options.into_args(Listing::Resources, global)
+        Ok(ListArgs {
+            conditions: conditions.into_iter().flatten().collect(),
+            ..options.into_args(Listing::Resources, global)?
+        })
+    }
+}
+
+impl RoleOptions {
+    /// Resolves which roles to show.
+    pub(super) fn into_args(self, global: &GlobalOptions) -> Result<ListArgs> {
+        let condition = self.without_holders.then_some(Condition::WithoutHolders);
+        let options = ListOptions {
+            input: self.input,
+            resource_type: Some("role".to_owned()),
+            resource: self.resource,
+            entitlement: None,
+            table: self.table,
+        };
+        Ok(ListArgs {
+            conditions: condition.into_iter().collect(),
+            ..options.into_args(Listing::Resources, global)?
+        })
     }
 }
 
@@ -319,6 +403,17 @@ impl From<TableName> for ExportTable {
             TableName::Users => Self::Users,
             TableName::Roles => Self::Roles,
             TableName::Grants => Self::Grants,
+        }
+    }
+}
+
+impl From<SeatOption> for SeatName {
+    fn from(seat: SeatOption) -> Self {
+        match seat {
+            SeatOption::Member => Self::Member,
+            SeatOption::Administrator => Self::Administrator,
+            SeatOption::Owner => Self::Owner,
+            SeatOption::Unknown => Self::Unknown,
         }
     }
 }

@@ -39,7 +39,7 @@ pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable, Source as TableSource};
 pub use failure::{ExitCode, Failure};
 pub use input::Input;
-pub use list::{ListArgs, Listing};
+pub use list::{Condition, ListArgs, ListFormat, Listing, SeatName};
 pub use organization::OrganizationArgs;
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
@@ -94,7 +94,7 @@ impl Command {
                 StatsScope::Overview => of_format(args.format),
                 StatsScope::Evidence => Medium::Json,
             },
-            Self::List(args) => of_format(args.format),
+            Self::List(args) => args.format.medium(page),
             Self::Access(args) => of_format(args.format),
             Self::Organization(args) => of_format(args.format),
             Self::Verify(args) => of_format(args.format),

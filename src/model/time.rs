@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// A time to the nanosecond between the years 1 and 9999, the range of protobuf's JSON. An `Option` of it takes no more
 /// memory, since every grant has one.
@@ -132,9 +133,16 @@ impl Timestamp {
         self.moment().strftime("%Y-%m-%d").to_string()
     }
 
+    /// Returns the time since `earlier`; none if that is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        let since = self.moment().duration_since(earlier.moment());
+        since.try_into().unwrap_or_default()
+    }
+
     /// Returns the milliseconds since `earlier`; 0 if that is not earlier.
     pub fn millis_since(self, earlier: Self) -> u64 {
-        u64::try_from(self.moment().duration_since(earlier.moment()).as_millis()).unwrap_or(0)
+        // All of the years are fewer.
+        self.since(earlier).as_millis() as u64
     }
 
     /// Whether this is later than `now` by more than clocks normally differ, so that one of the clocks is wrong.

@@ -52,6 +52,11 @@ impl Column {
         }
     }
 
+    /// Its name.
+    pub fn head(&self) -> &'static str {
+        self.head
+    }
+
     /// A column that is short and of no use when cut: numbers, times, shortened ids.
     pub const fn whole(head: &'static str) -> Self {
         Self {

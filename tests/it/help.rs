@@ -107,10 +107,16 @@ fn help_of_a_command_has_its_own_options_first_and_then_examples() {
 #[test]
 fn output_formats_are_those_that_the_command_has() {
     let both = "[possible values: console, json]";
+    let of_lists = "[possible values: console, json, csv]";
     for (command, formats) in [
         ("stats", both),
-        ("users", both),
-        ("grants", both),
+        ("users", of_lists),
+        ("roles", of_lists),
+        ("grants", of_lists),
+        ("resources", of_lists),
+        ("resource-types", of_lists),
+        ("entitlements", of_lists),
+        ("principals", of_lists),
         ("access", both),
         ("verify", both),
         ("check", both),
@@ -124,13 +130,25 @@ fn output_formats_are_those_that_the_command_has() {
         assert_eq!(has_option, !formats.is_empty(), "{command}: {text}");
         assert!(text.contains(formats), "{command}: {text}");
     }
-    for command in ["stats", "grants", "verify"] {
-        let run = Sandbox::new().program(&[command, "-o", "markdown"]).run();
-        assert_misuse(&run, &["invalid value 'markdown'", both]);
+    for (command, format, formats) in [
+        ("stats", "markdown", both),
+        ("grants", "markdown", of_lists),
+        ("verify", "csv", both),
+        ("access", "csv", both),
+    ] {
+        let run = Sandbox::new().program(&[command, "-o", format]).run();
+        assert_misuse(&run, &[&format!("invalid value '{format}'"), formats]);
     }
     // Before the command, nobody knows which it will be.
-    let run = Sandbox::new().program(&["-o", "markdown", "stats"]).run();
-    assert_misuse(&run, &["only `diff` has this output format"]);
+    for args in [
+        &["-o", "markdown", "stats"][..],
+        &["-o", "markdown", "users"],
+        &["-o", "csv", "stats"],
+        &["-o", "csv", "diff", "a", "b"],
+    ] {
+        let run = Sandbox::new().program(args).run();
+        assert_misuse(&run, &["this command does not have this output format"]);
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod import;
 mod json;
 mod machine;
 mod many;
+mod narrow;
 mod night;
 mod options;
 mod others;

@@ -26,7 +26,9 @@ impl List<'_> {
                 Ok(Box::new(move |rows| {
                     let mut json = Vec::new();
                     while let Some(row) = rows.next_row(json.len()) {
-                        items.push(&row, &mut json)?;
+                        if self.shows(&row) {
+                            items.push(&row, &mut json)?;
+                        }
                     }
                     Ok(json)
                 }))

@@ -1,17 +1,26 @@
-//! The rows of one kind, as a table or in the `baton` CLI's JSON. Rows are written while they are read.
+//! The rows of one kind, as a table, as CSV or in the `baton` CLI's JSON. Rows are written while they are read.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs` | which rows: the filters, and what they mean |
+//! | `mod.rs` | which rows: the filters by columns, and what they mean |
+//! | `narrow.rs` | the filters of people and roles by what is known about them |
 //! | `table.rs` | rows as a table for people |
+//! | `spreadsheet.rs` | rows as CSV for spreadsheets |
 //! | `json.rs` | rows in the `baton` CLI's JSON |
 
 mod json;
+mod narrow;
+mod spreadsheet;
 mod table;
 
 use std::collections::HashSet;
 
 use anyhow::{Result, bail};
+
+use json::InJson;
+use narrow::{Narrowed, narrow};
+use spreadsheet::InCsv;
+use table::InTable;
 
 use super::input::{Input, lacks_roles};
 use super::principals::principals;
@@ -19,8 +28,10 @@ use super::search::{self, Found, did_you_mean};
 use super::{Outcome, World};
 use crate::model::{Entitlement, Grant, Resource, ResourceId, ResourceType, SyncRun};
 use crate::progress::Event;
-use crate::report::{Format, printable};
-use crate::snapshot::{Filter, Snapshot};
+use crate::report::{Format, Medium, Page, printable};
+use crate::snapshot::{Filter, Readable, Row, Snapshot};
+
+pub use narrow::{Condition, SeatName};
 
 /// What to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +81,49 @@ pub struct ListArgs {
     pub listing: Listing,
     /// From where.
     pub input: Input,
-    /// Which rows.
+    /// Which rows, by their columns.
     pub filter: Filter,
+    /// Which of these, by what is known about a person or a role; all of these must be true.
+    pub conditions: Vec<Condition>,
     /// In which form.
-    pub format: Format,
+    pub format: ListFormat,
     /// Whether tables show whole ids and leave every cell whole.
     pub wide: bool,
+}
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFormat {
+    /// A table, for people.
+    Console,
+    /// The `baton` CLI's JSON, for programs.
+    Json,
+    /// CSV, for spreadsheets.
+    Csv,
+}
+
+impl From<Format> for ListFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Console => Self::Console,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+impl ListFormat {
+    /// The medium of a list on standard output. CSV in a file or a pipe keeps every text, except for what is done against
+    /// formulas.
+    pub(super) fn medium(self, page: Page) -> Medium {
+        match self {
+            Self::Console => Medium::Text {
+                styled: page.styled,
+            },
+            Self::Json => Medium::Json,
+            Self::Csv if page.is_terminal => Medium::Csv,
+            Self::Csv => Medium::Raw,
+        }
+    }
 }
 
 pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
@@ -99,25 +147,25 @@ pub(super) fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Outcome> {
     let lacks_roles = args.listing != Listing::ResourceTypes
         && lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let (filter, is_known) = resolved(args, &snapshot, &run, world)?;
+    let narrowed = narrow(&args.conditions, &filter, &snapshot, &run)?;
+    if let Some(narrowed) = &narrowed {
+        narrowed.report(&args.conditions, world.reporter);
+    }
     let list = List {
         snapshot: &snapshot,
         run: &run,
         args,
         filter: &filter,
+        narrowed,
         is_known,
         lacks_roles,
     };
-    match (args.listing, args.format) {
-        (Listing::ResourceTypes, Format::Console) => list.table::<ResourceType>(world)?,
-        (Listing::ResourceTypes, Format::Json) => list.json::<ResourceType>(world)?,
-        (Listing::Resources, Format::Console) => list.table::<Resource>(world)?,
-        (Listing::Resources, Format::Json) => list.json::<Resource>(world)?,
-        (Listing::Entitlements, Format::Console) => list.table::<Entitlement>(world)?,
-        (Listing::Entitlements, Format::Json) => list.json::<Entitlement>(world)?,
-        (Listing::Grants, Format::Console) => list.table::<Grant>(world)?,
-        (Listing::Grants, Format::Json) => list.json::<Grant>(world)?,
-        (Listing::Principals, Format::Console) => list.table_of_principals(world)?,
-        (Listing::Principals, Format::Json) => list.json_of_principals(world)?,
+    match args.listing {
+        Listing::ResourceTypes => list.write::<ResourceType>(world)?,
+        Listing::Resources => list.write::<Resource>(world)?,
+        Listing::Entitlements => list.write::<Entitlement>(world)?,
+        Listing::Grants => list.write::<Grant>(world)?,
+        Listing::Principals => list.write_principals(world)?,
     }
     Ok(Outcome::Done)
 }
@@ -194,6 +242,8 @@ struct List<'a> {
     run: &'a SyncRun,
     args: &'a ListArgs,
     filter: &'a Filter,
+    /// The rows that meet all conditions; `None` without conditions.
+    narrowed: Option<Narrowed>,
     /// Whether the file has what the filter names; if not, that is reported already.
     is_known: bool,
     lacks_roles: bool,
@@ -230,6 +280,29 @@ impl Listing {
 }
 
 impl List<'_> {
+    /// Writes rows that are stored as such.
+    fn write<K: InTable + InJson + InCsv>(&self, world: &mut World<'_>) -> Result<()> {
+        match self.args.format {
+            ListFormat::Console => self.table::<K>(world),
+            ListFormat::Json => self.json::<K>(world),
+            ListFormat::Csv => K::csv(self, world),
+        }
+    }
+
+    /// Whether a row that matches the filter meets all conditions.
+    fn shows<K: Readable>(&self, row: &Row<'_, K>) -> bool {
+        let narrowed = self.narrowed.as_ref();
+        narrowed.is_none_or(|narrowed| narrowed.has(row.rowid))
+    }
+
+    fn write_principals(&self, world: &mut World<'_>) -> Result<()> {
+        match self.args.format {
+            ListFormat::Console => self.table_of_principals(world),
+            ListFormat::Json => self.json_of_principals(world),
+            ListFormat::Csv => self.csv_of_principals(world),
+        }
+    }
+
     fn principals(&self) -> Result<Vec<ResourceId>> {
         principals(self.snapshot, &self.run.id, self.filter)
     }

@@ -72,22 +72,27 @@ impl Listing {
 
 /// What all resources of a table are, so that it can show more of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RowsOf {
+pub(super) enum RowsOf {
     Users,
     Roles,
     Any,
 }
 
 impl<'a> List<'a> {
+    /// What all rows of the list are.
+    pub(super) fn rows_of(&self, catalog: &Catalog<'_>) -> RowsOf {
+        let is_of_resources = self.args.listing == Listing::Resources;
+        match self.filter.resource_type.as_deref() {
+            Some(id) if is_of_resources && catalog.is_user(id) => RowsOf::Users,
+            Some(id) if is_of_resources && catalog.is_role(id) => RowsOf::Roles,
+            _ => RowsOf::Any,
+        }
+    }
+
     fn names(&self) -> Result<Names<'a>> {
         let catalog = Catalog::new(self.snapshot, self.run)?;
         let listing = self.args.listing;
-        let wanted = self.filter.resource_type.as_deref();
-        let of = match wanted {
-            Some(id) if listing == Listing::Resources && catalog.is_user(id) => RowsOf::Users,
-            Some(id) if listing == Listing::Resources && catalog.is_role(id) => RowsOf::Roles,
-            _ => RowsOf::Any,
-        };
+        let of = self.rows_of(&catalog);
         let held = match of {
             RowsOf::Users | RowsOf::Roles if !self.lacks_roles => {
                 Some(Held::count(self.snapshot, self.run, of, &catalog)?)
@@ -116,6 +121,24 @@ impl<'a> List<'a> {
         })
     }
 
+    /// What the cells of a CSV table are made from, with whole ids.
+    pub(super) fn whole_names(&self) -> Result<Names<'a>> {
+        let catalog = Catalog::new(self.snapshot, self.run)?;
+        Ok(Names {
+            catalog,
+            of: RowsOf::Any,
+            held: None,
+            ids: None,
+            wide: true,
+        })
+    }
+
+    /// The column names of a CSV table.
+    pub(super) fn heads(&self) -> Vec<&'static str> {
+        let columns = self.args.listing.columns(RowsOf::Any, true);
+        columns.iter().map(Column::head).collect()
+    }
+
     /// All ids of a kind, of whatever the filter leaves out too: a short one must belong to one row of the file.
     fn short_ids<K: Readable>(&self, id: impl Fn(&Row<'_, K>) -> Box<str>) -> Result<ShortIds> {
         let mut ids = Vec::new();
@@ -141,6 +164,9 @@ impl<'a> List<'a> {
         let mut rows = self.snapshot.rows::<K>(&self.run.id, self.filter)?;
         let mut is_empty = true;
         while let Some(row) = rows.next_row()? {
+            if !self.shows(&row) {
+                continue;
+            }
             is_empty = false;
             table.push(K::cells(&row, self.snapshot.decode(&row)?, &mut names)?)?;
         }
@@ -154,27 +180,43 @@ impl<'a> List<'a> {
         let mut is_empty = true;
         for principal in self.principals()? {
             is_empty = false;
-            table.push(match names.catalog.resource(&principal)? {
-                Some(row) => InTable::cells(&row, self.snapshot.decode(&row)?, &mut names)?,
-                None => vec![
-                    Missing::Resource(&principal).to_string(),
-                    names.of_type(&principal),
-                    String::new(),
-                    names.short_resource(&principal),
-                ],
-            })?;
+            table.push(self.cells_of_principal(&principal, &mut names)?)?;
         }
         table.finish()?;
         self.warn_if_empty(is_empty, world)
     }
 
+    pub(super) fn cells_of_principal(
+        &self,
+        principal: &ResourceId,
+        names: &mut Names<'_>,
+    ) -> Result<Vec<String>> {
+        match names.catalog.resource(principal)? {
+            Some(row) => InTable::cells(&row, self.snapshot.decode(&row)?, names),
+            None => Ok(vec![
+                Missing::Resource(principal).to_string(),
+                names.of_type(principal),
+                String::new(),
+                names.short_resource(principal),
+            ]),
+        }
+    }
+
     /// Warns that a list is empty because of its filter.
-    fn warn_if_empty(&self, is_empty: bool, world: &mut World<'_>) -> Result<()> {
+    pub(super) fn warn_if_empty(&self, is_empty: bool, world: &mut World<'_>) -> Result<()> {
         // Nothing is known of what was not read.
         let is_odd = is_empty && self.is_known && !self.lacks_roles;
         if is_odd && *self.filter != Filter::default() {
             world.out.flush()?;
+            let is_narrowed = self
+                .narrowed
+                .as_ref()
+                .is_some_and(|narrowed| narrowed.judged > 0);
             let message = match self.filter {
+                Filter {
+                    resource_type: Some(of_type),
+                    ..
+                } if is_narrowed => format!("no {} matches these filters", printable(of_type)),
                 Filter {
                     resource_type: Some(of_type),
                     resource: None,

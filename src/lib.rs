@@ -9,16 +9,17 @@
 //!
 //! ```text
 //! crawl/  HTTP page ─► wire type ─► model rows ─► Inventory ─► snapshot/write.rs
-//!                                         snapshot/read/ ─► Row ─► lists, exports, verify, diff, stats
+//!                                         snapshot/read/ ─► Row ─► lists, exports, verify, diff, audit, stats
 //! ```
 //!
 //! Imports go one way, and modules on the same level do not import each other (`tests/it/tidy.rs` checks both, here and
 //! inside [`snapshot`]):
 //!
 //! ```text
-//! main ─► terminal ─► cli ─► commands ─► crawl | demo | snapshot | diff | report ─► model | progress | files
+//! main ─► terminal ─► cli ─► commands ─► crawl | demo | snapshot | diff | audit | report ─► model | progress | files
 //! ```
 
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod crawl;

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
 use super::global::{GlobalOptions, OutputFormat};
-use super::values::flag;
+use super::values::{DEFAULT_MARKDOWN_BYTES, flag, parse_max_bytes};
 use crate::commands::{Comparability, DiffArgs, DiffInputs, DiffOutput, Input};
 use crate::diff::{FieldFilter, is_noise};
 use crate::model::ChangeKind;
@@ -58,7 +58,7 @@ pub(super) struct DiffOptions {
     #[arg(long)]
     stat: bool,
     /// Longest Markdown text; changes that do not fit are counted
-    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = parse_max_bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MARKDOWN_BYTES, value_parser = parse_max_bytes)]
     max_bytes: usize,
 }
 
@@ -82,18 +82,6 @@ fn kind_parser() -> impl TypedValueParser<Value = KindName> {
     let names = ChangeKind::ALL.iter().map(|kind| kind.as_str());
     PossibleValuesParser::new(std::iter::once("any").chain(names))
         .map(|name| name.parse().map_or(KindName::Any, KindName::One))
-}
-
-/// The heading, the first line and the two inputs always fit into this.
-const MIN_MARKDOWN_BYTES: usize = 2_048;
-
-fn parse_max_bytes(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(bytes) if bytes >= MIN_MARKDOWN_BYTES => Ok(bytes),
-        _ => Err(format!(
-            "expected a number of bytes, at least {MIN_MARKDOWN_BYTES}"
-        )),
-    }
 }
 
 impl DiffOptions {

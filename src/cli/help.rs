@@ -20,6 +20,7 @@ pub(super) fn formats(command: &str) -> &'static [OutputFormat] {
     use OutputFormat::{Console, Csv, Json, Markdown, Ndjson};
     match command {
         "diff" => &[Console, Json, Ndjson, Markdown],
+        "audit" => &[Console, Json, Ndjson, Markdown, Csv],
         "users" | "roles" | "grants" | "resources" | "resource-types" | "entitlements"
         | "principals" => &[Console, Json, Csv],
         "sync" | "export" | "completions" | "man" => &[],
@@ -259,6 +260,27 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
             (
                 "Accept the changes that are known",
                 "posthog-c1z diff old.c1z new.c1z --print-accept > accepted.txt",
+            ),
+        ],
+    ),
+    (
+        "audit",
+        &[
+            (
+                "Judge a snapshot by the default rules",
+                "posthog-c1z audit sync.c1z",
+            ),
+            (
+                "Compare with a roster from HR",
+                "posthog-c1z audit --roster people.csv sync.c1z",
+            ),
+            (
+                "Start a rules file, and accept what is known",
+                "posthog-c1z audit --print-rules > rules.toml; posthog-c1z audit --rules rules.toml --print-accept >> rules.toml",
+            ),
+            (
+                "Fail only for findings that last week's snapshot did not have",
+                "posthog-c1z audit --since old.c1z --fail-on new-medium sync.c1z",
             ),
         ],
     ),

@@ -7,6 +7,7 @@
 //! | `key.rs` | where the API key is taken from |
 //! | `read.rs` | the options of the commands that read one snapshot |
 //! | `diff.rs` | the options of `diff` |
+//! | `audit.rs` | the options of `audit` |
 //! | `heading.rs` | the headings of help |
 //! | `help.rs` | output formats and examples |
 //! | `conflicts.rs` | combinations of options that clap cannot refuse |
@@ -19,6 +20,7 @@
     reason = "doc comments of options are their help texts, with names in angle brackets"
 )]
 
+mod audit;
 mod conflicts;
 mod diff;
 mod global;
@@ -37,6 +39,7 @@ use anyhow::Result;
 use clap::builder::Resettable;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use audit::AuditOptions;
 use diff::DiffOptions;
 use global::GlobalOptions;
 use read::{
@@ -109,6 +112,8 @@ enum Sub {
     Verify(VerifyOptions),
     /// Compare two snapshots
     Diff(Box<DiffOptions>),
+    /// Judge a snapshot by rules: who is privileged, dormant, without 2FA, or should not be there
+    Audit(Box<AuditOptions>),
     /// Export a snapshot as CSV or JSON
     #[command(subcommand)]
     Export(ExportSub),
@@ -166,6 +171,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Organization(options) => Command::Organization(options.into_args(global)?),
         Sub::Verify(options) => Command::Verify(options.into_args(global)?),
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
+        Sub::Audit(options) => options.into_command(global)?,
         Sub::Export(options) => Command::Export(options.into_args(global)),
         Sub::Completions { shell } => Command::Show(completions(shell)),
         Sub::Man => Command::Show(manual::page(definition())),

@@ -18,7 +18,7 @@ use crate::report::sheet::Formulas;
 use crate::snapshot::Filter;
 
 #[derive(Args)]
-struct InputOptions {
+pub(super) struct InputOptions {
     /// Snapshot file [default: that of --file]
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
@@ -216,7 +216,8 @@ pub(super) enum TableName {
 }
 
 impl InputOptions {
-    fn into_input(self, global: &GlobalOptions) -> Input {
+    /// Resolves the snapshot and the sync run.
+    pub(super) fn into_input(self, global: &GlobalOptions) -> Input {
         Input {
             path: global.path(self.input),
             sync_id: self.sync_id,

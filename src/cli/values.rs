@@ -63,6 +63,21 @@ fn varies(unit: &str) -> bool {
     unit == "M" || unit.starts_with("mon") || unit.starts_with('y')
 }
 
+/// The longest Markdown text by default, in bytes: what fits into one comment on GitHub.
+pub(super) const DEFAULT_MARKDOWN_BYTES: usize = 65_536;
+/// The headings, the first line and the inputs always fit into this.
+const MIN_MARKDOWN_BYTES: usize = 2_048;
+
+/// Parses the size limit of Markdown.
+pub(super) fn parse_max_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes >= MIN_MARKDOWN_BYTES => Ok(bytes),
+        _ => Err(format!(
+            "expected a number of bytes, at least {MIN_MARKDOWN_BYTES}"
+        )),
+    }
+}
+
 /// Makes a flag mean one of two values, with [`SetTrue`](clap::ArgAction::SetTrue) as its action.
 pub(super) fn flag<T: Copy + Send + Sync + 'static>(
     absent: T,

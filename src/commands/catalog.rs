@@ -2,7 +2,7 @@
 //! Lists, exports and `diff` share it, so that they all use the same names.
 
 use std::borrow::{Borrow, Cow};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
@@ -148,6 +148,12 @@ impl<'s> Catalog<'s> {
         self.types
             .get(id)
             .is_some_and(|entry| entry.traits.contains(&Trait::Role))
+    }
+
+    /// The types whose resources are roles.
+    pub(super) fn role_types(&self) -> HashSet<String> {
+        let roles = self.types.keys().filter(|id| self.is_role(id));
+        roles.cloned().collect()
     }
 
     /// Whether resources of a type are users.

@@ -242,12 +242,7 @@ fn check_key(key: Option<&CrawlKey>, report: &mut Report) {
         );
         report.add(Level::Warning, "key", message);
     }
-    let writing: Vec<_> = key
-        .scopes
-        .iter()
-        .filter(|scope| *scope == "*" || scope.ends_with(":write"))
-        .map(String::as_str)
-        .collect();
+    let writing = key.writing_scopes();
     if !writing.is_empty() {
         let message = format!(
             "can write ({}), but only needs `organization:read` and `organization_member:read`",

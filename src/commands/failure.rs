@@ -10,6 +10,7 @@ use crate::snapshot;
 use super::DEFAULT_FILE;
 use super::access::NobodyFound;
 use super::answer::NotArrived;
+use super::audit::{BadInput, OtherOrganization, UnjudgedGate};
 use super::diff::{NoSecondSync, NotComparable};
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
@@ -149,6 +150,21 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     }
     if let Some(error) = error.downcast_ref::<NobodyFound>() {
         return diagnosis(ExitCode::NotFound, error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<BadInput>() {
+        return diagnosis(ExitCode::Configuration, error.hint());
+    }
+    if error.is::<UnjudgedGate>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "give the audit what the rule needs, or leave it out of --fail-on: a gate that cannot be judged must not pass",
+        );
+    }
+    if error.is::<OtherOrganization>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "findings can only be new or known within one organization",
+        );
     }
     if error.is::<NoDocument>() {
         return diagnosis(

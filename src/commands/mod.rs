@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+mod audit;
 mod catalog;
 mod check;
 mod csv_tables;
@@ -29,11 +30,13 @@ use answer::{Answer, Stdout, is_closed_pipe};
 
 use crate::model::{SyncId, Timestamp};
 use crate::progress::Reporter;
+use crate::report::audit::AuditFormat;
 use crate::report::diff::DiffFormat;
 use crate::report::{Format, Medium, Outlet, Page};
 
 pub use access::AccessArgs;
 pub use answer::NotArrived;
+pub use audit::{AuditArgs, AuditOutput};
 pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable, Source as TableSource};
@@ -69,6 +72,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Compares two snapshots.
     Diff(Box<DiffArgs>),
+    /// Judges a snapshot by rules.
+    Audit(Box<AuditArgs>),
     /// Exports a snapshot to another format.
     Export(ExportArgs),
     /// Prints a text that is generated from the command line's definition: shell completions, the man page.
@@ -105,6 +110,15 @@ impl Command {
                 | DiffOutput::AcceptLines
                 | DiffOutput::Nothing => Medium::Text { styled: false },
             },
+            Self::Audit(args) => match args.output {
+                AuditOutput::Report(AuditFormat::Json | AuditFormat::Ndjson) => Medium::Json,
+                AuditOutput::Report(AuditFormat::Console) => of_format(Format::Console),
+                AuditOutput::Report(AuditFormat::Csv) if page.is_terminal => Medium::Csv,
+                AuditOutput::Report(AuditFormat::Csv) => Medium::Raw,
+                AuditOutput::Report(AuditFormat::Markdown { .. })
+                | AuditOutput::AcceptEntries
+                | AuditOutput::Nothing => Medium::Text { styled: false },
+            },
             Self::Export(args) => args.form.medium(page.is_terminal),
             Self::Show(_) => Medium::Raw,
         }
@@ -116,7 +130,7 @@ impl Command {
     fn is_judged(&self) -> bool {
         matches!(
             self,
-            Self::Check(_) | Self::Stats(_) | Self::Verify(_) | Self::Diff(_)
+            Self::Check(_) | Self::Stats(_) | Self::Verify(_) | Self::Diff(_) | Self::Audit(_)
         )
     }
 
@@ -129,7 +143,7 @@ impl Command {
             },
             Self::Export(args) if args.out.is_none() => Answer::Product,
             Self::Stats(args) if args.max_age.is_some() => Answer::Verdict,
-            Self::Check(_) | Self::Verify(_) | Self::Diff(_) => Answer::Verdict,
+            Self::Check(_) | Self::Verify(_) | Self::Diff(_) | Self::Audit(_) => Answer::Verdict,
             Self::Stats(_)
             | Self::List(_)
             | Self::Access(_)
@@ -240,6 +254,7 @@ fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         Command::Organization(args) => organization::run(args, world),
         Command::Verify(args) => verify::run(args, world),
         Command::Diff(args) => diff::run(args, world),
+        Command::Audit(args) => audit::run(args, world),
         Command::Export(args) => export::run(args, world),
         Command::Show(text) => {
             world.out.write_all(text)?;

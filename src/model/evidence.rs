@@ -148,6 +148,16 @@ pub struct CrawlKey {
     pub owner: Option<KeyOwner>,
 }
 
+impl CrawlKey {
+    /// Returns the scopes that allow writing.
+    pub fn writing_scopes(&self) -> Vec<&str> {
+        let scopes = self.scopes.iter().map(String::as_str);
+        scopes
+            .filter(|scope| *scope == "*" || scope.ends_with(":write"))
+            .collect()
+    }
+}
+
 /// The owner of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyOwner {

@@ -6,6 +6,8 @@
 mod change;
 mod entitlement;
 mod evidence;
+mod finding;
+mod folded;
 mod grant;
 mod harmful;
 mod ids;
@@ -32,6 +34,11 @@ pub use evidence::{
     CrawlKey, Evidence, KeyOwner, ListEvidence, NOT_READ_ORGANIZATION, NOT_READ_ROLES,
     OrganizationEvidence, ToolEvidence,
 };
+pub use finding::{
+    Acceptance, AcceptanceProblem, Audit, FailOn, Finding, JudgedRule, NotJudged, OlderSnapshot,
+    RuleCode, Severity, Subject, SubjectKind, UnmatchedAcceptance,
+};
+pub use folded::{ascii_domain, domain_of, folded, folded_address, looks_like};
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};

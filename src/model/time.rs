@@ -145,6 +145,26 @@ impl Timestamp {
         self.since(earlier).as_millis() as u64
     }
 
+    /// Returns the same time of day this many days before; the first time there is, if that is later.
+    pub fn days_before(self, days: u32) -> Self {
+        let seconds = self.seconds - i64::from(days) * 86_400;
+        Self {
+            seconds: seconds.max(FIRST_SECOND),
+            ..self
+        }
+    }
+
+    /// Parses a time as people write it: a day, which means its end in UTC, or a day and a time of day (in UTC unless it
+    /// states an offset).
+    pub fn parse_day_or_time(text: &str) -> Result<Self, TimestampError> {
+        let is_day = !text.contains(['T', 't', ' ', ':']);
+        match text.parse::<jiff::civil::Date>() {
+            Ok(day) if is_day => Self::checked(day.at(23, 59, 59, 999_999_999))
+                .ok_or_else(|| TimestampError(text.to_owned())),
+            _ => Self::parse_sqlite(text),
+        }
+    }
+
     /// Whether this is later than `now` by more than clocks normally differ, so that one of the clocks is wrong.
     pub fn is_future(self, now: Self) -> bool {
         self.millis_since(now) > CLOCK_TOLERANCE_MS

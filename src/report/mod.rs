@@ -1,7 +1,9 @@
 //! Output formats: values as text, tables, CSV, JSON and Markdown, each escaped for the medium that shows it.
 
+pub mod audit;
 pub mod diff;
 mod json;
+mod markdown;
 mod outlet;
 mod printable;
 pub mod sheet;

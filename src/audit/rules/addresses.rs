@@ -1,0 +1,101 @@
+//! E-mail addresses and the organization's domains.
+
+use serde_json::Value;
+
+use super::{Case, Found, Outcome, about_person, facts};
+use crate::model::{Domain, OrganizationPart, Subject, SubjectKind, ascii_domain, domain_of};
+
+pub(super) fn unverified(case: &Case<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for person in case.facts.listed() {
+        match person.email_verified {
+            Some(true) => {}
+            Some(false) => {
+                let facts = facts([("email_verified", Some(false.into()))]);
+                let message = "e-mail address is not verified";
+                outcome.found.push(about_person(person, message, facts));
+            }
+            None => outcome.unknown += 1,
+        }
+    }
+    outcome
+}
+
+/// The organization's domains, in ASCII form: those of the rules, or else the verified ones.
+fn own_domains(case: &Case<'_>) -> Vec<String> {
+    if !case.settings.domains.is_empty() {
+        return case.settings.domains.clone();
+    }
+    let verified = verified_domains(case);
+    let names = verified.filter_map(|domain| domain.name().and_then(ascii_domain));
+    names.collect()
+}
+
+/// Returns why no domain is known; `None` if one is.
+pub(super) fn why_no_domains(case: &Case<'_>) -> Option<String> {
+    if !own_domains(case).is_empty() {
+        return None;
+    }
+    let why = case.facts.missing_part(OrganizationPart::Domains);
+    let why = why.unwrap_or_else(|| "the organization has no verified domain".to_owned());
+    Some(format!("the rules name no `domains`, and {why}"))
+}
+
+pub(super) fn outside_domain(case: &Case<'_>) -> Outcome {
+    let domains = own_domains(case);
+    let mut outcome = Outcome::default();
+    for person in case.facts.listed() {
+        let Some(domain) = person.email.as_deref().and_then(domain_of) else {
+            outcome.unknown += 1;
+            continue;
+        };
+        if !domains.contains(&domain) {
+            let message = format!("address is outside {}", domains.join(", "));
+            let facts = facts([
+                ("domain", Some(domain.into())),
+                ("domains", Some(domains.clone().into())),
+            ]);
+            outcome.found.push(about_person(person, message, facts));
+        }
+    }
+    outcome
+}
+
+fn verified_domains<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Domain> {
+    let domains = case.document().and_then(|found| found.domains.as_ref());
+    let domains = domains.into_iter().flatten();
+    domains.filter(|domain| domain.is_verified.flatten() == Some(true))
+}
+
+pub(super) fn sso_not_enforced(case: &Case<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for domain in verified_domains(case) {
+        match domain.enforces_sso() {
+            Some(true) => {}
+            Some(false) => outcome.found.push(Found {
+                subject: Subject {
+                    kind: SubjectKind::Domain,
+                    id: domain.id.clone(),
+                    name: domain.name().map(ToOwned::to_owned),
+                    email: None,
+                },
+                message: "SSO is not enforced for this verified domain".to_owned(),
+                facts: facts([
+                    (
+                        "sso_enforcement",
+                        Some(
+                            domain
+                                .sso_enforcement
+                                .clone()
+                                .flatten()
+                                .map_or(Value::Null, Value::from),
+                        ),
+                    ),
+                    ("has_saml", domain.has_saml.flatten().map(Value::from)),
+                ]),
+            }),
+            None => outcome.unknown += 1,
+        }
+    }
+    outcome
+}

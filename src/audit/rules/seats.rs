@@ -1,0 +1,52 @@
+//! Seats: how many owners there are, and levels without a name.
+
+use super::{Case, Outcome, about_person, count, facts};
+use crate::model::Seat;
+
+/// The number of owners in the member list.
+fn owners(case: &Case<'_>) -> usize {
+    case.facts
+        .listed()
+        .filter(|person| person.seat == Some(Seat::Owner))
+        .count()
+}
+
+pub(super) fn too_many_owners(case: &Case<'_>) -> Outcome {
+    let (owners, most) = (owners(case), case.settings.max_owners);
+    let mut outcome = Outcome::default();
+    if owners > most as usize {
+        let facts = facts([
+            ("owners", Some(owners.into())),
+            ("max_owners", Some(most.into())),
+        ]);
+        let message = format!("{}, at most {most} are expected", count(owners, "owner"));
+        outcome.found.push(case.organization(message, facts));
+    }
+    outcome
+}
+
+pub(super) fn single_owner(case: &Case<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    if owners(case) == 1 {
+        let facts = facts([("owners", Some(1.into()))]);
+        outcome
+            .found
+            .push(case.organization("there is a single owner", facts));
+    }
+    outcome
+}
+
+pub(super) fn unknown_seat(case: &Case<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for person in &case.facts.people {
+        match person.seat {
+            Some(Seat::Unknown(level)) => {
+                let message = format!("level {level} has no name");
+                outcome.found.push(about_person(person, message, facts([])));
+            }
+            Some(_) => {}
+            None => outcome.unknown += usize::from(person.is_listed),
+        }
+    }
+    outcome
+}

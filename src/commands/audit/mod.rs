@@ -1,0 +1,214 @@
+//! `audit`: judges a snapshot by rules, for people and for CI.
+
+mod gather;
+mod inputs;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use super::input::Input;
+use super::{Outcome, World};
+use crate::audit::{self, Acceptable, Facts, RosterColumns, Settings};
+use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Timestamp};
+use crate::progress::Event;
+use crate::report::audit::{self as report, AuditFormat};
+use gather::{Gathered, gather};
+use inputs::{read_roster, read_rules};
+
+pub(super) use inputs::BadInput;
+
+/// Arguments of `audit`.
+#[derive(Clone, Debug)]
+pub struct AuditArgs {
+    /// The snapshot.
+    pub input: Input,
+    /// An older snapshot to compare findings with.
+    pub since: Option<Input>,
+    /// The rules file.
+    pub rules: Option<PathBuf>,
+    /// The roster, and how to read it.
+    pub roster: Option<(PathBuf, RosterColumns)>,
+    /// The moment as of which to judge; the capture time if `None`.
+    pub as_of: Option<Timestamp>,
+    /// Which findings lead to exit code 1; none if empty.
+    pub fail_on: Vec<FailOn>,
+    /// The output.
+    pub output: AuditOutput,
+}
+
+/// The output of `audit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditOutput {
+    /// A report.
+    Report(AuditFormat),
+    /// Entries of a rules file that would accept every finding, to be completed by hand.
+    AcceptEntries,
+    /// Nothing but the exit code.
+    Nothing,
+}
+
+/// A rule that `--fail-on` names and that could not be judged.
+#[derive(Debug, thiserror::Error)]
+#[error("the rule `{code}`, which --fail-on names, {why}")]
+pub(super) struct UnjudgedGate {
+    code: RuleCode,
+    why: String,
+}
+
+/// Two snapshots of different organizations.
+#[derive(Debug, thiserror::Error)]
+#[error("`{old}` is of another organization than `{new}`")]
+pub(super) struct OtherOrganization {
+    old: String,
+    new: String,
+}
+
+pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let settings = match &args.rules {
+        Some(path) => read_rules(path)?,
+        None => Settings::default(),
+    };
+    check_gates(args, &settings)?;
+    let roster = match &args.roster {
+        Some((path, columns)) => Some(read_roster(path, columns, world.reporter)?),
+        None => None,
+    };
+    let Gathered { facts, captured_at } = gather(&args.input)?;
+    let judged_at = args.as_of.unwrap_or(captured_at.as_utc);
+    let mut judgement = audit::judge(&facts, &settings, roster.as_ref(), judged_at);
+    let since = match &args.since {
+        None => None,
+        Some(input) => {
+            let older = gather(input)?;
+            check_older(args, input, &facts, captured_at, &older, world)?;
+            let at = older.captured_at.as_utc;
+            let judged = audit::judge(&older.facts, &settings, roster.as_ref(), at);
+            audit::compare(&mut judgement.findings, &judged);
+            Some(OlderSnapshot {
+                file: input.path.display().to_string(),
+                captured_at: older.captured_at,
+            })
+        }
+    };
+    let unmatched_acceptances = audit::accept(&mut judgement, &settings, judged_at);
+    let organization = facts
+        .evidence
+        .as_ref()
+        .map(|evidence| &evidence.organization);
+    let audit = Audit {
+        file: args.input.path.display().to_string(),
+        sync_id: facts.sync_id.clone(),
+        organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
+        organization_id: organization.map(|of| of.id.clone()),
+        captured_at,
+        judged_at,
+        since,
+        rules: judgement.rules,
+        findings: judgement.findings,
+        not_judged: judgement.not_judged,
+        unmatched_acceptances,
+        fail_on: args.fail_on.clone(),
+        is_of_posthog: facts.evidence.is_some(),
+    };
+    report_limits(args, &audit, world);
+    match args.output {
+        AuditOutput::Report(format) => report::write(&audit, format, world.page, world.out)?,
+        AuditOutput::AcceptEntries => print_accept(&audit, world)?,
+        AuditOutput::Nothing => {}
+    }
+    for fail_on in &args.fail_on {
+        let FailOn::Code(code) = *fail_on else {
+            continue;
+        };
+        if let Some(rule) = audit.not_judged.iter().find(|rule| rule.code == code) {
+            let why = format!("could not be judged: {}", rule.reason);
+            bail!(UnjudgedGate { code, why });
+        }
+    }
+    Ok(match audit.failing().next() {
+        Some(_) => Outcome::Found,
+        None => Outcome::Done,
+    })
+}
+
+/// Refuses `--fail-on` for a rule that is off: it would never fail.
+fn check_gates(args: &AuditArgs, settings: &Settings) -> Result<()> {
+    for fail_on in &args.fail_on {
+        if let FailOn::Code(code) = *fail_on
+            && settings.severity(code).is_none()
+        {
+            let why = "is off in the rules file".to_owned();
+            bail!(UnjudgedGate { code, why });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an older snapshot of another organization, and warns if it is not older.
+fn check_older(
+    args: &AuditArgs,
+    input: &Input,
+    facts: &Facts,
+    captured_at: RecordedTime,
+    older: &Gathered,
+    world: &World<'_>,
+) -> Result<()> {
+    let id = |facts: &Facts| {
+        let evidence = facts.evidence.as_ref();
+        evidence.map(|evidence| evidence.organization.id.clone())
+    };
+    if let (Some(old), Some(new)) = (id(&older.facts), id(facts))
+        && old != new
+    {
+        bail!(OtherOrganization {
+            old: input.path.display().to_string(),
+            new: args.input.path.display().to_string(),
+        });
+    }
+    if older.captured_at.as_utc > captured_at.as_utc {
+        world.reporter.report(Event::Warned {
+            message: format!(
+                "`{}`, which --since names, was taken after `{}`",
+                input.path.display(),
+                args.input.path.display()
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Reports what forms without room for it do not say: rules that could not be judged.
+fn report_limits(args: &AuditArgs, audit: &Audit, world: &World<'_>) {
+    let is_silent = !matches!(
+        args.output,
+        AuditOutput::Report(
+            AuditFormat::Console | AuditFormat::Json | AuditFormat::Markdown { .. }
+        )
+    );
+    // A roster is something to ask for.
+    let missed: Vec<&str> = audit
+        .not_judged
+        .iter()
+        .filter(|rule| args.roster.is_some() || !needs_roster(rule.code))
+        .map(|rule| rule.code.as_str())
+        .collect();
+    if is_silent && !missed.is_empty() {
+        let message = format!("not judged: {}", missed.join(", "));
+        world.reporter.report(Event::Limited { message });
+    }
+}
+
+fn needs_roster(code: RuleCode) -> bool {
+    matches!(code, RuleCode::NotInRoster | RuleCode::LeftButPresent)
+}
+
+/// Prints the entries that would accept every finding that is not accepted yet.
+fn print_accept(audit: &Audit, world: &mut World<'_>) -> Result<()> {
+    for finding in audit.findings.iter().filter(|f| f.accepted.is_none()) {
+        let mut entry = String::new();
+        Acceptable::write_entry(finding, &mut entry);
+        writeln!(world.out, "{entry}")?;
+    }
+    Ok(())
+}

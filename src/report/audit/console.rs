@@ -179,8 +179,17 @@ impl Console<'_> {
         if !audit.not_judged.is_empty() {
             self.heading("Not judged")?;
         }
+        // Many rules share a reason.
+        let mut reasons: Vec<&str> = Vec::new();
         for rule in &audit.not_judged {
-            self.line(&format!("  {}: {}", rule.code, rule.reason), 4)?;
+            if !reasons.contains(&rule.reason.as_str()) {
+                reasons.push(&rule.reason);
+            }
+        }
+        for reason in reasons {
+            let rules = audit.not_judged.iter().filter(|rule| rule.reason == reason);
+            let codes: Vec<_> = rules.map(|rule| rule.code.as_str()).collect();
+            self.line(&format!("  {}: {reason}", codes.join(", ")), 4)?;
         }
         Ok(())
     }

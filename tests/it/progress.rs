@@ -24,12 +24,15 @@ fn each_request_is_a_line_of_the_log_with_path_status_and_rows() {
     let is_request = |line: &Value| line["message"] == "request";
     for level in [&["-vv"][..], &["--log-level", "debug"]] {
         let args = [level, &["--log-format", "json"]].concat();
-        let before = posthog.asked().len();
+        let before = posthog.asked_for_everything().len();
         let run = sandbox.crawl(&posthog, &args).run().succeeds();
         let lines = run.json_lines().into_iter();
         let lines: Vec<Value> = lines.map(Value::from_iter).collect();
         let requests: Vec<&Value> = lines.iter().filter(|line| is_request(line)).collect();
-        assert_eq!(requests.len(), posthog.asked().len() - before);
+        assert_eq!(
+            requests.len(),
+            posthog.asked_for_everything().len() - before
+        );
         for request in &requests {
             assert_eq!(request["level"], "DEBUG");
             assert_eq!(request["method"], "GET");

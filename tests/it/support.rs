@@ -14,8 +14,8 @@ mod written;
 pub use edited::{Edited, decoded, field, packed};
 pub use night::{Asked, Night, Reply, gzip};
 pub use posthog::{
-    Answer, Organization, PostHog, bare_membership, member, membership, organization_id, refusal,
-    role, role_id, user, user_id, with, without,
+    Answer, Organization, PostHog, SURROUNDINGS, bare_membership, domain, invitation, member,
+    membership, organization_id, reference, refusal, role, role_id, user, user_id, with, without,
 };
 pub use program::{PROGRAM, Program, Run, Running, Sandbox, assert_without_key, script};
 pub use reading::{Shelf, answer, answer_at, answer_by, in_address_space, in_one_gigabyte};

@@ -50,7 +50,7 @@ fn second_run_is_told_who_is_at_it() {
         ],
     );
     assert!(run.hint().contains("--wait"), "{}", run.stderr);
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
     assert_eq!(fs::read(sandbox.path("sync.c1z")).unwrap(), before);
     tell(
         "lock is held by another",
@@ -62,7 +62,7 @@ fn second_run_is_told_who_is_at_it() {
     // The second that it takes.
     let run = sandbox.crawl_at(&night.base_url(), &["--wait", "1"]).run();
     run.fails(10, &["process 4242"]);
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
 
     // Another target is of no concern.
     let run = sandbox
@@ -268,7 +268,7 @@ fn signal_to_a_run_that_waits_leaves_the_lock_of_the_other() {
         assert_eq!(line["exit_code"], 143);
     }
     assert_eq!(sandbox.files(), [".sync.c1z.lock"]);
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn folder_that_cannot_be_written_is_told_before_anything_is_sent() {
     );
     assert_eq!(fs::read(sandbox.path("sync.c1z")).unwrap(), before);
     assert_eq!(sandbox.files(), ["sync.c1z"]);
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
     tell(
         "folder that cannot be written",
         "old snapshot as it was",
@@ -728,7 +728,7 @@ fn latest_that_cannot_be_written_is_told_before_anything_is_sent() {
         .run();
     assert_eq!(run.code, 2, "{}", run.stderr);
     assert!(run.stderr.contains("no-such-folder"), "{}", run.stderr);
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
     assert_eq!(sandbox.files(), [""; 0]);
     tell(
         "--latest in a folder that does not exist",
@@ -754,7 +754,10 @@ fn names_with_unknown_braces_are_wrong_usage() {
         let run = sandbox.crawl_at(&night.base_url(), args).run();
         assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
     }
-    assert_eq!((night.asked(), sandbox.files()), (vec![], vec![]));
+    assert_eq!(
+        (night.asked_for_everything(), sandbox.files()),
+        (vec![], vec![])
+    );
 }
 
 #[test]
@@ -795,7 +798,7 @@ fn old_snapshots_go_and_nothing_else_does() {
         "would remove ./p-2020-02-01.c1z\nwould remove ./p-2020-01-01.c1z\n"
     );
     assert_eq!(sandbox.files(), all);
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
 
     sandbox
         .crawl_at(&night.base_url(), &args)

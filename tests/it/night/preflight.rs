@@ -43,7 +43,7 @@ fn is_refused_by(
                 run.stderr
             );
         }
-        assert_eq!(night.asked(), [""; 0], "{what}, {command}");
+        assert_eq!(night.asked_for_everything(), [""; 0], "{what}, {command}");
         assert_eq!(sandbox.files(), files, "{what}, {command}");
     }
     sandbox.assert_no_litter();

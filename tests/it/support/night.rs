@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::posthog::{Answer, Organization, Request, organization_id};
+use super::posthog::{Answer, Organization, Request, is_surrounding, organization_id};
 
 /// Longest that a test waits for a request that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -128,22 +128,32 @@ impl Night {
         format!("{}/api/organizations/{}", self.origin(), organization_id())
     }
 
-    /// Path and query of all requests so far, below the organization where they are.
+    /// Path and query of the requests so far, below the organization where they are, without those for the lists that
+    /// surround the roles, which have tests of their own.
     pub fn asked(&self) -> Vec<String> {
-        let state = self.shared.state.lock().unwrap();
-        let asked = state.asked.iter();
-        asked
-            .map(|(request, _)| below(&request.path_and_query).to_owned())
-            .collect()
+        self.paths(|request| !is_surrounding(request.path()))
+    }
+
+    /// Path and query of all requests so far.
+    pub fn asked_for_everything(&self) -> Vec<String> {
+        self.paths(|_| true)
     }
 
     /// Those of them that begin so.
     pub fn asked_for(&self, beginning: &str) -> Vec<String> {
-        let asked = self.asked().into_iter();
-        asked.filter(|path| path.starts_with(beginning)).collect()
+        self.paths(|request| below(&request.path_and_query).starts_with(beginning))
     }
 
-    /// When each request came.
+    fn paths(&self, wanted: impl Fn(&Request) -> bool) -> Vec<String> {
+        let state = self.shared.state.lock().unwrap();
+        let asked = state.asked.iter().map(|(request, _)| request);
+        asked
+            .filter(|request| wanted(request))
+            .map(|request| below(&request.path_and_query).to_owned())
+            .collect()
+    }
+
+    /// When each request of [`Self::asked_for_everything`] came.
     pub fn times(&self) -> Vec<Instant> {
         let state = self.shared.state.lock().unwrap();
         state.asked.iter().map(|(_, at)| *at).collect()

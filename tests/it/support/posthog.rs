@@ -86,6 +86,57 @@ pub fn bare_membership(role: u16, user: &Value) -> Value {
     })
 }
 
+/// A row of `domains/`, with the certificate and the challenge that PostHog sends too.
+pub fn domain(n: u16) -> Value {
+    json!({
+        "id": format!("018f9a10-0000-0000-{n:04x}-5e6f7a8b9c0d"),
+        "domain": format!("domain{n}.example.com"),
+        "is_verified": true,
+        "verified_at": "2024-03-04T05:06:07.080910Z",
+        "verification_challenge": format!("challenge-{n}"),
+        "jit_provisioning_enabled": false,
+        "sso_enforcement": "",
+        "has_saml": false,
+        "saml_entity_id": null,
+        "saml_acs_url": null,
+        "saml_x509_cert": format!("certificate-{n}"),
+        "has_scim": false,
+        "scim_base_url": null,
+    })
+}
+
+/// A row of `invites/`, sent by user 1.
+pub fn invitation(n: u16) -> Value {
+    json!({
+        "id": format!("019a3b4c-0000-0000-{n:04x}-1d2e3f405162"),
+        "target_email": format!("invited{n}@example.com"),
+        "first_name": format!("Invited{n}"),
+        "emailing_attempt_made": true,
+        "level": 1,
+        "is_expired": false,
+        "created_by": user(1),
+        "created_at": "2026-10-11T12:13:14.151617Z",
+        "updated_at": "2026-10-11T12:13:14.151617Z",
+        "message": format!("message-{n}"),
+        "private_project_access": [],
+    })
+}
+
+/// A row of `role_external_references/`, of role `n`.
+pub fn reference(n: u16) -> Value {
+    json!({
+        "id": format!("0197c5d6-0000-0000-{n:04x}-8e9fa0b1c2d3"),
+        "provider": "vercel",
+        "provider_organization_id": "team_1",
+        "provider_role_id": format!("group_{n}"),
+        "provider_role_slug": null,
+        "provider_role_name": format!("Group {n}"),
+        "role": role_id(n),
+        "created_at": "2025-06-24T15:03:41.275906Z",
+        "created_by": user(1),
+    })
+}
+
 /// The value with the members of `patch` put over its own, objects inside as well.
 pub fn with(mut value: Value, patch: Value) -> Value {
     match (&mut value, patch) {
@@ -115,6 +166,9 @@ pub struct Organization {
     members: Vec<Value>,
     roles: Vec<Value>,
     memberships: BTreeMap<String, Vec<Value>>,
+    domains: Vec<Value>,
+    invitations: Vec<Value>,
+    references: Vec<Value>,
     page: usize,
     link_origin: Option<String>,
     accepts_any_key: bool,
@@ -146,6 +200,9 @@ impl Organization {
             members: Vec::new(),
             roles: Vec::new(),
             memberships: BTreeMap::new(),
+            domains: Vec::new(),
+            invitations: Vec::new(),
+            references: Vec::new(),
             page: usize::MAX,
             link_origin: None,
             accepts_any_key: false,
@@ -167,6 +224,24 @@ impl Organization {
         let id = row["id"].as_str().unwrap().to_owned();
         self.memberships.insert(id, memberships);
         self.roles.push(row);
+        self
+    }
+
+    /// Rows of `domains/`, in the server's order.
+    pub fn domains(mut self, rows: impl IntoIterator<Item = Value>) -> Self {
+        self.domains.extend(rows);
+        self
+    }
+
+    /// Rows of `invites/`, in the server's order.
+    pub fn invitations(mut self, rows: impl IntoIterator<Item = Value>) -> Self {
+        self.invitations.extend(rows);
+        self
+    }
+
+    /// Rows of `role_external_references/`, in the server's order.
+    pub fn references(mut self, rows: impl IntoIterator<Item = Value>) -> Self {
+        self.references.extend(rows);
         self
     }
 
@@ -267,6 +342,9 @@ impl Organization {
             }
             ["members"] => page(&self.members),
             ["roles"] => page(&self.roles),
+            ["domains"] => page(&self.domains),
+            ["invites"] => page(&self.invitations),
+            ["role_external_references"] => page(&self.references),
             ["roles", id, "role_memberships"] => {
                 page(self.memberships.get(*id).map_or(&[], Vec::as_slice))
             }
@@ -358,6 +436,16 @@ impl Request {
     }
 }
 
+/// The lists that surround the roles, below the organization and in the order in which they are read.
+pub const SURROUNDINGS: [&str; 3] = ["domains/", "invites/", "role_external_references/"];
+
+/// Whether a path is one of [`SURROUNDINGS`].
+pub(super) fn is_surrounding(path: &str) -> bool {
+    let base = format!("/api/organizations/{}/", organization_id());
+    let inside = path.strip_prefix(&base);
+    inside.is_some_and(|inside| SURROUNDINGS.contains(&inside))
+}
+
 /// A PostHog that listens on loopback and remembers what it was asked.
 pub struct PostHog {
     server: ServerGuard,
@@ -422,14 +510,21 @@ impl PostHog {
             .create();
     }
 
-    /// All requests so far.
+    /// The requests so far, without those for the lists that surround the roles, which have tests of their own.
     pub fn asked(&self) -> Vec<Request> {
+        let mut asked = self.asked_for_everything();
+        asked.retain(|request| !is_surrounding(request.path()));
+        asked
+    }
+
+    /// All requests so far.
+    pub fn asked_for_everything(&self) -> Vec<Request> {
         self.asked.lock().unwrap().clone()
     }
 
     /// Path and query of all requests so far that were for a path with `part` in it.
     pub fn asked_for(&self, part: &str) -> Vec<String> {
-        let asked = self.asked().into_iter();
+        let asked = self.asked_for_everything().into_iter();
         asked
             .filter(|request| request.path().contains(part))
             .map(|request| request.path_and_query)

@@ -174,7 +174,7 @@ fn reader_who_is_gone_gets_no_crawl() {
             2,
             &["standard output was closed before everything was written"],
         );
-    assert!(posthog.asked().is_empty());
+    assert!(posthog.asked_for_everything().is_empty());
     sandbox.assert_no_litter();
 }
 
@@ -240,7 +240,7 @@ fn what_is_said_of_a_snapshot_is_true_of_the_file() {
         (&summary["users"], &summary["roles"], &summary["grants"]),
         (&json!(3), &json!(1), &json!(1))
     );
-    assert_eq!(summary["requests"], posthog.asked().len());
+    assert_eq!(summary["requests"], posthog.asked_for_everything().len());
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -89,7 +89,10 @@ fn evidence_tells_where_with_whose_key_and_how_complete() {
         organization_role: Some("member".to_owned()),
     };
     assert_eq!(key.owner, Some(owner));
-    assert_eq!(evidence.requests, posthog.asked().len() as u64);
+    assert_eq!(
+        evidence.requests,
+        posthog.asked_for_everything().len() as u64
+    );
     assert_eq!(evidence.unlisted_principals, 0);
     assert_eq!((evidence.unproved, evidence.warnings), (vec![], vec![]));
     let members = evidence
@@ -118,7 +121,7 @@ fn evidence_holds_the_digest_of_the_rows_beside_it() {
 fn every_request_carries_the_key_exactly_as_a_bearer_and_nothing_else_does() {
     let posthog = organization().serve();
     Sandbox::new().sync(&posthog);
-    let asked = posthog.asked();
+    let asked = posthog.asked_for_everything();
     assert!(asked.len() >= 8, "{asked:?}");
     for request in asked {
         assert_eq!(
@@ -189,7 +192,7 @@ fn key_never_reaches_the_host_that_a_link_names() {
     let posthog = organization().links_to(&stranger.origin()).serve();
     let written = Sandbox::new().sync(&posthog);
     assert_eq!(written.inventory.count_of_type("user"), 7);
-    assert_eq!(stranger.asked(), []);
+    assert_eq!(stranger.asked_for_everything(), []);
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn redirect_is_3_and_is_never_followed() {
             );
         }
     }
-    assert_eq!(elsewhere.asked(), []);
+    assert_eq!(elsewhere.asked_for_everything(), []);
     let mut posthog = posthog();
     posthog.answers(
         "members/",

@@ -302,7 +302,7 @@ fn stats_leave_out_what_is_zero_but_for_the_types() {
     let expected = json!({
         "resource_types": 2,
         "resources": 1,
-        "assets": 1,
+        "assets": 2,
         "resources_by_resource_type": {"role": 0, "user": 1},
     });
     assert_eq!(stats, expected);

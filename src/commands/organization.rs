@@ -346,7 +346,7 @@ pub(super) fn in_brief(document: &OrganizationDocument) -> String {
         let pending = count(invitations.len() - expired, "pending invitation");
         parts.push(match expired {
             0 => pending,
-            n => format!("{pending} ({n} expired)"),
+            n => format!("{pending} and {n} expired"),
         });
     }
     if let Some(references) = &document.role_external_references {

@@ -3,9 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The value of the document's `schema` field.
-const SCHEMA: &str = "posthog-c1z.evidence";
-
 /// The evidence document. Unknown values are absent or `null`, never zero or false.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -50,13 +47,15 @@ pub const NOT_READ_ROLES: &str = "roles";
 pub const NOT_READ_ORGANIZATION: &str = "organization";
 
 impl Evidence {
+    /// The value of the document's `schema` field.
+    pub const SCHEMA: &str = "posthog-c1z.evidence";
     /// The version that this program writes.
     pub const SCHEMA_VERSION: u32 = 1;
 
     /// Creates the document of a crawl that has not read anything yet.
     pub fn new(base_url: String, organization_id: String) -> Self {
         Self {
-            schema: SCHEMA.to_owned(),
+            schema: Self::SCHEMA.to_owned(),
             schema_version: Self::SCHEMA_VERSION,
             tool: ToolEvidence {
                 name: env!("CARGO_PKG_NAME").to_owned(),
@@ -102,7 +101,7 @@ impl Evidence {
 
     /// Whether the document has the schema of evidence, in a version that this program understands.
     pub fn is_understood(&self) -> bool {
-        self.schema == SCHEMA && self.schema_version <= Self::SCHEMA_VERSION
+        self.schema == Self::SCHEMA && self.schema_version <= Self::SCHEMA_VERSION
     }
 }
 

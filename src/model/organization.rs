@@ -6,9 +6,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Seat;
 
-/// The value of the document's `schema` field.
-const SCHEMA: &str = "posthog-c1z.organization";
-
 /// A field as the server sent it: `None` if it was not sent, `Some(None)` for null.
 pub type Sent<T> = Option<Option<T>>;
 
@@ -36,7 +33,7 @@ macro_rules! sent_fields {
 /// The organization document. A list that was not read is `None`, and named in [`Self::not_read`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationDocument {
-    /// Always `posthog-c1z.organization`.
+    /// Always [`Self::SCHEMA`].
     pub schema: String,
     /// Grows when the meaning of a field changes or a field is removed, but not when a field is added.
     pub schema_version: u32,
@@ -225,13 +222,15 @@ impl OrganizationPart {
 }
 
 impl OrganizationDocument {
+    /// The value of the document's `schema` field.
+    pub const SCHEMA: &str = "posthog-c1z.organization";
     /// The version that this program writes.
     pub const SCHEMA_VERSION: u32 = 1;
 
     /// Creates a document in which nothing was read yet.
     pub fn new() -> Self {
         Self {
-            schema: SCHEMA.to_owned(),
+            schema: Self::SCHEMA.to_owned(),
             schema_version: Self::SCHEMA_VERSION,
             settings: None,
             domains: None,
@@ -260,9 +259,6 @@ impl OrganizationDocument {
     /// `not_read`, and lists sorted by id, each id once.
     pub fn flaws(&self) -> Vec<String> {
         let mut flaws = Vec::new();
-        if self.schema != SCHEMA {
-            flaws.push(format!("its `schema` is not `{SCHEMA}`"));
-        }
         for part in OrganizationPart::ALL {
             let key = part.key();
             match (self.has(part), self.reason(part).is_some()) {
@@ -308,11 +304,6 @@ impl OrganizationDocument {
             }
         }
         flaws
-    }
-
-    /// Whether a document of this version and schema can be understood.
-    pub fn is_understood(&self) -> bool {
-        self.schema == SCHEMA && self.schema_version <= Self::SCHEMA_VERSION
     }
 }
 

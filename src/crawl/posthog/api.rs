@@ -315,7 +315,18 @@ pub(super) struct Invite {
     #[serde(default, deserialize_with = "sent")]
     pub created_at: Sent<String>,
     #[serde(default, deserialize_with = "sent")]
-    pub created_by: Sent<User>,
+    pub created_by: Sent<Sender>,
+}
+
+/// The user who sent an invitation.
+#[derive(Deserialize)]
+pub(super) struct Sender {
+    #[serde(deserialize_with = "identifier")]
+    pub uuid: Text,
+    pub first_name: Option<Text>,
+    pub last_name: Option<Text>,
+    #[serde(default, deserialize_with = "sent")]
+    pub email: Sent<Text>,
 }
 
 /// A row of `role_external_references/`.

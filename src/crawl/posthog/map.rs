@@ -80,7 +80,11 @@ impl Types {
         Resource {
             id: self.user_id(user),
             parent: None,
-            display_name: display_name(user),
+            display_name: display_name(
+                [user.first_name.as_ref(), user.last_name.as_ref()],
+                user.email.as_ref(),
+                &user.uuid,
+            ),
             description: Text::default(),
             status: Some(match listed {
                 Listed::Yes => Status::Enabled,
@@ -314,15 +318,11 @@ fn user_profile<U>(user: &User, membership: Option<&Member<U>>, listed: Listed) 
     ])
 }
 
-/// Returns the name to show for a user: first and last name, else the e-mail address, else the uuid.
-pub(super) fn display_name(user: &User) -> Text {
-    let part = |name: &Option<Text>| name.as_deref().unwrap_or_default().trim().to_owned();
-    let name = match (part(&user.first_name), part(&user.last_name)) {
-        (first, last) if first.is_empty() && last.is_empty() => {
-            let email = present(user.email.as_ref());
-            email.unwrap_or(&user.uuid).clone()
-        }
-        (first, last) => format!("{first} {last}").trim().into(),
+/// Returns the name to show for a user with these first and last names: they, else the e-mail address, else the uuid.
+pub(super) fn display_name(names: [Option<&Text>; 2], email: Option<&Text>, uuid: &Text) -> Text {
+    let name = match names.map(|name| name.map_or("", |name| name.trim())) {
+        ["", ""] => present(email).unwrap_or(uuid).clone(),
+        [first, last] => format!("{first} {last}").trim().into(),
     };
     cut(name, MAX_DISPLAY_NAME)
 }

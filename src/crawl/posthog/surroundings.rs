@@ -208,10 +208,14 @@ impl Surrounding for Invitation {
             is_expired: wire.is_expired,
             created_at: redacted(wire.created_at, redact),
             created_by: wire.created_by.map(|user| {
-                user.map(|user| Inviter {
-                    user_id: redact(&user.uuid),
-                    display_name: redact(&display_name(&user)),
-                    email: user.email.map(|email| Some(redact(&email))),
+                user.map(|user| {
+                    let names = [user.first_name.as_ref(), user.last_name.as_ref()];
+                    let email = user.email.as_ref().and_then(Option::as_ref);
+                    Inviter {
+                        user_id: redact(&user.uuid),
+                        display_name: redact(&display_name(names, email, &user.uuid)),
+                        email: user.email.map(|email| email.map(|email| redact(&email))),
+                    }
                 })
             }),
         }

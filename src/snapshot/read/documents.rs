@@ -1,10 +1,12 @@
 //! Reads the documents that a crawl stores among the assets: its evidence, and what surrounds the roles.
 
+use serde::Deserialize;
+
 use super::columns::Places;
 use super::open::Snapshot;
 use crate::model::{Evidence, FoundDocument, OrganizationDocument, SyncId};
 use crate::snapshot::container::Value;
-use crate::snapshot::error::{Damage, Error};
+use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::limits::{MAX_DOCUMENT_VALUES, MAX_EVIDENCE_SENTENCES};
 use crate::snapshot::table::schema::{EVIDENCE_ASSET, ORGANIZATION_ASSET};
 
@@ -26,6 +28,31 @@ impl Snapshot {
                 }
                 _ => Ok(evidence),
             }
+        };
+        Ok(self
+            .document(sync, EVIDENCE_ASSET, "evidence", parse)?
+            .flatten())
+    }
+
+    /// Describes what is wrong with an evidence document that cannot be understood.
+    ///
+    /// # Errors
+    /// When the row cannot be read or exceeds the limits.
+    pub(in crate::snapshot) fn evidence_flaw(
+        &self,
+        sync: &SyncId,
+    ) -> Result<Option<String>, Error> {
+        let parse = |data: &[u8]| {
+            let parsed = serde_json::from_slice::<Evidence>(data);
+            Ok(match (serde_json::from_slice::<Head>(data), parsed) {
+                // It is not ours.
+                (Ok(head), _) if head.schema.as_deref() != Some(Evidence::SCHEMA) => None,
+                (Ok(head), _) if head.is_newer(Evidence::SCHEMA_VERSION) => {
+                    Some(head.newer_than(Evidence::SCHEMA_VERSION))
+                }
+                (_, Ok(_)) => None,
+                (_, Err(error)) => Some(malformed(&error)),
+            })
         };
         Ok(self
             .document(sync, EVIDENCE_ASSET, "evidence", parse)?
@@ -86,15 +113,50 @@ impl Snapshot {
     }
 }
 
-fn organization(data: &[u8]) -> FoundDocument {
-    match serde_json::from_slice::<OrganizationDocument>(data) {
-        Ok(document) if document.is_understood() => FoundDocument::Found(Box::new(document)),
-        Ok(document) => FoundDocument::NotUnderstood(format!(
-            "it has version {} of `{}`, and this program knows version {}",
-            document.schema_version,
-            document.schema.chars().take(80).collect::<String>(),
-            OrganizationDocument::SCHEMA_VERSION
-        )),
-        Err(error) => FoundDocument::NotUnderstood(format!("it is not as it should be: {error}")),
+/// What identifies a document: in a newer version, only these fields are sure to have the same types.
+#[derive(Deserialize)]
+struct Head {
+    schema: Option<String>,
+    schema_version: Option<u32>,
+}
+
+impl Head {
+    fn is_newer(&self, known: u32) -> bool {
+        self.schema_version.is_some_and(|version| version > known)
     }
+
+    fn newer_than(&self, known: u32) -> String {
+        let version = self.schema_version.unwrap_or_default();
+        format!("it has version {version}, and this program only knows version {known}")
+    }
+}
+
+fn organization(data: &[u8]) -> FoundDocument {
+    let parsed = serde_json::from_slice::<OrganizationDocument>(data);
+    let flaw = match (serde_json::from_slice::<Head>(data), parsed) {
+        (
+            Ok(Head {
+                schema: Some(schema),
+                ..
+            }),
+            _,
+        ) if schema != OrganizationDocument::SCHEMA => format!(
+            "its `schema` is `{}` and not `{}`",
+            shortened(schema.as_bytes()),
+            OrganizationDocument::SCHEMA
+        ),
+        (Ok(head), _) if head.is_newer(OrganizationDocument::SCHEMA_VERSION) => {
+            head.newer_than(OrganizationDocument::SCHEMA_VERSION)
+        }
+        (_, Ok(document)) => return FoundDocument::Found(Box::new(document)),
+        (_, Err(error)) => malformed(&error),
+    };
+    FoundDocument::NotUnderstood(flaw)
+}
+
+fn malformed(error: &serde_json::Error) -> String {
+    format!(
+        "it is malformed: {}",
+        shortened(error.to_string().as_bytes())
+    )
 }

@@ -214,8 +214,12 @@ impl Verifier<'_> {
                 ),
             );
         }
-        if evidence.is_some() {
-            self.organization(run)?;
+        self.organization(run)?;
+        if let Some(why) = snapshot.evidence_flaw(&run.id)? {
+            self.report(
+                "evidence-digest",
+                format!("its evidence cannot be compared with its rows: {why}"),
+            );
         }
         if let Some(evidence) = evidence {
             let digest = digester.finish().to_string();

@@ -7,7 +7,8 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Edited, Organization, PostHog, Sandbox, Shelf, field, golden, member, membership, role, with,
+    Answer, Edited, Night, Organization, PostHog, Reply, Sandbox, Shelf, field, golden, member,
+    membership, refusal, role, with,
 };
 
 const SMALL: &str = "small.c1z";
@@ -165,6 +166,127 @@ fn no_command_sends_harm_to_a_terminal() {
         let names_nobody =
             command.starts_with("verify") || command == "diff demo.c1z --force -o json";
         assert!(names_nobody || sent.contains("evil"), "{command}: {sent}");
+    }
+}
+
+/// A snapshot with such characters in every text that surrounds the roles, and in why one list was not read.
+fn evil_surroundings() -> Night {
+    let evil = |fields: &[&str]| {
+        let fields = fields
+            .iter()
+            .map(|field| ((*field).to_owned(), json!(evil_name())));
+        Value::Object(fields.collect())
+    };
+    let sender = with(member(1)["user"].clone(), evil(&["first_name", "email"]));
+    Organization::new()
+        .members([member(1)])
+        .itself(json!({
+            "default_role_id": evil_name(), "available_product_features": [evil_name(), {"key": evil_name() + "2"}],
+        }))
+        .invitations([
+            with(evil(&["id", "target_email", "first_name", "created_at"]), json!({"level": 8, "created_by": sender})),
+        ])
+        .references([evil(&[
+            "id",
+            "role",
+            "provider",
+            "provider_organization_id",
+            "provider_role_id",
+            "provider_role_slug",
+            "provider_role_name",
+            "created_at",
+        ])])
+        .domains([evil(&["id", "domain", "verified_at", "sso_enforcement"])])
+        .serve_by(|_, _| Reply::AsUsual)
+}
+
+#[test]
+fn what_surrounds_the_roles_cannot_steer_a_terminal_or_forge_a_line() {
+    let shelf = Shelf::new();
+    let night = evil_surroundings();
+    let crawl = |night: &Night, file| {
+        let sync = shelf.sandbox.crawl_at(&night.base_url(), &["-f", file]);
+        let (code, sent) = sync.run_on_terminal();
+        assert_eq!(code, 0, "{sent}");
+        let shown = without_bars(&sent);
+        assert_harmless("sync", &shown);
+        shown
+    };
+    crawl(&night, "evil.c1z");
+    let refusing = Organization::new()
+        .members([member(1)])
+        .serve_by(|_, asked| match asked.path {
+            "domains/" => Reply::Give(Answer::json(403, &refusal("x", "x", &evil_name()))),
+            "invites/" => Reply::Give(Answer::json(
+                200,
+                &json!({"results": [{"id": evil_name(), "level": evil_name()}]}),
+            )),
+            _ => Reply::AsUsual,
+        });
+    let shown = crawl(&refusing, "refused.c1z");
+    assert!(shown.contains("domains (answered 403: evil"), "{shown}");
+    let warnings = shown.lines().filter(|line| line.starts_with("warning: "));
+    assert_eq!(warnings.count(), 1, "{shown}");
+    // And in what only somebody who forges a file can put there.
+    Edited::of(&shelf.path("refused.c1z"))
+        .with_blob(
+            "update v1_assets set data = ?1 where external_id = 'posthog-c1z:organization'",
+            json!({
+                "schema": "posthog-c1z.organization", "schema_version": 1,
+                "invitations": [{"id": evil_name(), "level": 8, "seat": evil_name()}],
+                "not_read": [{"list": evil_name(), "status": 403, "reason": evil_name()}],
+            })
+            .to_string()
+            .as_bytes(),
+        )
+        .pack(&shelf.path("forged.c1z"));
+    for (file, schema) in [
+        ("schema.c1z", json!(evil_name())),
+        ("type.c1z", json!("posthog-c1z.organization")),
+    ] {
+        let document = json!({"schema": schema, "schema_version": 1, "settings": {"enforce_2fa": evil_name()}, "not_read": []});
+        Edited::of(&shelf.path("refused.c1z"))
+            .with_blob(
+                "update v1_assets set data = ?1 where external_id = 'posthog-c1z:organization'",
+                document.to_string().as_bytes(),
+            )
+            .pack(&shelf.path(file));
+    }
+    for file in [
+        "evil.c1z",
+        "refused.c1z",
+        "forged.c1z",
+        "schema.c1z",
+        "type.c1z",
+    ] {
+        for command in [
+            "organization",
+            "organization -o json",
+            "stats",
+            "stats -o json --evidence",
+            "verify",
+            "verify -o json",
+            "export json",
+            "export ndjson",
+        ] {
+            let args: Vec<_> = command.split(' ').chain([file]).collect();
+            let (code, sent) = shelf.sandbox.program(&args).run_on_terminal();
+            assert!(matches!(code, 0 | 1 | 15), "{command} {file}: {sent}");
+            assert_harmless(&format!("{command} {file}"), &without_colours(&sent));
+            let shows_it = command.starts_with("organization");
+            assert!(
+                !shows_it || sent.contains("evil"),
+                "{command} {file}: {sent}"
+            );
+        }
+        let errors = |args: &[&str]| {
+            let (_, sent) = shelf.sandbox.program(args).run_on_terminal();
+            without_colours(&sent)
+                .lines()
+                .filter(|line| line.starts_with("error:"))
+                .count()
+        };
+        assert!(errors(&["organization", file]) <= 1);
     }
 }
 

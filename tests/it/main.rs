@@ -32,6 +32,7 @@ mod reading;
 mod roundtrip;
 mod scripts;
 mod support;
+mod surroundings;
 mod sync;
 mod terminal;
 mod tidy;

@@ -3,10 +3,13 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ALWAYS, KEY_ENTRY, as_usual, at, calm};
-use crate::support::{Answer, KEY, Reply, Run, Sandbox, Written, organization_id, refusal};
+use crate::support::{
+    Answer, Database, KEY, Reply, Run, SURROUNDINGS, Sandbox, Written, organization_id, refusal,
+    user, with,
+};
 
 /// Spellings of the key, and parts of it, each with a part that must not be shown.
 fn traces() -> Vec<(String, String)> {
@@ -99,6 +102,81 @@ fn no_trace_of_the_key_is_written_into_the_evidence() {
 }
 
 #[test]
+fn no_trace_of_the_key_is_written_into_what_surrounds_the_roles() {
+    for (sent, hidden) in traces() {
+        let all = |names: &[&str]| {
+            let fields = names.iter().map(|name| ((*name).to_owned(), json!(sent)));
+            Value::Object(fields.collect())
+        };
+        let invitations = [
+            json!({"id": "1", "created_by": with(user(1), all(&["first_name"]))}),
+            json!({"id": "2", "created_by": with(user(1), all(&["last_name", "email"]))}),
+            json!({"id": "3", "created_by": with(user(1), json!({"first_name": "", "last_name": "", "email": sent}))}),
+            all(&["id", "target_email", "first_name", "created_at"]),
+        ];
+        let organization = calm()
+            .itself(json!({"default_role_id": sent, "available_product_features": ["a", sent, {"key": sent}]}))
+            .domains([all(&["id", "domain", "verified_at", "sso_enforcement", "verification_challenge"])])
+            .invitations(invitations)
+            .references([all(&[
+                "id",
+                "role",
+                "provider",
+                "provider_organization_id",
+                "provider_role_id",
+                "provider_role_slug",
+                "provider_role_name",
+                "created_at",
+            ])]);
+        let refusal = Answer::json(
+            403,
+            &refusal("x", "x", &format!("The key {sent} is not good.")),
+        );
+        let id = json!({"results": [{"id": "x", "created_by": with(user(1), all(&["uuid"]))}]});
+        let of_another_type = json!({"results": [{"id": sent, "is_expired": sent, "is_verified": sent, "role": {(&*sent): sent}}]});
+        let settings = json!({"id": organization_id(), "enforce_2fa": sent, "default_role_id": {(&*sent): sent}});
+        // Where another answer comes, and which.
+        let replaced: [(&[&str], Answer); 5] = [
+            (&[], refusal.clone()),
+            (&SURROUNDINGS, refusal),
+            (&SURROUNDINGS, Answer::json(200, &id)),
+            (&SURROUNDINGS, Answer::json(200, &of_another_type)),
+            (&[""], Answer::json(200, &settings)),
+        ];
+        for (paths, answer) in replaced {
+            let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+            let is_usual = paths.is_empty();
+            let night = organization.clone().serve_by(move |_, asked| {
+                let is_replaced = paths.iter().any(|path| path == asked.path);
+                if is_replaced {
+                    Reply::Give(answer.clone())
+                } else {
+                    Reply::AsUsual
+                }
+            });
+            let sandbox = Sandbox::new();
+            let run = sandbox
+                .crawl_at(&night.base_url(), &["-vv"])
+                .run()
+                .succeeds();
+            assert!(!run.stderr.contains(&hidden), "{hidden}: {}", run.stderr);
+            let path = sandbox.path("sync.c1z");
+            let Written {
+                snapshot, sync_run, ..
+            } = Written::open(&path);
+            let document = snapshot.organization(&sync_run.id).unwrap();
+            let not_read = &document.document().unwrap().not_read;
+            assert!(not_read.is_empty() || !is_usual, "{not_read:?}");
+            let bytes = Database::of(&path).bytes;
+            let found = bytes
+                .windows(hidden.len())
+                .any(|window| window == hidden.as_bytes());
+            assert!(!found, "{hidden}");
+        }
+    }
+}
+
+#[test]
 fn key_that_was_typed_in_the_wrong_place_is_refused_and_not_repeated() {
     let night = calm().serve_by(as_usual);
     let in_host = format!("https://{KEY}.example.com/api/organizations/x");
@@ -160,7 +238,7 @@ fn key_that_was_typed_in_the_wrong_place_is_refused_and_not_repeated() {
     }
     assert_eq!(sandbox.files(), [""; 0]);
     sandbox.assert_no_litter();
-    assert_eq!(night.asked(), [""; 0]);
+    assert_eq!(night.asked_for_everything(), [""; 0]);
 }
 
 #[test]

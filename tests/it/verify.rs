@@ -659,6 +659,20 @@ fn evidence_that_no_longer_fits_the_rows_is_found() {
          where external_id = 'posthog-c1z:evidence'",
     );
     assert_only(&forged, "evidence-digest");
+    // What cannot be read is not taken for what is not there, unless it is of another program.
+    for (data, expected) in [
+        ("substr(data, 2)", &["evidence-digest"][..]),
+        (
+            "json_set(cast(data as text), '$.schema_version', 2)",
+            &["evidence-digest"],
+        ),
+        ("json_set(cast(data as text), '$.schema', 'x')", &[]),
+    ] {
+        let changed = demo().sql(&format!(
+            "update v1_assets set data = cast({data} as blob) where external_id = 'posthog-c1z:evidence'"
+        ));
+        assert_eq!(codes(&changed), expected, "{data}");
+    }
     let recounted =
         demo().sql("delete from v1_grants where id = 5; update v1_sync_runs set stats = null");
     assert_only(&recounted, "evidence-digest");

@@ -238,6 +238,9 @@ for name in $sizes; do
     measure "$program" stats "$old"
     must stats
     row stats '' '' '' "$read_floor" "$read_floor_cpu" ''
+    measure "$program" audit --fail-on none -o json "$old"
+    must audit
+    row audit '' '' '' "$read_floor" "$read_floor_cpu" ''
     measure "$program" grants -o json "$old"
     must grants
     row 'grants -o json' '' '' '' "$read_floor" "$read_floor_cpu" "$grants"

@@ -12,7 +12,7 @@ use crate::model::{
     Domain, Evidence, FoundDocument, Invitation, NotRead, OrganizationDocument,
     OrganizationSettings, ResourceId, ResourceTypeId, RoleReference, Sent, SyncRun, Timestamp,
 };
-use crate::report::{Column, Format, Page, Table, labeled, printable, wrap};
+use crate::report::{Column, Format, Page, Table, labeled, printable, style, wrap};
 
 /// Arguments of `organization`.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ const DOMAIN_COLUMNS: &[Column] = &[
     Column::new("Domain"),
     Column::whole("Verified"),
     Column::new("SSO"),
-    Column::whole("Joins without invitation"),
+    Column::whole("Auto-join"),
     Column::whole("SAML"),
     Column::whole("SCIM"),
 ];
@@ -93,7 +93,7 @@ const INVITATION_COLUMNS: &[Column] = &[
     Column::new("First name"),
     Column::new("Seat"),
     Column::whole("State"),
-    Column::whole("Sent (UTC)"),
+    Column::whole("Sent"),
     Column::new("By"),
 ];
 
@@ -102,7 +102,7 @@ const REFERENCE_COLUMNS: &[Column] = &[
     Column::new("Provider"),
     Column::new("External group"),
     Column::new("External organization"),
-    Column::whole("Since (UTC)"),
+    Column::whole("Since"),
 ];
 
 fn write(
@@ -126,7 +126,7 @@ fn write(
     let captured_at = run.captured_at(run.zone(evidence));
     line("captured", &captured_at.to_string())?;
     if let Some(settings) = &document.settings {
-        writeln!(out, "\nSettings")?;
+        heading(out, page, "Settings")?;
         for (what, value) in settings_in_words(settings) {
             writeln!(out, "{}", wrap(&format!("  {what}: {value}"), width, 4))?;
         }
@@ -166,13 +166,18 @@ fn write(
         })?;
     }
     if !document.not_read.is_empty() {
-        writeln!(out, "\nNot read")?;
+        heading(out, page, "Not read")?;
     }
     for not_read in &document.not_read {
         let line = format!("  {}: {}", not_read.words(), not_read.reason);
         writeln!(out, "{}", wrap(&printable_line(&line), width, 4))?;
     }
     Ok(())
+}
+
+fn heading(out: &mut dyn Write, page: Page, title: &str) -> Result<()> {
+    let style = style::wanted(style::HEADING, page.styled);
+    Ok(writeln!(out, "\n{style}{title}{style:#}")?)
 }
 
 fn printable_line(line: &str) -> String {
@@ -188,7 +193,7 @@ fn list<T>(
     rows: &[T],
     mut cells: impl FnMut(&T) -> Result<Vec<String>>,
 ) -> Result<()> {
-    writeln!(out, "\n{title}")?;
+    heading(out, page, title)?;
     if rows.is_empty() {
         return Ok(writeln!(out, "  none")?);
     }
@@ -252,10 +257,10 @@ fn yes_no(sent: Sent<bool>) -> String {
     .to_owned()
 }
 
-/// A time as tables show it, or as it was sent if it is not a time.
+/// The day of a time in UTC, or what was sent if it is not a time.
 fn time(sent: &Sent<String>) -> String {
     let sent = text(sent);
-    Timestamp::parse(&sent).map_or(sent, |at| at.to_seconds())
+    Timestamp::parse(&sent).map_or(sent, Timestamp::to_day)
 }
 
 fn domain_cells(row: &Domain) -> Vec<String> {

@@ -401,6 +401,8 @@ pub struct Side {
     pub captured_at: RecordedTime,
     /// The organization's name or id, if the file has one.
     pub organization: Option<String>,
+    /// The organization's id, if the file has one.
+    pub organization_id: Option<String>,
     /// The content digest.
     pub content_digest: String,
 }

@@ -31,8 +31,8 @@ fn text(run: &Run) -> String {
 
 /// The same snapshot with the evidence of an older version, which did not have the field.
 fn with_older_evidence(shelf: &Shelf, from: &str, to: &str) {
-    let removed =
-        "update v1_assets set data = cast(json_remove(cast(data as text), '$.not_read') as blob)";
+    let removed = "update v1_assets set data = cast(json_remove(cast(data as text), '$.not_read') as blob) \
+                   where external_id = 'posthog-c1z:evidence'";
     Edited::of(&shelf.path(from))
         .sql(removed)
         .pack(&shelf.path(to));
@@ -65,11 +65,13 @@ fn what_was_not_read_is_not_lost_and_not_gained() {
     with_older_evidence(&shelf, "bare.c1z", "older-bare.c1z");
     with_older_evidence(&shelf, "full.c1z", "older-full.c1z");
     // Another program may say so too.
-    let renamed = "update v1_assets set data = cast(json_set(cast(data as text), '$.tool.name', 'x') as blob)";
+    let renamed = "update v1_assets set data = cast(json_set(cast(data as text), '$.tool.name', 'x') as blob) \
+                   where external_id = 'posthog-c1z:evidence'";
     Edited::of(&shelf.path("bare.c1z"))
         .sql(renamed)
         .pack(&shelf.path("other-bare.c1z"));
-    let members = "1 new admin, +2 members, −1 member, 1 seat raised, 2FA switched off for 1 person, 1 other change";
+    let members = "1 new admin, +2 members, −1 member, 1 seat raised, 2FA switched off for 1 person, 1 other change, 2FA no \
+                   longer enforced";
     let nothing = "no differences in what both snapshots read";
     for (old, new, code, headline) in [
         ("full.c1z", "bare.c1z", 0, nothing),

@@ -1,4 +1,4 @@
-//! Second factors.
+//! People without a second factor, and whether the organization asks for one.
 
 use super::{Case, Found, Outcome, about_person, facts, others, privileged, seat_of};
 use crate::audit::facts::PersonFacts;

@@ -155,16 +155,24 @@ impl AcceptFile {
             !lacks_roles && !lacks_part || line.is_expired(&today)
         };
         let (unused, not_compared): (Vec<_>, Vec<_>) = unused.partition(is_compared);
-        if !not_compared.is_empty() {
-            let lines = match not_compared.len() {
+        let (of_roles, of_parts): (Vec<_>, Vec<_>) = not_compared
+            .into_iter()
+            .partition(|line| line.is_of_roles());
+        for (lines, why) in [
+            (of_roles.len(), "roles were not read"),
+            (
+                of_parts.len(),
+                "not both snapshots have what they are about",
+            ),
+        ] {
+            let lines = match lines {
+                0 => continue,
                 1 => "1 line".to_owned(),
                 n => format!("{n} lines"),
             };
             let path = self.path.display();
             applied.unused_lines.push(UnusedLine {
-                problem: format!(
-                    "{lines} of `{path}` could not be checked because not both snapshots have what they are about"
-                ),
+                problem: format!("{lines} of `{path}` could not be checked because {why}"),
                 instead: None,
             });
         }

@@ -166,6 +166,7 @@ impl<'s> Source<'s> {
             sync_id: self.run.id.to_string(),
             captured_at: self.captured_at(),
             organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
+            organization_id: organization.map(|of| of.id.clone()),
             content_digest: digest.to_string(),
         }
     }

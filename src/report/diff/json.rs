@@ -88,6 +88,7 @@ struct SideDocument<'a> {
     captured_at: String,
     time_zone_known: bool,
     organization: Option<&'a str>,
+    organization_id: Option<&'a str>,
     content_digest: &'a str,
 }
 
@@ -260,6 +261,7 @@ fn side(side: &Side) -> SideDocument<'_> {
         captured_at: side.captured_at.as_utc.to_string(),
         time_zone_known: is_zone_known(side),
         organization: side.organization.as_deref(),
+        organization_id: side.organization_id.as_deref(),
         content_digest: &side.content_digest,
     }
 }

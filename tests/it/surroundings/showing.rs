@@ -63,18 +63,18 @@ Settings
   features of the plan: access_control, role_based_access
 
 Domains
-Domain       Verified  SSO           Joins without invitation  SAML  SCIM
-example.com  yes       not enforced  yes                       no    no
+Domain       Verified  SSO           Auto-join  SAML  SCIM
+example.com  yes       not enforced  yes        no    no
 
 Invitations
-Invited                    First name  Seat           State    Sent (UTC)           By
-leo.fontaine@example.com   Léo         member         expired  2026-06-22 08:47:55  Lena Brandt
-nadia.hassan@example.org   Nadia       administrator  pending  2026-09-05 14:12:09  Beatriz Fernández de la Cruz
-Tove.Aaltonen@example.com              member         pending  2026-09-06 10:47:02  Amara Okafor
+Invited                    First name  Seat           State    Sent        By
+leo.fontaine@example.com   Léo         member         expired  2026-06-22  Lena Brandt
+nadia.hassan@example.org   Nadia       administrator  pending  2026-09-05  Beatriz Fernández de la Cruz
+Tove.Aaltonen@example.com              member         pending  2026-09-06  Amara Okafor
 
 External references of roles
-Role         Provider  External group             External organization  Since (UTC)
-Engineering  vercel    Engineering (all offices)  team_4mKp9sQz          2025-06-24 15:03:41
+Role         Provider  External group             External organization  Since
+Engineering  vercel    Engineering (all offices)  team_4mKp9sQz          2025-06-24
 ";
     assert_eq!(rest, expected);
 }

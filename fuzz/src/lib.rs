@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use posthog_c1z::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
+use posthog_c1z::model::{
+    Entitlement, FoundDocument, Grant, Resource, ResourceType, SyncId,
+};
 use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, Readable, Snapshot, verify};
 use tempfile::TempDir;
 
@@ -93,6 +95,9 @@ fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
         let _ = snapshot.inventory(&run.id);
         let _ = snapshot.counts(&run.id);
         let evidence = snapshot.evidence(&run.id).ok().flatten();
+        if let Ok(FoundDocument::Found(document)) = snapshot.organization(&run.id) {
+            let _ = document.flaws();
+        }
         if let (Ok(Some(stats)), Ok((counts, _))) = (
             snapshot.stats_column(&run.id),
             snapshot.counts_and_digest(&run.id),

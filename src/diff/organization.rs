@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{
     Action, Change, ChangeKind, ChangedObject, Domain, FieldChange, Invitation,
-    OrganizationDocument, OrganizationPart, Party, RoleReference, Topic,
+    OrganizationDocument, OrganizationPart, Party, RoleReference, Topic, folded_address,
 };
 
 /// Fields of an invitation that follow from others, or change although nobody changed the invitation: it expires.
@@ -60,14 +60,17 @@ pub fn match_invitations(changes: &mut [Change], surroundings: &mut Vec<Change>)
         .filter(|change| change.topic == Topic::MemberAdded)
     {
         if let Some(email) = &change.subject.email {
-            joined.entry(email.to_lowercase()).or_default().push(change);
+            joined
+                .entry(folded_address(email))
+                .or_default()
+                .push(change);
         }
     }
     surroundings.retain(|change| {
         if !change.kinds.contains(&ChangeKind::InvitationRemoved) {
             return true;
         }
-        match joined.get_mut(&change.subject.name.to_lowercase()) {
+        match joined.get_mut(&folded_address(&change.subject.name)) {
             Some(joins) => {
                 for join in joins {
                     join.invitation.get_or_insert_with(|| change.id.clone());

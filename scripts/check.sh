@@ -27,9 +27,9 @@ if_installed() {
 # The quick ones first.
 cargo fmt --all --check
 if_installed typos typos
-if_installed shellcheck shellcheck .ci/run scripts/*.sh fuzz/*.sh
-if_installed zizmor zizmor --offline --quiet .github
-if_installed actionlint actionlint
+if_installed shellcheck shellcheck .ci/run scripts/*.sh scripts/ci/*.sh fuzz/*.sh
+if_installed zizmor zizmor --offline --quiet .github scripts/ci/github-actions.yml
+if_installed actionlint actionlint .github/workflows/*.yml scripts/ci/github-actions.yml
 # Not the advisories, which appear without a change here; .github/workflows/advisories.yml looks at them.
 if_installed cargo-deny cargo deny check bans licenses sources
 cargo clippy --workspace --all-targets -- -D warnings

@@ -1,6 +1,8 @@
-//! The scripts for CI, run for real with the program on `PATH`.
+//! The scripts and workflow files for CI, run for real with the program on `PATH`.
 
 mod audit_script;
+mod review;
+mod workflows;
 
 use crate::support::{Program, Run, Sandbox};
 

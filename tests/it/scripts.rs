@@ -12,11 +12,16 @@ fn posthog() -> PostHog {
     Organization::new().members((1..=3).map(member)).serve()
 }
 
-/// The files in `scripts/` that end so.
+/// The files in `scripts/` and `scripts/ci/` that end so.
 fn scripts_ending(ending: &str) -> Vec<String> {
-    let entries = fs::read_dir(script("")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(ending)).collect();
+    let mut names = Vec::new();
+    for folder in ["", "ci/"] {
+        for entry in fs::read_dir(script(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            names.push(format!("{folder}{name}"));
+        }
+    }
+    names.retain(|name| name.ends_with(ending));
     names.sort();
     names
 }
@@ -24,7 +29,9 @@ fn scripts_ending(ending: &str) -> Vec<String> {
 #[test]
 fn every_script_is_sound_shell_and_can_be_run() {
     let names = scripts_ending(".sh");
-    assert!(names.contains(&"cron.sh".to_owned()), "{names:?}");
+    for name in ["ci/access-review.sh", "cron.sh"] {
+        assert!(names.contains(&name.to_owned()), "{names:?}");
+    }
     for name in names {
         let path = script(&name);
         let output = Command::new("sh").arg("-n").arg(&path).output().unwrap();

@@ -8,10 +8,13 @@ use super::help::EXAMPLES;
 
 /// What each exit code means.
 const EXIT_CODES: [(&str, &str); 14] = [
-    ("0", "done; diff: no difference"),
+    (
+        "0",
+        "done; diff: no difference; audit: no finding that fails",
+    ),
     (
         "1",
-        "diff: differences; verify: findings; stats --max-age: too old",
+        "diff: differences; verify, audit: findings; stats --max-age: too old",
     ),
     (
         "2",
@@ -19,7 +22,7 @@ const EXIT_CODES: [(&str, &str); 14] = [
     ),
     (
         "3",
-        "wrong configuration: address, host name, proxy, or not a PostHog API",
+        "wrong configuration: address, host name, proxy, not a PostHog API, a rules file or roster",
     ),
     ("4", "time-out"),
     (

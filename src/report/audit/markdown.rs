@@ -34,7 +34,11 @@ pub(super) fn write(audit: &Audit, max_bytes: usize, out: &mut dyn Write) -> io:
             fits
         });
         let shown: Vec<&String> = fitting.collect();
-        left_out += section.rows.len() - shown.len();
+        if section.is_counted {
+            left_out += section.rows.len() - shown.len();
+        } else if shown.is_empty() {
+            continue;
+        }
         section.push(&shown, &mut text);
     }
     if left_out > 0 {
@@ -73,6 +77,8 @@ struct Section {
     head: &'static str,
     rows: Vec<String>,
     is_folded: bool,
+    /// Whether rows that are left out are counted.
+    is_counted: bool,
 }
 
 impl Section {
@@ -113,7 +119,7 @@ fn sections(audit: &Audit) -> Vec<Section> {
         };
         let of_severity = |findings: &[&Finding]| -> Vec<String> {
             let findings = findings.iter().filter(|f| f.severity == severity);
-            findings.map(|finding| row(audit, finding)).collect()
+            findings.map(|finding| row(finding)).collect()
         };
         let suffix = if audit.since.is_some() { ", new" } else { "" };
         add(
@@ -124,7 +130,7 @@ fn sections(audit: &Audit) -> Vec<Section> {
             false,
         );
     }
-    let before: Vec<String> = known.iter().map(|finding| row(audit, finding)).collect();
+    let before: Vec<String> = known.iter().map(|finding| row(finding)).collect();
     add(
         &mut sections,
         "Found in the older snapshot too",
@@ -132,6 +138,16 @@ fn sections(audit: &Audit) -> Vec<Section> {
         before,
         true,
     );
+    let remedies = remedies(audit);
+    if !remedies.is_empty() {
+        sections.push(Section {
+            title: "What to do".to_owned(),
+            head: "",
+            rows: remedies,
+            is_folded: false,
+            is_counted: false,
+        });
+    }
     let accepted = audit.findings.iter().filter(|f| f.accepted.is_some());
     let accepted = accepted.map(|finding| {
         let (who, email) = cells(finding);
@@ -175,8 +191,7 @@ fn sections(audit: &Audit) -> Vec<Section> {
     sections
 }
 
-const HEAD: &str =
-    "| Rule | Who or what | E-mail | Finding | What to do |\n|---|---|---|---|---|\n";
+const HEAD: &str = "| Rule | Who or what | E-mail | Finding |\n|---|---|---|---|\n";
 
 fn add(
     sections: &mut Vec<Section>,
@@ -191,20 +206,27 @@ fn add(
             head,
             rows,
             is_folded,
+            is_counted: true,
         });
     }
 }
 
-fn row(audit: &Audit, finding: &Finding) -> String {
+fn row(finding: &Finding) -> String {
     let (who, email) = cells(finding);
-    let rule = audit.rules.iter().find(|rule| rule.code == finding.code);
-    let remedy = rule.map_or("", |rule| rule.remedy);
-    format!(
-        "| {} | {who} | {email} | {} | {} |\n",
-        finding.code,
-        escape(&what(finding), WHAT_BYTES),
-        escape(remedy, WHAT_BYTES)
-    )
+    let what = escape(&what(finding), WHAT_BYTES);
+    format!("| {} | {who} | {email} | {what} |\n", finding.code)
+}
+
+/// What to do about the findings that are not accepted, once for each rule.
+fn remedies(audit: &Audit) -> Vec<String> {
+    let is_open = |code| {
+        let mut open = audit.findings.iter().filter(|f| f.accepted.is_none());
+        open.any(|finding| finding.code == code)
+    };
+    let rules = audit.rules.iter().filter(|rule| is_open(rule.code));
+    rules
+        .map(|rule| format!("- {}: {}\n", rule.code, escape(rule.remedy, WHAT_BYTES)))
+        .collect()
 }
 
 /// The name and the e-mail address of a subject.

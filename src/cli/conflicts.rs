@@ -166,7 +166,8 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
     if file.is_none_or(|file| file.as_os_str() != "-") {
         return Ok(());
     }
-    const ABOUT_FILES: [&str; 9] = [
+    const ABOUT_FILES: [&str; 10] = [
+        "checksum",
         "latest",
         "keep_last",
         "dry_run",

@@ -10,8 +10,9 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use super::global::{GlobalOptions, OutputFormat};
 use super::values::{flag, parse_age, parse_mode, shell_word};
 use crate::commands::{
-    AccessArgs, Condition, ExportArgs, ExportForm, ExportTable, Input, ListArgs, ListFormat,
-    Listing, OrganizationArgs, SeatName, StatsArgs, StatsScope, TableSource, VerifyArgs,
+    AccessArgs, Checksum, Condition, ExportArgs, ExportForm, ExportTable, Input, ListArgs,
+    ListFormat, Listing, OrganizationArgs, SeatName, StatsArgs, StatsScope, TableSource,
+    VerifyArgs,
 };
 use crate::model::UtcOffset;
 use crate::report::sheet::Formulas;
@@ -158,6 +159,17 @@ pub(super) struct VerifyOptions {
     /// Snapshot files [default: that of --file]
     #[arg(value_name = "FILE")]
     inputs: Vec<PathBuf>,
+    /// SHA-256 that the one file must have, such as the one that sync reported
+    #[arg(long, value_name = "HEX", value_parser = parse_sha256)]
+    expect_sha256: Option<String>,
+}
+
+fn parse_sha256(text: &str) -> Result<String, String> {
+    let hex = text.trim().to_ascii_lowercase();
+    let is_sha256 = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_sha256
+        .then_some(hex)
+        .ok_or_else(|| "expected 64 hexadecimal digits".to_owned())
 }
 
 #[derive(Subcommand)]
@@ -206,6 +218,14 @@ pub(super) struct ExportOptions {
     /// Permissions of the output file, in octal
     #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
     mode: u32,
+    /// Write the SHA-256 beside the output file, as NAME.sha256
+    #[arg(
+        long,
+        requires = "out",
+        action = ArgAction::SetTrue,
+        value_parser = flag(Checksum::Omitted, Checksum::Written)
+    )]
+    checksum: Checksum,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -351,8 +371,12 @@ impl VerifyOptions {
         if self.inputs.is_empty() {
             self.inputs.push(global.path(None));
         }
+        if self.expect_sha256.is_some() && self.inputs.len() > 1 {
+            bail!("--expect-sha256 is the SHA-256 of one file, and several are given");
+        }
         Ok(VerifyArgs {
             paths: self.inputs,
+            expected_sha256: self.expect_sha256,
             options: global.read_options(),
             format: global.format()?,
         })
@@ -369,7 +393,7 @@ impl ExportSub {
                 Formulas::Keep
             }
         };
-        let (ExportOptions { input, out, mode }, form) = match self {
+        let (export, form) = match self {
             Self::Json { export } => (export, ExportForm::Json),
             Self::Ndjson { export } => (export, ExportForm::Ndjson),
             Self::Csv {
@@ -390,10 +414,11 @@ impl ExportSub {
             ),
         };
         ExportArgs {
-            input: input.into_input(global),
+            input: export.input.into_input(global),
             form,
-            out,
-            mode,
+            out: export.out,
+            mode: export.mode,
+            checksum: export.checksum,
         }
     }
 }

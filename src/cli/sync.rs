@@ -12,8 +12,8 @@ use super::heading;
 use super::key::KeyOptions;
 use super::values::{environment, flag, parse_age, parse_mode};
 use crate::commands::{
-    CheckArgs, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, Output, Pruning, Rejected,
-    Replace, Source, SyncArgs, Template, TemplateError,
+    CheckArgs, Checksum, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, Output, Pruning,
+    Rejected, Replace, Source, SyncArgs, Template, TemplateError,
 };
 use crate::crawl::posthog::{Incomplete, Memberships, Surroundings};
 use crate::crawl::{AddressError, BaseUrl, HttpSettings, PaceSettings, PlainHttp};
@@ -130,6 +130,14 @@ pub(super) struct SyncOptions {
     /// Permissions of the snapshot, in octal
     #[arg(long, value_name = "MODE", help_heading = heading::OUTPUT, default_value = "0600", value_parser = parse_mode)]
     mode: u32,
+    /// Write the SHA-256 beside the snapshot, as NAME.sha256
+    #[arg(
+        long,
+        help_heading = heading::OUTPUT,
+        action = ArgAction::SetTrue,
+        value_parser = flag(Checksum::Omitted, Checksum::Written)
+    )]
+    checksum: Checksum,
     /// Keep a crawl that cannot be proved complete as NAME.incomplete.c1z next to the snapshot; the run still exits 9
     #[arg(
         long,
@@ -316,6 +324,7 @@ impl SyncOptions {
         }
         Ok(FileOutput {
             mode: self.mode,
+            checksum: self.checksum,
             latest: self.latest.clone(),
             keep_last: self.keep_last,
             pruning: self.dry_run,

@@ -46,8 +46,8 @@ pub use list::{Condition, ListArgs, ListFormat, Listing, SeatName};
 pub use organization::OrganizationArgs;
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
-    CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source, SyncArgs,
-    Template, TemplateError,
+    Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
+    SyncArgs, Template, TemplateError,
 };
 pub use verify::VerifyArgs;
 

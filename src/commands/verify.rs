@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{Outcome, World};
+use crate::files;
 use crate::report::{Format, printable};
 use crate::snapshot::{self, Finding, ReadOptions};
 
@@ -15,6 +16,8 @@ use crate::snapshot::{self, Finding, ReadOptions};
 pub struct VerifyArgs {
     /// The files.
     pub paths: Vec<PathBuf>,
+    /// The SHA-256 that the only file must have, in lower case.
+    pub expected_sha256: Option<String>,
     /// Limits on reading.
     pub options: ReadOptions,
     /// The output format.
@@ -38,6 +41,17 @@ pub(super) fn run(args: &VerifyArgs, world: &mut World<'_>) -> Result<Outcome> {
         let mut report = |finding: &Finding| write_finding(world.out, args.format, &file, finding);
         let mut found = 0_u64;
         let mut written = Ok(());
+        if let Some(expected) = &args.expected_sha256
+            // What cannot be read is reported below.
+            && let Ok(sha256) = files::sha256(path)
+            && sha256 != *expected
+        {
+            found += 1;
+            written = report(&Finding {
+                code: "sha256",
+                message: format!("its SHA-256 is {sha256}, not the expected one"),
+            });
+        }
         let result = snapshot::verify(path, &args.options, &mut |finding| {
             found += 1;
             if written.is_ok() {

@@ -4,9 +4,10 @@
 //! ```text
 //! replace.rs    replaces a file completely or not at all   temporary.rs   temporary files, and leftovers of killed runs
 //! pending.rs    what a signal removes and leaves           preflight.rs   checks whether a replacement will work
-//! pipe.rs       checks whether standard output arrived
+//! pipe.rs       checks whether standard output arrived      checksum.rs    the SHA-256 beside a file
 //! ```
 
+mod checksum;
 mod pending;
 mod pipe;
 mod preflight;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+pub use checksum::{checksum_path, is_stream, sha256, write_checksum};
 pub use pending::{LeftBehind, Pending, remove_all, set_targets};
 pub use pipe::arrived;
 pub use preflight::{TRYING, check_folder, check_replaceable};

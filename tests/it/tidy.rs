@@ -65,7 +65,10 @@ const DOORS: [(&str, &[&str]); 41] = [
     ("serde", &[""]),
     ("serde_json", &[""]),
     ("serde_path_to_error", &["crawl/"]),
-    ("sha2", &["snapshot/container/", "snapshot/table/"]),
+    (
+        "sha2",
+        &["files/", "snapshot/container/", "snapshot/table/"],
+    ),
     ("signal-hook", &["main.rs"]),
     ("smallvec", &["snapshot/message/"]),
     ("strsim", &["commands/search.rs"]),

@@ -8,10 +8,10 @@ mod tables;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::input::{Input, lacks_roles};
-use super::{Outcome, World};
+use super::{Checksum, Outcome, World};
 use crate::files;
 use crate::model::SyncRun;
 use crate::report::sheet::{BYTE_ORDER_MARK, Formulas};
@@ -29,6 +29,8 @@ pub struct ExportArgs {
     pub out: Option<PathBuf>,
     /// Permission bits of the output file.
     pub mode: u32,
+    /// Whether to write the SHA-256 beside the output file.
+    pub checksum: Checksum,
 }
 
 /// The formats of `export`.
@@ -101,6 +103,11 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
                 "`{}` is the snapshot itself; export to another file",
                 path.display()
             );
+            ensure!(
+                args.checksum == Checksum::Omitted || !files::is_stream(path)?,
+                "--checksum needs a regular file, and `{}` is not one",
+                path.display()
+            );
             files::replace(path, args.mode, |file| {
                 let is_terminal = file.is_terminal();
                 let out = BufWriter::with_capacity(1 << 20, file);
@@ -117,6 +124,11 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
                         }
                     })
             })?;
+            if args.checksum == Checksum::Written {
+                let sha256 =
+                    files::sha256(path).with_context(|| format!("reading `{}`", path.display()))?;
+                files::write_checksum(path, &sha256, args.mode)?;
+            }
         }
     }
     Ok(Outcome::Done)

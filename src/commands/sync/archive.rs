@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use super::previous::Previous;
 use super::target::Template;
+use crate::files;
 use crate::model::Timestamp;
 use crate::snapshot::{Error, ReadOptions};
 
@@ -50,15 +51,25 @@ impl OwnSnapshot {
         }))
     }
 
-    /// Removes the file, unless another one has its name by now.
+    /// Returns the snapshot and, if there is one, its checksum file.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let checksum = files::checksum_path(&self.path);
+        let is_there = fs::symlink_metadata(&checksum).is_ok_and(|found| found.is_file());
+        let checksum = is_there.then_some(checksum);
+        std::iter::once(self.path.clone()).chain(checksum).collect()
+    }
+
+    /// Removes the file with its checksum file, unless another one has its name by now.
     ///
     /// # Errors
     /// When it cannot be removed.
     pub(super) fn remove(&self) -> Result<()> {
         let removing = || format!("removing the old snapshot `{}`", self.path.display());
+        let files = self.files();
         match fs::symlink_metadata(&self.path) {
             Ok(now) if (now.dev(), now.ino()) == (self.found.dev(), self.found.ino()) => {
-                fs::remove_file(&self.path).with_context(removing)
+                let mut files = files.iter();
+                files.try_for_each(|path| fs::remove_file(path).with_context(removing))
             }
             _ => Ok(()),
         }

@@ -43,7 +43,8 @@ pub(super) use crawled::InconsistentData;
 pub(super) use guard::{Refusal, find_baseline};
 pub(super) use lock::Locked;
 pub use settings::{
-    CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source, SyncArgs,
+    Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
+    SyncArgs,
 };
 pub use target::{Template, TemplateError};
 
@@ -199,6 +200,11 @@ pub(super) fn prepare(
 ) -> Result<Lock> {
     let path = path_in_advance(file, config, world)?;
     for path in std::iter::once(&path).chain(&file.latest) {
+        ensure!(
+            file.checksum == Checksum::Omitted || !files::is_stream(path)?,
+            "--checksum needs a regular file, and `{}` is not one",
+            path.display()
+        );
         let path = files::resolve(path)?;
         let dir = files::folder(&path);
         ensure!(
@@ -215,6 +221,11 @@ pub(super) fn prepare(
             // Another run only holds it for a moment.
             Err(error) if !error.is::<Locked>() => return Err(error),
             _ => {}
+        }
+    }
+    if file.checksum == Checksum::Written {
+        for path in std::iter::once(&path).chain(&file.latest) {
+            files::check_replaceable(&files::checksum_path(path), file.mode)?;
         }
     }
     let rejected = (file.rejected == Rejected::Kept).then_some(target::REJECTED);
@@ -242,11 +253,13 @@ fn print_dry_run(file: &FileOutput, config: &Config, world: &mut World<'_>) -> R
         printable(&new.display().to_string())
     )?;
     for own in archive::surplus(&file.template, &organization, keep, &new, now, &file.read)? {
-        writeln!(
-            world.out,
-            "would remove {}",
-            printable(&own.path.display().to_string())
-        )?;
+        for path in own.files() {
+            writeln!(
+                world.out,
+                "would remove {}",
+                printable(&path.display().to_string())
+            )?;
+        }
     }
     Ok(Outcome::Done)
 }

@@ -8,6 +8,7 @@ use super::target::Template;
 use crate::crawl::posthog::{Config, Incomplete, Memberships, Surroundings};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings};
 use crate::demo::Week;
+use crate::files;
 use crate::snapshot::ReadOptions;
 
 /// The arguments of `sync`.
@@ -66,6 +67,8 @@ pub struct FileOutput {
     pub template: Template,
     /// Permission bits.
     pub mode: u32,
+    /// Whether to write the SHA-256 beside the snapshot.
+    pub checksum: Checksum,
     /// A copy under a fixed name.
     pub latest: Option<PathBuf>,
     /// How many snapshots of the template to keep; `None` for all.
@@ -85,10 +88,23 @@ pub struct FileOutput {
 impl FileOutput {
     /// Returns the files that a run replaces if it writes its snapshot to `path`.
     pub(super) fn targets(&self, path: &Path) -> Vec<PathBuf> {
-        std::iter::once(path.to_owned())
-            .chain(self.latest.clone())
-            .collect()
+        let snapshots = std::iter::once(path.to_owned()).chain(self.latest.clone());
+        match self.checksum {
+            Checksum::Omitted => snapshots.collect(),
+            Checksum::Written => snapshots
+                .flat_map(|path| [files::checksum_path(&path), path])
+                .collect(),
+        }
     }
+}
+
+/// Whether the SHA-256 of a file is written beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// It is not.
+    Omitted,
+    /// As `NAME.sha256`.
+    Written,
 }
 
 /// Whether old snapshots are removed.

@@ -9,7 +9,7 @@ use super::archive;
 use super::crawled::Crawled;
 use super::guard::{self, Objection, Refusal, RefusedCopy};
 use super::lock::Lock;
-use super::settings::{FileOutput, Rejected};
+use super::settings::{Checksum, FileOutput, Rejected};
 use super::target::{self, Template};
 use crate::commands::World;
 use crate::crawl::posthog::Completeness;
@@ -64,7 +64,7 @@ impl<'a, 'w> Store<'a, 'w> {
         self.check()?;
         let (written, digest) = self.write(&self.path)?;
         if let Some(latest) = &self.file.latest {
-            self.update_latest(latest)?;
+            self.update_latest(latest, &written)?;
         }
         self.prune()?;
         Ok((self.path, written, digest))
@@ -105,13 +105,23 @@ impl<'a, 'w> Store<'a, 'w> {
         Ok(())
     }
 
-    fn write(&self, path: &Path) -> Result<(Written, ContentDigest), snapshot::Error> {
+    fn write(&self, path: &Path) -> Result<(Written, ContentDigest)> {
         let target = Target::File {
             path,
             mode: self.file.mode,
         };
         let contents = self.crawled.contents();
-        snapshot::write(target, &contents, self.temp_dir, self.world.reporter)
+        let written = snapshot::write(target, &contents, self.temp_dir, self.world.reporter)?;
+        self.write_checksum(path, &written.0)?;
+        Ok(written)
+    }
+
+    /// Writes the SHA-256 of the snapshot beside it, or beside a copy.
+    fn write_checksum(&self, path: &Path, written: &Written) -> Result<(), files::Error> {
+        match self.file.checksum {
+            Checksum::Omitted => Ok(()),
+            Checksum::Written => files::write_checksum(path, &written.sha256, self.file.mode),
+        }
     }
 
     /// Saves a refused snapshot next to its target, under a marked name, if a file of that name may be replaced.
@@ -132,7 +142,7 @@ impl<'a, 'w> Store<'a, 'w> {
     }
 
     /// Copies the snapshot to `latest`, unless another run has written a newer one there.
-    fn update_latest(&self, latest: &Path) -> Result<()> {
+    fn update_latest(&self, latest: &Path, written: &Written) -> Result<()> {
         if files::is_same_file(latest, &self.path) {
             return Ok(());
         }
@@ -152,7 +162,8 @@ impl<'a, 'w> Store<'a, 'w> {
             }
             self.warn(format!("`{latest}` is dated in the future and is replaced"));
         }
-        Ok(snapshot::copy(&self.path, latest, self.file.mode)?)
+        snapshot::copy(&self.path, latest, self.file.mode)?;
+        Ok(self.write_checksum(latest, written)?)
     }
 
     /// Removes the oldest snapshots of the template, except the one just written.

@@ -24,7 +24,7 @@ pub use place::{BadPlace, Place};
 pub use roster::{DateForm, Roster, RosterColumns};
 pub use settings::{Acceptable, Settings, default_rules};
 
-use crate::model::{Finding, JudgedRule, NotJudged, RuleCode, Timestamp};
+use crate::model::{Finding, JudgedRule, NotJudged, RuleCode, SubjectKind, Timestamp};
 use rules::{Case, RULES};
 
 /// What the rules say about one snapshot.
@@ -97,7 +97,14 @@ pub fn compare(findings: &mut [Finding], older: &Judgement) {
         .map(|finding| (finding.code, finding.subject.id.as_str()))
         .collect();
     for finding in &mut *findings {
-        let is_known = known.contains(&(finding.code, finding.subject.id.as_str()));
+        let is_known = match finding.subject.kind {
+            // Every snapshot has an id of its own, so what is known is the same statement about the older one.
+            SubjectKind::Snapshot => older
+                .findings
+                .iter()
+                .any(|known| known.code == finding.code && known.facts == finding.facts),
+            _ => known.contains(&(finding.code, finding.subject.id.as_str())),
+        };
         finding.is_new = Some(!is_known);
     }
     sort(findings);

@@ -169,33 +169,32 @@ impl Roster {
         };
         let mut last = record.clone();
         while reader.read_byte_record(&mut record).map_err(bad_csv)? {
-            let line = record.position().map_or(0, csv::Position::line);
-            roster.add(&record, line, &places, columns.dates)?;
+            let bad = |(field, problem): (usize, String)| {
+                BadPlace::new(line_of(bytes, &record), field as u64 + 1, problem)
+            };
+            roster.add(&record, &places, columns.dates).map_err(bad)?;
             last.clone_from(&record);
         }
         // A quote that is never closed swallows the rest of the file.
         let spans_lines = last.iter().any(|field| field.contains(&b'\n'));
         if spans_lines && bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
-            let line = last.position().map_or(1, csv::Position::line);
-            return Err(BadPlace::new(line, 1, "a quotation mark is not closed"));
+            let problem = "a quotation mark is not closed";
+            return Err(BadPlace::new(line_of(bytes, &last), 1, problem));
         }
         Ok(roster)
     }
 
+    /// Adds a row. An error is the field and what is wrong with it.
     fn add(
         &mut self,
         record: &csv::ByteRecord,
-        line: u64,
         places: &Places,
         dates: Option<DateForm>,
-    ) -> Result<(), BadPlace> {
-        let text = |at: Option<usize>| -> Result<&str, BadPlace> {
+    ) -> Result<(), (usize, String)> {
+        let text = |at: Option<usize>| -> Result<&str, (usize, String)> {
             let field = at.and_then(|at| record.get(at)).unwrap_or_default();
-            let text = std::str::from_utf8(field).map_err(|_| {
-                let column = at.unwrap_or_default() as u64 + 1;
-                BadPlace::new(line, column, "the text is not UTF-8")
-            })?;
-            Ok(text.trim())
+            let not_utf8 = |_| (at.unwrap_or_default(), "the text is not UTF-8".to_owned());
+            Ok(std::str::from_utf8(field).map_err(not_utf8)?.trim())
         };
         let address = text(Some(places.email))?;
         if address.is_empty() {
@@ -207,8 +206,8 @@ impl Roster {
         let left_at = if left.is_empty() {
             None
         } else {
-            let column = places.left.unwrap_or_default() as u64 + 1;
-            Some(date(left, dates).map_err(|problem| BadPlace::new(line, column, problem))?)
+            let place = |problem| (places.left.unwrap_or_default(), problem);
+            Some(date(left, dates).map_err(place)?)
         };
         let status = text(places.status)?.to_lowercase();
         let gone = GONE.into_iter().find(|gone| *gone == status);
@@ -266,6 +265,18 @@ impl Roster {
             left_at: last,
         }
     }
+}
+
+/// The line that a record starts in. The position that csv gives is before the blank lines that it skips.
+fn line_of(bytes: &[u8], record: &csv::ByteRecord) -> u64 {
+    let at = record.position().map_or(0, csv::Position::byte);
+    let at = usize::try_from(at).unwrap_or(bytes.len()).min(bytes.len());
+    let (before, after) = bytes.split_at(at);
+    let blank = after
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let ends = before.iter().chain(blank).filter(|byte| **byte == b'\n');
+    ends.count() as u64 + 1
 }
 
 /// The fields that matter.

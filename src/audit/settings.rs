@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::BadPlace;
 use super::rules::RULES;
-use crate::model::{Acceptance, Finding, RuleCode, Severity, Timestamp, ascii_domain};
+use crate::model::{Acceptance, Finding, RuleCode, Severity, Timestamp, ascii_domain, is_harmful};
 
 /// How rules judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,21 +58,31 @@ impl Settings {
     /// With the place, for text that is not TOML, unknown keys, codes and severities, and acceptances without a reason.
     pub fn parse(text: &str) -> Result<Self, BadPlace> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let file: RulesFile = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
+        let bad = |at: usize, problem: String| {
             let before = text.get(..at).unwrap_or_default();
             let line = before.matches('\n').count() as u64 + 1;
             let start = before.rfind('\n').map_or(0, |at| at + 1);
             let column = before[start..].chars().count() as u64 + 1;
-            let problem = error.message().trim().replace('\n', "; ");
             BadPlace::new(line, column, problem)
+        };
+        let file: RulesFile = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            bad(at, error.message().trim().replace('\n', "; "))
         })?;
+        let domain = |name: toml::Spanned<String>| {
+            let at = name.span().start;
+            own_domain(name.get_ref()).map_err(|problem| bad(at, problem))
+        };
         let defaults = Self::default();
         Ok(Self {
             dormant_days: file.dormant_days.unwrap_or(defaults.dormant_days),
             invitation_days: file.invitation_days.unwrap_or(defaults.invitation_days),
             max_owners: file.max_owners.unwrap_or(defaults.max_owners),
-            domains: file.domains.into_iter().map(|domain| domain.0).collect(),
+            domains: file
+                .domains
+                .into_iter()
+                .map(domain)
+                .collect::<Result<_, _>>()?,
             accept: file
                 .accept
                 .into_iter()
@@ -101,7 +111,7 @@ struct RulesFile {
     invitation_days: Option<u32>,
     max_owners: Option<u32>,
     #[serde(default)]
-    domains: Vec<DomainName>,
+    domains: Vec<toml::Spanned<String>>,
     #[serde(default)]
     rules: BTreeMap<Code, Level>,
     #[serde(default)]
@@ -138,17 +148,13 @@ impl Level {
     }
 }
 
-/// A domain in ASCII form.
-struct DomainName(String);
-
-impl<'de> Deserialize<'de> for DomainName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let name = text.trim().trim_start_matches('@');
-        ascii_domain(name).map(Self).ok_or_else(|| {
-            D::Error::custom(format_args!("`{}` is not a domain", text.escape_debug()))
-        })
-    }
+/// Returns a domain in ASCII form.
+fn own_domain(text: &str) -> Result<String, String> {
+    let domain = ascii_domain(text.trim().trim_start_matches('@'));
+    // A pattern would silently match no address.
+    domain
+        .filter(|domain| !domain.contains('*'))
+        .ok_or_else(|| format!("`{}` is not a domain", text.escape_debug()))
 }
 
 #[derive(Deserialize)]
@@ -241,11 +247,18 @@ impl Acceptable {
     }
 }
 
-/// A TOML string. JSON's escapes are also TOML's.
+/// A TOML string in which everything that would be harmful on a terminal is escaped. JSON's escapes are also TOML's.
 fn quoted(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
-    // The only control character that JSON leaves as it is.
-    json.replace('\u{7f}', "\\u007f")
+    let mut quoted = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) {
+            let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+        } else {
+            quoted.push(c);
+        }
+    }
+    quoted
 }
 
 /// Returns the rules file that says what is the default, with comments.

@@ -45,14 +45,19 @@ pub(super) fn outside_domain(case: &Case<'_>) -> Outcome {
     let domains = own_domains(case);
     let mut outcome = Outcome::default();
     for person in case.facts.listed() {
-        let Some(domain) = person.email.as_deref().and_then(domain_of) else {
+        let Some(email) = &person.email else {
             outcome.unknown += 1;
             continue;
         };
-        if !domains.contains(&domain) {
+        // What is not an address is in no domain.
+        let domain = domain_of(email);
+        if !domain
+            .as_ref()
+            .is_some_and(|domain| domains.contains(domain))
+        {
             let message = format!("address is outside {}", domains.join(", "));
             let facts = facts([
-                ("domain", Some(domain.into())),
+                ("domain", domain.map(Value::from)),
                 ("domains", Some(domains.clone().into())),
             ]);
             outcome.found.push(about_person(person, message, facts));
@@ -68,7 +73,14 @@ fn verified_domains<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Domain> {
 }
 
 pub(super) fn sso_not_enforced(case: &Case<'_>) -> Outcome {
-    let mut outcome = Outcome::default();
+    let domains = case.document().and_then(|found| found.domains.as_ref());
+    let domains = domains.into_iter().flatten();
+    let mut outcome = Outcome {
+        found: Vec::new(),
+        unknown: domains
+            .filter(|domain| domain.is_verified.flatten().is_none())
+            .count(),
+    };
     for domain in verified_domains(case) {
         match domain.enforces_sso() {
             Some(true) => {}

@@ -13,10 +13,10 @@ pub(super) fn member(case: &Case<'_>) -> Outcome {
 
 fn dormant<'a>(case: &Case<'_>, people: impl Iterator<Item = &'a PersonFacts>) -> Outcome {
     let before = case.judged_at.days_before(case.settings.dormant_days);
-    // Other connectors may leave out a login that they do not know.
+    // Other connectors may leave out a login that they do not know, and say when an account was created.
     let never = match case.facts.evidence {
         Some(_) => "never logged in, joined",
-        None => "no known login, joined",
+        None => "no known login, created",
     };
     let mut outcome = Outcome::default();
     for person in people {

@@ -364,12 +364,12 @@ fn others<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a PersonFacts> {
     case.facts.listed().filter(|person| !is_privileged(person))
 }
 
-/// The word for a person's seat in a sentence.
+/// The word for a person's seat in a sentence. Somebody whose seat is not known is not called a member, which is a seat.
 fn seat_of(person: &PersonFacts) -> String {
     match person.seat {
         Some(Seat::Unknown(level)) => format!("level {level}"),
         Some(seat) => seat.to_string(),
-        None => "member".to_owned(),
+        None => "user".to_owned(),
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn left_but_present(case: &Case<'_>) -> Outcome {
         return outcome;
     };
     for person in present(case) {
+        outcome.unknown += usize::from(person.addresses().next().is_none());
         let Presence::Gone { left_at, status } =
             roster.presence(person.addresses(), case.judged_at)
         else {

@@ -11,9 +11,20 @@ fn owners(case: &Case<'_>) -> usize {
         .count()
 }
 
+/// The number of people in the member list whose seat is not known: any of them may be an owner.
+fn without_seat(case: &Case<'_>) -> usize {
+    case.facts
+        .listed()
+        .filter(|person| person.seat.is_none())
+        .count()
+}
+
 pub(super) fn too_many_owners(case: &Case<'_>) -> Outcome {
     let (owners, most) = (owners(case), case.settings.max_owners);
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        unknown: without_seat(case),
+        ..Outcome::default()
+    };
     if owners > most as usize {
         let facts = facts([
             ("owners", Some(owners.into())),
@@ -26,12 +37,17 @@ pub(super) fn too_many_owners(case: &Case<'_>) -> Outcome {
 }
 
 pub(super) fn single_owner(case: &Case<'_>) -> Outcome {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        unknown: without_seat(case),
+        ..Outcome::default()
+    };
     if owners(case) == 1 {
         let facts = facts([("owners", Some(1.into()))]);
-        outcome
-            .found
-            .push(case.organization("there is a single owner", facts));
+        let message = match outcome.unknown {
+            0 => "there is a single owner",
+            _ => "a single owner is known",
+        };
+        outcome.found.push(case.organization(message, facts));
     }
     outcome
 }

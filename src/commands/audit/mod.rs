@@ -167,7 +167,7 @@ fn check_older(
         });
     }
     if older.captured_at.as_utc > captured_at.as_utc {
-        world.reporter.report(Event::Warned {
+        world.reporter.report(Event::Limited {
             message: format!(
                 "`{}`, which --since names, was taken after `{}`",
                 input.path.display(),

@@ -86,9 +86,25 @@ fn verdict(audit: &Audit) -> Option<String> {
     }
     let named: Vec<_> = audit.fail_on.iter().map(|fail_on| name(*fail_on)).collect();
     let option = format!("`--fail-on {}`", named.join(","));
-    Some(match audit.failing().count() {
-        0 => format!("Passed: no finding is covered by {option}."),
-        n => format!("Failed by {option}: {n} {}.", findings(n)),
+    let unjudged: Vec<&str> = audit
+        .not_judged
+        .iter()
+        .filter(|rule| audit.fail_on.contains(&FailOn::Code(rule.code)))
+        .map(|rule| rule.code.as_str())
+        .collect();
+    let failing = audit.failing().count();
+    Some(match (unjudged.as_slice(), failing) {
+        ([], 0) => format!("Passed: no finding is covered by {option}."),
+        ([], n) => format!("Failed by {option}: {n} {}.", findings(n)),
+        // A gate that was asked for must not pass unseen.
+        (codes, n) => {
+            let codes = codes.join(", ");
+            let also = match n {
+                0 => String::new(),
+                n => format!("; failed: {n} {}", findings(n)),
+            };
+            format!("Not passed: {option} names what could not be judged ({codes}){also}.")
+        }
     })
 }
 

@@ -433,6 +433,8 @@ pub struct Scope {
     pub roles: bool,
     /// The parts of the organization document that both sides have.
     pub parts: Vec<OrganizationPart>,
+    /// Kinds of change whose field one side did not send, so that they could not be found everywhere.
+    pub not_sent: Vec<ChangeKind>,
     /// What only one side has, or a crawl was told not to read: `roles`, `organization`, or parts of the latter.
     pub not_compared: Vec<String>,
 }
@@ -477,7 +479,10 @@ impl Comparison {
             .is_some_and(|kinds| kinds.len() == ChangeKind::ALL.len());
         named
             .filter(|kind| match kind.part() {
-                Some(part) => !is_any && !self.scope.parts.contains(&part),
+                Some(part) => {
+                    let lacks_part = !self.scope.parts.contains(&part);
+                    !is_any && (lacks_part || self.scope.not_sent.contains(kind))
+                }
                 None => !self.scope.roles && kind.is_of_roles(),
             })
             .collect()

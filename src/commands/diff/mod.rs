@@ -71,6 +71,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
     let scope = Scope {
         roles: roles == RolesCompared::Yes,
         parts: organizations.parts,
+        not_sent: organizations.not_sent,
         not_compared: match roles {
             RolesCompared::Yes => organizations.not_compared,
             RolesCompared::No => {

@@ -6,7 +6,8 @@ use super::inputs::Source;
 use crate::commands::organization::why_absent;
 use crate::diff::compare_organizations;
 use crate::model::{
-    Change, FoundDocument, NOT_READ_ORGANIZATION, OrganizationDocument, OrganizationPart,
+    Change, ChangeKind, Domain, FoundDocument, NOT_READ_ORGANIZATION, OrganizationDocument,
+    OrganizationPart,
 };
 
 /// The comparison of two organization documents.
@@ -15,6 +16,8 @@ pub(super) struct Organizations {
     pub(super) changes: Vec<Change>,
     /// The parts that both have.
     pub(super) parts: Vec<OrganizationPart>,
+    /// Kinds of change whose field one side did not send.
+    pub(super) not_sent: Vec<ChangeKind>,
     /// What only one side has.
     pub(super) not_compared: Vec<String>,
     /// Why something was not compared that one side has.
@@ -31,6 +34,7 @@ pub(super) fn organizations(old: &Source<'_>, new: &Source<'_>) -> Result<Organi
             for part in OrganizationPart::ALL {
                 found.part(part, sides);
             }
+            found.not_sent = not_sent(old_document, new_document);
             let evidence = new.evidence().or(old.evidence());
             let organization = evidence.map(|evidence| &evidence.organization);
             let id = organization.map_or("", |organization| &organization.id);
@@ -81,4 +85,24 @@ impl Organizations {
             _ => {}
         }
     }
+}
+
+/// Returns the kinds of change that could not be found everywhere, since one side did not send the field they are about.
+fn not_sent(old: &OrganizationDocument, new: &OrganizationDocument) -> Vec<ChangeKind> {
+    let mut kinds = Vec::new();
+    if let (Some(old), Some(new)) = (&old.settings, &new.settings)
+        && (old.enforce_2fa.is_none() || new.enforce_2fa.is_none())
+    {
+        kinds.push(ChangeKind::TwoFactorEnforcementOff);
+    }
+    if let (Some(old), Some(new)) = (&old.domains, &new.domains) {
+        let is_sent = |domain: &Domain| domain.sso_enforcement.is_some();
+        let mut both = old
+            .iter()
+            .filter_map(|old| Some((old, new.iter().find(|new| new.id == old.id)?)));
+        if both.any(|(old, new)| !is_sent(old) || !is_sent(new)) {
+            kinds.push(ChangeKind::SsoEnforcementOff);
+        }
+    }
+    kinds
 }

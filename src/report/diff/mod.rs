@@ -479,7 +479,7 @@ fn what(change: &Change, knows_members: bool) -> String {
                 words.push_str(", was not in the member list before");
             }
             if change.invitation.is_some() {
-                words.push_str(", accepted an invitation");
+                words.push_str(", was invited");
             }
             words
         }

@@ -5,9 +5,10 @@ mod changes;
 mod ci_script;
 mod inputs;
 mod organization;
+mod organization_document;
 mod others;
 mod people;
 mod properties;
 mod reports;
 
-pub use organization::{Organization, Pair};
+pub use organization::{ORGANIZATION_ID, Organization, Pair, sync_run};

@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "a test program has no users")]
 
 mod access;
+mod audit;
 mod checksum;
 mod ci;
 mod compat;

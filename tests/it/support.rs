@@ -18,7 +18,9 @@ pub use posthog::{
     membership, organization_id, reference, refusal, role, role_id, user, user_id, with, without,
 };
 pub use program::{PROGRAM, Program, Run, Running, Sandbox, assert_without_key, script};
-pub use reading::{Shelf, answer, answer_at, answer_by, in_address_space, in_one_gigabyte};
+pub use reading::{
+    Answered, Shelf, answer, answer_at, answer_by, in_address_space, in_one_gigabyte,
+};
 pub use skipped::skip;
 pub use written::{Database, Written};
 

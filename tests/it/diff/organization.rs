@@ -4,8 +4,8 @@ use std::path::Path;
 
 use posthog_c1z::model::{
     AccountType, Email, Entitlement, EntitlementId, Evidence, Grant, InventoryBuilder,
-    ListEvidence, Profile, Purpose, Resource, ResourceId, ResourceType, ResourceTypeId, Status,
-    SyncId, SyncRun, Text, Timestamp, Trait, UserTrait, Value,
+    ListEvidence, OrganizationDocument, Profile, Purpose, Resource, ResourceId, ResourceType,
+    ResourceTypeId, Status, SyncId, SyncRun, Text, Timestamp, Trait, UserTrait, Value,
 };
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{self, Contents, Target};
@@ -24,6 +24,8 @@ pub struct Organization {
     pub entitlements: Vec<Entitlement>,
     pub grants: Vec<Grant>,
     pub evidence: Option<Evidence>,
+    /// The document about what surrounds the roles, as JSON; a file without one if null.
+    pub document: Json,
     pub sync_run: SyncRun,
 }
 
@@ -52,6 +54,7 @@ impl Organization {
             entitlements: Vec::new(),
             grants: Vec::new(),
             evidence: Some(evidence),
+            document: Json::Null,
             sync_run: sync_run("0ujsszwN8NRY24YaXiTIE2VWDTS", "2026-09-07T02:00:00Z"),
         };
         for (name, level) in [("Ann", 1), ("Bob", 8), ("Cem", 15), ("Dee", 1)] {
@@ -296,11 +299,13 @@ impl Organization {
             .into_iter()
             .for_each(|row| builder.add_grant(row));
         let inventory = builder.finish().unwrap();
+        let document: Option<OrganizationDocument> =
+            serde_json::from_value(self.document.clone()).unwrap();
         let contents = Contents {
             sync_run: &self.sync_run,
             inventory: &inventory,
             evidence: self.evidence.as_ref(),
-            organization: None,
+            organization: document.as_ref(),
         };
         let target = Target::File { path, mode: 0o600 };
         snapshot::write(target, &contents, None, &Silent).unwrap();

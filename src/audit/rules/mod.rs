@@ -239,7 +239,7 @@ pub(super) const RULES: [Rule; 21] = [
     Rule {
         code: RuleCode::NotInRoster,
         severity: Severity::High,
-        needs: &[Need::Roster],
+        needs: &[Need::Roster, Need::Address],
         judge: roster::not_in_roster,
         about: "with --roster: a member or role holder whose address is not in it",
         remedy: "find out who it is; remove them, or correct the roster",
@@ -247,7 +247,7 @@ pub(super) const RULES: [Rule; 21] = [
     Rule {
         code: RuleCode::LeftButPresent,
         severity: Severity::High,
-        needs: &[Need::Roster, Need::RosterOfLeavers],
+        needs: &[Need::Roster, Need::RosterOfLeavers, Need::Address],
         judge: roster::left_but_present,
         about: "with --roster: a member or role holder who has left",
         remedy: "remove them from the organization",

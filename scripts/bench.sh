@@ -250,6 +250,10 @@ for name in $sizes; do
     measure "$program" export csv "$old"
     must export
     row 'export csv' '' '' '' "$read_floor" "$read_floor_cpu" "$rows"
+    measure "$program" export sqlite --out "$work/access.db" "$old"
+    must export
+    row 'export sqlite' '' '' "$(megabytes "$work/access.db")" "$read_floor" "$read_floor_cpu" "$rows"
+    rm -f "$work/access.db"
     if "$program" diff --help >/dev/null 2>&1; then
         # Both servers are this machine, on two ports.
         measure "$program" diff --force "$old" "$new"

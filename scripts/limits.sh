@@ -64,6 +64,7 @@ for file in testdata/hostile/*.c1z; do
     for words in verify stats "stats -o json" resource-types resources entitlements grants "grants -o json" \
         "principals -o json" "access nobody@example.com" "export csv" "export csv --table users" \
         "export csv --table roles" "export csv --table grants" "export json" "export ndjson" "diff $file" organization \
+        "export sqlite --out $folder/access.db" \
         audit "audit -o json --since $file" "audit -o markdown" "users --no-2fa --idle 90d --without-roles -o csv"; do
         # shellcheck disable=SC2086 # The words of a command.
         check "$file" $words

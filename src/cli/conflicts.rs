@@ -152,7 +152,9 @@ fn refuse_unused_format(matches: &ArgMatches) -> Result<(), Misuse> {
     }
     let instead = match command {
         "sync" => "it writes a snapshot, of which `export json` makes JSON",
-        "export" => "its form follows it: `export json`, `export ndjson` or `export csv`",
+        "export" => {
+            "its form follows it: `export csv`, `export json`, `export ndjson` or `export sqlite`"
+        }
         _ => "its answer has one form",
     };
     Err(conflict(format!(

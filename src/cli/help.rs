@@ -296,6 +296,10 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z export csv --out import.csv sync.c1z",
             ),
             (
+                "A database to query with SQL",
+                "posthog-c1z export sqlite --out access.db sync.c1z && sqlite3 -box access.db 'select * from privileged'",
+            ),
+            (
                 "The whole snapshot as JSON",
                 "posthog-c1z export json sync.c1z | jq '.grants | length'",
             ),

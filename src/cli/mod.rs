@@ -114,7 +114,7 @@ enum Sub {
     Diff(Box<DiffOptions>),
     /// Judge a snapshot by rules: who is privileged, dormant, without 2FA, or should not be there
     Audit(Box<AuditOptions>),
-    /// Export a snapshot as CSV or JSON
+    /// Export a snapshot as CSV, JSON or a SQLite database
     #[command(subcommand)]
     Export(ExportSub),
     /// Print completions for a shell
@@ -172,7 +172,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Verify(options) => Command::Verify(options.into_args(global)?),
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
         Sub::Audit(options) => options.into_command(global)?,
-        Sub::Export(options) => Command::Export(options.into_args(global)),
+        Sub::Export(options) => Command::Export(options.into_args(global)?),
         Sub::Completions { shell } => Command::Show(completions(shell)),
         Sub::Man => Command::Show(manual::page(definition())),
     })

@@ -201,6 +201,11 @@ pub(super) enum ExportSub {
         #[command(flatten)]
         export: ExportOptions,
     },
+    /// A flat SQLite database with tables and views, for people who ask in SQL
+    Sqlite {
+        #[command(flatten)]
+        export: ExportOptions,
+    },
     /// One JSON object a line: the sync run, then every row
     Ndjson {
         #[command(flatten)]
@@ -385,7 +390,10 @@ impl VerifyOptions {
 
 impl ExportSub {
     /// Resolves what to export, in which format, and where to.
-    pub(super) fn into_args(self, global: &GlobalOptions) -> ExportArgs {
+    ///
+    /// # Errors
+    /// When a database is to go anywhere but to a file.
+    pub(super) fn into_args(self, global: &GlobalOptions) -> Result<ExportArgs> {
         let formulas = |is_safe| {
             if is_safe {
                 Formulas::Disarm
@@ -396,6 +404,7 @@ impl ExportSub {
         let (export, form) = match self {
             Self::Json { export } => (export, ExportForm::Json),
             Self::Ndjson { export } => (export, ExportForm::Ndjson),
+            Self::Sqlite { export } => (export, ExportForm::Sqlite),
             Self::Csv {
                 export,
                 table: None,
@@ -413,13 +422,16 @@ impl ExportSub {
                 ExportForm::Table(table.into(), formulas(!raw), with_source),
             ),
         };
-        ExportArgs {
+        if form == ExportForm::Sqlite && export.out.is_none() {
+            bail!("`export sqlite` writes a file: name it with --out");
+        }
+        Ok(ExportArgs {
             input: export.input.into_input(global),
             form,
             out: export.out,
             mode: export.mode,
             checksum: export.checksum,
-        }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod diff;
+pub mod flat;
 mod json;
 mod markdown;
 mod outlet;

@@ -174,7 +174,8 @@ impl Error {
 
     /// SQLite only says that it cannot open a file. Creating another file in the same folder fails for the same reason,
     /// and the operating system names it.
-    pub(super) fn building(dir: &Path) -> impl Fn(rusqlite::Error) -> Self {
+    /// Returns the error of SQLite while a database is built in `dir`.
+    pub fn building(dir: &Path) -> impl Fn(rusqlite::Error) -> Self {
         let dir = dir.to_owned();
         move |source| {
             let refused = match source.sqlite_error_code() {

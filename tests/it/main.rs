@@ -18,6 +18,7 @@ mod docs;
 mod export;
 mod files;
 mod finding;
+mod flat;
 mod format;
 mod harmless;
 mod help;

@@ -1,12 +1,13 @@
 //! `export`: writes a snapshot as the CSV of C1's file import (`import.rs`), as CSV tables for people (`tables.rs`), as
-//! JSON or as NDJSON (`json.rs`). Rows are in the order of their ids, so the same snapshot always gives the same bytes.
+//! JSON or as NDJSON (`json.rs`), or as a flat SQLite database (`sqlite.rs`). Rows are in the order of their ids, so the same snapshot always gives the same bytes.
 
 mod import;
 mod json;
+mod sqlite;
 mod tables;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -14,6 +15,7 @@ use super::input::{Input, lacks_roles};
 use super::{Checksum, Outcome, World};
 use crate::files;
 use crate::model::SyncRun;
+use crate::progress::Reporter;
 use crate::report::sheet::{BYTE_ORDER_MARK, Formulas};
 use crate::report::{Medium, Outlet};
 use crate::snapshot::{Batch, Filter, Readable, Row, Snapshot};
@@ -44,6 +46,8 @@ pub enum ExportForm {
     Json,
     /// One JSON object per line.
     Ndjson,
+    /// A flat SQLite database; only to a file.
+    Sqlite,
 }
 
 impl ExportForm {
@@ -52,7 +56,7 @@ impl ExportForm {
     pub(super) fn medium(self, is_terminal: bool) -> Medium {
         match self {
             Self::Csv(_) | Self::Table(..) if is_terminal => Medium::Csv,
-            Self::Csv(_) | Self::Table(..) => Medium::Raw,
+            Self::Csv(_) | Self::Table(..) | Self::Sqlite => Medium::Raw,
             Self::Json | Self::Ndjson => Medium::Json,
         }
     }
@@ -63,7 +67,7 @@ impl ExportForm {
             Self::Csv(formulas) | Self::Table(_, formulas, _) => {
                 formulas == Formulas::Disarm && !is_terminal
             }
-            Self::Json | Self::Ndjson => false,
+            Self::Json | Self::Ndjson | Self::Sqlite => false,
         }
     }
 }
@@ -94,6 +98,11 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
     let export = Export {
         snapshot: &snapshot,
         run: &run,
+        temp_dir: match &args.out {
+            Some(path) => files::folder(path),
+            None => Path::new("."),
+        },
+        reporter: world.reporter,
     };
     match &args.out {
         None => export.write(args.form, world.page.is_terminal, world.out)?,
@@ -137,6 +146,9 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
 struct Export<'s> {
     snapshot: &'s Snapshot,
     run: &'s SyncRun,
+    /// The folder in which a database is built: that of the output file.
+    temp_dir: &'s Path,
+    reporter: &'s dyn Reporter,
 }
 
 impl Export<'_> {
@@ -149,6 +161,7 @@ impl Export<'_> {
             ExportForm::Table(table, formulas, source) => self.table(table, formulas, source, out),
             ExportForm::Json => self.json(out),
             ExportForm::Ndjson => self.ndjson(out),
+            ExportForm::Sqlite => self.sqlite(out),
         }
     }
 

@@ -238,6 +238,9 @@ impl Server {
                 // As PostHog does for a role it does not know.
                 None => Body::Text(page(0).head + "]}"),
             },
+            (Some(_), ["domains" | "invites" | "role_external_references"]) => {
+                Body::Text(page(0).head + "]}")
+            }
             _ => return not_found("Endpoint not found."),
         };
         ("200 OK", body)

@@ -470,7 +470,7 @@ impl Comparison {
     }
 
     /// Returns the kinds of `--fail-on` that could not be checked, because roles or a part of the organization were not
-    /// compared. If all kinds were named, snapshots without an organization document are not held against the caller.
+    /// compared. `--fail-on any` names every kind, but does not demand an organization document: older snapshots have none.
     pub fn not_judged(&self) -> Vec<ChangeKind> {
         let named = self.fail_on.iter().flatten().copied();
         let is_any = self

@@ -67,7 +67,7 @@ sent_fields! {
         members_can_see_org_members: bool,
         /// Whether anything may be shared with the public.
         allow_publicly_shared_resources: bool,
-        /// Whether members are told by e-mail when somebody joins.
+        /// Whether members get an e-mail when a new member joins.
         is_member_join_email_enabled: bool,
         /// The role that new members get.
         default_role_id: String,

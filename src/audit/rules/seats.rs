@@ -30,7 +30,7 @@ pub(super) fn too_many_owners(case: &Case<'_>) -> Outcome {
             ("owners", Some(owners.into())),
             ("max_owners", Some(most.into())),
         ]);
-        let message = format!("{}, at most {most} are expected", count(owners, "owner"));
+        let message = format!("{}; at most {most} expected", count(owners, "owner"));
         outcome.found.push(case.organization(message, facts));
     }
     outcome

@@ -1,9 +1,9 @@
 //! Invitations: access that is about to begin.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Case, Found, Outcome, facts};
-use crate::model::{Invitation, Seat, Subject, SubjectKind, Timestamp};
+use crate::model::{FindingFacts, Invitation, Seat, Subject, SubjectKind, Timestamp};
 
 fn invitations<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Invitation> {
     let invitations = case.document().and_then(|found| found.invitations.as_ref());
@@ -15,10 +15,11 @@ fn sent_at(invitation: &Invitation) -> Option<Timestamp> {
     Timestamp::parse(text).ok()
 }
 
-fn found(invitation: &Invitation, message: String, more: Map<String, Value>) -> Found {
+fn found(invitation: &Invitation, message: String, facts: FindingFacts) -> Found {
     let text = |sent: &Option<Option<String>>| sent.clone().flatten();
     let inviter = invitation.created_by.as_ref().and_then(Option::as_ref);
-    let mut all = facts([
+    let mut all = facts;
+    let of_invitation = [
         ("seat", text(&invitation.seat).map(Value::from)),
         ("level", invitation.level.flatten().map(Value::from)),
         (
@@ -30,8 +31,10 @@ fn found(invitation: &Invitation, message: String, more: Map<String, Value>) -> 
             "created_by",
             inviter.map(|user| user.display_name.clone().into()),
         ),
-    ]);
-    all.extend(more);
+    ];
+    for (name, value) in of_invitation {
+        all.add(name, value);
+    }
     Found {
         subject: Subject {
             kind: SubjectKind::Invitation,
@@ -68,9 +71,11 @@ pub(super) fn privileged(case: &Case<'_>) -> Outcome {
         }
         match invitation.seat() {
             Some(Seat::Owner | Seat::Administrator) => {
-                outcome
-                    .found
-                    .push(found(invitation, invited(invitation), Map::new()));
+                outcome.found.push(found(
+                    invitation,
+                    invited(invitation),
+                    FindingFacts::default(),
+                ));
             }
             Some(_) => {}
             None => outcome.unknown += 1,

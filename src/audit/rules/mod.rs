@@ -13,14 +13,14 @@ mod seats;
 mod snapshot;
 mod two_factor;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::facts::{Facts, PersonFacts};
 use super::roster::Roster;
 use super::settings::Settings;
 use crate::model::{
-    OrganizationDocument, OrganizationPart, OrganizationSettings, RuleCode, Seat, Severity,
-    Subject, SubjectKind, Timestamp,
+    FindingFacts, OrganizationDocument, OrganizationPart, OrganizationSettings, RuleCode, Seat,
+    Severity, Subject, SubjectKind, Timestamp,
 };
 
 /// What is judged, and by which settings.
@@ -91,7 +91,7 @@ pub(super) struct Outcome {
 pub(super) struct Found {
     pub subject: Subject,
     pub message: String,
-    pub facts: Map<String, Value>,
+    pub facts: FindingFacts,
 }
 
 /// All rules, in the order of the documentation.
@@ -330,7 +330,7 @@ impl<'a> Case<'a> {
     }
 
     /// A finding about the organization itself.
-    fn organization(&self, message: impl Into<String>, facts: Map<String, Value>) -> Found {
+    fn organization(&self, message: impl Into<String>, facts: FindingFacts) -> Found {
         let evidence = self.facts.evidence.as_ref();
         let organization = evidence.map(|evidence| &evidence.organization);
         Found {
@@ -374,26 +374,17 @@ fn seat_of(person: &PersonFacts) -> String {
 }
 
 /// A finding about a person, with what every rule about people says.
-fn about_person(
-    person: &PersonFacts,
-    message: impl Into<String>,
-    facts: Map<String, Value>,
-) -> Found {
+fn about_person(person: &PersonFacts, message: impl Into<String>, facts: FindingFacts) -> Found {
     let mut message = message.into();
     let mut all = facts;
-    let mut add = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            all.entry(name).or_insert(value);
-        }
-    };
-    add("seat", person.seat.map(|seat| seat.to_string().into()));
-    add("level", person.seat.map(|seat| seat.level().into()));
-    add(
+    all.add("seat", person.seat.map(|seat| seat.to_string().into()));
+    all.add("level", person.seat.map(|seat| seat.level().into()));
+    all.add(
         "listed_as_member",
         (!person.is_listed).then_some(false.into()),
     );
-    add("status", person.status.map(Value::from));
-    add("account_type", person.account_type.map(Value::from));
+    all.add("status", person.status.map(Value::from));
+    all.add("account_type", person.account_type.map(Value::from));
     let remarks: Vec<&str> = [
         (!person.is_listed && !message.contains("member list")).then_some("not in the member list"),
         person.status,
@@ -421,11 +412,12 @@ fn about_person(
 }
 
 /// Facts by name, without those that are not known.
-fn facts<const N: usize>(all: [(&str, Option<Value>); N]) -> Map<String, Value> {
-    let known = all.into_iter();
-    known
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+fn facts<const N: usize>(all: [(&'static str, Option<Value>); N]) -> FindingFacts {
+    let mut facts = FindingFacts::default();
+    for (name, value) in all {
+        facts.add(name, value);
+    }
+    facts
 }
 
 /// A number of things: "1 owner", "4 owners".

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::{Case, Found, Outcome, facts};
 use crate::audit::facts::RoleFacts;
-use crate::model::{Subject, SubjectKind, looks_like};
+use crate::model::{FindingFacts, Subject, SubjectKind, looks_like};
 
 fn roles<'a>(case: &Case<'a>) -> &'a [RoleFacts] {
     match &case.facts.roles {
@@ -15,7 +13,7 @@ fn roles<'a>(case: &Case<'a>) -> &'a [RoleFacts] {
     }
 }
 
-fn found(role: &RoleFacts, message: String, facts: Map<String, Value>) -> Found {
+fn found(role: &RoleFacts, message: String, facts: FindingFacts) -> Found {
     Found {
         subject: Subject {
             kind: SubjectKind::Role,

@@ -1,11 +1,11 @@
 //! The snapshot itself: whether it is complete, and what the key that made it may do.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Case, Found, Outcome, facts};
-use crate::model::{Subject, SubjectKind};
+use crate::model::{FindingFacts, Subject, SubjectKind};
 
-fn found(case: &Case<'_>, message: String, facts: Map<String, Value>) -> Outcome {
+fn found(case: &Case<'_>, message: String, facts: FindingFacts) -> Outcome {
     Outcome {
         found: vec![Found {
             subject: Subject {

@@ -3,10 +3,9 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 
-use crate::model::{Acceptance, Audit, Finding, Severity, Subject, Zone};
+use crate::model::{Acceptance, Audit, Finding, FindingFacts, Severity, Subject, Zone};
 
 const SCHEMA: &str = "posthog-c1z.audit";
 const SCHEMA_VERSION: u32 = 1;
@@ -26,7 +25,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<SinceDocument<'a>>,
     rules: Vec<RuleDocument>,
-    findings: Vec<FindingDocument<'a>>,
+    #[serde(serialize_with = "findings")]
+    findings: &'a [Finding],
     not_judged: Vec<NotJudgedDocument<'a>>,
     unmatched_acceptances: Vec<UnmatchedDocument<'a>>,
     summary: Summary,
@@ -53,7 +53,7 @@ struct FindingDocument<'a> {
     severity: &'static str,
     subject: SubjectDocument<'a>,
     message: &'a str,
-    facts: &'a Map<String, Value>,
+    facts: &'a FindingFacts,
     accepted: Option<AcceptanceDocument<'a>>,
     /// An acceptance that fitted until it expired; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +130,7 @@ pub(super) fn write_document(audit: &Audit, out: &mut dyn Write) -> io::Result<(
                 unknown: rule.unknown,
             })
             .collect(),
-        findings: audit.findings.iter().map(finding).collect(),
+        findings: &audit.findings,
         not_judged: audit
             .not_judged
             .iter()
@@ -173,6 +173,11 @@ pub(super) fn write_findings(audit: &Audit, out: &mut dyn Write) -> io::Result<(
         out.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// Writes one after the other; a list of them would be as large as the audit.
+fn findings<S: Serializer>(all: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all.iter().map(finding))
 }
 
 fn finding(finding: &Finding) -> FindingDocument<'_> {

@@ -45,7 +45,7 @@ if [ $# -lt 2 ] || [ -z "$1" ] || [ -z "$2" ]; then
 fi
 baseline=$1 folder=$2
 shift 2
-# A name that begins with `-` is no option.
+# A name that begins with `-` would be taken for an option.
 case $baseline in /*) ;; *) baseline=./$baseline ;; esac
 case $folder in /*) ;; *) folder=./$folder ;; esac
 is_accepted=${ACCEPT_AS_BASELINE:-false}

@@ -298,13 +298,18 @@ impl Classifier {
         let first = known.into_iter().find(|(_, value)| value.is_some());
         let facts = facts(action, first);
         self.changes.push(Change {
-            object: ChangedObject::Row(RowKind::Grant),
             id,
             on: Some(on),
             entitlement: Some(entitlement),
             fields,
             facts,
-            ..change_of(action, topic, vec![kind], principal)
+            ..Change::new(
+                action,
+                ChangedObject::Row(RowKind::Grant),
+                topic,
+                vec![kind],
+                principal,
+            )
         });
     }
 
@@ -322,11 +327,16 @@ impl Classifier {
             Action::Changed => (Topic::OtherChanged, ChangeKind::OtherChanged),
         };
         self.changes.push(Change {
-            object: ChangedObject::Row(object),
             on,
             fields,
             facts: name_as_fact(action, &subject),
-            ..change_of(action, topic, vec![kind], subject)
+            ..Change::new(
+                action,
+                ChangedObject::Row(object),
+                topic,
+                vec![kind],
+                subject,
+            )
         });
     }
 
@@ -341,7 +351,13 @@ impl Classifier {
         self.changes.push(Change {
             fields,
             facts: name_as_fact(action, &subject),
-            ..change_of(action, topic, kinds, subject)
+            ..Change::new(
+                action,
+                ChangedObject::Row(RowKind::Resource),
+                topic,
+                kinds,
+                subject,
+            )
         });
     }
 
@@ -365,7 +381,13 @@ impl Classifier {
         self.changes.push(Change {
             fields,
             facts: known,
-            ..change_of(action, topic, kinds, subject)
+            ..Change::new(
+                action,
+                ChangedObject::Row(RowKind::Resource),
+                topic,
+                kinds,
+                subject,
+            )
         });
     }
 
@@ -378,23 +400,6 @@ impl Classifier {
         }
         self.changes.sort_by(|a, b| key(a).cmp(&key(b)));
         self.changes
-    }
-}
-
-/// A change of a resource, without fields or facts.
-fn change_of(action: Action, topic: Topic, kinds: Vec<ChangeKind>, subject: Party) -> Change {
-    Change {
-        action,
-        object: ChangedObject::Row(RowKind::Resource),
-        id: subject.id.clone(),
-        topic,
-        kinds,
-        subject,
-        on: None,
-        entitlement: None,
-        fields: Vec::new(),
-        facts: Vec::new(),
-        invitation: None,
     }
 }
 

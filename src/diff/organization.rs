@@ -240,19 +240,8 @@ fn whole<T: ComparedRow>(action: Action, kind: ChangeKind, row: &T) -> Change {
 }
 
 fn change_of(part: OrganizationPart, action: Action, kind: ChangeKind, subject: Party) -> Change {
-    Change {
-        action,
-        object: ChangedObject::Surrounding(part),
-        id: subject.id.clone(),
-        topic: Topic::Surroundings,
-        kinds: vec![kind],
-        subject,
-        on: None,
-        entitlement: None,
-        fields: Vec::new(),
-        facts: Vec::new(),
-        invitation: None,
-    }
+    let object = ChangedObject::Surrounding(part);
+    Change::new(action, object, Topic::Surroundings, vec![kind], subject)
 }
 
 /// The fields that both sides sent and that differ, by name.

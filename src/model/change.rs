@@ -296,6 +296,31 @@ pub struct Change {
     pub invitation: Option<String>,
 }
 
+impl Change {
+    /// Returns a change under its subject's id, without fields or facts.
+    pub fn new(
+        action: Action,
+        object: ChangedObject,
+        topic: Topic,
+        kinds: Vec<ChangeKind>,
+        subject: Party,
+    ) -> Self {
+        Self {
+            action,
+            object,
+            id: subject.id.clone(),
+            topic,
+            kinds,
+            subject,
+            on: None,
+            entitlement: None,
+            fields: Vec::new(),
+            facts: Vec::new(),
+            invitation: None,
+        }
+    }
+}
+
 /// How urgent a change is, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {

@@ -4,6 +4,7 @@
 //! Nothing of the machine reaches the program: no variable but those a test sets, no home folder, no terminal.
 
 mod edited;
+mod harm;
 mod night;
 mod posthog;
 mod program;
@@ -12,6 +13,7 @@ mod skipped;
 mod written;
 
 pub use edited::{Edited, decoded, field, packed};
+pub use harm::{assert_harmless_markdown, assert_no_harm};
 pub use night::{Asked, Night, Reply, gzip};
 pub use posthog::{
     Answer, Organization, PostHog, SURROUNDINGS, bare_membership, domain, invitation, member,

@@ -295,6 +295,22 @@ impl List<'_> {
         narrowed.is_none_or(|narrowed| narrowed.has(row.rowid))
     }
 
+    /// Passes each row that is shown to `take`. Returns whether there was none.
+    fn each_shown<K: Readable>(
+        &self,
+        mut take: impl FnMut(&Row<'_, K>, K) -> Result<()>,
+    ) -> Result<bool> {
+        let mut rows = self.snapshot.rows::<K>(&self.run.id, self.filter)?;
+        let mut is_empty = true;
+        while let Some(row) = rows.next_row()? {
+            if self.shows(&row) {
+                is_empty = false;
+                take(&row, self.snapshot.decode(&row)?)?;
+            }
+        }
+        Ok(is_empty)
+    }
+
     fn write_principals(&self, world: &mut World<'_>) -> Result<()> {
         match self.args.format {
             ListFormat::Console => self.table_of_principals(world),

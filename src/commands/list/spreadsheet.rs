@@ -51,18 +51,11 @@ impl List<'_> {
     /// Writes rows with the columns of `table`.
     fn csv_of<T: CsvTable>(&self, mut table: T, world: &mut World<'_>) -> Result<()> {
         let mut sheet = new_sheet(T::COLUMNS, world)?;
-        let mut rows = self.snapshot.rows::<T::Kind>(&self.run.id, self.filter)?;
-        let mut is_empty = true;
-        while let Some(row) = rows.next_row()? {
-            if !self.shows(&row) {
-                continue;
-            }
-            is_empty = false;
-            let decoded = self.snapshot.decode(&row)?;
-            table.cells(&row, &decoded, &mut |cells| {
+        let is_empty = self.each_shown::<T::Kind>(|row, decoded| {
+            table.cells(row, &decoded, &mut |cells| {
                 sheet.push(cells.iter().copied())
-            })?;
-        }
+            })
+        })?;
         sheet.finish()?;
         self.warn_if_empty(is_empty, world)
     }
@@ -71,16 +64,10 @@ impl List<'_> {
     fn csv_of_cells<K: InTable>(&self, world: &mut World<'_>) -> Result<()> {
         let mut names = self.whole_names()?;
         let mut sheet = new_sheet(&self.heads(), world)?;
-        let mut rows = self.snapshot.rows::<K>(&self.run.id, self.filter)?;
-        let mut is_empty = true;
-        while let Some(row) = rows.next_row()? {
-            if !self.shows(&row) {
-                continue;
-            }
-            is_empty = false;
-            let cells = K::cells(&row, self.snapshot.decode(&row)?, &mut names)?;
-            sheet.push(cells.iter().map(String::as_str))?;
-        }
+        let is_empty = self.each_shown::<K>(|row, decoded| {
+            let cells = K::cells(row, decoded, &mut names)?;
+            Ok(sheet.push(cells.iter().map(String::as_str))?)
+        })?;
         sheet.finish()?;
         self.warn_if_empty(is_empty, world)
     }

@@ -161,15 +161,8 @@ impl<'a> List<'a> {
     pub(super) fn table<K: InTable>(&self, world: &mut World<'_>) -> Result<()> {
         let mut names = self.names()?;
         let mut table = self.new_table(&names, world);
-        let mut rows = self.snapshot.rows::<K>(&self.run.id, self.filter)?;
-        let mut is_empty = true;
-        while let Some(row) = rows.next_row()? {
-            if !self.shows(&row) {
-                continue;
-            }
-            is_empty = false;
-            table.push(K::cells(&row, self.snapshot.decode(&row)?, &mut names)?)?;
-        }
+        let is_empty = self
+            .each_shown::<K>(|row, decoded| Ok(table.push(K::cells(row, decoded, &mut names)?)?))?;
         table.finish()?;
         self.warn_if_empty(is_empty, world)
     }

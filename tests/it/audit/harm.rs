@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Audited, add, invitation};
 use crate::export::records;
+use crate::support::{assert_harmless_markdown, assert_no_harm};
 
 /// A name that is a formula, escape sequence, line end, reversed text, markup, mention, link and end of a cell.
 const NASTY: &str = "=cmd|' /C calc'!A0\u{1b}[31m\u{202e}x\r\n<img src=x onerror=a()> \
@@ -43,14 +44,6 @@ fn nasty() -> Audited {
 }
 
 const RULES: [&str; 2] = ["--rules", "./rules.toml"];
-
-#[track_caller]
-fn assert_no_harm(text: &str) {
-    let harm = text
-        .chars()
-        .find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
-    assert_eq!(harm, None, "{text:?}");
-}
 
 #[test]
 fn names_do_nothing_to_a_terminal() {
@@ -99,59 +92,6 @@ fn no_cell_runs_in_a_spreadsheet() {
         }
     }
     assert_eq!(csv.matches("\r\n").count(), rows.len());
-}
-
-/// Fails if Markdown outside of code mentions, links, holds HTML or breaks a table.
-#[track_caller]
-fn assert_harmless_markdown(text: &str) {
-    let mut columns = None;
-    for line in text.lines() {
-        let mut shown = String::new();
-        let mut rest = line;
-        while let Some(at) = rest.find('`') {
-            let escaped = rest[..at].ends_with('\\') && !rest[..at].ends_with("\\\\");
-            shown += &rest[..at];
-            if escaped {
-                rest = &rest[at + 1..];
-                continue;
-            }
-            let fence = rest[at..].len() - rest[at..].trim_start_matches('`').len();
-            let after = &rest[at + fence..];
-            let end = after
-                .find(&"`".repeat(fence))
-                .unwrap_or_else(|| panic!("{line}"));
-            assert!(!after[..end].contains('|'), "{line}");
-            rest = &after[end + fence..];
-        }
-        shown += rest;
-        let left = shown.replace("@&#8203;", "");
-        for found in ["@", "#7", "://", "www.", "$"] {
-            assert!(!left.contains(found), "{found} in {line}");
-        }
-        for tag in shown.split('<').skip(1) {
-            let known = [
-                "details>",
-                "/details>",
-                "summary>",
-                "/summary>",
-                "code>",
-                "/code>",
-                "span>",
-                "/span>",
-            ];
-            assert!(known.iter().any(|known| tag.starts_with(known)), "{line}");
-        }
-        assert_no_harm(line);
-        match (line.starts_with('|'), columns) {
-            (false, _) => columns = None,
-            (true, None) => columns = Some(shown.matches('|').count()),
-            (true, Some(n)) => assert_eq!(shown.matches('|').count(), n, "{line}"),
-        }
-    }
-    assert_eq!(
-        text.matches("<details>").count(),
-        text.matches("</details>").count()
-    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::global::{GlobalOptions, OutputFormat};
 use super::read::InputOptions;
 use super::values::{DEFAULT_MARKDOWN_BYTES, parse_max_bytes};
 use crate::audit::{DateForm, RosterColumns, default_rules};
-use crate::commands::{AuditArgs, AuditOutput, Command, Input};
+use crate::commands::{AuditArgs, AuditOutput, Basis, Command, Input};
 use crate::model::{FailOn, RuleCode, Severity, Timestamp};
 use crate::report::audit::AuditFormat;
 
@@ -18,12 +18,31 @@ use crate::report::audit::AuditFormat;
 pub(super) struct AuditOptions {
     #[command(flatten)]
     input: InputOptions,
-    /// Rules file: thresholds, severities, domains and accepted findings
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
+    #[command(flatten)]
+    basis: BasisOptions,
+    /// Older snapshot: findings that it does not have are new and come first
+    #[arg(long, value_name = "OLD")]
+    since: Option<PathBuf>,
     /// Print a rules file with the defaults
     #[arg(long, conflicts_with_all = ["rules", "roster", "since", "print_accept", "input", "quiet"])]
     print_rules: bool,
+    /// Exit 1 for findings of this severity or a higher one, for new ones, or of a rule; `none` for no finding
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "high", value_parser = gate_parser())]
+    fail_on: Vec<Gate>,
+    /// Print entries for the rules file that accept every finding, with reasons to be written
+    #[arg(long, conflicts_with = "quiet")]
+    print_accept: bool,
+    /// Longest Markdown text; findings that do not fit are counted
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MARKDOWN_BYTES, value_parser = parse_max_bytes)]
+    max_bytes: usize,
+}
+
+/// By what a snapshot is judged: the same for `audit` and the access report.
+#[derive(Args)]
+pub(super) struct BasisOptions {
+    /// Rules file: thresholds, severities, domains and accepted findings
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Roster of the people who should be there, as CSV
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
@@ -39,21 +58,31 @@ pub(super) struct AuditOptions {
     /// Form of dates in the roster that are not ISO 8601: dd.mm.yyyy, dd/mm/yyyy or mm/dd/yyyy
     #[arg(long, value_name = "FORM", requires = "roster")]
     roster_date_format: Option<DateForm>,
-    /// Older snapshot: findings that it does not have are new and come first
-    #[arg(long, value_name = "OLD")]
-    since: Option<PathBuf>,
     /// Judge as of this time, such as 2026-12-31 (the end of that day in UTC) [default: the capture time]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     as_of: Option<Timestamp>,
-    /// Exit 1 for findings of this severity or a higher one, for new ones, or of a rule; `none` for no finding
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "high", value_parser = gate_parser())]
-    fail_on: Vec<Gate>,
-    /// Print entries for the rules file that accept every finding, with reasons to be written
-    #[arg(long, conflicts_with = "quiet")]
-    print_accept: bool,
-    /// Longest Markdown text; findings that do not fit are counted
-    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MARKDOWN_BYTES, value_parser = parse_max_bytes)]
-    max_bytes: usize,
+}
+
+impl BasisOptions {
+    /// Resolves by what to judge.
+    pub(super) fn into_basis(self, since: Option<PathBuf>, global: &GlobalOptions) -> Basis {
+        let columns = RosterColumns {
+            email: self.roster_email,
+            status: self.roster_status,
+            left: self.roster_left,
+            dates: self.roster_date_format,
+        };
+        Basis {
+            since: since.map(|path| Input {
+                path,
+                sync_id: None,
+                options: global.read_options(),
+            }),
+            rules: self.rules,
+            roster: self.roster.map(|path| (path, columns)),
+            as_of: self.as_of,
+        }
+    }
 }
 
 /// What `--fail-on` names.
@@ -97,22 +126,9 @@ impl AuditOptions {
         }
         let output = self.output(global);
         let fail_on = self.fail_on()?;
-        let columns = RosterColumns {
-            email: self.roster_email,
-            status: self.roster_status,
-            left: self.roster_left,
-            dates: self.roster_date_format,
-        };
         Ok(Command::Audit(Box::new(AuditArgs {
             input: self.input.into_input(global),
-            since: self.since.map(|path| Input {
-                path,
-                sync_id: None,
-                options: global.read_options(),
-            }),
-            rules: self.rules,
-            roster: self.roster.map(|path| (path, columns)),
-            as_of: self.as_of,
+            basis: self.basis.into_basis(self.since, global),
             fail_on,
             output,
         })))

@@ -36,7 +36,7 @@ use crate::report::{Format, Medium, Outlet, Page};
 
 pub use access::AccessArgs;
 pub use answer::NotArrived;
-pub use audit::{AuditArgs, AuditOutput};
+pub use audit::{AuditArgs, AuditOutput, Basis};
 pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable, Source as TableSource};

@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use crate::audit::{Facts, PersonFacts, RoleFacts};
 use crate::commands::catalog::Catalog;
-use crate::commands::input::Input;
 use crate::commands::organization::why_absent;
 use crate::model::{Evidence, Grant, RecordedTime, Resource, ResourceId, SyncRun, SyncType};
 use crate::snapshot::{Filter, Snapshot};
@@ -18,12 +17,11 @@ pub(super) struct Gathered {
     pub captured_at: RecordedTime,
 }
 
-/// Reads the facts of a snapshot.
-pub(super) fn gather(input: &Input) -> Result<Gathered> {
-    let (snapshot, run) = input.open_sync()?;
+/// Reads the facts of a sync run.
+pub(super) fn gather(snapshot: &Snapshot, run: &SyncRun) -> Result<Gathered> {
     let evidence = snapshot.evidence(&run.id)?;
-    let role_types = Catalog::new(&snapshot, &run)?.role_types();
-    let (mut people, mut roles) = resources(&snapshot, &run, &role_types)?;
+    let role_types = Catalog::new(snapshot, run)?.role_types();
+    let (mut people, mut roles) = resources(snapshot, run, &role_types)?;
     let lacks_roles = evidence.as_ref().is_some_and(Evidence::lacks_roles);
     let unknown = if lacks_roles {
         Some("roles were not read (--without-roles)".to_owned())
@@ -39,7 +37,7 @@ pub(super) fn gather(input: &Input) -> Result<Gathered> {
         let unlisted = unlisted.filter(|(_, (_, person))| !person.is_listed);
         let unlisted: HashMap<ResourceId, usize> =
             unlisted.map(|(at, (id, _))| (id.clone(), at)).collect();
-        let held = held(&snapshot, &run, &role_types, &unlisted)?;
+        let held = held(snapshot, run, &role_types, &unlisted)?;
         for (id, count) in held.by_person {
             if let Some(at) = unlisted.get(&id) {
                 people[*at].1.roles = count;

@@ -10,9 +10,10 @@ use anyhow::{Result, bail};
 use super::input::Input;
 use super::{Outcome, World};
 use crate::audit::{self, Acceptable, Facts, RosterColumns, Settings};
-use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Timestamp};
-use crate::progress::Event;
+use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, SyncRun, Timestamp};
+use crate::progress::{Event, Reporter};
 use crate::report::audit::{self as report, AuditFormat};
+use crate::snapshot::Snapshot;
 use gather::{Gathered, gather};
 use inputs::{read_roster, read_rules};
 
@@ -23,6 +24,17 @@ pub(super) use inputs::BadInput;
 pub struct AuditArgs {
     /// The snapshot.
     pub input: Input,
+    /// By what it is judged.
+    pub basis: Basis,
+    /// Which findings lead to exit code 1; none if empty.
+    pub fail_on: Vec<FailOn>,
+    /// The output.
+    pub output: AuditOutput,
+}
+
+/// By what a snapshot is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Basis {
     /// An older snapshot to compare findings with.
     pub since: Option<Input>,
     /// The rules file.
@@ -31,10 +43,6 @@ pub struct AuditArgs {
     pub roster: Option<(PathBuf, RosterColumns)>,
     /// The moment as of which to judge; the capture time if `None`.
     pub as_of: Option<Timestamp>,
-    /// Which findings lead to exit code 1; none if empty.
-    pub fail_on: Vec<FailOn>,
-    /// The output.
-    pub output: AuditOutput,
 }
 
 /// The output of `audit`.
@@ -65,51 +73,12 @@ pub(super) struct OtherOrganization {
 }
 
 pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let settings = match &args.rules {
-        Some(path) => read_rules(path)?,
-        None => Settings::default(),
-    };
-    check_gates(args, &settings)?;
-    let roster = match &args.roster {
-        Some((path, columns)) => Some(read_roster(path, columns, world.reporter)?),
-        None => None,
-    };
-    let Gathered { facts, captured_at } = gather(&args.input)?;
-    let judged_at = args.as_of.unwrap_or(captured_at.as_utc);
-    let mut judgement = audit::judge(&facts, &settings, roster.as_ref(), judged_at);
-    let since = match &args.since {
-        None => None,
-        Some(input) => {
-            let older = gather(input)?;
-            check_older(args, input, &facts, captured_at, &older, world)?;
-            let at = older.captured_at.as_utc;
-            let judged = audit::judge(&older.facts, &settings, roster.as_ref(), at);
-            audit::compare(&mut judgement.findings, &judged);
-            Some(OlderSnapshot {
-                file: input.path.display().to_string(),
-                captured_at: older.captured_at,
-            })
-        }
-    };
-    let unmatched_acceptances = audit::accept(&mut judgement, &settings, judged_at);
-    let organization = facts
-        .evidence
-        .as_ref()
-        .map(|evidence| &evidence.organization);
+    let (snapshot, run) = args.input.open_sync()?;
+    let judged = Judged::of(&args.input, &snapshot, &run, &args.basis, world.reporter)?;
+    check_gates(args, &judged.settings)?;
     let audit = Audit {
-        file: args.input.path.display().to_string(),
-        sync_id: facts.sync_id.clone(),
-        organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
-        organization_id: organization.map(|of| of.id.clone()),
-        captured_at,
-        judged_at,
-        since,
-        rules: judgement.rules,
-        findings: judgement.findings,
-        not_judged: judgement.not_judged,
-        unmatched_acceptances,
         fail_on: args.fail_on.clone(),
-        is_of_posthog: facts.evidence.is_some(),
+        ..judged.audit
     };
     report_limits(args, &audit, world);
     match args.output {
@@ -132,6 +101,80 @@ pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
     })
 }
 
+/// A judged snapshot.
+pub(super) struct Judged {
+    /// Its audit, which fails on nothing.
+    pub audit: Audit,
+    /// What was judged.
+    pub facts: Facts,
+    /// By which rules.
+    pub settings: Settings,
+}
+
+impl Judged {
+    /// Judges a sync run of an open snapshot.
+    pub(super) fn of(
+        input: &Input,
+        snapshot: &Snapshot,
+        run: &SyncRun,
+        basis: &Basis,
+        reporter: &dyn Reporter,
+    ) -> Result<Self> {
+        let settings = match &basis.rules {
+            Some(path) => read_rules(path)?,
+            None => Settings::default(),
+        };
+        let roster = match &basis.roster {
+            Some((path, columns)) => Some(read_roster(path, columns, reporter)?),
+            None => None,
+        };
+        let Gathered { facts, captured_at } = gather(snapshot, run)?;
+        let judged_at = basis.as_of.unwrap_or(captured_at.as_utc);
+        let mut judgement = audit::judge(&facts, &settings, roster.as_ref(), judged_at);
+        let since = match &basis.since {
+            None => None,
+            Some(older_input) => {
+                let (snapshot, run) = older_input.open_sync()?;
+                let older = gather(&snapshot, &run)?;
+                let newer = (input, &facts, captured_at);
+                check_older(newer, older_input, &older, reporter)?;
+                let at = older.captured_at.as_utc;
+                let judged = audit::judge(&older.facts, &settings, roster.as_ref(), at);
+                audit::compare(&mut judgement.findings, &judged);
+                Some(OlderSnapshot {
+                    file: older_input.path.display().to_string(),
+                    captured_at: older.captured_at,
+                })
+            }
+        };
+        let unmatched_acceptances = audit::accept(&mut judgement, &settings, judged_at);
+        let organization = facts
+            .evidence
+            .as_ref()
+            .map(|evidence| &evidence.organization);
+        let audit = Audit {
+            file: input.path.display().to_string(),
+            sync_id: facts.sync_id.clone(),
+            organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
+            organization_id: organization.map(|of| of.id.clone()),
+            captured_at,
+            judged_at,
+            since,
+            rules: judgement.rules,
+            findings: judgement.findings,
+            not_judged: judgement.not_judged,
+            unmatched_acceptances,
+            fail_on: Vec::new(),
+            is_of_posthog: facts.evidence.is_some(),
+        };
+        Ok(Self {
+            audit,
+            facts,
+            settings,
+        })
+    }
+}
+
 /// Refuses `--fail-on` for a rule that is off: it would never fail.
 fn check_gates(args: &AuditArgs, settings: &Settings) -> Result<()> {
     for fail_on in &args.fail_on {
@@ -147,12 +190,10 @@ fn check_gates(args: &AuditArgs, settings: &Settings) -> Result<()> {
 
 /// Refuses an older snapshot of another organization, and warns if it is not older.
 fn check_older(
-    args: &AuditArgs,
-    input: &Input,
-    facts: &Facts,
-    captured_at: RecordedTime,
+    (input, facts, captured_at): (&Input, &Facts, RecordedTime),
+    older_input: &Input,
     older: &Gathered,
-    world: &World<'_>,
+    reporter: &dyn Reporter,
 ) -> Result<()> {
     let id = |facts: &Facts| {
         let evidence = facts.evidence.as_ref();
@@ -162,16 +203,16 @@ fn check_older(
         && old != new
     {
         bail!(OtherOrganization {
-            old: input.path.display().to_string(),
-            new: args.input.path.display().to_string(),
+            old: older_input.path.display().to_string(),
+            new: input.path.display().to_string(),
         });
     }
     if older.captured_at.as_utc > captured_at.as_utc {
-        world.reporter.report(Event::Limited {
+        reporter.report(Event::Limited {
             message: format!(
                 "`{}`, which --since names, was taken after `{}`",
-                input.path.display(),
-                args.input.path.display()
+                older_input.path.display(),
+                input.path.display()
             ),
         });
     }
@@ -190,7 +231,7 @@ fn report_limits(args: &AuditArgs, audit: &Audit, world: &World<'_>) {
     let missed: Vec<&str> = audit
         .not_judged
         .iter()
-        .filter(|rule| args.roster.is_some() || !needs_roster(rule.code))
+        .filter(|rule| args.basis.roster.is_some() || !needs_roster(rule.code))
         .map(|rule| rule.code.as_str())
         .collect();
     if is_silent && !missed.is_empty() {

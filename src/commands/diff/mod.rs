@@ -57,6 +57,35 @@ pub enum DiffOutput {
 }
 
 pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let comparison = compared(args)?;
+    for message in comparison.all_warnings() {
+        world.reporter.report(Event::Warned { message });
+    }
+    // Also if nothing is printed, since exit code 0 says nothing about these.
+    if let Some(not_judged) = report::not_judged(&comparison) {
+        let message = not_judged.trim_end_matches('.').to_owned();
+        world.reporter.report(Event::Limited { message });
+    }
+    match args.output {
+        DiffOutput::Report(format, detail) => {
+            report::write(&comparison, format, detail, world.page, world.out)?;
+        }
+        DiffOutput::AcceptLines => accept::write_lines(&comparison, world.out)?,
+        DiffOutput::Nothing => {}
+    }
+    let counts = |change: &Change| match &args.fail_on {
+        None => true,
+        Some(kinds) => change.kinds.iter().any(|kind| kinds.contains(kind)),
+    };
+    Ok(if comparison.changes.iter().any(counts) {
+        Outcome::Found
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Compares two snapshots. What is printed and what fails is not looked at.
+pub(super) fn compared(args: &DiffArgs) -> Result<Comparison> {
     let accept_file = match &args.accept {
         Some(path) => AcceptFile::read(path)?,
         None => AcceptFile::default(),
@@ -92,7 +121,7 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         changes,
         unused_lines,
     } = accept_file.apply(changes, new.captured_at().as_utc, knows_members, &scope);
-    let comparison = Comparison {
+    Ok(Comparison {
         old: old.side(digests.0),
         new: new.side(digests.1),
         knows_members,
@@ -102,31 +131,6 @@ pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
         unused_lines,
         changes,
         accepted,
-    };
-
-    for message in comparison.all_warnings() {
-        world.reporter.report(Event::Warned { message });
-    }
-    // Also if nothing is printed, since exit code 0 says nothing about these.
-    if let Some(not_judged) = report::not_judged(&comparison) {
-        let message = not_judged.trim_end_matches('.').to_owned();
-        world.reporter.report(Event::Limited { message });
-    }
-    match args.output {
-        DiffOutput::Report(format, detail) => {
-            report::write(&comparison, format, detail, world.page, world.out)?;
-        }
-        DiffOutput::AcceptLines => accept::write_lines(&comparison, world.out)?,
-        DiffOutput::Nothing => {}
-    }
-    let counts = |change: &Change| match &args.fail_on {
-        None => true,
-        Some(kinds) => change.kinds.iter().any(|kind| kinds.contains(kind)),
-    };
-    Ok(if comparison.changes.iter().any(counts) {
-        Outcome::Found
-    } else {
-        Outcome::Done
     })
 }
 

@@ -16,8 +16,6 @@ use crate::report::audit::{self as report, AuditFormat};
 use gather::{Gathered, gather};
 use inputs::{read_roster, read_rules};
 
-pub(super) use inputs::BadInput;
-
 /// Arguments of `audit`.
 #[derive(Clone, Debug)]
 pub struct AuditArgs {

@@ -20,6 +20,7 @@ mod place;
 mod profile;
 mod recorded_time;
 mod resource;
+mod review;
 mod seat;
 mod sheet;
 mod sync_run;
@@ -55,6 +56,9 @@ pub use place::{BadPlace, Place};
 pub use profile::{Profile, Value};
 pub use recorded_time::{RecordedTime, UtcOffset, UtcOffsetError, Zone};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
+pub use review::{
+    Decision, DecisionReview, DecisionStatus, JudgedDecision, ReviewColumn, ReviewRow, ReviewedKind,
+};
 pub use seat::{NotASeat, Seat};
 pub use sheet::{SheetReader, SheetRow};
 pub use sync_run::{SyncRun, SyncType};

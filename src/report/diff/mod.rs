@@ -450,9 +450,13 @@ pub fn in_words(change: &Change, knows_members: bool) -> String {
 
 /// Name and e-mail address.
 fn who(party: &Party) -> String {
-    match &party.email {
-        Some(email) if *email != party.name => format!("{} <{email}>", short(&party.name)),
-        _ => short(&party.name).into_owned(),
+    name_and_email(&party.name, party.email.as_deref())
+}
+
+fn name_and_email(name: &str, email: Option<&str>) -> String {
+    match email {
+        Some(email) if email != name => format!("{} <{email}>", short(name)),
+        _ => short(name).into_owned(),
     }
 }
 

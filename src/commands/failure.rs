@@ -11,7 +11,7 @@ use super::DEFAULT_FILE;
 use super::access::NobodyFound;
 use super::answer::NotArrived;
 use super::audit::{OtherOrganization, UnjudgedGate};
-use super::diff::{NoSecondSync, NotComparable};
+use super::diff::{NoSecondSync, NotComparable, UnjudgedRevocations};
 use super::given::BadInput;
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
@@ -159,6 +159,12 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
         return diagnosis(
             ExitCode::Usage,
             "give the audit what the rule needs, or leave it out of --fail-on: a gate that cannot be judged must not pass",
+        );
+    }
+    if error.is::<UnjudgedRevocations>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "compare full snapshots with roles: access that was not read may still be held",
         );
     }
     if error.is::<OtherOrganization>() {

@@ -1,4 +1,5 @@
-//! Files besides snapshots that people write and a command is given: the rules and the roster of `audit`.
+//! Files besides snapshots that people write and a command is given: the rules and the roster of `audit`, the decisions of
+//! `diff`.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,6 +20,8 @@ pub(super) enum Given {
     Rules,
     /// Who should be there.
     Roster,
+    /// What an access review decided.
+    Decisions,
 }
 
 impl Given {
@@ -26,6 +29,7 @@ impl Given {
         match self {
             Self::Rules => "the rules file",
             Self::Roster => "the roster",
+            Self::Decisions => "the decisions file",
         }
     }
 }
@@ -46,6 +50,10 @@ impl BadInput {
             Given::Rules => "`posthog-c1z audit --print-rules` prints a rules file with every key",
             Given::Roster => {
                 "a roster is CSV in UTF-8 with a head line; --roster-email, --roster-status and --roster-left name its columns"
+            }
+            Given::Decisions => {
+                "decisions are the sheet `Review` of the workbook, saved as `CSV UTF-8` with its head line; a decision is Keep, \
+                 Revoke or Change"
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The report of `diff`, for people (console, Markdown) and for programs (JSON, NDJSON).
 
 mod console;
+mod decisions;
 mod fields;
 mod json;
 mod markdown;
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
+pub use decisions::write as write_decisions;
 use fields::{fields_in_words, old_and_new, value_in_words};
 
 use super::{Page, printable};

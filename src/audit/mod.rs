@@ -11,7 +11,6 @@
 
 mod accept;
 mod facts;
-mod place;
 mod roster;
 mod rules;
 mod settings;
@@ -20,7 +19,6 @@ use std::collections::HashSet;
 
 pub use accept::accept;
 pub use facts::{Facts, PersonFacts, RoleFacts};
-pub use place::{BadPlace, Place};
 pub use roster::{DateForm, Roster, RosterColumns};
 pub use settings::{Acceptable, Settings, default_rules};
 

@@ -1,13 +1,12 @@
 //! A roster: who should be there, as an HR system exports it.
 //!
-//! CSV with a comma, semicolon or tab between fields; columns are found by their heads. Nothing of a roster is ever part of a
+//! CSV, as [`SheetReader`] reads it; columns are found by their heads. Nothing of a roster is ever part of a
 //! message: it is about people, most of whom have no finding.
 
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use super::place::BadPlace;
-use crate::model::{Timestamp, folded, folded_address};
+use crate::model::{BadPlace, SheetReader, SheetRow, Timestamp, folded_address};
 
 /// The names of the columns, if they are not the usual ones, and the form of dates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +82,7 @@ impl FromStr for DateForm {
     }
 }
 
-/// The usual heads, in the form of [`head`].
+/// The usual heads.
 const EMAIL_HEADS: &[&str] = &[
     "email",
     "e mail",
@@ -143,73 +142,38 @@ impl Roster {
     /// # Errors
     /// With line and field, if the address column is not found, a date cannot be read, or the text is not CSV in UTF-8.
     pub fn parse(bytes: &[u8], columns: &RosterColumns) -> Result<Self, BadPlace> {
-        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-            let problem = "the file is UTF-16; save it as CSV in UTF-8";
-            return Err(BadPlace::new(1, 1, problem));
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(separator(bytes))
-            .from_reader(bytes);
-        let mut record = csv::ByteRecord::new();
-        let bad_csv = |error: csv::Error| {
-            let line = error.position().map_or(1, csv::Position::line);
-            BadPlace::new(line, 1, "it is not CSV")
-        };
-        if !reader.read_byte_record(&mut record).map_err(bad_csv)? {
-            return Err(BadPlace::new(1, 1, "the file is empty"));
-        }
-        let places = Places::of(&record, columns)?;
+        let mut sheet = SheetReader::new(bytes)?;
+        let places = Places::of(&sheet, columns)?;
         let mut roster = Self {
             rows: HashMap::new(),
             knows_leavers: places.status.is_some() || places.left.is_some(),
             without_address: 0,
         };
-        let mut last = record.clone();
-        while reader.read_byte_record(&mut record).map_err(bad_csv)? {
-            let bad = |(field, problem): (usize, String)| {
-                BadPlace::new(line_of(bytes, &record), field as u64 + 1, problem)
-            };
-            roster.add(&record, &places, columns.dates).map_err(bad)?;
-            last.clone_from(&record);
-        }
-        // A quote that is never closed swallows the rest of the file.
-        let spans_lines = last.iter().any(|field| field.contains(&b'\n'));
-        if spans_lines && bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
-            let problem = "a quotation mark is not closed";
-            return Err(BadPlace::new(line_of(bytes, &last), 1, problem));
+        while let Some(row) = sheet.next_row()? {
+            roster.add(&row, &places, columns.dates)?;
         }
         Ok(roster)
     }
 
-    /// Adds a row. An error is the field and what is wrong with it.
     fn add(
         &mut self,
-        record: &csv::ByteRecord,
+        row: &SheetRow<'_>,
         places: &Places,
         dates: Option<DateForm>,
-    ) -> Result<(), (usize, String)> {
-        let text = |at: Option<usize>| -> Result<&str, (usize, String)> {
-            let field = at.and_then(|at| record.get(at)).unwrap_or_default();
-            let not_utf8 = |_| (at.unwrap_or_default(), "the text is not UTF-8".to_owned());
-            Ok(std::str::from_utf8(field).map_err(not_utf8)?.trim())
-        };
-        let address = text(Some(places.email))?;
+    ) -> Result<(), BadPlace> {
+        let address = row.text(Some(places.email))?;
         if address.is_empty() {
-            let is_blank = record.iter().all(|field| field.trim_ascii().is_empty());
-            self.without_address += usize::from(!is_blank);
+            self.without_address += usize::from(!row.is_blank());
             return Ok(());
         }
-        let left = text(places.left)?;
+        let left = row.text(places.left)?;
         let left_at = if left.is_empty() {
             None
         } else {
-            let place = |problem| (places.left.unwrap_or_default(), problem);
-            Some(date(left, dates).map_err(place)?)
+            let bad = |problem| row.bad(places.left.unwrap_or_default(), problem);
+            Some(date(left, dates).map_err(bad)?)
         };
-        let status = text(places.status)?.to_lowercase();
+        let status = row.text(places.status)?.to_lowercase();
         let gone = GONE.into_iter().find(|gone| *gone == status);
         let rows = self.rows.entry(folded_address(address)).or_default();
         rows.push(Row { left_at, gone });
@@ -267,18 +231,6 @@ impl Roster {
     }
 }
 
-/// The line that a record starts in. The position that csv gives is before the blank lines that it skips.
-fn line_of(bytes: &[u8], record: &csv::ByteRecord) -> u64 {
-    let at = record.position().map_or(0, csv::Position::byte);
-    let at = usize::try_from(at).unwrap_or(bytes.len()).min(bytes.len());
-    let (before, after) = bytes.split_at(at);
-    let blank = after
-        .iter()
-        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    let ends = before.iter().chain(blank).filter(|byte| **byte == b'\n');
-    ends.count() as u64 + 1
-}
-
 /// The fields that matter.
 struct Places {
     email: usize,
@@ -287,13 +239,9 @@ struct Places {
 }
 
 impl Places {
-    fn of(heads: &csv::ByteRecord, columns: &RosterColumns) -> Result<Self, BadPlace> {
-        let heads: Vec<String> = heads
-            .iter()
-            .map(|field| head(&String::from_utf8_lossy(field)))
-            .collect();
+    fn of(sheet: &SheetReader<'_>, columns: &RosterColumns) -> Result<Self, BadPlace> {
         let email = place(
-            &heads,
+            sheet,
             columns.email.as_deref(),
             EMAIL_HEADS,
             "--roster-email",
@@ -302,7 +250,7 @@ impl Places {
             let problem = format!(
                 "none of the {} columns is recognized as the address: name it `{}`, or say which one it is with \
                  --roster-email",
-                heads.len(),
+                sheet.columns(),
                 EMAIL_HEADS.join("`, `")
             );
             return Err(BadPlace::new(1, 1, problem));
@@ -310,30 +258,28 @@ impl Places {
         Ok(Self {
             email,
             status: place(
-                &heads,
+                sheet,
                 columns.status.as_deref(),
                 STATUS_HEADS,
                 "--roster-status",
             )?,
-            left: place(&heads, columns.left.as_deref(), LEFT_HEADS, "--roster-left")?,
+            left: place(sheet, columns.left.as_deref(), LEFT_HEADS, "--roster-left")?,
         })
     }
 }
 
 /// Finds the one column that was named, or that has one of the usual heads.
 fn place(
-    heads: &[String],
+    sheet: &SheetReader<'_>,
     named: Option<&str>,
     usual: &[&str],
     option: &str,
 ) -> Result<Option<usize>, BadPlace> {
-    let named = named.map(head);
-    let is_it = |found: &String| match &named {
-        Some(named) => found == named,
-        None => usual.contains(&found.as_str()),
+    let found = match named {
+        Some(named) => sheet.columns_named(&[named]),
+        None => sheet.columns_named(usual),
     };
-    let found: Vec<usize> = (0..heads.len()).filter(|at| is_it(&heads[*at])).collect();
-    match (found.as_slice(), &named) {
+    match (found.as_slice(), named) {
         ([], Some(_)) => Err(BadPlace::new(
             1,
             1,
@@ -347,34 +293,6 @@ fn place(
             format!("another column was recognized for the same; choose one with {option}"),
         )),
     }
-}
-
-/// A head in the form in which heads are compared: case does not matter, and a space, `_` and `-` are alike.
-fn head(text: &str) -> String {
-    let folded = folded(text);
-    let words = folded.split(|c: char| c.is_whitespace() || matches!(c, '_' | '-'));
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    words.join(" ")
-}
-
-/// The separator: whichever of the three is most frequent in the first line, outside quotes.
-fn separator(bytes: &[u8]) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
-    let mut is_quoted = false;
-    for byte in bytes {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b'\n' | b'\r' if !is_quoted => break,
-            _ if is_quoted => {}
-            _ => {
-                for (separator, count) in &mut counts {
-                    *count += usize::from(separator == byte);
-                }
-            }
-        }
-    }
-    let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
-    most.map_or(b',', |(separator, _)| separator)
 }
 
 /// Parses an end date, without repeating it in the error.

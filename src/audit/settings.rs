@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
-use super::place::BadPlace;
 use super::rules::RULES;
-use crate::model::{Acceptance, Finding, RuleCode, Severity, Timestamp, ascii_domain, is_harmful};
+use crate::model::{
+    Acceptance, BadPlace, Finding, RuleCode, Severity, Timestamp, ascii_domain, is_harmful,
+};
 
 /// How rules judge.
 #[derive(Clone, Debug, PartialEq, Eq)]

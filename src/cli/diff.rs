@@ -44,6 +44,13 @@ pub(super) struct DiffOptions {
     /// Print the lines that accept every change
     #[arg(long, conflicts_with_all = ["stat", "quiet"])]
     print_accept: bool,
+    /// Report whether the decisions of an access review were carried out: its Review sheet, saved as CSV
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["fail_on", "accept", "print_accept", "stat", "include", "ignore"]
+    )]
+    decisions: Option<PathBuf>,
     /// Compare even different organizations, and sync runs that are not full
     #[arg(
         long,
@@ -51,7 +58,7 @@ pub(super) struct DiffOptions {
         value_parser = flag(Comparability::Required, Comparability::Forced)
     )]
     force: Comparability,
-    /// Show ids after names
+    /// Show ids after names; with --decisions, also what is done
     #[arg(long)]
     ids: bool,
     /// Show only the first line, the inputs and the number of changes of each kind
@@ -96,6 +103,7 @@ impl DiffOptions {
                 ignore: self.ignore,
             },
             accept: self.accept,
+            decisions: self.decisions,
             comparability: self.force,
         })
     }

@@ -261,6 +261,10 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "Accept the changes that are known",
                 "posthog-c1z diff old.c1z new.c1z --print-accept > accepted.txt",
             ),
+            (
+                "Check whether the decisions of an access review were carried out",
+                "posthog-c1z diff reviewed.c1z now.c1z --decisions review.csv",
+            ),
         ],
     ),
     (

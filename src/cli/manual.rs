@@ -22,7 +22,7 @@ const EXIT_CODES: [(&str, &str); 14] = [
     ),
     (
         "3",
-        "wrong configuration: address, host name, proxy, not a PostHog API, a rules file or roster",
+        "wrong configuration: address, host name, proxy, not a PostHog API, a file of rules, roster or decisions",
     ),
     ("4", "time-out"),
     (

@@ -10,8 +10,9 @@ use crate::snapshot;
 use super::DEFAULT_FILE;
 use super::access::NobodyFound;
 use super::answer::NotArrived;
-use super::audit::{BadInput, OtherOrganization, UnjudgedGate};
-use super::diff::{NoSecondSync, NotComparable};
+use super::audit::{OtherOrganization, UnjudgedGate};
+use super::diff::{NoSecondSync, NotComparable, UnjudgedRevocations};
+use super::given::BadInput;
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
 use super::search::Ambiguous;
@@ -158,6 +159,12 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
         return diagnosis(
             ExitCode::Usage,
             "give the audit what the rule needs, or leave it out of --fail-on: a gate that cannot be judged must not pass",
+        );
+    }
+    if error.is::<UnjudgedRevocations>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "compare full snapshots with roles: access that was not read may still be held",
         );
     }
     if error.is::<OtherOrganization>() {

@@ -10,6 +10,7 @@ mod csv_tables;
 mod diff;
 mod export;
 mod failure;
+mod given;
 mod input;
 mod list;
 mod missing;

@@ -16,10 +16,13 @@ pub mod keys;
 mod kind;
 mod organization;
 mod person;
+mod place;
 mod profile;
 mod recorded_time;
 mod resource;
+mod review;
 mod seat;
+mod sheet;
 mod sync_run;
 mod time;
 
@@ -49,9 +52,14 @@ pub use organization::{
     OrganizationSettings, RoleReference, Sent, seat_word,
 };
 pub use person::{Person, on_off, status_word};
+pub use place::{BadPlace, Place};
 pub use profile::{Profile, Value};
 pub use recorded_time::{RecordedTime, UtcOffset, UtcOffsetError, Zone};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
+pub use review::{
+    Decision, DecisionReview, DecisionStatus, JudgedDecision, ReviewColumn, ReviewRow, ReviewedKind,
+};
 pub use seat::{NotASeat, Seat};
+pub use sheet::{SheetReader, SheetRow};
 pub use sync_run::{SyncRun, SyncType};
 pub use time::{Timestamp, TimestampError};

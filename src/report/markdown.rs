@@ -1,5 +1,5 @@
 //! Untrusted text in Markdown: names cannot mention users, become links, break a table or be read as HTML, neither in
-//! Markdown itself nor in what GitHub and GitLab add to it.
+//! Markdown itself nor in what GitHub and GitLab add to it. And sections of a report that keep it to a size limit.
 
 use super::printable;
 
@@ -144,6 +144,78 @@ pub(super) fn code(text: &str) -> String {
 /// The length of the longest run of backticks.
 pub(super) fn longest_backticks(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Bytes reserved for the line that says how much was left out.
+const RESERVE: usize = 128;
+
+/// A heading with a table or a list, which may be folded.
+pub(super) struct Section {
+    pub(super) title: String,
+    /// The head of the table; empty for a list.
+    pub(super) head: &'static str,
+    pub(super) rows: Vec<String>,
+    pub(super) is_folded: bool,
+    /// Whether rows that are left out are counted.
+    pub(super) is_counted: bool,
+}
+
+/// Returns how many bytes are left for rows once every section has its heading.
+pub(super) fn room_for_rows(sections: &[Section], max_bytes: usize, text: &str) -> usize {
+    let frames: usize = sections.iter().map(|section| section.frame().len()).sum();
+    max_bytes.saturating_sub(text.len() + frames + RESERVE)
+}
+
+/// Appends the sections as far as the text stays within `max_bytes`. Every section keeps its heading. Rows of later sections
+/// are left out first, and what is left out is counted.
+pub(super) fn push_sections(sections: &[Section], max_bytes: usize, text: &mut String) {
+    let mut room = room_for_rows(sections, max_bytes, text);
+    let mut left_out = 0;
+    for section in sections {
+        // Nothing may be shown in place of a row that was left out.
+        let rows = section.rows.iter();
+        let fitting = rows.take_while(|row| {
+            let fits = left_out == 0 && row.len() <= room;
+            if fits {
+                room -= row.len();
+            }
+            fits
+        });
+        let shown: Vec<&String> = fitting.collect();
+        if section.is_counted {
+            left_out += section.rows.len() - shown.len();
+        } else if shown.is_empty() {
+            continue;
+        }
+        section.push(&shown, text);
+    }
+    if left_out > 0 {
+        text.push_str(&format!(
+            "\n… and {left_out} more, left out to fit {max_bytes} bytes.\n"
+        ));
+    }
+}
+
+impl Section {
+    /// Everything but the rows.
+    fn frame(&self) -> String {
+        let mut text = String::new();
+        self.push(&[], &mut text);
+        text
+    }
+
+    fn push(&self, rows: &[&String], text: &mut String) {
+        let Self { title, head, .. } = self;
+        if self.is_folded {
+            text.push_str(&format!("\n<details><summary>{title}</summary>\n\n{head}"));
+        } else {
+            text.push_str(&format!("\n### {title}\n\n{head}"));
+        }
+        rows.iter().for_each(|row| text.push_str(row));
+        if self.is_folded {
+            text.push_str("\n</details>\n");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod accept;
 mod changes;
 mod ci_script;
+mod decisions;
 mod inputs;
 mod organization;
 mod organization_document;

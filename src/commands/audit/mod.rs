@@ -17,8 +17,6 @@ use crate::snapshot::Snapshot;
 use gather::{Gathered, gather};
 use inputs::{read_roster, read_rules};
 
-pub(super) use inputs::BadInput;
-
 /// Arguments of `audit`.
 #[derive(Clone, Debug)]
 pub struct AuditArgs {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::commands::catalog::Catalog;
 use crate::commands::input::{Input, LACKS_ROLES};
-use crate::diff::{RolesCompared, has_fact};
+use crate::diff::{Reach, RolesCompared, has_fact};
 use crate::model::{Evidence, FoundDocument, RecordedTime, Side, SyncRun, SyncType};
 use crate::snapshot::{BackgroundRows, ContentDigest, Filter, Readable, Snapshot};
 
@@ -150,6 +150,31 @@ impl<'s> Source<'s> {
     /// The file name as given by the user.
     pub(super) fn path(&self) -> Display<'_> {
         self.input.path.display()
+    }
+
+    /// How far it reaches.
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            knows_members: self.knows_members(),
+            roles: !self.lacks_roles(),
+            is_full: self.run.sync_type == SyncType::Full,
+        }
+    }
+
+    /// Why it may lack something that is there.
+    pub(super) fn unread(&self) -> Option<String> {
+        let path = self.input.path.display();
+        let Reach { roles, is_full, .. } = self.reach();
+        if !is_full {
+            let of_type = &self.run.sync_type;
+            Some(format!(
+                "the sync run of `{path}` is of type `{of_type}`, not `full`"
+            ))
+        } else if !roles {
+            Some(format!("`{path}` was made without reading roles"))
+        } else {
+            None
+        }
     }
 
     fn lacks_roles(&self) -> bool {

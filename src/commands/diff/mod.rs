@@ -1,6 +1,7 @@
 //! `diff`: compares two snapshots, or two sync runs of one.
 
 mod accept;
+mod decisions;
 mod inputs;
 mod organizations;
 
@@ -25,6 +26,7 @@ use accept::{AcceptFile, Applied};
 use inputs::{Source, comparable, roles_compared};
 use organizations::organizations;
 
+pub(super) use decisions::UnjudgedRevocations;
 pub use inputs::{Comparability, DiffInputs};
 pub(super) use inputs::{NoSecondSync, NotComparable};
 
@@ -39,6 +41,8 @@ pub struct DiffArgs {
     pub fail_on: Option<BTreeSet<ChangeKind>>,
     /// A file of expected changes.
     pub accept: Option<PathBuf>,
+    /// The Review sheet of an access review; whether it was carried out is then reported instead of the changes.
+    pub decisions: Option<PathBuf>,
     /// Whether to compare snapshots that are not comparable.
     pub comparability: Comparability,
     /// The output.
@@ -57,6 +61,9 @@ pub enum DiffOutput {
 }
 
 pub(super) fn run(args: &DiffArgs, world: &mut World<'_>) -> Result<Outcome> {
+    if let Some(path) = &args.decisions {
+        return decisions::run(path, args, world);
+    }
     let comparison = compared(args)?;
     for message in comparison.all_warnings() {
         world.reporter.report(Event::Warned { message });

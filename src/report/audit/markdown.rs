@@ -7,10 +7,8 @@ use std::io::{self, Write};
 
 use super::{agreement, headline, not_known, note_on_2fa, verdict, what, why_unmatched};
 use crate::model::{Audit, Finding, Severity, SubjectKind};
-use crate::report::markdown::{code, escape};
+use crate::report::markdown::{Section, code, escape, push_sections};
 
-/// Bytes reserved for the line that says how much was left out.
-const RESERVE: usize = 128;
 /// Longest cells, in bytes.
 const NAME_BYTES: usize = 400;
 const WHAT_BYTES: usize = 600;
@@ -20,32 +18,7 @@ const HEAD_NAME_PART: usize = 20;
 pub(super) fn write(audit: &Audit, max_bytes: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut text = head(audit, max_bytes / HEAD_NAME_PART);
     let sections = sections(audit);
-    let frames: usize = sections.iter().map(|section| section.frame().len()).sum();
-    let mut room = max_bytes.saturating_sub(text.len() + frames + RESERVE);
-    let mut left_out = 0;
-    for section in &sections {
-        // Nothing may be shown in place of a finding that was left out.
-        let rows = section.rows.iter();
-        let fitting = rows.take_while(|row| {
-            let fits = left_out == 0 && row.len() <= room;
-            if fits {
-                room -= row.len();
-            }
-            fits
-        });
-        let shown: Vec<&String> = fitting.collect();
-        if section.is_counted {
-            left_out += section.rows.len() - shown.len();
-        } else if shown.is_empty() {
-            continue;
-        }
-        section.push(&shown, &mut text);
-    }
-    if left_out > 0 {
-        text.push_str(&format!(
-            "\n… and {left_out} more, left out to fit {max_bytes} bytes.\n"
-        ));
-    }
+    push_sections(&sections, max_bytes, &mut text);
     out.write_all(text.as_bytes())
 }
 
@@ -69,38 +42,6 @@ fn head(audit: &Audit, name_bytes: usize) -> String {
         text.push_str(&format!("\n{note}.\n"));
     }
     text
-}
-
-/// A heading with a table, which may be folded.
-struct Section {
-    title: String,
-    head: &'static str,
-    rows: Vec<String>,
-    is_folded: bool,
-    /// Whether rows that are left out are counted.
-    is_counted: bool,
-}
-
-impl Section {
-    /// Everything but the rows.
-    fn frame(&self) -> String {
-        let mut text = String::new();
-        self.push(&[], &mut text);
-        text
-    }
-
-    fn push(&self, rows: &[&String], text: &mut String) {
-        let Self { title, head, .. } = self;
-        if self.is_folded {
-            text.push_str(&format!("\n<details><summary>{title}</summary>\n\n{head}"));
-        } else {
-            text.push_str(&format!("\n### {title}\n\n{head}"));
-        }
-        rows.iter().for_each(|row| text.push_str(row));
-        if self.is_folded {
-            text.push_str("\n</details>\n");
-        }
-    }
 }
 
 fn sections(audit: &Audit) -> Vec<Section> {

@@ -25,17 +25,9 @@ pub(super) fn write(
     }
     writeln!(out)?;
     if !comparison.is_empty() {
-        let one_file = comparison.old.file == comparison.new.file;
-        let with_sync = detail.ids || one_file;
-        write_side(out, "old", &comparison.old, with_sync, width)?;
-        write_side(out, "new", &comparison.new, with_sync, width)?;
+        write_sides(out, [&comparison.old, &comparison.new], detail, width)?;
     }
-    for warning in comparison.all_warnings() {
-        let style = style::wanted(style::WARNING, page.styled);
-        let line = wrap(&format!("warning: {}", printable(&warning)), width, 9);
-        let rest = line.strip_prefix("warning:").unwrap_or(&line);
-        writeln!(out, "{style}warning:{style:#}{rest}")?;
-    }
+    write_warnings(out, comparison.all_warnings(), page)?;
     if detail.counts_only {
         return write_counts(report, out);
     }
@@ -69,6 +61,33 @@ fn write_counts(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     for (kind, n) in counts {
         writeln!(out, "{n:>7}  {kind}")?;
+    }
+    Ok(())
+}
+
+/// The two snapshots.
+pub(super) fn write_sides(
+    out: &mut dyn Write,
+    [old, new]: [&Side; 2],
+    detail: Detail,
+    width: Option<usize>,
+) -> io::Result<()> {
+    let with_sync = detail.ids || old.file == new.file;
+    write_side(out, "old", old, with_sync, width)?;
+    write_side(out, "new", new, with_sync, width)
+}
+
+pub(super) fn write_warnings(
+    out: &mut dyn Write,
+    warnings: impl Iterator<Item = impl AsRef<str>>,
+    page: Page,
+) -> io::Result<()> {
+    for warning in warnings {
+        let style = style::wanted(style::WARNING, page.styled);
+        let line = format!("warning: {}", printable(warning.as_ref()));
+        let line = wrap(&line, page.terminal_width(), 9);
+        let rest = line.strip_prefix("warning:").unwrap_or(&line);
+        writeln!(out, "{style}warning:{style:#}{rest}")?;
     }
     Ok(())
 }

@@ -82,7 +82,7 @@ struct Context<'a> {
 }
 
 #[derive(Serialize)]
-struct SideDocument<'a> {
+pub(super) struct SideDocument<'a> {
     file: &'a str,
     sync_id: &'a str,
     captured_at: String,
@@ -249,12 +249,12 @@ fn summary(report: &Report<'_>) -> BTreeMap<&'static str, usize> {
     all.map(|kind| (kind.as_str(), count(kind))).collect()
 }
 
-fn write_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
 }
 
-fn side(side: &Side) -> SideDocument<'_> {
+pub(super) fn side(side: &Side) -> SideDocument<'_> {
     SideDocument {
         file: &side.file,
         sync_id: &side.sync_id,

@@ -17,16 +17,16 @@ const FIRST_ROWS: usize = 5;
 /// Bytes reserved for the line that says how many changes were left out.
 const RESERVE: usize = 128;
 /// Bytes reserved for the line that says how many warnings of one kind were left out.
-const WARNINGS_RESERVE: usize = 100;
+pub(super) const WARNINGS_RESERVE: usize = 100;
 /// Longest description of a change, in bytes; names of roles beyond that are counted.
 const WHAT_BYTES: usize = 400;
 /// Longest cells of a brief row, in bytes: a name or an id, and the description.
 const BRIEF_NAME_BYTES: usize = 100;
 const BRIEF_WHAT_BYTES: usize = 120;
 /// Longest name of an organization or a file at the top of the report, in bytes.
-const HEAD_NAME_BYTES: usize = 200;
+pub(super) const HEAD_NAME_BYTES: usize = 200;
 /// Fraction of the size limit that such a name may take, so that all headings fit into the smallest limit.
-const HEAD_NAME_PART: usize = 20;
+pub(super) const HEAD_NAME_PART: usize = 20;
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -51,7 +51,7 @@ pub(super) fn write(
     // The riskiest changes come before all warnings. Warnings get at most half of the remaining room, so that other
     // changes still fit.
     let fits_all_risks = fill_risky(&mut sections, &mut room);
-    text.push_str(&warnings(comparison, &mut room));
+    text.push_str(&quoted_warnings(&comparison.warnings, &mut room));
     text.push_str(&unused_lines(comparison, &mut room));
     if fits_all_risks {
         fill_rest(&mut sections, &mut room);
@@ -76,20 +76,34 @@ pub(super) fn write(
 /// The top of the report: title, summary and the two snapshots. Names take at most `name_bytes`.
 fn head(report: &Report<'_>, name_bytes: usize) -> String {
     let comparison = report.comparison;
-    let name = comparison
-        .new
-        .organization
-        .as_deref()
-        .or(comparison.old.organization.as_deref());
-    let mut text = match name {
-        Some(name) => format!("## Access changes: {}\n\n", escape(name, name_bytes)),
-        None => "## Access changes\n\n".to_owned(),
-    };
+    let sides = [&comparison.old, &comparison.new];
+    let mut text = String::new();
+    push_title("Access changes", sides, name_bytes, &mut text);
     text.push_str(&format!("**{}**\n", report.headline()));
     if let Some(verdict) = report.verdict() {
         text.push_str(&format!("\n{verdict}\n"));
     }
-    let sides = [("old", &comparison.old), ("new", &comparison.new)];
+    push_sides(sides, name_bytes, &mut text);
+    text
+}
+
+/// Appends a title with the organization's name.
+pub(super) fn push_title(
+    title: &str,
+    [old, new]: [&Side; 2],
+    name_bytes: usize,
+    text: &mut String,
+) {
+    let name = new.organization.as_deref().or(old.organization.as_deref());
+    match name {
+        Some(name) => text.push_str(&format!("## {title}: {}\n\n", escape(name, name_bytes))),
+        None => text.push_str(&format!("## {title}\n\n")),
+    }
+}
+
+/// Appends a table of the two snapshots.
+pub(super) fn push_sides([old, new]: [&Side; 2], name_bytes: usize, text: &mut String) {
+    let sides = [("old", old), ("new", new)];
     let are_zones_known = sides
         .iter()
         .all(|(_, side)| side.captured_at.zone == Zone::Known);
@@ -123,13 +137,13 @@ fn head(report: &Report<'_>, name_bytes: usize) -> String {
             "| {label} | {file} | {captured_at} | `{digest}…` |\n"
         ));
     }
-    text
 }
 
 /// The warnings about the inputs that fit into half of `room`, and the number of those that do not.
-fn warnings(comparison: &Comparison, room: &mut usize) -> String {
-    let warnings = comparison.warnings.iter();
-    let blocks = warnings.map(|warning| format!("{}\n", escape(&short(warning), UNCUT)));
+pub(super) fn quoted_warnings(warnings: &[String], room: &mut usize) -> String {
+    let blocks = warnings
+        .iter()
+        .map(|warning| format!("{}\n", escape(&short(warning), UNCUT)));
     let more = |n| format!("{n} more, left out to fit.\n");
     quoted(blocks.collect(), more, room)
 }

@@ -1,6 +1,7 @@
 //! The report of `diff`, for people (console, Markdown) and for programs (JSON, NDJSON).
 
 mod console;
+mod decisions;
 mod fields;
 mod json;
 mod markdown;
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
+pub use decisions::write as write_decisions;
 use fields::{fields_in_words, old_and_new, value_in_words};
 
 use super::{Page, printable};
@@ -450,9 +452,13 @@ pub fn in_words(change: &Change, knows_members: bool) -> String {
 
 /// Name and e-mail address.
 fn who(party: &Party) -> String {
-    match &party.email {
-        Some(email) if *email != party.name => format!("{} <{email}>", short(&party.name)),
-        _ => short(&party.name).into_owned(),
+    name_and_email(&party.name, party.email.as_deref())
+}
+
+fn name_and_email(name: &str, email: Option<&str>) -> String {
+    match email {
+        Some(email) if email != name => format!("{} <{email}>", short(name)),
+        _ => short(name).into_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Place {
     /// The line.
     pub line: u64,
-    /// The column: a character in a rules file, a field in a roster.
+    /// The column: a character in a rules file, a field in a table.
     pub column: u64,
 }
 
@@ -28,7 +28,8 @@ pub struct BadPlace {
 }
 
 impl BadPlace {
-    pub(super) fn new(line: u64, column: u64, problem: impl Into<String>) -> Self {
+    /// Creates a description of a problem, which must not repeat anything personal from the file.
+    pub fn new(line: u64, column: u64, problem: impl Into<String>) -> Self {
         Self {
             place: Place { line, column },
             problem: problem.into(),

@@ -20,6 +20,7 @@ use std::collections::HashSet;
 pub use accept::accept;
 pub use facts::{Facts, PersonFacts, RoleFacts};
 pub use roster::{DateForm, Roster, RosterColumns};
+pub use rules::dormant_members;
 pub use settings::{Acceptable, Settings, default_rules};
 
 use crate::model::{Finding, JudgedRule, NotJudged, RuleCode, SubjectKind, Timestamp};

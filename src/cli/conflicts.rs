@@ -11,8 +11,8 @@ use clap::{Arg, ArgMatches};
 use super::global::OutputFormat;
 use super::help::{OUTPUT_FORMAT, formats};
 use super::sync::SyncOptions;
-use super::values::shell_word;
 use crate::crawl::holds_key;
+use crate::report::shell_word;
 
 /// Why a command line that clap takes is refused.
 pub(super) struct Misuse {

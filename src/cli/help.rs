@@ -23,7 +23,7 @@ pub(super) fn formats(command: &str) -> &'static [OutputFormat] {
         "audit" => &[Console, Json, Ndjson, Markdown, Csv],
         "users" | "roles" | "grants" | "resources" | "resource-types" | "entitlements"
         | "principals" => &[Console, Json, Csv],
-        "sync" | "export" | "completions" | "man" => &[],
+        "sync" | "export" | "report" | "completions" | "man" => &[],
         _ => &[Console, Json],
     }
 }
@@ -287,6 +287,30 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z audit --since old.c1z --fail-on new-medium sync.c1z",
             ),
         ],
+    ),
+    (
+        "report",
+        &[
+            (
+                "Write a page to read, print and sign, beside the snapshot",
+                "posthog-c1z report sync.c1z",
+            ),
+            (
+                "Show what changed since the last review",
+                "posthog-c1z report sync.c1z --since q2.c1z --rules rules.toml --title 'Access review Q3' --reviewer 'Ada Byron'",
+            ),
+            (
+                "Write a workbook in which reviewers decide row by row",
+                "posthog-c1z report sync.c1z --out review.xlsx",
+            ),
+        ],
+    ),
+    (
+        "export xlsx",
+        &[(
+            "Write a workbook in which reviewers decide row by row",
+            "posthog-c1z export xlsx sync.c1z --out review.xlsx",
+        )],
     ),
     (
         "export",

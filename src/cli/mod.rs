@@ -8,6 +8,8 @@
 //! | `read.rs` | the options of the commands that read one snapshot |
 //! | `diff.rs` | the options of `diff` |
 //! | `audit.rs` | the options of `audit` |
+//! | `export.rs` | the options of `export` |
+//! | `report.rs` | the options of `report` |
 //! | `heading.rs` | the headings of help |
 //! | `help.rs` | output formats and examples |
 //! | `conflicts.rs` | combinations of options that clap cannot refuse |
@@ -23,6 +25,7 @@
 mod audit;
 mod conflicts;
 mod diff;
+mod export;
 mod global;
 mod heading;
 mod help;
@@ -30,6 +33,7 @@ mod key;
 mod manual;
 mod message;
 mod read;
+mod report;
 mod sync;
 mod values;
 
@@ -41,11 +45,13 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use audit::AuditOptions;
 use diff::DiffOptions;
+use export::ExportSub;
 use global::GlobalOptions;
 use read::{
-    AccessOptions, ExportSub, ListOptions, OrganizationOptions, RoleOptions, StatsOptions,
-    UserOptions, VerifyOptions,
+    AccessOptions, ListOptions, OrganizationOptions, RoleOptions, StatsOptions, UserOptions,
+    VerifyOptions,
 };
+use report::ReportOptions;
 use sync::SyncOptions;
 
 use crate::commands::{Command, Listing};
@@ -114,7 +120,9 @@ enum Sub {
     Diff(Box<DiffOptions>),
     /// Judge a snapshot by rules: who is privileged, dormant, without 2FA, or should not be there
     Audit(Box<AuditOptions>),
-    /// Export a snapshot as CSV, JSON or a SQLite database
+    /// Write an access review to read, sign and file: one HTML page, or a workbook
+    Report(Box<ReportOptions>),
+    /// Export a snapshot as CSV, JSON, a SQLite database or a workbook
     #[command(subcommand)]
     Export(ExportSub),
     /// Print completions for a shell
@@ -172,7 +180,8 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Verify(options) => Command::Verify(options.into_args(global)?),
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
         Sub::Audit(options) => options.into_command(global)?,
-        Sub::Export(options) => Command::Export(options.into_args(global)?),
+        Sub::Report(options) => Command::Report(Box::new(options.into_args(global))),
+        Sub::Export(options) => options.into_command(global)?,
         Sub::Completions { shell } => Command::Show(completions(shell)),
         Sub::Man => Command::Show(manual::page(definition())),
     })

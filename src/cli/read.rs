@@ -1,21 +1,20 @@
-//! The options of the commands that read one snapshot: `stats`, the lists, `access`, `verify` and `export`.
+//! The options of the commands that read one snapshot: `stats`, the lists, `access`, `organization` and `verify`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::global::{GlobalOptions, OutputFormat};
-use super::values::{flag, parse_age, parse_mode, shell_word};
+use super::values::{flag, parse_age};
 use crate::commands::{
-    AccessArgs, Checksum, Condition, ExportArgs, ExportForm, ExportTable, Input, ListArgs,
-    ListFormat, Listing, OrganizationArgs, SeatName, StatsArgs, StatsScope, TableSource,
-    VerifyArgs,
+    AccessArgs, Condition, Input, ListArgs, ListFormat, Listing, OrganizationArgs, SeatName,
+    StatsArgs, StatsScope, VerifyArgs,
 };
 use crate::model::UtcOffset;
-use crate::report::sheet::Formulas;
+use crate::report::shell_word;
 use crate::snapshot::Filter;
 
 #[derive(Args)]
@@ -172,74 +171,6 @@ fn parse_sha256(text: &str) -> Result<String, String> {
         .ok_or_else(|| "expected 64 hexadecimal digits".to_owned())
 }
 
-#[derive(Subcommand)]
-pub(super) enum ExportSub {
-    /// The twelve columns of ConductorOne's file import, or with --table a table for people
-    Csv {
-        #[command(flatten)]
-        export: ExportOptions,
-        /// Table for people, with everything that is known: users, roles or grants
-        #[arg(long, value_enum, value_name = "TABLE", hide_possible_values = true)]
-        table: Option<TableName>,
-        /// Defuse cells that a spreadsheet would run as a formula [default with --table]
-        #[arg(long, conflicts_with = "raw")]
-        safe: bool,
-        /// Write every cell as it is [default without --table]
-        #[arg(long)]
-        raw: bool,
-        /// With --table, add columns for organization, capture time and content digest
-        #[arg(
-            long,
-            requires = "table",
-            action = ArgAction::SetTrue,
-            value_parser = flag(TableSource::Omitted, TableSource::Named)
-        )]
-        with_source: TableSource,
-    },
-    /// The whole snapshot as one JSON document
-    Json {
-        #[command(flatten)]
-        export: ExportOptions,
-    },
-    /// A flat SQLite database with tables and views, for people who ask in SQL
-    Sqlite {
-        #[command(flatten)]
-        export: ExportOptions,
-    },
-    /// One JSON object a line: the sync run, then every row
-    Ndjson {
-        #[command(flatten)]
-        export: ExportOptions,
-    },
-}
-
-#[derive(Args)]
-pub(super) struct ExportOptions {
-    #[command(flatten)]
-    input: InputOptions,
-    /// Output file [default: standard output]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Permissions of the output file, in octal
-    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = parse_mode)]
-    mode: u32,
-    /// Write the SHA-256 beside the output file, as NAME.sha256
-    #[arg(
-        long,
-        requires = "out",
-        action = ArgAction::SetTrue,
-        value_parser = flag(Checksum::Omitted, Checksum::Written)
-    )]
-    checksum: Checksum,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum TableName {
-    Users,
-    Roles,
-    Grants,
-}
-
 impl InputOptions {
     /// Resolves the snapshot and the sync run.
     pub(super) fn into_input(self, global: &GlobalOptions) -> Input {
@@ -385,63 +316,6 @@ impl VerifyOptions {
             options: global.read_options(),
             format: global.format()?,
         })
-    }
-}
-
-impl ExportSub {
-    /// Resolves what to export, in which format, and where to.
-    ///
-    /// # Errors
-    /// When a database is to go anywhere but to a file.
-    pub(super) fn into_args(self, global: &GlobalOptions) -> Result<ExportArgs> {
-        let formulas = |is_safe| {
-            if is_safe {
-                Formulas::Disarm
-            } else {
-                Formulas::Keep
-            }
-        };
-        let (export, form) = match self {
-            Self::Json { export } => (export, ExportForm::Json),
-            Self::Ndjson { export } => (export, ExportForm::Ndjson),
-            Self::Sqlite { export } => (export, ExportForm::Sqlite),
-            Self::Csv {
-                export,
-                table: None,
-                safe,
-                ..
-            } => (export, ExportForm::Csv(formulas(safe))),
-            Self::Csv {
-                export,
-                table: Some(table),
-                raw,
-                with_source,
-                ..
-            } => (
-                export,
-                ExportForm::Table(table.into(), formulas(!raw), with_source),
-            ),
-        };
-        if form == ExportForm::Sqlite && export.out.is_none() {
-            bail!("`export sqlite` writes a file: name it with --out");
-        }
-        Ok(ExportArgs {
-            input: export.input.into_input(global),
-            form,
-            out: export.out,
-            mode: export.mode,
-            checksum: export.checksum,
-        })
-    }
-}
-
-impl From<TableName> for ExportTable {
-    fn from(name: TableName) -> Self {
-        match name {
-            TableName::Users => Self::Users,
-            TableName::Roles => Self::Roles,
-            TableName::Grants => Self::Grants,
-        }
     }
 }
 

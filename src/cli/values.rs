@@ -5,8 +5,6 @@ use std::time::Duration;
 use clap::builder::{BoolValueParser, TypedValueParser};
 use humantime::DurationError;
 
-use crate::report::printable;
-
 /// Parses permission bits.
 pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text.trim_start_matches("0o"), 8) {
@@ -84,15 +82,6 @@ pub(super) fn flag<T: Copy + Send + Sync + 'static>(
     given: T,
 ) -> impl TypedValueParser<Value = T> {
     BoolValueParser::new().map(move |is_given| if is_given { given } else { absent })
-}
-
-/// A word of a command line, in quotes if a shell would take it for something else.
-pub(super) fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", printable(text).replace('\'', "'\\''"))
 }
 
 /// Returns the value of a variable that is set to something.

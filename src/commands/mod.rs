@@ -17,6 +17,8 @@ mod missing;
 mod numbers;
 mod organization;
 mod principals;
+mod product;
+mod report;
 mod search;
 mod short_ids;
 mod stats;
@@ -45,6 +47,8 @@ pub use failure::{ExitCode, Failure};
 pub use input::Input;
 pub use list::{Condition, ListArgs, ListFormat, Listing, SeatName};
 pub use organization::OrganizationArgs;
+pub use product::Product;
+pub use report::{ReportArgs, ReportForm};
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
     Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
@@ -75,6 +79,8 @@ pub enum Command {
     Diff(Box<DiffArgs>),
     /// Judges a snapshot by rules.
     Audit(Box<AuditArgs>),
+    /// Writes a snapshot as a document for people.
+    Report(Box<ReportArgs>),
     /// Exports a snapshot to another format.
     Export(ExportArgs),
     /// Prints a text that is generated from the command line's definition: shell completions, the man page.
@@ -120,6 +126,7 @@ impl Command {
                 | AuditOutput::AcceptEntries
                 | AuditOutput::Nothing => Medium::Text { styled: false },
             },
+            Self::Report(_) => of_format(Format::Console),
             Self::Export(args) => args.form.medium(page.is_terminal),
             Self::Show(_) => Medium::Raw,
         }
@@ -149,6 +156,7 @@ impl Command {
             | Self::List(_)
             | Self::Access(_)
             | Self::Organization(_)
+            | Self::Report(_)
             | Self::Export(_)
             | Self::Show(_) => Answer::List,
         }
@@ -256,6 +264,7 @@ fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         Command::Verify(args) => verify::run(args, world),
         Command::Diff(args) => diff::run(args, world),
         Command::Audit(args) => audit::run(args, world),
+        Command::Report(args) => report::run(args, world),
         Command::Export(args) => export::run(args, world),
         Command::Show(text) => {
             world.out.write_all(text)?;

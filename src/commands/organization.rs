@@ -9,8 +9,11 @@ use super::catalog::Catalog;
 use super::input::Input;
 use super::{Outcome, World};
 use crate::model::{
-    Domain, Evidence, FoundDocument, Invitation, NotRead, OrganizationDocument,
-    OrganizationSettings, ResourceId, ResourceTypeId, RoleReference, Sent, SyncRun, Timestamp,
+    Domain, Evidence, FoundDocument, Invitation, NotRead, OrganizationDocument, ResourceId,
+    ResourceTypeId, RoleReference, Sent, SyncRun, Timestamp,
+};
+use crate::report::surroundings::{
+    external_group, invitation_state, sent_text, settings_in_words, sso_in_words,
 };
 use crate::report::{Column, Format, Page, Table, labeled, printable, style, wrap};
 
@@ -204,48 +207,8 @@ fn list<T>(
     Ok(table.finish()?)
 }
 
-/// The settings that are on or off, as far as the server sent them.
-fn settings_in_words(settings: &OrganizationSettings) -> Vec<(&'static str, &'static str)> {
-    let all = [
-        ("every member must have 2FA", settings.enforce_2fa),
-        (
-            "members below administrator may invite people",
-            settings.members_can_invite,
-        ),
-        (
-            "members below administrator may use personal API keys",
-            settings.members_can_use_personal_api_keys,
-        ),
-        (
-            "members below administrator see the member list",
-            settings.members_can_see_org_members,
-        ),
-        (
-            "dashboards and the like may be shared publicly",
-            settings.allow_publicly_shared_resources,
-        ),
-        (
-            "members get an e-mail when somebody joins",
-            settings.is_member_join_email_enabled,
-        ),
-    ];
-    let sent = all.into_iter();
-    sent.filter_map(|(what, value)| {
-        Some((
-            what,
-            match value? {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "not set",
-            },
-        ))
-    })
-    .collect()
-}
-
-/// A text that was sent; empty if it was not, or was null.
 fn text(sent: &Sent<String>) -> String {
-    sent.clone().flatten().unwrap_or_default()
+    sent_text(sent).to_owned()
 }
 
 fn yes_no(sent: Sent<bool>) -> String {
@@ -259,20 +222,15 @@ fn yes_no(sent: Sent<bool>) -> String {
 
 /// The day of a time in UTC, or what was sent if it is not a time.
 fn time(sent: &Sent<String>) -> String {
-    let sent = text(sent);
-    Timestamp::parse(&sent).map_or(sent, Timestamp::to_day)
+    let sent = sent_text(sent);
+    Timestamp::parse(sent).map_or_else(|_| sent.to_owned(), Timestamp::to_day)
 }
 
 fn domain_cells(row: &Domain) -> Vec<String> {
-    let sso = match row.enforces_sso() {
-        Some(true) => text(&row.sso_enforcement),
-        Some(false) => "not enforced".to_owned(),
-        None => String::new(),
-    };
     vec![
         row.name().unwrap_or(&row.id).to_owned(),
         yes_no(row.is_verified),
-        sso,
+        sso_in_words(row).to_owned(),
         yes_no(row.jit_provisioning_enabled),
         yes_no(row.has_saml),
         yes_no(row.has_scim),
@@ -285,12 +243,7 @@ fn invitation_cells(row: &Invitation) -> Vec<String> {
         row.email().unwrap_or(&row.id).to_owned(),
         text(&row.first_name),
         text(&row.seat),
-        match row.is_expired.flatten() {
-            Some(true) => "expired",
-            Some(false) => "pending",
-            None => "",
-        }
-        .to_owned(),
+        invitation_state(row).to_owned(),
         time(&row.created_at),
         inviter.map_or_else(String::new, |user| user.display_name.clone()),
     ]
@@ -301,19 +254,10 @@ fn reference_cells(row: &RoleReference, catalog: &mut Catalog<'_>) -> Result<Vec
         Some(id) => role_name(id, catalog)?,
         None => String::new(),
     };
-    let first = |texts: [&Sent<String>; 3]| {
-        let mut texts = texts.into_iter().map(text);
-        texts.find(|text| !text.is_empty()).unwrap_or_default()
-    };
-    let group = [
-        &row.provider_role_name,
-        &row.provider_role_slug,
-        &row.provider_role_id,
-    ];
     Ok(vec![
         role,
         text(&row.provider),
-        first(group),
+        external_group(row).to_owned(),
         text(&row.provider_organization_id),
         time(&row.created_at),
     ])

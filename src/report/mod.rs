@@ -1,5 +1,6 @@
-//! Output formats: values as text, tables, CSV, JSON and Markdown, each escaped for the medium that shows it.
+//! Output formats: values as text, tables, CSV, JSON, Markdown, HTML and workbooks, each escaped for the medium that shows it.
 
+pub mod access;
 pub mod audit;
 pub mod diff;
 pub mod flat;
@@ -9,6 +10,7 @@ mod outlet;
 mod printable;
 pub mod sheet;
 pub mod style;
+pub mod surroundings;
 mod table;
 mod words;
 mod wrap;
@@ -17,7 +19,7 @@ pub use json::{JsonDocument, JsonItem, JsonSequence, Layout};
 pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
-pub use words::{day, duration, moment, size};
+pub use words::{day, duration, moment, shell_word, size};
 pub use wrap::{labeled, wrap};
 
 /// The terminal, file or pipe that output is written to.

@@ -1,5 +1,6 @@
-//! Sizes and times formatted for people.
+//! Sizes, times and words of a command line, formatted for people.
 
+use super::printable;
 use crate::model::Timestamp;
 
 /// Formats a size in bytes, such as `23.1 KiB`.
@@ -36,6 +37,15 @@ pub fn moment(at: Option<Timestamp>) -> String {
 /// Formats a time as its day in UTC; empty if there is none.
 pub fn day(at: Option<Timestamp>) -> String {
     at.map(Timestamp::to_day).unwrap_or_default()
+}
+
+/// Returns a word of a command line, in quotes if a shell would take it for something else.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", printable(text).replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! People who have not logged in for long. Somebody who never did is dormant once they joined that long ago.
 
 use super::{Case, Outcome, about_person, facts, others, privileged, seat_of};
-use crate::audit::facts::PersonFacts;
+use crate::audit::Settings;
+use crate::audit::facts::{Facts, PersonFacts};
+use crate::model::Timestamp;
 
 pub(super) fn admin(case: &Case<'_>) -> Outcome {
     dormant(case, privileged(case))
@@ -9,6 +11,15 @@ pub(super) fn admin(case: &Case<'_>) -> Outcome {
 
 pub(super) fn member(case: &Case<'_>) -> Outcome {
     dormant(case, others(case))
+}
+
+/// Returns how many listed members are dormant; `None` if no last login is known.
+pub fn dormant_members(facts: &Facts, settings: &Settings, judged_at: Timestamp) -> Option<u64> {
+    let before = judged_at.days_before(settings.dormant_days);
+    let is_known = facts.listed().any(|person| person.last_login.is_some());
+    let since = |person: &PersonFacts| person.last_login.or(person.joined_at);
+    let dormant = facts.listed().filter_map(since).filter(|at| *at < before);
+    is_known.then(|| dormant.count() as u64)
 }
 
 fn dormant<'a>(case: &Case<'_>, people: impl Iterator<Item = &'a PersonFacts>) -> Outcome {

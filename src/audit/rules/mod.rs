@@ -13,6 +13,8 @@ mod seats;
 mod snapshot;
 mod two_factor;
 
+pub use dormancy::dormant_members;
+
 use serde_json::Value;
 
 use super::facts::{Facts, PersonFacts};

@@ -22,16 +22,10 @@ pub(super) fn gather(snapshot: &Snapshot, run: &SyncRun) -> Result<Gathered> {
     let evidence = snapshot.evidence(&run.id)?;
     let role_types = Catalog::new(snapshot, run)?.role_types();
     let (mut people, mut roles) = resources(snapshot, run, &role_types)?;
-    let lacks_roles = evidence.as_ref().is_some_and(Evidence::lacks_roles);
-    let unknown = if lacks_roles {
-        Some("roles were not read (--without-roles)".to_owned())
-    } else if run.sync_type == SyncType::ResourcesOnly {
-        Some("the sync run has no grants".to_owned())
-    } else if role_types.is_empty() {
-        Some("the snapshot has no type of resource that is a role".to_owned())
-    } else {
-        None
-    };
+    let unknown = why_roles_unknown(evidence.as_ref(), run).or_else(|| {
+        let why = "the snapshot has no type of resource that is a role";
+        role_types.is_empty().then(|| why.to_owned())
+    });
     if unknown.is_none() {
         let unlisted = people.iter().enumerate();
         let unlisted = unlisted.filter(|(_, (_, person))| !person.is_listed);
@@ -61,6 +55,20 @@ pub(super) fn gather(snapshot: &Snapshot, run: &SyncRun) -> Result<Gathered> {
         evidence,
     };
     Ok(Gathered { facts, captured_at })
+}
+
+/// Why roles and who holds them are not known; `None` if they are.
+pub(in crate::commands) fn why_roles_unknown(
+    evidence: Option<&Evidence>,
+    run: &SyncRun,
+) -> Option<String> {
+    if evidence.is_some_and(Evidence::lacks_roles) {
+        Some("roles were not read (--without-roles)".to_owned())
+    } else if run.sync_type == SyncType::ResourcesOnly {
+        Some("the sync run has no grants".to_owned())
+    } else {
+        None
+    }
 }
 
 /// Rows with their ids.

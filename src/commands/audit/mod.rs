@@ -17,6 +17,8 @@ use crate::snapshot::Snapshot;
 use gather::{Gathered, gather};
 use inputs::{read_roster, read_rules};
 
+pub(super) use gather::why_roles_unknown;
+
 /// Arguments of `audit`.
 #[derive(Clone, Debug)]
 pub struct AuditArgs {

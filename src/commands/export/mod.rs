@@ -6,18 +6,18 @@ mod json;
 mod sqlite;
 mod tables;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
 use super::input::{Input, lacks_roles};
-use super::{Checksum, Outcome, World};
+use super::{Outcome, Product, World};
 use crate::files;
 use crate::model::SyncRun;
 use crate::progress::Reporter;
+use crate::report::Medium;
 use crate::report::sheet::{BYTE_ORDER_MARK, Formulas};
-use crate::report::{Medium, Outlet};
 use crate::snapshot::{Batch, Filter, Readable, Row, Snapshot};
 
 /// Arguments of `export`.
@@ -28,11 +28,7 @@ pub struct ExportArgs {
     /// The format.
     pub form: ExportForm,
     /// The output file; standard output if `None`.
-    pub out: Option<PathBuf>,
-    /// Permission bits of the output file.
-    pub mode: u32,
-    /// Whether to write the SHA-256 beside the output file.
-    pub checksum: Checksum,
+    pub out: Option<Product>,
 }
 
 /// The formats of `export`.
@@ -99,46 +95,18 @@ pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
         snapshot: &snapshot,
         run: &run,
         temp_dir: match &args.out {
-            Some(path) => files::folder(path),
+            Some(product) => files::folder(&product.path),
             None => Path::new("."),
         },
         reporter: world.reporter,
     };
     match &args.out {
         None => export.write(args.form, world.page.is_terminal, world.out)?,
-        Some(path) => {
-            ensure!(
-                !files::is_same_file(path, &args.input.path),
-                "`{}` is the snapshot itself; export to another file",
-                path.display()
-            );
-            ensure!(
-                args.checksum == Checksum::Omitted || !files::is_stream(path)?,
-                "--checksum needs a regular file, and `{}` is not one",
-                path.display()
-            );
-            files::replace(path, args.mode, |file| {
-                let is_terminal = file.is_terminal();
-                let out = BufWriter::with_capacity(1 << 20, file);
-                let mut out = Outlet::new(out, args.form.medium(is_terminal));
-                export
-                    .write(args.form, is_terminal, &mut out)
-                    .and_then(|()| Ok(out.flush()?))
-                    // Errors about the snapshot already name it.
-                    .map_err(|error| {
-                        if error.is::<io::Error>() {
-                            error.context(format!("writing `{}`", path.display()))
-                        } else {
-                            error
-                        }
-                    })
-            })?;
-            if args.checksum == Checksum::Written {
-                let sha256 =
-                    files::sha256(path).with_context(|| format!("reading `{}`", path.display()))?;
-                files::write_checksum(path, &sha256, args.mode)?;
-            }
-        }
+        Some(product) => product.write(
+            &args.input.path,
+            |is_terminal| args.form.medium(is_terminal),
+            |is_terminal, out| export.write(args.form, is_terminal, out),
+        )?,
     }
     Ok(Outcome::Done)
 }

@@ -51,7 +51,7 @@ pub fn write(
 }
 
 /// Summarizes the findings in one line: "2 high, 9 medium and 6 low findings, 1 accepted".
-fn headline(audit: &Audit) -> String {
+pub fn headline(audit: &Audit) -> String {
     let counts: Vec<(usize, Severity)> = Severity::ALL
         .into_iter()
         .map(|severity| (audit.count(severity), severity))
@@ -118,7 +118,7 @@ fn name(fail_on: FailOn) -> String {
 }
 
 /// What to say once where findings depend on what PostHog knows of second factors.
-fn note_on_2fa(audit: &Audit) -> Option<&'static str> {
+pub(super) fn note_on_2fa(audit: &Audit) -> Option<&'static str> {
     let depends = |finding: &Finding| {
         matches!(
             finding.code,
@@ -143,7 +143,7 @@ fn who(subject: &Subject) -> String {
 }
 
 /// The message of a finding, with the acceptance that has expired.
-fn what(finding: &Finding) -> String {
+pub(super) fn what(finding: &Finding) -> String {
     match &finding.expired {
         None => finding.message.clone(),
         Some(expired) => format!(
@@ -156,7 +156,7 @@ fn what(finding: &Finding) -> String {
 }
 
 /// The reason and the last day of an accepted finding.
-fn agreement(finding: &Finding) -> String {
+pub(super) fn agreement(finding: &Finding) -> String {
     match &finding.accepted {
         None => String::new(),
         Some(accepted) => match &accepted.until {
@@ -167,7 +167,7 @@ fn agreement(finding: &Finding) -> String {
 }
 
 /// For whom or what the fact of a rule is not known.
-fn not_known(rule: &JudgedRule) -> String {
+pub(super) fn not_known(rule: &JudgedRule) -> String {
     let (one, many) = match rule.code {
         RuleCode::SsoNotEnforced => ("domain", "domains"),
         RuleCode::PendingPrivilegedInvitation | RuleCode::StaleInvitation => {
@@ -182,7 +182,7 @@ fn not_known(rule: &JudgedRule) -> String {
 }
 
 /// Why an acceptance accepts nothing.
-fn why_unmatched(unmatched: &UnmatchedAcceptance) -> String {
+pub(super) fn why_unmatched(unmatched: &UnmatchedAcceptance) -> String {
     match unmatched.problem {
         AcceptanceProblem::Expired => {
             let until = unmatched.acceptance.until.as_deref();

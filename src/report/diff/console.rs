@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{Detail, Report, agreement, who};
-use crate::model::{Action, Change, ChangeKind, Side, Topic};
+use super::{Detail, Report, agreement, ends_enforcement, sign, who};
+use crate::model::{Action, Change, Side, Topic};
 use crate::report::{Page, printable, style, wrap};
 
 pub(super) fn write(
@@ -140,25 +140,4 @@ fn write_change(
         writeln!(out, "      {}", printable(&change.id))?;
     }
     Ok(())
-}
-
-/// Whether people may from now on log in with less than before.
-fn ends_enforcement(change: &Change) -> bool {
-    let kinds = [
-        ChangeKind::TwoFactorEnforcementOff,
-        ChangeKind::SsoEnforcementOff,
-    ];
-    kinds.iter().any(|kind| change.kinds.contains(kind))
-}
-
-fn sign(change: &Change) -> &'static str {
-    match (change.topic, change.action) {
-        _ if ends_enforcement(change) => "!",
-        (Topic::SeatRaised, _) => "↑",
-        (Topic::TwoFactorDisabled, _) => "!",
-        (Topic::SeatLowered, _) => "↓",
-        (Topic::MemberAdded, _) | (_, Action::Added) => "+",
-        (Topic::MemberRemoved, _) | (_, Action::Removed) => "−",
-        (_, Action::Changed) => "~",
-    }
 }

@@ -366,6 +366,59 @@ impl<'c> Report<'c> {
     }
 }
 
+/// Summarizes a comparison in one line.
+pub fn headline(comparison: &Comparison) -> String {
+    Report::of(comparison).headline()
+}
+
+/// The changes of a comparison as the console shows them, for reports that contain them.
+pub(super) struct Sections<'c> {
+    /// All of it in one line.
+    pub(super) headline: String,
+    /// In the order of importance.
+    pub(super) sections: Vec<Section<'c>>,
+}
+
+/// Changes under one heading.
+pub(super) struct Section<'c> {
+    pub(super) heading: &'static str,
+    pub(super) entries: Vec<Entry<'c>>,
+}
+
+/// One change.
+pub(super) struct Entry<'c> {
+    pub(super) sign: &'static str,
+    pub(super) who: String,
+    pub(super) what: String,
+    pub(super) id: &'c str,
+}
+
+/// Arranges a comparison under headings. Texts are not escaped.
+pub(super) fn in_sections(comparison: &Comparison) -> Sections<'_> {
+    let report = Report::of(comparison);
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for change in &report.entries {
+        let heading = report.heading(change.topic);
+        let entry = Entry {
+            sign: sign(change),
+            who: who(&change.subject),
+            what: report.what(change),
+            id: &change.id,
+        };
+        match sections.last_mut() {
+            Some(section) if section.heading == heading => section.entries.push(entry),
+            _ => sections.push(Section {
+                heading,
+                entries: vec![entry],
+            }),
+        }
+    }
+    Sections {
+        headline: report.headline(),
+        sections,
+    }
+}
+
 /// Names the kinds in `--fail-on` that could not be checked, in one sentence; `None` if all could.
 pub fn not_judged(comparison: &Comparison) -> Option<String> {
     let kinds = comparison.not_judged();
@@ -441,6 +494,28 @@ fn agreement(accepted: &Accepted, knows_members: bool) -> String {
         String::new()
     } else {
         format!(" ({})", parts.join(", "))
+    }
+}
+
+/// Whether people may from now on log in with less than before.
+fn ends_enforcement(change: &Change) -> bool {
+    let kinds = [
+        ChangeKind::TwoFactorEnforcementOff,
+        ChangeKind::SsoEnforcementOff,
+    ];
+    kinds.iter().any(|kind| change.kinds.contains(kind))
+}
+
+/// A sign that goes before a change.
+fn sign(change: &Change) -> &'static str {
+    match (change.topic, change.action) {
+        _ if ends_enforcement(change) => "!",
+        (Topic::SeatRaised, _) => "↑",
+        (Topic::TwoFactorDisabled, _) => "!",
+        (Topic::SeatLowered, _) => "↓",
+        (Topic::MemberAdded, _) | (_, Action::Added) => "+",
+        (Topic::MemberRemoved, _) | (_, Action::Removed) => "−",
+        (_, Action::Changed) => "~",
     }
 }
 

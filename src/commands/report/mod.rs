@@ -1,0 +1,189 @@
+//! `report`: writes a snapshot as a document that people read, sign and file: one HTML page, or a workbook.
+
+mod population;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::audit::{Basis, Judged, why_roles_unknown};
+use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput};
+use super::input::Input;
+use super::organization::why_absent;
+use super::product::ProductFile;
+use super::{Outcome, Product, World};
+use crate::audit;
+use crate::diff::FieldFilter;
+use crate::files;
+use crate::model::{Comparison, RecordedTime, SyncRun};
+use crate::progress::Event;
+use crate::report::access::{AccessReport, Source, Workbook, write_page};
+use crate::report::audit::headline;
+use crate::report::{Medium, labeled, size};
+use crate::snapshot::Snapshot;
+use population::Population;
+
+/// Arguments of `report`.
+#[derive(Clone, Debug)]
+pub struct ReportArgs {
+    /// The snapshot.
+    pub input: Input,
+    /// By what it is judged. The older snapshot is also what changes are shown since.
+    pub basis: Basis,
+    /// The heading; a general one if `None`.
+    pub title: Option<String>,
+    /// Who reviews the access.
+    pub reviewer: Option<String>,
+    /// The form.
+    pub form: ReportForm,
+    /// The output file.
+    pub out: Product,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportForm {
+    /// One HTML page.
+    Page,
+    /// A workbook.
+    Workbook,
+}
+
+pub(super) fn run(args: &ReportArgs, world: &mut World<'_>) -> Result<Outcome> {
+    let (snapshot, run) = args.input.open_sync()?;
+    let mut population = Population::default();
+    let report = gather(args, &snapshot, &run, &mut population, world)?;
+    match args.form {
+        ReportForm::Page => args.out.write(
+            &args.input.path,
+            |_| Medium::Text { styled: false },
+            |_, out| Ok(write_page(&report, out)?),
+        )?,
+        ReportForm::Workbook => args.out.write(
+            &args.input.path,
+            |_| Medium::Raw,
+            |_, out| write_workbook(args, &report, &population, (&snapshot, &run), out),
+        )?,
+    }
+    if !world.quiet {
+        summarize(args, &report, world)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Everything that the report shows.
+fn gather(
+    args: &ReportArgs,
+    snapshot: &Snapshot,
+    run: &SyncRun,
+    population: &mut Population,
+    world: &World<'_>,
+) -> Result<AccessReport> {
+    let path = &args.input.path;
+    let read = || format!("reading `{}`", path.display());
+    let sha256 = files::sha256(path).with_context(read)?;
+    let bytes = fs::metadata(path).with_context(read)?.len();
+    let evidence = snapshot.evidence(&run.id)?;
+    let comparison = match &args.basis.since {
+        Some(old) => Some(compared(old, &args.input, world)?),
+        None => None,
+    };
+    let (audit, dormant, dormant_days) = {
+        let judged = Judged::of(&args.input, snapshot, run, &args.basis, world.reporter)?;
+        let (facts, settings) = (&judged.facts, &judged.settings);
+        let dormant = audit::dormant_members(facts, settings, judged.audit.judged_at);
+        (judged.audit, dormant, judged.settings.dormant_days)
+    };
+    let roles_unknown = why_roles_unknown(evidence.as_ref(), run);
+    let (people, roles) = population.gather(snapshot, run, args.form, roles_unknown.is_none())?;
+    let zone = run.zone(evidence.as_ref());
+    let started_at = RecordedTime {
+        as_utc: run.started_at,
+        zone,
+    };
+    Ok(AccessReport {
+        title: args.title.clone(),
+        reviewer: args.reviewer.clone(),
+        source: Source {
+            file: file_name(path),
+            bytes,
+            sha256,
+            sync_id: run.id.to_string(),
+            started_at,
+            captured_at: run.captured_at(zone),
+            content_digest: snapshot.content_digest(&run.id)?.to_string(),
+        },
+        document: snapshot.organization(&run.id)?,
+        why_no_document: why_absent(evidence.as_ref()),
+        evidence,
+        audit,
+        dormant,
+        dormant_days,
+        people,
+        roles,
+        roles_unknown,
+        comparison,
+    })
+}
+
+/// What changed since the older snapshot.
+fn compared(old: &Input, new: &Input, world: &World<'_>) -> Result<Comparison> {
+    let comparison = diff::compared(&DiffArgs {
+        inputs: DiffInputs::Files {
+            old: old.clone(),
+            new: new.clone(),
+        },
+        fields: FieldFilter::default(),
+        fail_on: None,
+        accept: None,
+        decisions: None,
+        comparability: Comparability::Required,
+        output: DiffOutput::Nothing,
+    })?;
+    for message in comparison.all_warnings() {
+        world.reporter.report(Event::Warned { message });
+    }
+    Ok(comparison)
+}
+
+fn write_workbook(
+    args: &ReportArgs,
+    report: &AccessReport,
+    population: &Population,
+    (snapshot, run): (&Snapshot, &SyncRun),
+    out: &mut ProductFile<'_>,
+) -> Result<()> {
+    let temp_dir = match &args.input.options.temp_dir {
+        Some(dir) => dir,
+        None => files::folder(&args.out.path),
+    };
+    let mut workbook = Workbook::begin(report, temp_dir)?;
+    if report.roles_unknown.is_none() {
+        population.for_each_grant(snapshot, run, |role, holder| {
+            Ok(workbook.membership(&report.roles[role], &holder)?)
+        })?;
+    }
+    Ok(workbook.finish(out)?)
+}
+
+/// A file's name without its folder.
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// Reports what was written.
+fn summarize(args: &ReportArgs, report: &AccessReport, world: &mut World<'_>) -> Result<()> {
+    let path = &args.out.path;
+    let bytes = fs::metadata(path).map_or(0, |found| found.len());
+    let width = world.page.terminal_width();
+    let out = &mut *world.out;
+    let mut line = |label: &str, value: &str| writeln!(out, "{}", labeled(label, value, width));
+    line("report", &format!("{} ({})", path.display(), size(bytes)))?;
+    line("findings", &headline(&report.audit))?;
+    if let Some(comparison) = &report.comparison {
+        line("changes", &crate::report::diff::headline(comparison))?;
+    }
+    Ok(())
+}

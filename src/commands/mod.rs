@@ -16,6 +16,7 @@ mod list;
 mod missing;
 mod numbers;
 mod organization;
+mod population;
 mod principals;
 mod product;
 mod report;

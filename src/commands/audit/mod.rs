@@ -1,6 +1,5 @@
 //! `audit`: judges a snapshot by rules, for people and for CI.
 
-mod gather;
 mod inputs;
 
 use std::path::PathBuf;
@@ -8,16 +7,13 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use super::input::Input;
+use super::population::{Gathered, gather};
 use super::{Outcome, World};
 use crate::audit::{self, Acceptable, Facts, RosterColumns, Settings};
-use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, SyncRun, Timestamp};
+use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Timestamp};
 use crate::progress::{Event, Reporter};
 use crate::report::audit::{self as report, AuditFormat};
-use crate::snapshot::Snapshot;
-use gather::{Gathered, gather};
 use inputs::{read_roster, read_rules};
-
-pub(super) use gather::why_roles_unknown;
 
 /// Arguments of `audit`.
 #[derive(Clone, Debug)]
@@ -74,7 +70,8 @@ pub(super) struct OtherOrganization {
 
 pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
-    let judged = Judged::of(&args.input, &snapshot, &run, &args.basis, world.reporter)?;
+    let gathered = gather(&snapshot, &run)?;
+    let judged = Judged::of(&args.input, gathered, &args.basis, world.reporter)?;
     check_gates(args, &judged.settings)?;
     let audit = Audit {
         fail_on: args.fail_on.clone(),
@@ -112,11 +109,10 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Judges a sync run of an open snapshot.
+    /// Judges what was gathered from `input`.
     pub(super) fn of(
         input: &Input,
-        snapshot: &Snapshot,
-        run: &SyncRun,
+        gathered: Gathered,
         basis: &Basis,
         reporter: &dyn Reporter,
     ) -> Result<Self> {
@@ -128,7 +124,7 @@ impl Judged {
             Some((path, columns)) => Some(read_roster(path, columns, reporter)?),
             None => None,
         };
-        let Gathered { facts, captured_at } = gather(snapshot, run)?;
+        let Gathered { facts, captured_at } = gathered;
         let judged_at = basis.as_of.unwrap_or(captured_at.as_utc);
         let mut judgement = audit::judge(&facts, &settings, roster.as_ref(), judged_at);
         let since = match &basis.since {

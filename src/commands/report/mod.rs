@@ -1,16 +1,17 @@
 //! `report`: writes a snapshot as a document that people read, sign and file: one HTML page, or a workbook.
 
-mod population;
+mod rows;
 
 use std::fs;
 use std::path::Path;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use anyhow::{Context, Result};
 
-use super::audit::{Basis, Judged, why_roles_unknown};
+use super::audit::{Basis, Judged};
 use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput};
 use super::input::Input;
-use super::organization::why_absent;
+use super::population::why_roles_unknown;
 use super::product::ProductFile;
 use super::{Outcome, Product, World};
 use crate::audit;
@@ -22,7 +23,7 @@ use crate::report::access::{AccessReport, Source, Workbook, write_page};
 use crate::report::audit::headline;
 use crate::report::{Medium, labeled, size};
 use crate::snapshot::Snapshot;
-use population::Population;
+use rows::{Places, Rows};
 
 /// Arguments of `report`.
 #[derive(Clone, Debug)]
@@ -52,8 +53,7 @@ pub enum ReportForm {
 
 pub(super) fn run(args: &ReportArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
-    let mut population = Population::default();
-    let report = gather(args, &snapshot, &run, &mut population, world)?;
+    let (report, places) = gather(args, &snapshot, &run, world)?;
     match args.form {
         ReportForm::Page => args.out.write(
             &args.input.path,
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ReportArgs, world: &mut World<'_>) -> Result<Outcome> {
         ReportForm::Workbook => args.out.write(
             &args.input.path,
             |_| Medium::Raw,
-            |_, out| write_workbook(args, &report, &population, (&snapshot, &run), out),
+            |_, out| write_workbook(args, &report, &places, (&snapshot, &run), out),
         )?,
     }
     if !world.quiet {
@@ -77,32 +77,51 @@ fn gather(
     args: &ReportArgs,
     snapshot: &Snapshot,
     run: &SyncRun,
-    population: &mut Population,
     world: &World<'_>,
-) -> Result<AccessReport> {
+) -> Result<(AccessReport, Places)> {
     let path = &args.input.path;
-    let read = || format!("reading `{}`", path.display());
-    let sha256 = files::sha256(path).with_context(read)?;
-    let bytes = fs::metadata(path).with_context(read)?.len();
     let evidence = snapshot.evidence(&run.id)?;
     let comparison = match &args.basis.since {
         Some(old) => Some(compared(old, &args.input, world)?),
         None => None,
     };
-    let (audit, dormant, dormant_days) = {
-        let judged = Judged::of(&args.input, snapshot, run, &args.basis, world.reporter)?;
-        let (facts, settings) = (&judged.facts, &judged.settings);
-        let dormant = audit::dormant_members(facts, settings, judged.audit.judged_at);
-        (judged.audit, dormant, judged.settings.dormant_days)
-    };
     let roles_unknown = why_roles_unknown(evidence.as_ref(), run);
-    let (people, roles) = population.gather(snapshot, run, args.form, roles_unknown.is_none())?;
+    let has_grants = roles_unknown.is_none();
+    // Hashing is a third of the work, and has nothing to do with the rest.
+    let (rows, identity) = std::thread::scope(|scope| {
+        let identify = || Identity::of(path, snapshot, run);
+        let identity = Builder::new().spawn_scoped(scope, identify);
+        let rows = rows::read(snapshot, run, args.form, has_grants);
+        let identity = match identity.map(ScopedJoinHandle::join) {
+            Ok(Ok(identity)) => identity,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // No thread could be started.
+            Err(_) => identify(),
+        };
+        (rows, identity)
+    });
+    let Rows {
+        people,
+        roles,
+        places,
+        gathered,
+    } = rows?;
+    let Identity {
+        bytes,
+        sha256,
+        content_digest,
+    } = identity?;
+    let Judged {
+        audit,
+        facts,
+        settings,
+    } = Judged::of(&args.input, gathered, &args.basis, world.reporter)?;
     let zone = run.zone(evidence.as_ref());
     let started_at = RecordedTime {
         as_utc: run.started_at,
         zone,
     };
-    Ok(AccessReport {
+    let report = AccessReport {
         title: args.title.clone(),
         reviewer: args.reviewer.clone(),
         source: Source {
@@ -112,19 +131,38 @@ fn gather(
             sync_id: run.id.to_string(),
             started_at,
             captured_at: run.captured_at(zone),
-            content_digest: snapshot.content_digest(&run.id)?.to_string(),
+            content_digest,
         },
-        document: snapshot.organization(&run.id)?,
-        why_no_document: why_absent(evidence.as_ref()),
+        dormant: audit::dormant_members(&facts, &settings, audit.judged_at),
+        dormant_days: settings.dormant_days,
+        document: facts.document,
+        why_no_document: facts.why_no_document,
         evidence,
         audit,
-        dormant,
-        dormant_days,
         people,
         roles,
         roles_unknown,
         comparison,
-    })
+    };
+    Ok((report, places))
+}
+
+/// What identifies a snapshot.
+struct Identity {
+    bytes: u64,
+    sha256: String,
+    content_digest: String,
+}
+
+impl Identity {
+    fn of(path: &Path, snapshot: &Snapshot, run: &SyncRun) -> Result<Self> {
+        let read = || format!("reading `{}`", path.display());
+        Ok(Self {
+            bytes: fs::metadata(path).with_context(read)?.len(),
+            sha256: files::sha256(path).with_context(read)?,
+            content_digest: snapshot.content_digest(&run.id)?.to_string(),
+        })
+    }
 }
 
 /// What changed since the older snapshot.
@@ -150,7 +188,7 @@ fn compared(old: &Input, new: &Input, world: &World<'_>) -> Result<Comparison> {
 fn write_workbook(
     args: &ReportArgs,
     report: &AccessReport,
-    population: &Population,
+    places: &Places,
     (snapshot, run): (&Snapshot, &SyncRun),
     out: &mut ProductFile<'_>,
 ) -> Result<()> {
@@ -160,7 +198,7 @@ fn write_workbook(
     };
     let mut workbook = Workbook::begin(report, temp_dir)?;
     if report.roles_unknown.is_none() {
-        population.for_each_grant(snapshot, run, |role, holder| {
+        places.for_each_grant(snapshot, run, |role, holder| {
             Ok(workbook.membership(&report.roles[role], &holder)?)
         })?;
     }

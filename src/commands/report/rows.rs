@@ -1,5 +1,5 @@
-//! Gathers the people and roles of a snapshot, and who holds what. Grants are looked at one at a time: what is kept of them
-//! is what a report shows.
+//! The rows of a report about people and roles, and who holds what. Grants are looked at one at a time: what is kept of them
+//! is what the report shows.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::ReportForm;
 use crate::commands::catalog::Catalog;
+use crate::commands::population::{Gathered, Held, assemble, read_held, read_resources, unlisted};
 use crate::model::{
     AccountType, Grant, Person, Resource, ResourceId, SyncRun, Text, keys, status_word,
 };
@@ -15,116 +16,107 @@ use crate::snapshot::{Filter, Snapshot};
 
 /// Where people and roles are in a report, by id.
 #[derive(Default)]
-pub(super) struct Population {
+pub(super) struct Places {
     people: HashMap<ResourceId, u32>,
     roles: HashMap<ResourceId, u32>,
 }
 
-impl Population {
-    /// People and roles, each by name, with who holds what as far as the form of the report shows it.
-    pub(super) fn gather(
-        &mut self,
-        snapshot: &Snapshot,
-        run: &SyncRun,
-        form: ReportForm,
-        has_grants: bool,
-    ) -> Result<(Vec<PersonRow>, Vec<RoleRow>)> {
-        let mut catalog = Catalog::new(snapshot, run)?;
-        let (mut people, mut roles) = resources(snapshot, run, &catalog)?;
-        people.sort_by_cached_key(|person| (person.name.to_lowercase(), person.id.to_string()));
-        self.people = places(people.iter().map(|person| &person.id));
-        if has_grants {
-            let shown = match form {
-                ReportForm::Page => MAX_ROWS.min(people.len()),
-                ReportForm::Workbook => people.len(),
-            };
-            self.add_held(
-                snapshot,
-                run,
-                &mut catalog,
-                (&mut people[..shown], &mut roles),
-            )?;
-            if form == ReportForm::Page {
-                self.add_holders(snapshot, run, &mut catalog, &mut roles)?;
-            }
-        } else {
-            roles.clear();
-        }
-        Ok((people, roles))
-    }
+/// The rows of a report about people and roles, and the facts that they were read with.
+pub(super) struct Rows {
+    pub people: Vec<PersonRow>,
+    pub roles: Vec<RoleRow>,
+    pub places: Places,
+    pub gathered: Gathered,
+}
 
-    /// Adds what is held but is not a role, counts the grants on everything, and adds to people what they hold. Sorts the
-    /// roles.
-    fn add_held(
-        &mut self,
-        snapshot: &Snapshot,
-        run: &SyncRun,
-        catalog: &mut Catalog<'_>,
-        (people, roles): (&mut [PersonRow], &mut Vec<RoleRow>),
-    ) -> Result<()> {
-        let mut known = places(roles.iter().map(|role| &role.id));
-        let numbers = &self.people;
-        let shown = people.len();
-        snapshot.batches::<Grant, _, anyhow::Error>(
-            &run.id,
-            Filter::EVERYTHING,
-            |_| {
-                Ok(Box::new(move |rows| {
-                    // Grants come in runs of one resource.
-                    let mut runs: Vec<(ResourceId, u64)> = Vec::new();
-                    let mut held = Vec::new();
-                    while let Some(row) = rows.next_row(0) {
-                        let resource = &row.columns.resource;
-                        match runs.last_mut() {
-                            Some((last, n)) if last == resource => *n += 1,
-                            _ => runs.push((resource.clone(), 1)),
-                        }
-                        if let Some(person) = numbers.get(&row.columns.principal)
-                            && (*person as usize) < shown
-                        {
-                            held.push((*person, runs.len() - 1));
-                        }
-                    }
-                    Ok((runs, held))
-                }))
-            },
-            |(runs, held)| {
-                let mut at = Vec::with_capacity(runs.len());
-                for (resource, n) in runs {
-                    let place = match known.get(&resource) {
-                        Some(place) => *place,
-                        None => {
-                            let place = roles.len() as u32;
-                            roles.push(other_role(&resource, catalog)?);
-                            known.insert(resource, place);
-                            place
-                        }
-                    };
-                    roles[place as usize].grants += n;
-                    at.push(place);
-                }
-                for (person, run) in held {
-                    people[person as usize].roles.push(at[run]);
-                }
-                Ok(())
-            },
-        )?;
-        let unsorted: Vec<ResourceId> = roles.iter().map(|role| role.id.clone()).collect();
-        roles.sort_by_cached_key(|role| (role.name.to_lowercase(), role.id.to_string()));
-        self.roles = places(roles.iter().map(|role| &role.id));
-        let sorted: Vec<u32> = unsorted.iter().map(|id| self.roles[id]).collect();
-        for person in people {
-            for role in &mut person.roles {
-                *role = sorted[*role as usize];
-            }
-            person.roles.sort_unstable();
-            // A person may have several entitlements on one resource.
-            person.roles.dedup();
-            person.roles.shrink_to_fit();
-        }
-        Ok(())
+/// Reads people and roles, each sorted by name, with who holds what as far as the form of the report shows it.
+pub(super) fn read(
+    snapshot: &Snapshot,
+    run: &SyncRun,
+    form: ReportForm,
+    has_grants: bool,
+) -> Result<Rows> {
+    let mut catalog = Catalog::new(snapshot, run)?;
+    let role_types = catalog.role_types();
+    let mut resources = read_resources(snapshot, run, &role_types, person_row)?;
+    let mut order: Vec<usize> = (0..resources.rows.len()).collect();
+    order.sort_by_cached_key(|at| by_name(&resources.rows[*at].name, &resources.rows[*at].id));
+    let held = if has_grants {
+        let shown = match form {
+            ReportForm::Page => MAX_ROWS.min(order.len()),
+            ReportForm::Workbook => order.len(),
+        };
+        let shown = order[..shown].iter();
+        let shown = shown.map(|at| (resources.ids[*at].clone(), *at));
+        let wanted = shown.chain(unlisted(&resources)).collect();
+        Some(read_held(snapshot, run, &wanted)?)
+    } else {
+        None
+    };
+    let gathered = assemble(snapshot, run, &mut resources, &role_types, held.as_ref())?;
+    let Held {
+        resources: held,
+        by_person,
+    } = held.unwrap_or_default();
+    let mut roles = if has_grants {
+        role_rows(&resources.roles, &held, &mut catalog)?
+    } else {
+        Vec::new()
+    };
+    roles.sort_by_cached_key(|role| by_name(&role.name, &role.id));
+    let mut places = Places {
+        people: HashMap::new(),
+        roles: places(roles.iter().map(|role| &role.id)),
+    };
+    let of_held: Vec<u32> = held.iter().map(|(id, _)| places.roles[id]).collect();
+    for (at, holdings) in by_person {
+        let roles = &mut resources.rows[at].roles;
+        roles.extend(holdings.iter().map(|held| of_held[*held as usize]));
+        roles.sort_unstable();
+        // A person may have several entitlements on one resource.
+        roles.dedup();
     }
+    let mut rows: Vec<_> = resources.rows.into_iter().map(Some).collect();
+    let people: Vec<_> = order.iter().filter_map(|at| rows[*at].take()).collect();
+    places.people = self::places(people.iter().map(|person| &person.id));
+    if form == ReportForm::Page && has_grants {
+        places.add_holders(snapshot, run, &mut catalog, &mut roles)?;
+    }
+    Ok(Rows {
+        people,
+        roles,
+        places,
+        gathered,
+    })
+}
 
+/// What rows are sorted by.
+fn by_name(name: &str, id: &ResourceId) -> (String, String) {
+    (name.to_lowercase(), id.to_string())
+}
+
+/// Roles, and what else is held, which may be missing in the snapshot.
+fn role_rows(
+    roles: &[Resource],
+    held: &[(ResourceId, u64)],
+    catalog: &mut Catalog<'_>,
+) -> Result<Vec<RoleRow>> {
+    let mut rows: Vec<_> = roles.iter().map(|role| role_row(role, catalog)).collect();
+    let known = places(rows.iter().map(|role| &role.id));
+    for (id, grants) in held {
+        match known.get(id) {
+            Some(at) => rows[*at as usize].grants = *grants,
+            None => {
+                let mut row = other_role(id, catalog)?;
+                row.grants = *grants;
+                rows.push(row);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+impl Places {
     /// Adds the holders of roles, in the order of the roles, as far as a page has room for them.
     fn add_holders(
         &self,
@@ -249,42 +241,6 @@ fn sort(holders: &mut [Holder]) {
 fn places<'a>(ids: impl Iterator<Item = &'a ResourceId>) -> HashMap<ResourceId, u32> {
     let numbered = (0..).zip(ids);
     numbered.map(|(at, id)| (id.clone(), at)).collect()
-}
-
-/// People and roles, in the order of the file.
-fn resources(
-    snapshot: &Snapshot,
-    run: &SyncRun,
-    catalog: &Catalog<'_>,
-) -> Result<(Vec<PersonRow>, Vec<RoleRow>)> {
-    let role_types = catalog.role_types();
-    let (mut people, mut roles) = (Vec::new(), Vec::new());
-    snapshot.batches::<Resource, _, anyhow::Error>(
-        &run.id,
-        Filter::EVERYTHING,
-        |snapshot| {
-            let role_types = &role_types;
-            Ok(Box::new(move |rows| {
-                let (mut people, mut roles) = (Vec::new(), Vec::new());
-                let mut bytes = 0;
-                while let Some(row) = rows.next_row(bytes) {
-                    bytes += row.data.len();
-                    let resource = snapshot.decode(&row)?;
-                    people.extend(Person::of(&resource).map(person_row));
-                    if role_types.contains(resource.id.resource_type.as_str()) {
-                        roles.push(resource);
-                    }
-                }
-                Ok((people, roles))
-            }))
-        },
-        |(some_people, some_roles)| {
-            people.extend(some_people);
-            roles.extend(some_roles.iter().map(|role| role_row(role, catalog)));
-            Ok(())
-        },
-    )?;
-    Ok((people, roles))
 }
 
 fn person_row(person: Person<'_>) -> PersonRow {

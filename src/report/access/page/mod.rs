@@ -11,6 +11,7 @@ mod chart;
 mod escape;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use askama::Template;
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::columns::{Cell, Context};
 use super::tables::{self, Detail, Table, Which};
-use super::{AccessReport, Holder, RoleRow, glance};
+use super::{AccessReport, Holder, PersonRow, RoleRow, glance};
 use crate::model::{Comparison, Severity};
 use crate::report::audit::{headline, note_on_2fa};
 use crate::report::{diff, shell_word};
@@ -389,10 +390,10 @@ impl CellView {
         Self {
             is_number: matches!(cell, Cell::Number(_)),
             class: match cell {
-                Cell::Number(_) => " class=\"n\"",
-                Cell::Time(_) => " class=\"t\"",
-                _ if has_long_word(&text) => " class=\"x\"",
-                _ if text.len() > LONG_TEXT => " class=\"l\"",
+                Cell::Number(_) => " class=n",
+                Cell::Time(_) => " class=t",
+                _ if has_long_word(&text) => " class=x",
+                _ if text.len() > LONG_TEXT => " class=l",
                 _ => "",
             },
             text,
@@ -416,11 +417,7 @@ fn has_long_word(text: &str) -> bool {
 
 /// Roles with their holders, and the number of roles whose holders are not shown.
 fn held(report: &AccessReport) -> (Vec<RoleView<'_>>, usize) {
-    let mut names = std::collections::HashMap::<&str, u32>::new();
-    for person in &report.people {
-        *names.entry(&*person.name).or_default() += 1;
-    }
-    let is_shared = |name: &str| names.get(name).is_some_and(|n| *n > 1);
+    let namesakes = Namesakes::of(&report.people);
     let is_shown = |role: &&RoleRow| role.grants == 0 || !role.holders.is_empty();
     let shown = report.roles.iter().filter(is_shown).take(MAX_ROWS);
     let views: Vec<_> = shown
@@ -437,7 +434,7 @@ fn held(report: &AccessReport) -> (Vec<RoleView<'_>>, usize) {
                 .holders
                 .iter()
                 .map(|holder| HolderView {
-                    who: who(report, holder, &is_shared),
+                    who: who(report, holder, &namesakes),
                     what: &holder.entitlement,
                     since: tables::words(&holder.since.map_or(Cell::Empty, Cell::Day)).into_owned(),
                 })
@@ -449,29 +446,62 @@ fn held(report: &AccessReport) -> (Vec<RoleView<'_>>, usize) {
     (views, left_out)
 }
 
-/// The name of a holder; with the address if another person has the same name.
+/// The name of a holder, with what tells people of the same name apart.
 fn who<'r>(
     report: &'r AccessReport,
     holder: &'r Holder,
-    is_shared: &dyn Fn(&str) -> bool,
+    namesakes: &Namesakes<'_>,
 ) -> Cow<'r, str> {
     let name = report.holder_name(holder);
     let Some(person) = report.person(holder) else {
         return name.into();
     };
     let mut who = Cow::Borrowed(name);
-    if is_shared(name) {
-        let other = if person.email.is_empty() {
-            &person.id.resource
-        } else {
-            &person.email
-        };
-        who = format!("{name} <{other}>").into();
+    if let Some(mark) = namesakes.mark(person) {
+        who = format!("{name} ({mark})").into();
     }
     if !person.is_listed {
         who = format!("{who} (not in the member list)").into();
     }
     who
+}
+
+/// The people of each name that several have.
+struct Namesakes<'r>(HashMap<&'r str, Vec<&'r PersonRow>>);
+
+impl<'r> Namesakes<'r> {
+    fn of(people: &'r [PersonRow]) -> Self {
+        let mut all = HashMap::<&str, Vec<&PersonRow>>::new();
+        for person in people {
+            all.entry(&*person.name).or_default().push(person);
+        }
+        all.retain(|_, people| people.len() > 1);
+        Self(all)
+    }
+
+    /// What tells a person apart from others of the same name: the address before the `@` if that is enough, else the whole
+    /// address, else the id. Names and addresses take most of a page.
+    fn mark<'p>(&self, person: &'p PersonRow) -> Option<&'p str> {
+        let others = self.0.get(&*person.name)?;
+        let local = |email: &'p str| email.split('@').next().unwrap_or(email);
+        let email = &*person.email;
+        let is_alone = |differs: &dyn Fn(&str) -> bool| {
+            let mut others = others.iter().filter(|other| other.id != person.id);
+            !email.is_empty() && others.all(|other| differs(&other.email))
+        };
+        Some(
+            if is_alone(&|other| {
+                let other = other.split('@').next().unwrap_or(other);
+                !other.eq_ignore_ascii_case(local(email))
+            }) {
+                local(email)
+            } else if is_alone(&|other| other != email) {
+                email
+            } else {
+                &person.id.resource
+            },
+        )
+    }
 }
 
 /// Who holds which role, if that is not too much to read.

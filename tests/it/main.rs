@@ -33,6 +33,7 @@ mod options;
 mod others;
 mod progress;
 mod reading;
+mod report;
 mod roundtrip;
 mod scripts;
 mod support;

@@ -19,7 +19,7 @@ const ROLES: usize = 3;
 const PEOPLE: usize = 4_500;
 const GRANTS: usize = ROLES * PEOPLE;
 
-fn inventory() -> Inventory {
+fn inventory(people: usize) -> Inventory {
     let mut found = InventoryBuilder::default();
     let [user, role] = ["user", "role"].map(ResourceTypeId::new);
     for (id, kind) in [(&user, Trait::User), (&role, Trait::Role)] {
@@ -52,7 +52,7 @@ fn inventory() -> Inventory {
         id,
     };
     let person = |at: usize| ResourceId::new(&user, format!("person-{at:05}"));
-    for at in 0..PEOPLE {
+    for at in 0..people {
         found.add_resource(resource(person(at)));
     }
     for at in 0..ROLES {
@@ -68,20 +68,20 @@ fn inventory() -> Inventory {
             purpose: Purpose::Assignment,
             grantable_to: vec![user.clone()],
         });
-        for at in 0..PEOPLE {
+        for at in 0..people {
             found.add_grant(Grant::new(entitlement.clone(), person(at)));
         }
     }
     found.finish().unwrap()
 }
 
-/// Writes the snapshot and returns its content digest, made of rows that were never read.
-fn write(path: &Path) -> String {
+/// Writes a snapshot in which everybody holds every role, and returns its content digest, made of rows that were never read.
+pub fn write(path: &Path, people: usize) -> String {
     let at = Timestamp::parse("2026-11-25T01:02:03Z").unwrap();
     let sync_run = SyncRun::full(snapshot::new_sync_id(at), at, at);
     let contents = Contents {
         sync_run: &sync_run,
-        inventory: &inventory(),
+        inventory: &inventory(people),
         evidence: None,
         organization: None,
     };
@@ -93,7 +93,7 @@ fn write(path: &Path) -> String {
 /// A shelf with the snapshot as `many.c1z`, and its content digest.
 fn shelf() -> (Shelf, String) {
     let shelf = Shelf::new();
-    let digest = write(&shelf.path("many.c1z"));
+    let digest = write(&shelf.path("many.c1z"), PEOPLE);
     (shelf, digest)
 }
 

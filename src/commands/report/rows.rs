@@ -248,7 +248,10 @@ fn person_row(person: Person<'_>) -> PersonRow {
     let account_type = resource.user.as_ref().map(|user| user.account_type);
     PersonRow {
         id: resource.id.clone(),
-        name: resource.display_name.clone(),
+        name: match (&*resource.display_name, person.email()) {
+            ("", Some(email)) => email.into(),
+            _ => named(&resource.display_name, &resource.id),
+        },
         email: person.email().unwrap_or_default().into(),
         given_name: person.given_name().into(),
         family_name: person.family_name().into(),

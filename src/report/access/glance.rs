@@ -16,9 +16,13 @@ pub(super) struct Figure {
 /// What a chart shows: a title, and a number for each label, in order.
 pub(super) struct Series {
     pub(super) title: &'static str,
+    /// Whether the labels are periods of time, without gaps.
+    pub(super) is_time: bool,
     pub(super) bars: Vec<(String, u64)>,
 }
 
+/// The title of the chart over time.
+const JOINED: &str = "Joined";
 /// The most roles that a chart names.
 const ROLES: usize = 12;
 
@@ -120,12 +124,23 @@ pub(super) fn series(report: &AccessReport) -> Vec<Series> {
     let all = [
         ("Seats", seats(report)),
         ("Last login", last_logins(report)),
-        ("Members joined", joined(report)),
-        ("Holders per role", holders(report)),
+        (JOINED, joined(report)),
+        (
+            if report.has_plain_roles() {
+                "Holders per role"
+            } else {
+                "Grants per role or resource"
+            },
+            holders(report),
+        ),
     ];
     all.into_iter()
         .filter(|(_, bars)| bars.iter().any(|(_, n)| *n > 0))
-        .map(|(title, bars)| Series { title, bars })
+        .map(|(title, bars)| Series {
+            title,
+            is_time: title == JOINED,
+            bars,
+        })
         .collect()
 }
 

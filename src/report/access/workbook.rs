@@ -65,7 +65,7 @@ impl Styles {
             label: Format::new().set_bold().set_align(FormatAlign::Top),
             time: top.clone().set_num_format("yyyy-mm-dd hh:mm:ss"),
             heading: Format::new().set_bold().set_font_size(12),
-            value: top.set_text_wrap().set_align(FormatAlign::Left),
+            value: top.set_align(FormatAlign::Left),
             line: Format::new().set_border_bottom(FormatBorder::Thin),
         }
     }

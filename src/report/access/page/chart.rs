@@ -26,8 +26,9 @@ pub(super) struct Chart {
     pub(super) svg: String,
 }
 
-/// Draws a series: columns if there are many values, which are then periods of time, else horizontal bars.
-pub(super) fn chart(number: usize, series: &Series, is_time: bool) -> Chart {
+/// Draws a series: as columns if it is one over time, else as horizontal bars.
+pub(super) fn chart(number: usize, series: &Series) -> Chart {
+    let is_time = series.is_time;
     let most = series
         .bars
         .iter()

@@ -213,10 +213,8 @@ impl<'r> Page<'r> {
             view(key, &caption, table)
         };
         let (held, roles_left_out) = held(report);
-        let mut series = glance::series(report).into_iter().enumerate();
-        let charts = series
-            .by_ref()
-            .map(|(at, series)| chart(at, &series, series.title == "Members joined"));
+        let charts = glance::series(report).into_iter().enumerate();
+        let charts = charts.map(|(at, series)| chart(at, &series));
         Self {
             version: env!("CARGO_PKG_VERSION"),
             policy: policy(&style),

@@ -254,6 +254,13 @@ for name in $sizes; do
     must export
     row 'export sqlite' '' '' "$(megabytes "$work/access.db")" "$read_floor" "$read_floor_cpu" "$rows"
     rm -f "$work/access.db"
+    measure "$program" report -q --out "$work/access.html" "$old"
+    must report
+    row 'report, a page' '' '' "$(megabytes "$work/access.html")" "$read_floor" "$read_floor_cpu" ''
+    measure "$program" report -q --out "$work/access.xlsx" "$old"
+    must report
+    row 'report, a workbook' '' '' "$(megabytes "$work/access.xlsx")" "$read_floor" "$read_floor_cpu" "$rows"
+    rm -f "$work/access.html" "$work/access.xlsx"
     if "$program" diff --help >/dev/null 2>&1; then
         # Both servers are this machine, on two ports.
         measure "$program" diff --force "$old" "$new"

@@ -30,7 +30,7 @@ fn sheet(book: &mut Book, name: &str) -> Range<Data> {
 fn column(range: &Range<Data>, head: &str) -> Vec<String> {
     let mut rows = range.rows();
     let heads = rows.next().unwrap();
-    let at = heads.iter().position(|cell| cell.to_string() == head);
+    let at = heads.iter().position(|cell| *cell == head);
     let at = at.unwrap_or_else(|| panic!("no column {head} in {heads:?}"));
     rows.map(|row| row[at].to_string()).collect()
 }
@@ -150,10 +150,7 @@ fn times_are_dates_in_utc() {
         .iter()
         .position(|head| head == "Last login (UTC)")
         .unwrap();
-    let bob = people
-        .rows()
-        .find(|row| row[0].to_string() == "Bob Archer")
-        .unwrap();
+    let bob = people.rows().find(|row| row[0] == "Bob Archer").unwrap();
     let Data::DateTime(at) = bob[at] else {
         panic!("{:?}", bob[at]);
     };

@@ -10,7 +10,7 @@ use super::catalog::Catalog;
 use super::missing::Missing;
 use super::numbers::Numbers;
 use crate::model::{
-    AccountType, Grant, Person, Resource, ResourceId, SyncRun, Text, keys, status_word,
+    Grant, Person, Resource, ResourceId, SyncRun, Text, account_type_word, keys, status_word,
 };
 use crate::report::moment;
 use crate::snapshot::{Filter, GrantColumns, Readable, Row, Snapshot};
@@ -99,7 +99,6 @@ impl CsvTable for Users {
         take: &mut dyn FnMut(&[&str]) -> io::Result<()>,
     ) -> Result<()> {
         let person = Person { resource };
-        let account_type = resource.user.as_ref().map(|user| user.account_type);
         Ok(take(&[
             person.name(),
             person.email().unwrap_or_default(),
@@ -114,12 +113,7 @@ impl CsvTable for Users {
             &moment(person.joined_at()),
             yes_no(Some(person.is_listed())),
             status_word(resource.status),
-            match account_type {
-                Some(AccountType::Human) => "human",
-                Some(AccountType::Service) => "service",
-                Some(AccountType::System) => "system",
-                _ => "",
-            },
+            account_type_word(resource),
             person.given_name(),
             person.family_name(),
             person.job().unwrap_or_default(),

@@ -51,7 +51,7 @@ pub use organization::{
     Domain, FoundDocument, Invitation, Inviter, NotRead, OrganizationDocument, OrganizationPart,
     OrganizationSettings, RoleReference, Sent, seat_word,
 };
-pub use person::{Person, on_off, status_word};
+pub use person::{Person, account_type_word, on_off, status_word};
 pub use place::{BadPlace, Place};
 pub use profile::{Profile, Value};
 pub use recorded_time::{RecordedTime, UtcOffset, UtcOffsetError, Zone};

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Resource, Seat, Status, Timestamp, UserTrait, Value, keys};
+use super::{AccountType, Resource, Seat, Status, Timestamp, UserTrait, Value, keys};
 
 /// A user in a snapshot.
 pub struct Person<'a> {
@@ -123,6 +123,16 @@ pub fn on_off(switch: Option<bool>) -> &'static str {
         Some(true) => "on",
         Some(false) => "off",
         None => "",
+    }
+}
+
+/// Formats who uses the account of a resource; empty if unknown.
+pub fn account_type_word(resource: &Resource) -> &'static str {
+    match resource.user.as_ref().map(|user| user.account_type) {
+        Some(AccountType::Human) => "human",
+        Some(AccountType::Service) => "service",
+        Some(AccountType::System) => "system",
+        Some(AccountType::Unspecified) | None => "",
     }
 }
 

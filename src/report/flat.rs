@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::model::{
-    AccountType, Evidence, Grant, OrganizationDocument, Person, RecordedTime, Resource, Seat,
-    Value, keys, status_word,
+    Evidence, Grant, OrganizationDocument, Person, RecordedTime, Resource, Seat, Timestamp, Value,
+    account_type_word, keys, status_word,
 };
 
 /// Grows when a table, column or view is removed or changes its meaning, but not when one is added.
@@ -34,19 +34,19 @@ create table people (
     organization_role text,
     listed_as_member integer check (listed_as_member in (0, 1)),
     status text,
-    account_type text
+    account_type text,
+    idle_days real
 );
 create view privileged as
     select * from people where organization_role in ('administrator', 'owner');
 create view without_2fa as
-    select * from people where is_2fa_enabled = 0 and listed_as_member is not 0;
+    select * from people where is_2fa_enabled = 0 and coalesce(listed_as_member, 1) = 1;
 create view dormant as
-    select people.*,
-           cast(julianday(evidence.captured_at) - julianday(coalesce(last_login, joined_at)) as integer) as days
-    from people, evidence
-    where listed_as_member is not 0
-      and exists (select 1 from people where last_login is not null and listed_as_member is not 0)
-      and julianday(evidence.captured_at) - julianday(coalesce(last_login, joined_at)) > 90;
+    select people.*, idle_days as days
+    from people
+    where coalesce(listed_as_member, 1) = 1
+      and exists (select 1 from people where last_login is not null and coalesce(listed_as_member, 1) = 1)
+      and idle_days > 90;
 ";
 
 const EVIDENCE: &str = "
@@ -88,10 +88,10 @@ create table role_memberships (
 create view empty_roles as
     select * from roles where id not in (select role_id from role_memberships);
 create view unlisted_holders as
-    select people.*, count(*) as roles
-    from people join role_memberships using (user_id)
-    where listed_as_member = 0
-    group by user_id;
+    select people.*,
+           (select count(*) from role_memberships where role_memberships.user_id = people.user_id) as roles
+    from people
+    where listed_as_member = 0 and user_id in (select user_id from role_memberships);
 ";
 
 const ROLE_INDEXES: &str = "
@@ -247,20 +247,18 @@ impl FlatDatabase {
         id: &str,
         resource: &Resource,
         has_member_list: bool,
+        captured_at: Timestamp,
     ) -> rusqlite::Result<()> {
         let person = Person { resource };
+        // Databases disagree about functions of time, so what the views need is a number.
+        let active_at = person.last_login().or(person.joined_at());
+        let idle_days = active_at.map(|at| captured_at.since(at).as_secs_f64() / 86_400.0);
         let profile = &resource.profile;
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let joined_at = person.joined_at().map(|at| at.to_string());
         let number = match profile.get(keys::POSTHOG_USER_ID) {
             Some(Value::Number(number)) if number.fract() == 0.0 => Some(*number as i64),
             _ => None,
-        };
-        let account_type = match resource.user.as_ref().map(|user| user.account_type) {
-            Some(AccountType::Human) => Some("human"),
-            Some(AccountType::Service) => Some("service"),
-            Some(AccountType::System) => Some("system"),
-            Some(AccountType::Unspecified) | None => None,
         };
         self.insert(
             "people",
@@ -287,7 +285,8 @@ impl FlatDatabase {
                 person.seat_word(),
                 has_member_list.then(|| person.is_listed()),
                 some(status_word(resource.status)),
-                account_type,
+                some(account_type_word(resource)),
+                idle_days,
             ],
         )
     }

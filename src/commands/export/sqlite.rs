@@ -72,7 +72,7 @@ impl Export<'_> {
             if Person::of(&resource).is_some() {
                 let id = people.add(&resource.id);
                 database
-                    .person(id, &resource, evidence.is_some())
+                    .person(id, &resource, evidence.is_some(), origin.captured_at.as_utc)
                     .map_err(&failed)?;
             }
             if has_roles && catalog.is_role(resource.id.resource_type.as_str()) {

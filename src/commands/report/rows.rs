@@ -9,7 +9,7 @@ use super::ReportForm;
 use crate::commands::catalog::Catalog;
 use crate::commands::population::{Gathered, Held, assemble, read_held, read_resources, unlisted};
 use crate::model::{
-    AccountType, Grant, Person, Resource, ResourceId, SyncRun, Text, keys, status_word,
+    Grant, Person, Resource, ResourceId, SyncRun, Text, account_type_word, keys, status_word,
 };
 use crate::report::access::{Holder, MAX_HOLDERS, MAX_ROWS, PersonRow, RoleRow, Who};
 use crate::snapshot::{Filter, Snapshot};
@@ -245,7 +245,6 @@ fn places<'a>(ids: impl Iterator<Item = &'a ResourceId>) -> HashMap<ResourceId, 
 
 fn person_row(person: Person<'_>) -> PersonRow {
     let resource = person.resource;
-    let account_type = resource.user.as_ref().map(|user| user.account_type);
     PersonRow {
         id: resource.id.clone(),
         name: match (&*resource.display_name, person.email()) {
@@ -265,12 +264,7 @@ fn person_row(person: Person<'_>) -> PersonRow {
         joined_at: person.joined_at(),
         is_listed: person.is_listed(),
         status: status_word(resource.status),
-        account_type: match account_type {
-            Some(AccountType::Human) => "human",
-            Some(AccountType::Service) => "service",
-            Some(AccountType::System) => "system",
-            _ => "",
-        },
+        account_type: account_type_word(resource),
         roles: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What must pass before anything lands: the tests, the format, the linter (the benchmarks of bench/ included), the docs,
-# the fuzz targets, and the limits of time and memory on hostile files, at three times the figures that are promised so
-# that a busy machine does not fail them.
+# the fuzz targets, the limits of time and memory on hostile files, at three times the figures that are promised so
+# that a busy machine does not fail them, and the page of `report` in a browser.
 #
 # Needs Rust and a C compiler. Checks with other tools run if these are installed; the last lines name the checks and
 # tests that did not run here.
@@ -38,6 +38,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-it
 CUSTOM_LIBFUZZER_PATH=/none/libnone.a cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}"
 cargo test
 scripts/limits.sh 3
+scripts/browser.sh
 
 for tool in $missing; do
     echo "skipped: $tool is not installed"

@@ -9,6 +9,7 @@
 
 mod access;
 mod audit;
+mod browser;
 mod checksum;
 mod ci;
 mod compat;

@@ -16,7 +16,7 @@ const LABELS: usize = 150;
 /// The room for a number after a bar.
 const NUMBERS: usize = 50;
 /// The most characters of a label.
-const LABEL_CHARS: usize = 20;
+const LABEL_CHARS: usize = 19;
 /// The height of columns.
 const COLUMNS: usize = 90;
 

@@ -188,20 +188,34 @@
     for (const list of lists.values()) list.get(all);
     return all.toString();
   };
+  let waiting = 0;
   const replace = (anchor) => {
+    clearTimeout(waiting);
     const query = state();
     history.replaceState(null, "", `#${anchor}${query ? `?${query}` : ""}`);
   };
-  const keep = (list) => replace(list.root.closest("section").id);
+  // Browsers refuse an address that changes with every key.
+  const keep = (list) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => replace(list.root.closest("section").id), 200);
+  };
+  // What `:target` does, which knows nothing of addresses with a filter.
+  const mark = (target) => {
+    document.querySelector(".target")?.classList.remove("target");
+    target?.classList.add("target");
+  };
   const follow = () => {
     const [anchor, query] = split();
+    mark(null);
     if (query === null) {
       // A link of the page: the filters stay, and so do they in the address.
       if (anchor && state()) replace(anchor);
       return;
     }
     for (const list of lists.values()) list.set(query);
-    document.getElementById(anchor)?.scrollIntoView();
+    const target = document.getElementById(anchor);
+    target?.scrollIntoView();
+    mark(target);
   };
 
   for (const root of document.querySelectorAll("[data-list]")) {

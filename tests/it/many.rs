@@ -19,10 +19,11 @@ const ROLES: usize = 3;
 const PEOPLE: usize = 4_500;
 const GRANTS: usize = ROLES * PEOPLE;
 
-fn inventory(people: usize) -> Inventory {
+/// An inventory with the types of users and roles, in this order.
+pub fn with_types() -> (InventoryBuilder, [ResourceTypeId; 2]) {
     let mut found = InventoryBuilder::default();
-    let [user, role] = ["user", "role"].map(ResourceTypeId::new);
-    for (id, kind) in [(&user, Trait::User), (&role, Trait::Role)] {
+    let types = ["user", "role"].map(ResourceTypeId::new);
+    for (id, kind) in types.iter().zip([Trait::User, Trait::Role]) {
         found.add_resource_type(ResourceType {
             id: id.clone(),
             display_name: id.as_str().into(),
@@ -30,6 +31,24 @@ fn inventory(people: usize) -> Inventory {
             skips_entitlements_and_grants: kind == Trait::User,
         });
     }
+    (found, types)
+}
+
+/// The entitlement to be a member of a role.
+pub fn member_of(role: ResourceId, user: &ResourceTypeId) -> Entitlement {
+    Entitlement {
+        id: EntitlementId::new(format!("{role}:member")),
+        resource: role,
+        display_name: "member".into(),
+        description: "".into(),
+        slug: "member".into(),
+        purpose: Purpose::Assignment,
+        grantable_to: vec![user.clone()],
+    }
+}
+
+fn inventory(people: usize) -> Inventory {
+    let (mut found, [user, role]) = with_types();
     let user_trait = UserTrait {
         emails: Vec::new(),
         account_type: AccountType::Human,
@@ -59,15 +78,7 @@ fn inventory(people: usize) -> Inventory {
         let id = ResourceId::new(&role, format!("role-{at}"));
         found.add_resource(resource(id.clone()));
         let entitlement = EntitlementId::new(format!("{id}:member"));
-        found.add_entitlement(Entitlement {
-            id: entitlement.clone(),
-            resource: id,
-            display_name: "member".into(),
-            description: "".into(),
-            slug: "member".into(),
-            purpose: Purpose::Assignment,
-            grantable_to: vec![user.clone()],
-        });
+        found.add_entitlement(member_of(id, &user));
         for at in 0..people {
             found.add_grant(Grant::new(entitlement.clone(), person(at)));
         }

@@ -14,6 +14,19 @@ use serde_json::{Value, json};
 use crate::diff::Organization;
 use crate::support::{Run, Shelf};
 
+/// The anchors of the sections, in their order.
+pub const ANCHORS: [&str; 9] = [
+    "evidence",
+    "glance",
+    "findings",
+    "people",
+    "roles",
+    "matrix",
+    "invitations",
+    "changes",
+    "sign-off",
+];
+
 /// Snapshots on a shelf, and the reports on them.
 struct Reported {
     shelf: Shelf,

@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use super::columns::{Cell, Column, Context, PEOPLE, ROLES, yes_no};
 use super::{AccessReport, RoleRow};
 use crate::model::{
-    Domain, Finding, FoundDocument, Invitation, OrganizationDocument, RoleReference, Sent,
-    Severity, SubjectKind,
+    Domain, Finding, FoundDocument, Invitation, OrganizationDocument, RoleReference, Sent, Severity,
 };
-use crate::report::audit::{agreement, not_known, what, why_unmatched};
+use crate::report::audit::{agreement, not_known, subject_name, what, why_unmatched};
 use crate::report::diff;
 use crate::report::surroundings::{
     external_group, invitation_state, sent_text, settings_in_words, sso_in_words,
@@ -287,16 +286,9 @@ pub(super) fn findings(report: &AccessReport, which: Which) -> Table<'_> {
         if is_mixed {
             cells.push(Cell::Severity(finding.severity));
         }
-        let name = match (&subject.name, subject.kind) {
-            (Some(name), _) => name.as_str(),
-            (None, SubjectKind::Snapshot) => "this snapshot",
-            (None, SubjectKind::Organization) => "the organization",
-            (None, _) if subject.email.is_some() => "",
-            (None, _) => &subject.id,
-        };
         cells.extend([
             Cell::text(finding.code.as_str()),
-            Cell::text(name),
+            Cell::text(subject_name(subject)),
             Cell::text(subject.email.as_deref().unwrap_or_default()),
             Cell::text(what(finding)),
         ]);

@@ -282,7 +282,7 @@ impl<'r> Workbook<'r> {
         ]);
         self.memberships
             .push(&mut self.book, &cells, &self.styles)?;
-        let cells = self.review_columns.iter().map(|column| match column {
+        self.review(|column| match column {
             ReviewColumn::Kind => Cell::text(ReviewedKind::Grant.as_str()),
             ReviewColumn::Name => Cell::text(name),
             ReviewColumn::Email => email.clone(),
@@ -297,13 +297,11 @@ impl<'r> Workbook<'r> {
             | ReviewColumn::Reviewer
             | ReviewColumn::Date
             | ReviewColumn::Comment => Cell::Empty,
-        });
-        let cells: Vec<_> = cells.collect();
-        self.review.push(&mut self.book, &cells, &self.styles)
+        })
     }
 
     fn review_person(&mut self, person: &PersonRow, findings: &str) -> io::Result<()> {
-        let cells = self.review_columns.iter().map(|column| match column {
+        self.review(|column| match column {
             ReviewColumn::Kind => Cell::text(ReviewedKind::Person.as_str()),
             ReviewColumn::Name => Cell::text(&*person.name),
             ReviewColumn::Email => Cell::text(&*person.email),
@@ -318,8 +316,13 @@ impl<'r> Workbook<'r> {
             | ReviewColumn::Reviewer
             | ReviewColumn::Date
             | ReviewColumn::Comment => Cell::Empty,
-        });
-        let cells: Vec<_> = cells.collect();
+        })
+    }
+
+    /// Adds a row to review.
+    fn review<'c>(&mut self, cell: impl Fn(ReviewColumn) -> Cell<'c>) -> io::Result<()> {
+        let columns = self.review_columns.iter().copied();
+        let cells: Vec<_> = columns.map(cell).collect();
         self.review.push(&mut self.book, &cells, &self.styles)
     }
 

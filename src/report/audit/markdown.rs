@@ -5,8 +5,10 @@
 
 use std::io::{self, Write};
 
-use super::{agreement, headline, not_known, note_on_2fa, verdict, what, why_unmatched};
-use crate::model::{Audit, Finding, Severity, SubjectKind};
+use super::{
+    agreement, headline, not_known, note_on_2fa, subject_name, verdict, what, why_unmatched,
+};
+use crate::model::{Audit, Finding, Severity};
 use crate::report::markdown::{Section, code, escape, push_sections};
 
 /// Longest cells, in bytes.
@@ -173,15 +175,11 @@ fn remedies(audit: &Audit) -> Vec<String> {
 /// The name and the e-mail address of a subject.
 fn cells(finding: &Finding) -> (String, String) {
     let subject = &finding.subject;
-    let name = match (&subject.name, subject.kind) {
-        (Some(name), _) => name.as_str(),
-        (None, SubjectKind::Snapshot) => "this snapshot",
-        (None, SubjectKind::Organization) => "the organization",
-        (None, _) if subject.email.is_some() => "",
-        (None, _) => &subject.id,
-    };
     let email = subject.email.as_deref().map(|email| code(&short(email)));
-    (escape(name, NAME_BYTES), email.unwrap_or_default())
+    (
+        escape(subject_name(subject), NAME_BYTES),
+        email.unwrap_or_default(),
+    )
 }
 
 /// Cuts an address that is too long to read.

@@ -142,6 +142,17 @@ fn who(subject: &Subject) -> String {
     }
 }
 
+/// The name of a subject beside its e-mail address; empty if it has only that.
+pub(super) fn subject_name(subject: &Subject) -> &str {
+    match (&subject.name, subject.kind) {
+        (Some(name), _) => name,
+        (None, SubjectKind::Snapshot) => "this snapshot",
+        (None, SubjectKind::Organization) => "the organization",
+        (None, _) if subject.email.is_some() => "",
+        (None, _) => &subject.id,
+    }
+}
+
 /// The message of a finding, with the acceptance that has expired.
 pub(super) fn what(finding: &Finding) -> String {
     match &finding.expired {

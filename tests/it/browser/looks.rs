@@ -160,7 +160,7 @@ fn a_screen_reader_has_names_heads_and_headings_to_go_by() {
                 if (!table.caption?.textContent.trim()) faults.push(`a table in #${table.closest('section').id} has no caption`);
                 if (!table.tHead?.rows[0].cells.length) faults.push(`${table.caption?.textContent} has no heads`);
                 for (const row of table.tBodies[0].rows) {
-                    if (row.cells[0].scope !== 'row') faults.push(`a row of ${table.caption?.textContent} has no head`);
+                    if (row.cells[0].localName !== 'th') faults.push(`a row of ${table.caption?.textContent} has no head`);
                 }
             }
             for (const head of all('thead th')) {

@@ -13,7 +13,7 @@ const ALLOWED: &str = "\
     a, a href, b, b aria-hidden, b class, bdi, body, button, button aria-expanded, button class, button hidden, \
     button type, caption, code, dd, desc, desc id, div, div aria-label, div class, div data-list, div hidden, \
     div id, div role, div tabindex, dl, dl class, dt, fieldset, figcaption, figure, footer, h1, h2, h3, h3 id, \
-    h4, head, header, html, html lang, input, input autocomplete, input name, input placeholder, input type, \
+    h4, head, header, html, html lang, input, input aria-label, input autocomplete, input name, input placeholder, input type, \
     input value, label, label class, legend, li, main, meta, meta charset, meta content, meta http-equiv, \
     meta name, nav, nav aria-label, output, p, p class, rect, rect height, rect width, rect x, rect y, script, \
     section, section class, section id, small, span, span class, style, svg, svg aria-labelledby, svg role, \

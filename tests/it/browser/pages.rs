@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use posthog_c1z::model::{
-    AccountType, Email, Entitlement, EntitlementId, Grant, InventoryBuilder, Purpose, Resource,
-    ResourceId, ResourceType, ResourceTypeId, Status, SyncRun, Timestamp, Trait, UserTrait, Value,
+    AccountType, Email, EntitlementId, Grant, Resource, ResourceId, Status, SyncRun, Timestamp,
+    UserTrait, Value,
 };
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{self, Contents, Target};
 use serde_json::json;
 
+use crate::many::{member_of, with_types};
 use crate::support::{
     Organization, Shelf, domain, invitation, member, membership, reference, role, with,
 };
@@ -128,16 +129,7 @@ fn with_hostile_rows(organization: Organization, n: u16, text: &str) -> Organiza
 
 /// Writes a snapshot of this many people, roles and grants, with what a crawl would know of each.
 fn write(path: &Path, people: usize, roles: usize, grants: usize) {
-    let [user, role] = ["user", "role"].map(ResourceTypeId::new);
-    let mut found = InventoryBuilder::default();
-    for (id, kind) in [(&user, Trait::User), (&role, Trait::Role)] {
-        found.add_resource_type(ResourceType {
-            id: id.clone(),
-            display_name: id.as_str().into(),
-            traits: vec![kind],
-            skips_entitlements_and_grants: kind == Trait::User,
-        });
-    }
+    let (mut found, [user, role]) = with_types();
     let person = |at: usize| ResourceId::new(&user, format!("018e0895-af04-0000-0000-{at:012x}"));
     for at in 0..people {
         found.add_resource(person_resource(person(at), at));
@@ -158,15 +150,7 @@ fn write(path: &Path, people: usize, roles: usize, grants: usize) {
                 .collect(),
             user: None,
         });
-        found.add_entitlement(Entitlement {
-            id: entitlement.clone(),
-            resource: id,
-            display_name: "member".into(),
-            description: "".into(),
-            slug: "member".into(),
-            purpose: Purpose::Assignment,
-            grantable_to: vec![user.clone()],
-        });
+        found.add_entitlement(member_of(id, &user));
         for holder in 0..grants / roles {
             let holder = person((holder * roles + n * 7) % people);
             let mut grant = Grant::new(entitlement.clone(), holder);

@@ -6,18 +6,7 @@ use super::Browser;
 use super::client::address;
 use super::pages::Page;
 use super::tables::List;
-
-const SECTIONS: [&str; 9] = [
-    "evidence",
-    "glance",
-    "findings",
-    "people",
-    "roles",
-    "matrix",
-    "invitations",
-    "changes",
-    "sign-off",
-];
+use crate::report::ANCHORS;
 
 /// Whether the top of the element with this id can be seen.
 fn is_in_view(browser: &Browser, id: &str) -> bool {
@@ -36,8 +25,8 @@ fn every_section_has_its_anchor_and_a_link_to_it() {
         "return [...document.querySelectorAll('nav a')].map((link) => link.hash)",
         &[],
     );
-    assert_eq!(links, SECTIONS.map(|section| format!("#{section}")));
-    for section in SECTIONS.iter().rev() {
+    assert_eq!(links, ANCHORS.map(|section| format!("#{section}")));
+    for section in ANCHORS.iter().rev() {
         browser.open(&format!("{}#{section}", address(&page.path)));
         assert!(is_in_view(&browser, section), "{section}");
     }

@@ -1,21 +1,9 @@
 //! What the page says: the same as the other commands, section by section.
 
-use super::{Reported, audited, known, section};
+use super::{ANCHORS, Reported, audited, known, section};
 use crate::diff::Organization;
 use crate::many;
 use crate::support::Shelf;
-
-const ANCHORS: [&str; 9] = [
-    "evidence",
-    "glance",
-    "findings",
-    "people",
-    "roles",
-    "matrix",
-    "invitations",
-    "changes",
-    "sign-off",
-];
 
 #[track_caller]
 fn contains(text: &str, parts: &[&str]) {
@@ -162,7 +150,7 @@ fn people_and_holders_say_who_has_what_since_when() {
         &[
             "Engineering 2",
             "vercel: Developers",
-            "Engineering 2 holders Name Since Ann Archer 2026-01-05 Dee Archer 2026-01-05",
+            "Engineering 2 holders Engineering Name Since Ann Archer 2026-01-05 Dee Archer 2026-01-05",
         ],
     );
     assert!(page.contains("id=people-ann"));

@@ -29,6 +29,10 @@
     build() {
       this.search = element("input", { type: "search", autocomplete: "off" });
       this.search.addEventListener("input", () => { this.text = this.search.value; this.changed(); });
+      // There are many filters, and a screen reader names each without what is around it.
+      const [only] = this.tables.length === 1 ? this.tables : [];
+      const name = (only?.caption ?? this.root.previousElementSibling)?.textContent ?? this.key;
+      this.search.setAttribute("aria-label", `Filter ${name}`);
       this.status = element("output", {});
       this.tools = element("div", { className: "tools" },
         element("label", {}, "Filter ", this.search));

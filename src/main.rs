@@ -22,19 +22,17 @@ fn main() -> std::process::ExitCode {
     end_on_signals(terminal.clone());
     end_on_panics(invocation.speech);
     let mut out = BufWriter::new(io::stdout());
-    let result = invocation.command.and_then(|command| {
-        let mut world = World {
-            now: &Timestamp::now,
-            new_sync_id: &snapshot::new_sync_id,
-            reporter: &*terminal,
-            out: &mut out,
-            page: terminal.page(),
-            quiet: invocation.speech.quiet,
-            arrived: &|| files::arrived(io::stdout()),
-        };
-        commands::run(&command, &mut world)
-    });
-    match result {
+    let mut world = World {
+        now: &Timestamp::now,
+        new_sync_id: &snapshot::new_sync_id,
+        reporter: &*terminal,
+        out: &mut out,
+        page: terminal.page(),
+        quiet: invocation.speech.quiet,
+        arrived: &|| files::arrived(io::stdout()),
+    };
+    let metrics = invocation.metrics.as_ref();
+    match commands::run_recorded(invocation.command, metrics, &mut world) {
         Ok(outcome) => outcome.exit_code().into(),
         Err(error) => {
             let failure = Failure::of(&error);

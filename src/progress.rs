@@ -93,6 +93,11 @@ pub enum Event {
         /// What.
         message: String,
     },
+    /// That monitoring lacks something that was asked for although the run goes on, in words; reported wherever messages go.
+    Unmonitored {
+        /// What.
+        message: String,
+    },
     /// What the exit code of a run says that did not fail, in words.
     Found {
         /// What.
@@ -137,6 +142,8 @@ pub enum Hold {
 pub struct SyncSummary {
     /// The organization's name, else its id.
     pub organization: String,
+    /// The organization's id.
+    pub organization_id: String,
     /// The address that was read.
     pub base_url: String,
     /// People, those that only hold a role included.
@@ -163,10 +170,23 @@ pub struct SyncSummary {
     pub unproved: Vec<String>,
     /// Whether roles were left out.
     pub lacks_roles: bool,
+    /// What an audit found, if one was asked for and could be done.
+    pub findings: Option<Findings>,
     /// Commands worth trying next.
     pub next_steps: Vec<String>,
     /// Whether this is the sample organization: a person asked for it, who wants to see the summary wherever it goes.
     pub is_demo: bool,
+}
+
+/// The number of findings of an audit that are not accepted, by severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Worth acting on.
+    pub high: u64,
+    /// Worth a question.
+    pub medium: u64,
+    /// Worth tidying up.
+    pub low: u64,
 }
 
 /// Takes events. One method, so that no implementation misses a kind of event.

@@ -130,7 +130,8 @@ impl Terminal {
             // Shown wherever messages go, before it is asked where that is.
             | Event::Found { .. }
             | Event::Limited { .. }
-            | Event::Unmatched { .. } => {}
+            | Event::Unmatched { .. }
+            | Event::Unmonitored { .. } => {}
         }
     }
 
@@ -268,6 +269,9 @@ impl Reporter for Terminal {
             Event::Found { message } => Some(message.clone()),
             Event::Limited { message } => Some(format!("note: {message}")),
             Event::Unmatched { message } => Some(format!("warning: {message}")),
+            // A broken monitoring is noticed by nobody else, but `--quiet` also leaves out warnings.
+            Event::Unmonitored { .. } if self.speech.quiet => return,
+            Event::Unmonitored { message } => Some(format!("warning: {message}")),
             _ => None,
         };
         match (always, self.speech.format) {

@@ -40,6 +40,16 @@ pub(super) struct AuditOptions {
 /// By what a snapshot is judged: the same for `audit` and the access report.
 #[derive(Args)]
 pub(super) struct BasisOptions {
+    #[command(flatten)]
+    criteria: CriteriaOptions,
+    /// Judge as of this time, such as 2026-12-31 (the end of that day in UTC) [default: the capture time]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    as_of: Option<Timestamp>,
+}
+
+/// The files by which a snapshot is judged: the same for `sync --audit`, which judges as of the capture time.
+#[derive(Args)]
+pub(super) struct CriteriaOptions {
     /// Rules file: thresholds, severities, domains and accepted findings
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -58,14 +68,26 @@ pub(super) struct BasisOptions {
     /// Form of dates in the roster that are not ISO 8601: dd.mm.yyyy, dd/mm/yyyy or mm/dd/yyyy
     #[arg(long, value_name = "FORM", requires = "roster")]
     roster_date_format: Option<DateForm>,
-    /// Judge as of this time, such as 2026-12-31 (the end of that day in UTC) [default: the capture time]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    as_of: Option<Timestamp>,
 }
 
 impl BasisOptions {
     /// Resolves by what to judge.
     pub(super) fn into_basis(self, since: Option<PathBuf>, global: &GlobalOptions) -> Basis {
+        Basis {
+            since: since.map(|path| Input {
+                path,
+                sync_id: None,
+                options: global.read_options(),
+            }),
+            as_of: self.as_of,
+            ..self.criteria.into_basis()
+        }
+    }
+}
+
+impl CriteriaOptions {
+    /// Resolves by which files to judge.
+    pub(super) fn into_basis(self) -> Basis {
         let columns = RosterColumns {
             email: self.roster_email,
             status: self.roster_status,
@@ -73,14 +95,10 @@ impl BasisOptions {
             dates: self.roster_date_format,
         };
         Basis {
-            since: since.map(|path| Input {
-                path,
-                sync_id: None,
-                options: global.read_options(),
-            }),
+            since: None,
             rules: self.rules,
             roster: self.roster.map(|path| (path, columns)),
-            as_of: self.as_of,
+            as_of: None,
         }
     }
 }

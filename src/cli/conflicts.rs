@@ -12,6 +12,7 @@ use super::global::OutputFormat;
 use super::help::{OUTPUT_FORMAT, formats};
 use super::sync::SyncOptions;
 use crate::crawl::holds_key;
+use crate::files::is_same_file;
 use crate::report::shell_word;
 
 /// Why a command line that clap takes is refused.
@@ -40,7 +41,9 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Misuse> {
         refuse_sync_options_before(name, matches)?;
     }
     refuse_unused_format(matches)?;
-    refuse_options_of_files(matches)
+    refuse_options_of_files(matches)?;
+    refuse_metrics_over_snapshot(matches)?;
+    refuse_criteria_without_audit(matches)
 }
 
 /// Says what to do with a file that was given where a command was expected.
@@ -168,7 +171,7 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
     if file.is_none_or(|file| file.as_os_str() != "-") {
         return Ok(());
     }
-    const ABOUT_FILES: [&str; 10] = [
+    const ABOUT_FILES: [&str; 11] = [
         "checksum",
         "latest",
         "keep_last",
@@ -179,6 +182,7 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
         "force",
         "mode",
         "wait",
+        "audit",
     ];
     for matches in of_sync(matches) {
         let typed = ABOUT_FILES.into_iter().find(|id| is_typed(matches, id));
@@ -188,6 +192,41 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
                 flag(typed)
             );
             return Err(conflict(message));
+        }
+    }
+    Ok(())
+}
+
+/// The metrics file of a failed run would take the place of the old snapshot.
+fn refuse_metrics_over_snapshot(matches: &ArgMatches) -> Result<(), Misuse> {
+    for matches in of_sync(matches) {
+        let Some(metrics) = matches.get_one::<PathBuf>("metrics_file") else {
+            continue;
+        };
+        if metrics.extension().is_some_and(|ending| ending == "c1z") {
+            let message = "`--metrics-file` has the name of a snapshot; node_exporter reads files that end in `.prom`";
+            return Err(Misuse::new(ErrorKind::ValueValidation, message.to_owned()));
+        }
+        for id in ["file", "latest"] {
+            let other = matches.try_get_one::<PathBuf>(id).ok().flatten();
+            if other.is_some_and(|other| other == metrics || is_same_file(other, metrics)) {
+                let message = format!("`--metrics-file` and `{}` name the same file", flag(id));
+                return Err(conflict(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What only matters to `--audit`, without it.
+fn refuse_criteria_without_audit(matches: &ArgMatches) -> Result<(), Misuse> {
+    for matches in of_sync(matches) {
+        let typed = ["rules", "roster"]
+            .into_iter()
+            .find(|id| is_typed(matches, id));
+        if let (false, Some(typed)) = (matches.get_flag("audit"), typed) {
+            let message = format!("`{}` needs `--audit`", flag(typed));
+            return Err(Misuse::new(ErrorKind::MissingRequiredArgument, message));
         }
     }
     Ok(())

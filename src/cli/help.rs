@@ -63,6 +63,10 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z sync -f '/var/lib/posthog/{organization}-{date}.c1z' --keep-last 30 --latest /var/lib/posthog/latest.c1z",
             ),
             (
+                "Audit the snapshot, and write metrics for node_exporter",
+                "posthog-c1z sync --audit --metrics-file /var/lib/node_exporter/textfile_collector/posthog.prom",
+            ),
+            (
                 "Upload the snapshot if the crawl succeeded",
                 "posthog-c1z sync -f posthog.c1z && aws s3 cp posthog.c1z s3://bucket/posthog.c1z",
             ),

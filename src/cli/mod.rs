@@ -54,7 +54,7 @@ use read::{
 use report::ReportOptions;
 use sync::SyncOptions;
 
-use crate::commands::{Command, Listing};
+use crate::commands::{Command, Listing, MetricsFile};
 
 pub use global::{ColorChoice, LogFormat, LogLevel, Speech};
 pub use message::Message;
@@ -63,6 +63,8 @@ pub use message::Message;
 pub struct Invocation {
     /// The command, or why its settings cannot be resolved.
     pub command: Result<Command>,
+    /// Where the result of a sync is recorded, even if its other settings cannot be resolved.
+    pub metrics: Option<MetricsFile>,
     /// How much goes to standard error, and in which form.
     pub speech: Speech,
 }
@@ -155,7 +157,12 @@ fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cl
     conflicts::check(&matches)
         .map_err(|misuse| Cli::command().error(misuse.kind, misuse.message))?;
     let command = command.unwrap_or_else(|| Sub::Sync(Box::new(sync)));
+    let metrics = match &command {
+        Sub::Sync(options) => options.metrics(),
+        _ => None,
+    };
     Ok(Invocation {
+        metrics,
         speech: global.speech(),
         command: resolve(command, &global),
     })

@@ -7,17 +7,18 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Arg, ArgAction, Args, Command, ValueEnum};
 
+use super::audit::CriteriaOptions;
 use super::global::GlobalOptions;
 use super::heading;
 use super::key::KeyOptions;
 use super::values::{environment, flag, parse_age, parse_mode};
 use crate::commands::{
-    CheckArgs, Checksum, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, Output, Pruning,
-    Rejected, Replace, Source, SyncArgs, Template, TemplateError,
+    CheckArgs, Checksum, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, MetricsFile,
+    Output, Pruning, Rejected, Replace, Source, SyncArgs, Template, TemplateError,
 };
 use crate::crawl::posthog::{Incomplete, Memberships, Surroundings};
 use crate::crawl::{AddressError, BaseUrl, HttpSettings, PaceSettings, PlainHttp};
-use crate::demo::Week;
+use crate::demo::{self, Week};
 use crate::snapshot::ReadOptions;
 
 /// The default file for a snapshot of the sample organization.
@@ -180,6 +181,14 @@ pub(super) struct SyncOptions {
         value_parser = flag(Pruning::Remove, Pruning::DryRun)
     )]
     dry_run: Pruning,
+    /// Write figures about the run for Prometheus (node_exporter's textfile collector) to this file, also if it fails
+    #[arg(long, value_name = "PATH", help_heading = heading::MONITORING)]
+    metrics_file: Option<PathBuf>,
+    /// Audit the new snapshot and report the number of findings; this never changes the exit code
+    #[arg(long, help_heading = heading::MONITORING)]
+    audit: bool,
+    #[command(flatten, next_help_heading = heading::MONITORING)]
+    criteria: CriteriaOptions,
     // The official connector's options for running as a service. In the environment they are ignored.
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     client_id: Option<String>,
@@ -244,6 +253,7 @@ impl SyncOptions {
             crawl: self.crawl_settings(),
             output,
             temp_dir: global.temp_dir.clone(),
+            audit: self.audit.then(|| self.criteria.into_basis()),
             ignored: ignored_settings(),
         })
     }
@@ -251,19 +261,47 @@ impl SyncOptions {
     /// Resolves which sync to check in advance.
     pub(super) fn into_check_args(self, global: &GlobalOptions) -> Result<CheckArgs> {
         let format = global.format()?;
+        let metrics = self.metrics();
         let key_file = match self.demo {
             Some(_) => None,
             None => self.key.file(),
         };
         Ok(CheckArgs {
             key_file,
+            metrics,
             sync: self.into_args(global)?,
             format,
         })
     }
 
+    /// Returns the metrics file of a run, even if other settings cannot be resolved. A dry run has none.
+    pub(super) fn metrics(&self) -> Option<MetricsFile> {
+        if self.dry_run == Pruning::DryRun {
+            return None;
+        }
+        let base_url = match self.demo {
+            Some(_) => BaseUrl::parse(demo::PUBLIC_BASE_URL, None, PlainHttp::Refuse).ok(),
+            None => self.base_url().ok(),
+        };
+        Some(MetricsFile {
+            path: self.metrics_file.clone()?,
+            organization: base_url
+                .map(|base_url| base_url.organization().to_owned())
+                // An alias, which may mean another organization tomorrow.
+                .filter(|id| !id.starts_with('@')),
+        })
+    }
+
     /// Returns the address and the key of the organization to crawl.
     fn organization(&self) -> Result<Source> {
+        Ok(Source::Organization {
+            base_url: self.base_url()?,
+            key: self.key.read()?,
+        })
+    }
+
+    /// Returns the address of the organization to crawl.
+    fn base_url(&self) -> Result<BaseUrl> {
         let address = self
             .base_url
             .clone()
@@ -287,10 +325,7 @@ impl SyncOptions {
                 other.trim()
             );
         }
-        Ok(Source::Organization {
-            base_url,
-            key: self.key.read()?,
-        })
+        Ok(base_url)
     }
 
     fn crawl_settings(&self) -> CrawlSettings {

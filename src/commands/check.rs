@@ -8,12 +8,14 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::audit::Criteria;
 use super::sync::{
-    FileOutput, Output, SyncArgs, find_baseline, ignored_setting, prepare, with_config,
+    FileOutput, MetricsFile, Output, SyncArgs, find_baseline, ignored_setting, prepare, with_config,
 };
 use super::{Failure, Outcome, World};
 use crate::crawl::posthog::{self, Config, Cost, Costs, Memberships, Probe};
 use crate::model::{CrawlKey, OrganizationEvidence};
+use crate::progress::Silent;
 use crate::report::{Format, duration, printable};
 
 /// The arguments of `check`.
@@ -22,6 +24,8 @@ pub struct CheckArgs {
     pub sync: SyncArgs,
     /// The file that the key was read from, if any.
     pub key_file: Option<PathBuf>,
+    /// The metrics file that the sync would write.
+    pub metrics: Option<MetricsFile>,
     /// The output format.
     pub format: Format,
 }
@@ -137,6 +141,7 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
     if let Output::File(file) = &args.sync.output {
         check_output(file, &args.sync, config, report, world)?;
     }
+    check_monitoring(args, report);
     let mut probe = Probe::default();
     let probed = posthog::probe(config, world.reporter, &mut probe);
     // The scopes of a key are known even if it may not read members.
@@ -182,6 +187,36 @@ fn check_output(
         ),
     );
     Ok(())
+}
+
+/// Warns about what would only be missing from monitoring: it does not fail a sync.
+fn check_monitoring(args: &CheckArgs, report: &mut Report) {
+    if let Some(metrics) = &args.metrics {
+        let path = metrics.path.display();
+        match metrics.check() {
+            Ok(()) => report.add(Level::Ok, "metrics", format!("`{path}` can be written")),
+            Err(error) => {
+                let problem = Failure::of(&error).message;
+                let message = format!("`{path}` cannot be written: {problem}");
+                report.add(Level::Warning, "metrics", message);
+            }
+        }
+        if metrics
+            .path
+            .extension()
+            .is_none_or(|ending| ending != "prom")
+        {
+            let message =
+                format!("node_exporter only reads files that end in `.prom`, unlike `{path}`");
+            report.add(Level::Warning, "metrics", message);
+        }
+    }
+    if let Some(basis) = &args.sync.audit {
+        match Criteria::read(basis, &Silent) {
+            Ok(_) => report.add(Level::Ok, "audit", "the new snapshot can be audited"),
+            Err(error) => report.add(Level::Warning, "audit", Failure::of(&error).message),
+        }
+    }
 }
 
 fn check_baseline(

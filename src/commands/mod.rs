@@ -52,8 +52,8 @@ pub use product::Product;
 pub use report::{ReportArgs, ReportForm};
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
-    Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
-    SyncArgs, Template, TemplateError,
+    Checksum, CrawlSettings, FileOutput, GuardSettings, MetricsFile, Output, Pruning, Rejected,
+    Replace, Source, SyncArgs, Template, TemplateError,
 };
 pub use verify::VerifyArgs;
 
@@ -205,6 +205,23 @@ pub struct World<'a> {
     pub quiet: bool,
     /// Fails if standard output has no reader, or never had one.
     pub arrived: &'a dyn Fn() -> io::Result<()>,
+}
+
+/// Runs a command, or fails with the reason why its settings cannot be resolved. If there is a metrics file, the result is
+/// written there in either case.
+///
+/// # Errors
+/// [`Failure::of`] maps them to messages and exit codes.
+pub fn run_recorded(
+    command: Result<Command>,
+    metrics: Option<&MetricsFile>,
+    world: &mut World<'_>,
+) -> Result<Outcome> {
+    let run = |world: &mut World<'_>| run(&command?, world);
+    match metrics {
+        Some(metrics) => metrics.record(world, run),
+        None => run(world),
+    }
 }
 
 /// Runs a command.

@@ -1,4 +1,4 @@
-//! Output formats: values as text, tables, CSV, JSON, Markdown, HTML and workbooks, each escaped for the medium that shows it.
+//! Output formats: values as text, tables, CSV, JSON, Markdown, HTML, workbooks and metrics, each escaped for the medium that shows it.
 
 pub mod access;
 pub mod audit;
@@ -6,6 +6,7 @@ pub mod diff;
 pub mod flat;
 mod json;
 mod markdown;
+pub mod metrics;
 mod outlet;
 mod printable;
 pub mod sheet;

@@ -37,7 +37,7 @@ mod tests;
 mod verify;
 mod write;
 
-pub use container::Written;
+pub use container::{Written, is_c1z};
 pub use error::{Damage, Error};
 pub use limits::Limits;
 pub use read::{

@@ -85,7 +85,10 @@ pub(super) fn write(event: Event) {
             tracing::info!(reading, problem, attempt, wait_ms, "trying again");
         }
         Event::Noted { message } => tracing::info!("{message}"),
-        Event::Warned { message } | Event::Limited { message } | Event::Unmatched { message } => {
+        Event::Warned { message }
+        | Event::Limited { message }
+        | Event::Unmatched { message }
+        | Event::Unmonitored { message } => {
             tracing::warn!("{message}");
         }
         Event::Found { message } => tracing::error!("{message}"),
@@ -121,9 +124,13 @@ fn log_summary(summary: &SyncSummary) {
         sha256,
         content_digest,
         elapsed_ms,
+        findings,
         ..
     } = summary;
     let file = summary.file.as_ref().map(|path| path.display().to_string());
+    let findings_high = findings.map(|found| found.high);
+    let findings_medium = findings.map(|found| found.medium);
+    let findings_low = findings.map(|found| found.low);
     tracing::info!(
         organization,
         base_url,
@@ -138,6 +145,9 @@ fn log_summary(summary: &SyncSummary) {
         sha256,
         content_digest,
         elapsed_ms,
+        findings_high,
+        findings_medium,
+        findings_low,
         "snapshot written"
     );
     for unproved in &summary.unproved {

@@ -1,12 +1,13 @@
 //! What a finished crawl found and wrote, for a person.
 
-use crate::progress::SyncSummary;
+use crate::progress::{Findings, SyncSummary};
 use crate::report::{duration, labeled, printable, size};
 
 /// The summary, in lines that fit into `width` columns.
 pub(super) fn in_words(summary: &SyncSummary, width: Option<usize>) -> String {
     let SyncSummary {
         organization,
+        organization_id: _,
         base_url,
         users,
         unlisted,
@@ -20,6 +21,7 @@ pub(super) fn in_words(summary: &SyncSummary, width: Option<usize>) -> String {
         elapsed_ms,
         unproved,
         lacks_roles,
+        findings,
         next_steps,
         is_demo: _,
     } = summary;
@@ -49,6 +51,10 @@ pub(super) fn in_words(summary: &SyncSummary, width: Option<usize>) -> String {
     line("digest", content_digest);
     let took = duration(*elapsed_ms);
     line("took", &format!("{took}, {requests} requests"));
+    if let Some(Findings { high, medium, low }) = findings {
+        let counts = format!("{high} high, {medium} medium, {low} low findings");
+        line("audit", &counts);
+    }
     for unproved in unproved {
         line("not proved", unproved);
     }

@@ -11,6 +11,7 @@ mod guards;
 mod hostile;
 mod key;
 mod members;
+mod metrics;
 mod ours;
 mod pace;
 mod preflight;

@@ -53,23 +53,31 @@ fn is_installed(name: &str) -> bool {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs systemd")]
-fn systemd_takes_the_service_and_the_timer() {
-    let service = fs::read_to_string(script("posthog-c1z.service")).unwrap();
-    let installed = "ExecStart=/usr/local/bin/posthog-c1z ";
-    assert!(service.contains(installed));
+fn systemd_takes_the_services_and_the_timers() {
     if !is_installed("systemd-analyze") {
         skip("systemd-analyze is not installed");
         return;
     }
+    systemd_takes("posthog-c1z", "posthog-c1z");
+    systemd_takes("posthog-c1z@", "posthog-c1z@acme");
+}
+
+/// Has systemd check a service and its timer, installed as the unit of another name: a template as one of its instances.
+#[track_caller]
+fn systemd_takes(name: &str, unit: &str) {
+    let service = fs::read_to_string(script(&format!("{name}.service"))).unwrap();
+    let installed = "ExecStart=/usr/local/bin/posthog-c1z ";
+    assert!(service.contains(installed));
     // It looks whether the program is there, which a machine that tests need not have installed.
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let built = service.replace(installed, &format!("ExecStart={PROGRAM} "));
-    fs::write(path("posthog-c1z.service"), built).unwrap();
-    fs::copy(script("posthog-c1z.timer"), path("posthog-c1z.timer")).unwrap();
+    let [of_service, of_timer] = ["service", "timer"].map(|kind| path(&format!("{unit}.{kind}")));
+    fs::write(&of_service, built).unwrap();
+    fs::copy(script(&format!("{name}.timer")), &of_timer).unwrap();
     let output = Command::new("systemd-analyze")
         .arg("verify")
-        .args([path("posthog-c1z.service"), path("posthog-c1z.timer")])
+        .args([of_service, of_timer])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -78,9 +86,9 @@ fn systemd_takes_the_service_and_the_timer() {
     assert!(!said.contains("posthog-c1z"), "{said}");
 }
 
-/// The arguments in the service's `ExecStart`.
-fn arguments_of_the_service() -> Vec<String> {
-    let service = fs::read_to_string(script("posthog-c1z.service")).unwrap();
+/// The arguments in a service's `ExecStart`.
+fn arguments_of(service: &str) -> Vec<String> {
+    let service = fs::read_to_string(script(service)).unwrap();
     let start = service
         .lines()
         .find_map(|line| line.strip_prefix("ExecStart="));
@@ -94,7 +102,7 @@ fn the_line_that_the_service_starts_takes_its_key_from_the_credentials() {
     let posthog = posthog();
     fs::create_dir(sandbox.path("credentials")).unwrap();
     fs::write(sandbox.path("credentials/api-token"), format!("{KEY}\n")).unwrap();
-    let arguments = arguments_of_the_service();
+    let arguments = arguments_of("posthog-c1z.service");
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     sandbox
         .program(&arguments)
@@ -112,6 +120,71 @@ fn the_line_that_the_service_starts_takes_its_key_from_the_credentials() {
         "{files:?}"
     );
     assert_eq!(files.len(), 3, "{files:?}");
+}
+
+#[test]
+fn instances_of_the_template_share_no_file() {
+    let template = fs::read_to_string(script("posthog-c1z@.service")).unwrap();
+    for setting in [
+        "StateDirectory=",
+        "WorkingDirectory=",
+        "LoadCredential=",
+        "EnvironmentFile=",
+        "ExecStart=",
+    ] {
+        let lines = template.lines();
+        let line = { lines }.find(|line| line.starts_with(setting)).unwrap();
+        assert!(line.contains("%i"), "{line}");
+    }
+    // But for that and the metrics, it is the other service.
+    let alone = fs::read_to_string(script("posthog-c1z.service")).unwrap();
+    let settings = |text: &str| {
+        let unit = text.split("[Unit]").nth(1).unwrap().to_owned();
+        let lines = unit.lines().filter(|line| !line.starts_with('#'));
+        lines.map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let of_template = settings(&template);
+    let missing: Vec<_> = settings(&alone)
+        .into_iter()
+        .filter(|line| !of_template.contains(line))
+        .map(|line| line.split('=').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        missing,
+        [
+            "Description",
+            "StateDirectory",
+            "WorkingDirectory",
+            "LoadCredential",
+            "EnvironmentFile",
+            "ExecStart",
+        ]
+    );
+}
+
+#[test]
+fn the_line_that_an_instance_starts_writes_metrics_to_a_writable_folder() {
+    let sandbox = Sandbox::new();
+    let template = fs::read_to_string(script("posthog-c1z@.service")).unwrap();
+    let folder = "/var/lib/node_exporter/textfile_collector";
+    assert!(template.contains(&format!("\nReadWritePaths=-{folder}\n")));
+    let arguments: Vec<_> = arguments_of("posthog-c1z@.service")
+        .into_iter()
+        .map(|word| {
+            word.replace(&format!("{folder}/"), "")
+                .replace("%i", "acme")
+        })
+        .collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    sandbox
+        .crawl(&posthog(), &arguments)
+        .run()
+        .succeeds_silently();
+    let files = sandbox.files();
+    assert!(
+        files.contains(&"posthog-c1z-acme.prom".to_owned()),
+        "{files:?}"
+    );
 }
 
 /// Failed with this code, and said so in one message of these lines.
@@ -309,6 +382,8 @@ fn each_file_for_others_is_installed_by_the_line_in_its_first_lines() {
         "ci-audit.sh",
         "posthog-c1z.service",
         "posthog-c1z.timer",
+        "posthog-c1z@.service",
+        "posthog-c1z@.timer",
     ] {
         let sandbox = Sandbox::new();
         let text = fs::read_to_string(script(name)).unwrap();

@@ -9,9 +9,9 @@ use anyhow::{Result, bail};
 use super::input::Input;
 use super::population::{Gathered, gather};
 use super::{Outcome, World};
-use crate::audit::{self, Acceptable, Facts, RosterColumns, Settings};
-use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Timestamp};
-use crate::progress::{Event, Reporter};
+use crate::audit::{self, Acceptable, Facts, Roster, RosterColumns, Settings};
+use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Severity, Timestamp};
+use crate::progress::{Event, Findings, Reporter};
 use crate::report::audit::{self as report, AuditFormat};
 use inputs::{read_roster, read_rules};
 
@@ -98,6 +98,46 @@ pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
     })
 }
 
+/// The content of the files that a basis names.
+pub(super) struct Criteria {
+    settings: Settings,
+    roster: Option<Roster>,
+}
+
+impl Criteria {
+    /// Reads the rules and the roster.
+    pub(super) fn read(basis: &Basis, reporter: &dyn Reporter) -> Result<Self> {
+        let settings = match &basis.rules {
+            Some(path) => read_rules(path)?,
+            None => Settings::default(),
+        };
+        let roster = match &basis.roster {
+            Some((path, columns)) => Some(read_roster(path, columns, reporter)?),
+            None => None,
+        };
+        Ok(Self { settings, roster })
+    }
+}
+
+/// Counts the findings in a snapshot that are not accepted, as of its capture time.
+pub(super) fn count_findings(input: &Input, criteria: &Criteria) -> Result<Findings> {
+    let (snapshot, run) = input.open_sync()?;
+    let Gathered { facts, captured_at } = gather(&snapshot, &run)?;
+    let Criteria { settings, roster } = criteria;
+    let judged_at = captured_at.as_utc;
+    let mut judgement = audit::judge(&facts, settings, roster.as_ref(), judged_at);
+    audit::accept(&mut judgement, settings, judged_at);
+    let mut findings = Findings::default();
+    for finding in judgement.findings.iter().filter(|f| f.accepted.is_none()) {
+        match finding.severity {
+            Severity::High => findings.high += 1,
+            Severity::Medium => findings.medium += 1,
+            Severity::Low => findings.low += 1,
+        }
+    }
+    Ok(findings)
+}
+
 /// A judged snapshot.
 pub(super) struct Judged {
     /// Its audit, which fails on nothing.
@@ -116,14 +156,7 @@ impl Judged {
         basis: &Basis,
         reporter: &dyn Reporter,
     ) -> Result<Self> {
-        let settings = match &basis.rules {
-            Some(path) => read_rules(path)?,
-            None => Settings::default(),
-        };
-        let roster = match &basis.roster {
-            Some((path, columns)) => Some(read_roster(path, columns, reporter)?),
-            None => None,
-        };
+        let Criteria { settings, roster } = Criteria::read(basis, reporter)?;
         let Gathered { facts, captured_at } = gathered;
         let judged_at = basis.as_of.unwrap_or(captured_at.as_utc);
         let mut judgement = audit::judge(&facts, &settings, roster.as_ref(), judged_at);

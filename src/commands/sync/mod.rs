@@ -10,11 +10,15 @@
 //! | `archive.rs` | the snapshots under a name with a date, and which of them to remove |
 //! | `guard.rs` | whether a new snapshot may replace the previous one |
 //! | `store.rs` | guard, write, copy, prune |
+//! | `findings.rs` | the audit of the new snapshot |
+//! | `metrics.rs` | the metrics file, for monitoring |
 
 mod archive;
 mod crawled;
+mod findings;
 mod guard;
 mod lock;
+mod metrics;
 mod previous;
 mod settings;
 mod store;
@@ -42,6 +46,7 @@ use crate::snapshot::{self, ContentDigest, Target, Written};
 pub(super) use crawled::InconsistentData;
 pub(super) use guard::{Refusal, find_baseline};
 pub(super) use lock::Locked;
+pub use metrics::MetricsFile;
 pub use settings::{
     Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
     SyncArgs,
@@ -104,6 +109,10 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         }
         None => None,
     };
+    let criteria = match &args.audit {
+        Some(basis) => findings::read_criteria(basis, world),
+        None => None,
+    };
     let begun = Instant::now();
     let crawled = Crawled::crawl(config, world)?;
     let temp_dir = args.temp_dir.as_deref();
@@ -123,6 +132,12 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
                 .to_owned();
         world.reporter.report(Event::Warned { message });
     }
+    let findings = match (file, &path, &criteria) {
+        (Some(file), Some(path), Some(criteria)) => {
+            findings::judge(path, criteria, &file.read, world)
+        }
+        _ => None,
+    };
     let Crawled {
         inventory,
         evidence,
@@ -130,6 +145,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
     } = crawled;
     let lacks_roles = evidence.lacks_roles();
     world.reporter.report(Event::Synced(Box::new(SyncSummary {
+        organization_id: evidence.organization.id.clone(),
         organization: evidence
             .organization
             .name
@@ -148,6 +164,7 @@ fn sync(args: &SyncArgs, config: &Config, world: &mut World<'_>) -> Result<Outco
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         unproved: evidence.unproved,
         lacks_roles,
+        findings,
         is_demo: matches!(args.source, Source::Demo(_)),
     })));
     Ok(Outcome::Done)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::target::Template;
+use crate::commands::audit::Basis;
 use crate::crawl::posthog::{Config, Incomplete, Memberships, Surroundings};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings};
 use crate::demo::Week;
@@ -21,6 +22,8 @@ pub struct SyncArgs {
     pub output: Output,
     /// The folder for the database while it is built; by default the folder of the output.
     pub temp_dir: Option<PathBuf>,
+    /// By what to audit the new snapshot; not at all if `None`.
+    pub audit: Option<Basis>,
     /// Settings of the official connector's service mode that are set; they are ignored.
     pub ignored: Vec<String>,
 }

@@ -215,6 +215,11 @@ fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
     }
 }
 
+/// Whether a file that begins with these bytes is a snapshot, of any version.
+pub fn is_c1z(beginning: &[u8]) -> bool {
+    beginning.starts_with(&MAGIC) || beginning.starts_with(&MAGIC_V3)
+}
+
 fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {
     let mut magic = Vec::with_capacity(MAGIC.len());
     input

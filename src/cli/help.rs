@@ -63,6 +63,10 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z sync -f '/var/lib/posthog/{organization}-{date}.c1z' --keep-last 30 --latest /var/lib/posthog/latest.c1z",
             ),
             (
+                "Keep a week of days, a year of months, and every year of the last seven",
+                "posthog-c1z sync -f 'posthog-{date}-{time}.c1z' --keep-daily 7 --keep-monthly 12 --keep-yearly 7",
+            ),
+            (
                 "Upload the snapshot if the crawl succeeded",
                 "posthog-c1z sync -f posthog.c1z && aws s3 cp posthog.c1z s3://bucket/posthog.c1z",
             ),
@@ -306,6 +310,23 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "prune",
+        &[
+            (
+                "Show which snapshots would be removed, and which rule keeps each of the others",
+                "posthog-c1z prune /var/lib/posthog --keep-daily 7 --keep-monthly 12 --dry-run",
+            ),
+            (
+                "Remove them",
+                "posthog-c1z prune /var/lib/posthog --keep-daily 7 --keep-monthly 12",
+            ),
+            (
+                "Print the names of those that would be removed",
+                "posthog-c1z prune . --keep-last 30 --dry-run -o json | jq -r '.files[] | select(.removed) | .file'",
+            ),
+        ],
+    ),
+    (
         "export xlsx",
         &[(
             "Write a workbook in which reviewers decide row by row",
@@ -436,7 +457,7 @@ fn of_file(option: Arg, command: &str) -> Arg {
             "Snapshot to write; `-` for standard output; {organization}, {date} and {time} are filled in \
              [default: sync.c1z, with --demo demo.c1z]",
         ),
-        "diff" | "completions" | "man" => option.hide(true),
+        "diff" | "prune" | "completions" | "man" => option.hide(true),
         _ => option.help("Snapshot to read [default: sync.c1z]"),
     }
 }

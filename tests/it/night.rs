@@ -15,6 +15,7 @@ mod ours;
 mod pace;
 mod preflight;
 mod proxy;
+mod retention;
 mod roles;
 
 use std::fs;

@@ -171,10 +171,14 @@ fn refuse_options_of_files(matches: &ArgMatches) -> Result<(), Misuse> {
     if file.is_none_or(|file| file.as_os_str() != "-") {
         return Ok(());
     }
-    const ABOUT_FILES: [&str; 11] = [
+    const ABOUT_FILES: [&str; 15] = [
         "checksum",
         "latest",
         "keep_last",
+        "keep_daily",
+        "keep_weekly",
+        "keep_monthly",
+        "keep_yearly",
         "dry_run",
         "keep_rejected",
         "accept_incomplete",

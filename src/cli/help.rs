@@ -67,6 +67,10 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z sync --audit --metrics-file /var/lib/node_exporter/textfile_collector/posthog.prom",
             ),
             (
+                "Keep a snapshot for each of 7 days, 12 months and 7 years",
+                "posthog-c1z sync -f 'posthog-{date}-{time}.c1z' --keep-daily 7 --keep-monthly 12 --keep-yearly 7",
+            ),
+            (
                 "Upload the snapshot if the crawl succeeded",
                 "posthog-c1z sync -f posthog.c1z && aws s3 cp posthog.c1z s3://bucket/posthog.c1z",
             ),
@@ -310,6 +314,23 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "prune",
+        &[
+            (
+                "Show which snapshots would be removed, and which rule keeps each of the others",
+                "posthog-c1z prune /var/lib/posthog --keep-daily 7 --keep-monthly 12 --dry-run",
+            ),
+            (
+                "Remove them",
+                "posthog-c1z prune /var/lib/posthog --keep-daily 7 --keep-monthly 12",
+            ),
+            (
+                "Print the names of those that would be removed",
+                "posthog-c1z prune . --keep-last 30 --dry-run -o json | jq -r '.files[] | select(.removed) | .file'",
+            ),
+        ],
+    ),
+    (
         "export xlsx",
         &[(
             "Write a workbook in which reviewers decide row by row",
@@ -440,7 +461,7 @@ fn of_file(option: Arg, command: &str) -> Arg {
             "Snapshot to write; `-` for standard output; {organization}, {date} and {time} are filled in \
              [default: sync.c1z, with --demo demo.c1z]",
         ),
-        "diff" | "completions" | "man" => option.hide(true),
+        "diff" | "prune" | "completions" | "man" => option.hide(true),
         _ => option.help("Snapshot to read [default: sync.c1z]"),
     }
 }

@@ -10,6 +10,8 @@
 //! | `audit.rs` | the options of `audit` |
 //! | `export.rs` | the options of `export` |
 //! | `report.rs` | the options of `report` |
+//! | `retention.rs` | the rules of retention of `sync` and `prune` |
+//! | `prune.rs` | the options of `prune` |
 //! | `heading.rs` | the headings of help |
 //! | `help.rs` | output formats and examples |
 //! | `conflicts.rs` | combinations of options that clap cannot refuse |
@@ -32,8 +34,10 @@ mod help;
 mod key;
 mod manual;
 mod message;
+mod prune;
 mod read;
 mod report;
+mod retention;
 mod sync;
 mod values;
 
@@ -47,6 +51,7 @@ use audit::AuditOptions;
 use diff::DiffOptions;
 use export::ExportSub;
 use global::GlobalOptions;
+use prune::PruneOptions;
 use read::{
     AccessOptions, ListOptions, OrganizationOptions, RoleOptions, StatsOptions, UserOptions,
     VerifyOptions,
@@ -124,6 +129,8 @@ enum Sub {
     Audit(Box<AuditOptions>),
     /// Write an access review to read, sign and file: one HTML page, or a workbook
     Report(Box<ReportOptions>),
+    /// Remove old snapshots from a folder, by rules such as one for each day and month
+    Prune(PruneOptions),
     /// Export a snapshot as CSV, JSON, a SQLite database or a workbook
     #[command(subcommand)]
     Export(ExportSub),
@@ -188,6 +195,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
         Sub::Audit(options) => options.into_command(global)?,
         Sub::Report(options) => Command::Report(Box::new(options.into_args(global))),
+        Sub::Prune(options) => Command::Prune(options.into_args(global)?),
         Sub::Export(options) => options.into_command(global)?,
         Sub::Completions { shell } => Command::Show(completions(shell)),
         Sub::Man => Command::Show(manual::page(definition())),

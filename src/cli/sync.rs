@@ -1,6 +1,5 @@
 //! The options of `sync` and `check`.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::audit::CriteriaOptions;
 use super::global::GlobalOptions;
 use super::heading;
 use super::key::KeyOptions;
+use super::retention::{self, RetentionOptions};
 use super::values::{environment, flag, parse_age, parse_mode};
 use crate::commands::{
     CheckArgs, Checksum, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, MetricsFile,
@@ -169,14 +169,13 @@ pub(super) struct SyncOptions {
     /// Keep a copy of the newest snapshot at this path
     #[arg(long, value_name = "PATH", help_heading = heading::RETENTION)]
     latest: Option<PathBuf>,
-    /// Keep the newest N snapshots of a --file with {date} or {time} and remove older ones
-    #[arg(long, value_name = "N", help_heading = heading::RETENTION)]
-    keep_last: Option<NonZeroUsize>,
-    /// Crawl nothing; show what a run with --keep-last would write and remove
+    #[command(flatten)]
+    retention: RetentionOptions,
+    /// Crawl nothing; show what a run would write, keep by which rule, and remove
     #[arg(
         long,
         help_heading = heading::RETENTION,
-        requires = "keep_last",
+        requires = retention::GROUP,
         action = ArgAction::SetTrue,
         value_parser = flag(Pruning::Remove, Pruning::DryRun)
     )]
@@ -354,14 +353,17 @@ impl SyncOptions {
 
     fn file_output(&self, global: &GlobalOptions, path: &Path) -> Result<FileOutput> {
         let template = Template::parse(path)?;
-        if self.keep_last.is_some() && !template.varies() {
-            return Err(TemplateError::NothingToPrune.into());
+        let retention = self.retention.rules();
+        if let Some((rule, _)) = retention.rules().next()
+            && !template.varies()
+        {
+            return Err(TemplateError::NothingToPrune(rule).into());
         }
         Ok(FileOutput {
             mode: self.mode,
             checksum: self.checksum,
             latest: self.latest.clone(),
-            keep_last: self.keep_last,
+            retention,
             pruning: self.dry_run,
             guard: GuardSettings {
                 max_shrink: self.max_shrink,

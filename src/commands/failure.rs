@@ -15,6 +15,7 @@ use super::diff::{NoSecondSync, NotComparable, UnjudgedRevocations};
 use super::given::BadInput;
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
+use super::prune::FolderProblem;
 use super::search::Ambiguous;
 use super::sync::{InconsistentData, Locked, Refusal, TemplateError};
 
@@ -188,11 +189,21 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     if let Some(error) = error.downcast_ref::<Refusal>() {
         return diagnosis(ExitCode::Refused, error.hint());
     }
-    if error.is::<Locked>() {
-        return diagnosis(
-            ExitCode::Locked,
-            "wait for that run with --wait SECONDS, or end it",
-        );
+    if let Some(error) = error.downcast_ref::<Locked>() {
+        return diagnosis(ExitCode::Locked, error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<FolderProblem>() {
+        return match error {
+            FolderProblem::Missing(_) => (ExitCode::NotFound, None),
+            FolderProblem::NotAFolder(_) => diagnosis(
+                ExitCode::Usage,
+                "`prune` takes the folder that holds the snapshots",
+            ),
+            FolderProblem::NoSnapshot(_) => diagnosis(
+                ExitCode::BadSnapshot,
+                "nothing was removed; check that this is the folder of the archive",
+            ),
+        };
     }
     if let Some(error) = error.downcast_ref::<TemplateError>() {
         let code = match error {

@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+mod archived;
 mod audit;
 mod catalog;
 mod check;
@@ -19,6 +20,7 @@ mod organization;
 mod population;
 mod principals;
 mod product;
+mod prune;
 mod report;
 mod search;
 mod short_ids;
@@ -49,6 +51,7 @@ pub use input::Input;
 pub use list::{Condition, ListArgs, ListFormat, Listing, SeatName};
 pub use organization::OrganizationArgs;
 pub use product::Product;
+pub use prune::PruneArgs;
 pub use report::{ReportArgs, ReportForm};
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
@@ -82,6 +85,8 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Writes a snapshot as a document for people.
     Report(Box<ReportArgs>),
+    /// Removes old snapshots from a folder.
+    Prune(PruneArgs),
     /// Exports a snapshot to another format.
     Export(ExportArgs),
     /// Prints a text that is generated from the command line's definition: shell completions, the man page.
@@ -128,6 +133,7 @@ impl Command {
                 | AuditOutput::Nothing => Medium::Text { styled: false },
             },
             Self::Report(_) => of_format(Format::Console),
+            Self::Prune(args) => of_format(args.format),
             Self::Export(args) => args.form.medium(page.is_terminal),
             Self::Show(_) => Medium::Raw,
         }
@@ -139,7 +145,12 @@ impl Command {
     fn is_judged(&self) -> bool {
         matches!(
             self,
-            Self::Check(_) | Self::Stats(_) | Self::Verify(_) | Self::Diff(_) | Self::Audit(_)
+            Self::Check(_)
+                | Self::Stats(_)
+                | Self::Verify(_)
+                | Self::Diff(_)
+                | Self::Audit(_)
+                | Self::Prune(_)
         )
     }
 
@@ -152,7 +163,9 @@ impl Command {
             },
             Self::Export(args) if args.out.is_none() => Answer::Product,
             Self::Stats(args) if args.max_age.is_some() => Answer::Verdict,
-            Self::Check(_) | Self::Verify(_) | Self::Diff(_) | Self::Audit(_) => Answer::Verdict,
+            Self::Check(_) | Self::Verify(_) | Self::Diff(_) | Self::Audit(_) | Self::Prune(_) => {
+                Answer::Verdict
+            }
             Self::Stats(_)
             | Self::List(_)
             | Self::Access(_)
@@ -283,6 +296,7 @@ fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         Command::Diff(args) => diff::run(args, world),
         Command::Audit(args) => audit::run(args, world),
         Command::Report(args) => report::run(args, world),
+        Command::Prune(args) => prune::run(args, world),
         Command::Export(args) => export::run(args, world),
         Command::Show(text) => {
             world.out.write_all(text)?;

@@ -20,6 +20,7 @@ mod place;
 mod profile;
 mod recorded_time;
 mod resource;
+mod retention;
 mod review;
 mod seat;
 mod sheet;
@@ -56,6 +57,7 @@ pub use place::{BadPlace, Place};
 pub use profile::{Profile, Value};
 pub use recorded_time::{RecordedTime, UtcOffset, UtcOffsetError, Zone};
 pub use resource::{AccountType, Email, Resource, ResourceType, Status, Trait, UserTrait};
+pub use retention::{Retention, RetentionRule};
 pub use review::{
     Decision, DecisionReview, DecisionStatus, JudgedDecision, ReviewColumn, ReviewRow, ReviewedKind,
 };

@@ -133,6 +133,12 @@ impl Timestamp {
         self.moment().strftime("%Y-%m-%d").to_string()
     }
 
+    /// Formats the ISO week in UTC, which begins on Monday: `2024-W19`.
+    pub fn to_iso_week(self) -> String {
+        let week = self.moment().date().iso_week_date();
+        format!("{:04}-W{:02}", week.year(), week.week())
+    }
+
     /// Returns the time since `earlier`; none if that is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         let since = self.moment().duration_since(earlier.moment());

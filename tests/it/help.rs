@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::{Run, Sandbox, Shelf};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "sync",
     "check",
     "stats",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 17] = [
     "principals",
     "verify",
     "diff",
+    "prune",
     "export",
     "completions",
     "man",
@@ -120,6 +121,7 @@ fn output_formats_are_those_that_the_command_has() {
         ("access", both),
         ("verify", both),
         ("check", both),
+        ("prune", both),
         ("diff", "[possible values: console, json, ndjson, markdown]"),
         ("sync", ""),
         ("export csv", ""),

@@ -16,6 +16,7 @@ mod ours;
 mod pace;
 mod preflight;
 mod proxy;
+mod retention;
 mod roles;
 
 use std::fs;

@@ -1,26 +1,22 @@
-//! The snapshots written under one template: which of them are our own, how old they are, and which of them to remove. A
-//! file name proves nothing, so each file is opened.
+//! The snapshots written under one template: which of them are our own, how old they are, and which of them the rules of
+//! retention keep. A file name proves nothing, so each file is opened.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::previous::Previous;
-use super::target::Template;
-use crate::files;
-use crate::model::Timestamp;
+use super::target::{INCOMPLETE, REJECTED, Template};
+use crate::commands::archived::Archived;
+use crate::model::{Retention, RetentionRule, Timestamp};
 use crate::snapshot::{Error, ReadOptions};
 
 /// A finished snapshot of the organization, written by this program.
 pub(super) struct OwnSnapshot {
     pub(super) path: PathBuf,
     pub(super) before: Previous,
-    /// Identifies the file that was opened.
-    found: Metadata,
 }
 
 impl OwnSnapshot {
@@ -29,10 +25,9 @@ impl OwnSnapshot {
     /// # Errors
     /// When the machine fails to read it.
     fn open(path: &Path, organization: &str, options: &ReadOptions) -> Result<Option<Self>> {
-        let found = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() => found,
-            _ => return Ok(None),
-        };
+        if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
+            return Ok(None);
+        }
         let before = match Previous::read(path, options) {
             Ok(Some(before)) => before,
             Ok(None) => return Ok(None),
@@ -47,32 +42,7 @@ impl OwnSnapshot {
         Ok(before.is_own(organization).then(|| Self {
             path: path.to_owned(),
             before,
-            found,
         }))
-    }
-
-    /// Returns the snapshot and, if there is one, its checksum file.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        let checksum = files::checksum_path(&self.path);
-        let is_there = fs::symlink_metadata(&checksum).is_ok_and(|found| found.is_file());
-        let checksum = is_there.then_some(checksum);
-        std::iter::once(self.path.clone()).chain(checksum).collect()
-    }
-
-    /// Removes the file with its checksum file, unless another one has its name by now.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub(super) fn remove(&self) -> Result<()> {
-        let removing = || format!("removing the old snapshot `{}`", self.path.display());
-        let files = self.files();
-        match fs::symlink_metadata(&self.path) {
-            Ok(now) if (now.dev(), now.ino()) == (self.found.dev(), self.found.ino()) => {
-                let mut files = files.iter();
-                files.try_for_each(|path| fs::remove_file(path).with_context(removing))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -93,7 +63,7 @@ pub(super) fn newest(
     is_wanted: impl Fn(&Previous) -> bool,
 ) -> Result<Newest> {
     let (mut past, mut future): (Option<OwnSnapshot>, Option<OwnSnapshot>) = (None, None);
-    for (name, path) in template.candidates(organization)? {
+    for (name, path) in template.candidates(organization, None)? {
         // Names are sorted newest first, so none of the others can be newer.
         let found = past.as_ref().map(|own| own.before.captured_at.to_seconds());
         if found.is_some_and(|found| found >= name) {
@@ -118,29 +88,94 @@ pub(super) fn newest(
     Ok(Newest { past, future })
 }
 
-/// Returns the snapshots of `organization` under `template` to remove once there is one at `new`, so that `keep` remain,
-/// including the one at `new`. Snapshots that are dated in the future are neither counted nor removed, since their age is
-/// not known.
-pub(super) fn surplus(
-    template: &Template,
-    organization: &str,
-    keep: NonZeroUsize,
-    new: &Path,
-    now: Timestamp,
-    options: &ReadOptions,
-) -> Result<Vec<OwnSnapshot>> {
-    let others = keep.get() - 1;
-    let mut candidates = template.candidates(organization)?;
-    candidates.retain(|(_, path)| path.file_name() != new.file_name());
-    // Nothing to remove, so no file has to be opened.
-    if candidates.len() <= others {
-        return Ok(Vec::new());
+/// A snapshot that is about to be written.
+#[derive(Clone, Copy)]
+pub(super) struct New<'a> {
+    pub(super) path: &'a Path,
+    pub(super) captured_at: Timestamp,
+}
+
+/// The snapshots of `organization` under `template`, and the rules that decide which of them stay. Rejected and incomplete
+/// snapshots are counted apart, by the same rules.
+pub(super) struct Archive<'a> {
+    pub(super) template: &'a Template,
+    pub(super) organization: &'a str,
+    pub(super) retention: Retention,
+    pub(super) now: Timestamp,
+    pub(super) options: &'a ReadOptions,
+}
+
+/// What the rules decide once there is a new snapshot.
+pub(super) struct Judged {
+    /// The rules that keep the new snapshot.
+    pub(super) new: Vec<RetentionRule>,
+    /// The other snapshots, newest first, and the rules that keep each; those that none keeps are to be removed.
+    pub(super) others: Vec<(Archived, Vec<RetentionRule>)>,
+}
+
+impl Archive<'_> {
+    /// Judges every snapshot. Those that are dated in the future are neither counted nor removed, since their age is not
+    /// known; nor is anything else that is in doubt.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be read because of the machine.
+    pub(super) fn judge(&self, new: New<'_>) -> Result<Judged> {
+        let mut judged = self.judge_group(self.candidates(new, None)?, Some(new))?;
+        for mark in [REJECTED, INCOMPLETE] {
+            let group = self.judge_group(self.candidates(new, Some(mark))?, None)?;
+            judged.others.extend(group.others);
+        }
+        Ok(judged)
     }
-    let mut own = Vec::new();
-    for (_, path) in candidates {
-        own.extend(OwnSnapshot::open(&path, organization, options)?);
+
+    /// Returns the snapshots to remove.
+    ///
+    /// # Errors
+    /// As [`Self::judge`].
+    pub(super) fn surplus(&self, new: New<'_>) -> Result<Vec<Archived>> {
+        let mut surplus = Vec::new();
+        for (mark, new_one) in [
+            (None, Some(new)),
+            (Some(REJECTED), None),
+            (Some(INCOMPLETE), None),
+        ] {
+            let candidates = self.candidates(new, mark)?;
+            let count = candidates.len() + usize::from(new_one.is_some());
+            // Nothing to remove, so no file has to be opened.
+            if self.retention.last.is_some_and(|last| count <= last.get()) {
+                continue;
+            }
+            let judged = self.judge_group(candidates, new_one)?;
+            let removed = judged.others.into_iter().filter(|(_, by)| by.is_empty());
+            surplus.extend(removed.map(|(own, _)| own));
+        }
+        Ok(surplus)
     }
-    own.retain(|own| !own.before.captured_at.is_future(now));
-    own.sort_by(|a, b| (b.before.captured_at, &b.path).cmp(&(a.before.captured_at, &a.path)));
-    Ok(own.split_off(others.min(own.len())))
+
+    fn candidates(&self, new: New<'_>, mark: Option<&str>) -> Result<Vec<PathBuf>> {
+        let candidates = self.template.candidates(self.organization, mark)?;
+        let paths = candidates.into_iter().map(|(_, path)| path);
+        Ok(paths
+            .filter(|path| path.file_name() != new.path.file_name())
+            .collect())
+    }
+
+    /// Judges snapshots that are counted together. The new one counts as the newest of them, whatever the others' clocks
+    /// were.
+    fn judge_group(&self, paths: Vec<PathBuf>, new: Option<New<'_>>) -> Result<Judged> {
+        let mut own = Vec::new();
+        for path in paths {
+            own.extend(Archived::open(&path, self.now, self.options)?);
+        }
+        own.retain(|own| own.organization.id == self.organization);
+        own.sort_by(|a, b| (b.captured_at, &b.path).cmp(&(a.captured_at, &a.path)));
+        let new = new.map(|new| new.captured_at);
+        let others = own.iter().map(|own| own.captured_at);
+        let times: Vec<_> = new.into_iter().chain(others).collect();
+        let mut kept = self.retention.kept(&times).into_iter();
+        Ok(Judged {
+            new: new.and_then(|_| kept.next()).unwrap_or_default(),
+            others: own.into_iter().zip(kept).collect(),
+        })
+    }
 }

@@ -1,6 +1,7 @@
 //! Allows one run at a time per target, with a kernel lock on a file next to the target: the lock ends with the process,
 //! however that ends.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::target::Template;
 use crate::files::{Pending, open_unlinked};
 use crate::model::Timestamp;
 
@@ -34,6 +36,80 @@ pub(crate) struct Locked {
     holder: String,
 }
 
+impl Locked {
+    pub(in crate::commands) fn hint(&self) -> &'static str {
+        if self.path.file_name() == Some(OsStr::new(PRUNING)) {
+            "wait for the run that removes old snapshots from that folder, or end it"
+        } else {
+            "wait for that run with --wait SECONDS, or end it"
+        }
+    }
+}
+
+/// The lock file of whoever removes old snapshots from a folder.
+const PRUNING: &str = ".posthog-c1z-prune.lock";
+
+/// Returns the lock file that each run takes while it decides which snapshots to remove from `dir`, and removes them.
+pub(in crate::commands) fn path_of_pruning(dir: &Path) -> PathBuf {
+    dir.join(PRUNING)
+}
+
+/// A sync that is in progress.
+pub(in crate::commands) struct RunInProgress {
+    template: Template,
+    /// What it wrote about itself, else "another run".
+    pub(in crate::commands) holder: String,
+}
+
+impl RunInProgress {
+    /// Whether it may read or write this file, which is of `organization`.
+    pub(in crate::commands) fn concerns(&self, path: &Path, organization: &str) -> bool {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| self.template.fits(name, organization))
+    }
+}
+
+/// Returns the syncs that hold a lock in `dir`.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(in crate::commands) fn runs_in_progress(dir: &Path) -> io::Result<Vec<RunInProgress>> {
+    let mut runs = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let template = name
+            .to_str()
+            .filter(|name| *name != PRUNING)
+            .and_then(|name| name.strip_prefix('.')?.strip_suffix(".lock"))
+            .and_then(|name| Template::parse(&dir.join(name)).ok());
+        if let Some(template) = template
+            && let Some(holder) = holder_at(&entry.path())
+        {
+            runs.push(RunInProgress { template, holder });
+        }
+    }
+    Ok(runs)
+}
+
+/// Returns who holds the lock file at `path`, if it is held. One that cannot be examined counts as held.
+fn holder_at(path: &Path) -> Option<String> {
+    let unknown = || "another run".to_owned();
+    let file = match open_unlinked(path, OpenOptions::new().read(true)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(_) => return Some(unknown()),
+    };
+    match file.try_lock_shared() {
+        // Left by a run that was killed. Closing the file ends this lock.
+        Ok(()) => None,
+        Err(_) => {
+            let holder = content(&file).unwrap_or_default();
+            Some(if holder.is_empty() { unknown() } else { holder })
+        }
+    }
+}
+
 /// Why a lock was not taken.
 enum NotTaken {
     Held(Locked),
@@ -53,7 +129,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Locked`] when the other run keeps it; when the file system fails, or `path` is not a lock file of this program.
-    pub(super) fn take(path: &Path, wait: Duration, now: Timestamp) -> Result<Self> {
+    pub(in crate::commands) fn take(path: &Path, wait: Duration, now: Timestamp) -> Result<Self> {
         let holder = holder(now);
         // Beyond the clock's range means waiting forever.
         let until = Instant::now().checked_add(wait);

@@ -7,7 +7,7 @@
 //! | `lock.rs` | one run at a time |
 //! | `crawled.rs` | the result of one crawl |
 //! | `previous.rs` | the previous snapshot |
-//! | `archive.rs` | the snapshots under a name with a date, and which of them to remove |
+//! | `archive.rs` | the snapshots under a name with a date, and which of them the rules of retention keep |
 //! | `guard.rs` | whether a new snapshot may replace the previous one |
 //! | `store.rs` | guard, write, copy, prune |
 //! | `findings.rs` | the audit of the new snapshot |
@@ -29,28 +29,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use archive::{Archive, New};
 use crawled::Crawled;
 use guard::RefusedCopy;
-use lock::Lock;
 use store::Store;
 
+use super::archived::in_words;
 use super::{Outcome, World};
 use crate::crawl::posthog::{self, Completeness, Config, Incomplete};
 use crate::crawl::{ApiKey, BaseUrl, PlainHttp};
 use crate::demo::{self, Demo, Week};
 use crate::files;
+use crate::model::RetentionRule;
 use crate::progress::{Event, SyncSummary};
 use crate::report::printable;
 use crate::snapshot::{self, ContentDigest, Target, Written};
 
 pub(super) use crawled::InconsistentData;
 pub(super) use guard::{Refusal, find_baseline};
-pub(super) use lock::Locked;
+pub(super) use lock::{Lock, Locked, RunInProgress, path_of_pruning, runs_in_progress};
 pub use metrics::MetricsFile;
 pub use settings::{
     Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
     SyncArgs,
 };
+pub(super) use target::mark;
 pub use target::{Template, TemplateError};
 
 pub(super) fn run(args: &SyncArgs, world: &mut World<'_>) -> Result<Outcome> {
@@ -261,21 +264,43 @@ fn print_dry_run(file: &FileOutput, config: &Config, world: &mut World<'_>) -> R
     let organization = posthog::resolve_organization(config, world.reporter)?;
     let now = (world.now)();
     let new = file.template.path(now, &organization)?;
-    let Some(keep) = file.keep_last else {
-        return Ok(Outcome::Done);
+    let archive = Archive {
+        template: &file.template,
+        organization: &organization,
+        retention: file.retention,
+        now,
+        options: &file.read,
     };
-    writeln!(
-        world.out,
-        "would write {}, which counts as one of the {keep} to keep",
-        printable(&new.display().to_string())
-    )?;
-    for own in archive::surplus(&file.template, &organization, keep, &new, now, &file.read)? {
+    let judged = archive.judge(New {
+        path: &new,
+        captured_at: now,
+    })?;
+    let shown = |path: &Path| printable(&path.display().to_string()).into_owned();
+    let rules: Vec<_> = file.retention.rules().collect();
+    match rules[..] {
+        [(RetentionRule::Last, keep)] => writeln!(
+            world.out,
+            "would write {}, which counts as one of the {keep} to keep",
+            shown(&new)
+        )?,
+        _ => writeln!(
+            world.out,
+            "would write {}, which is kept by {}",
+            shown(&new),
+            in_words(&judged.new)
+        )?,
+    }
+    for (own, by) in &judged.others {
         for path in own.files() {
-            writeln!(
-                world.out,
-                "would remove {}",
-                printable(&path.display().to_string())
-            )?;
+            match by[..] {
+                [] => writeln!(world.out, "would remove {}", shown(&path))?,
+                _ => writeln!(
+                    world.out,
+                    "would keep {}, by {}",
+                    shown(&path),
+                    in_words(by)
+                )?,
+            }
         }
     }
     Ok(Outcome::Done)

@@ -1,6 +1,5 @@
 //! The arguments of `sync` and `check`, with every setting resolved.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::crawl::posthog::{Config, Incomplete, Memberships, Surroundings};
 use crate::crawl::{ApiKey, BaseUrl, HttpSettings};
 use crate::demo::Week;
 use crate::files;
+use crate::model::Retention;
 use crate::snapshot::ReadOptions;
 
 /// The arguments of `sync`.
@@ -74,8 +74,8 @@ pub struct FileOutput {
     pub checksum: Checksum,
     /// A copy under a fixed name.
     pub latest: Option<PathBuf>,
-    /// How many snapshots of the template to keep; `None` for all.
-    pub keep_last: Option<NonZeroUsize>,
+    /// Which snapshots of the template to keep; all without a rule.
+    pub retention: Retention,
     /// Whether to crawl and prune, or only to print what pruning would remove.
     pub pruning: Pruning,
     /// When a new snapshot may replace the previous one.

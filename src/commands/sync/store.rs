@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::archive;
+use super::archive::{Archive, New};
 use super::crawled::Crawled;
 use super::guard::{self, Objection, Refusal, RefusedCopy};
-use super::lock::Lock;
+use super::lock::{self, Lock, Locked};
 use super::settings::{Checksum, FileOutput, Rejected};
 use super::target::{self, Template};
 use crate::commands::World;
+use crate::commands::archived::Archived;
 use crate::crawl::posthog::Completeness;
 use crate::files;
 use crate::model::Timestamp;
@@ -20,6 +21,9 @@ use crate::snapshot::{self, ContentDigest, Target, Written};
 
 /// How long to wait for another run that is copying its snapshot to the same `--latest`.
 const LATEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long to wait for another run that is removing old snapshots from the same folder.
+const PRUNING_WAIT: Duration = Duration::from_secs(60);
 
 /// Writes one snapshot to its file.
 pub(super) struct Store<'a, 'w> {
@@ -166,20 +170,44 @@ impl<'a, 'w> Store<'a, 'w> {
         Ok(self.write_checksum(latest, written)?)
     }
 
-    /// Removes the oldest snapshots of the template, except the one just written.
+    /// Removes the snapshots of the template that no rule keeps, except the one just written.
     fn prune(&self) -> Result<()> {
-        let Some(keep) = self.file.keep_last else {
+        let FileOutput {
+            template,
+            retention,
+            read,
+            wait,
+            ..
+        } = self.file;
+        if retention.is_empty() {
             return Ok(());
+        }
+        let lock = lock::path_of_pruning(template.dir());
+        let _lock = match Lock::take(&lock, PRUNING_WAIT.max(*wait), self.now()) {
+            // The next run removes them, and the new snapshot is there.
+            Err(error) if error.is::<Locked>() => {
+                self.warn(format!("old snapshots were not removed: {error}"));
+                return Ok(());
+            }
+            taken => taken?,
         };
-        let surplus = archive::surplus(
-            &self.file.template,
-            self.crawled.organization(),
-            keep,
-            &self.path,
-            self.now(),
-            &self.file.read,
-        )?;
-        surplus.iter().try_for_each(archive::OwnSnapshot::remove)
+        let run = &self.crawled.sync_run;
+        let archive = Archive {
+            template,
+            organization: self.crawled.organization(),
+            retention: *retention,
+            now: self.now(),
+            options: read,
+        };
+        let surplus = archive.surplus(New {
+            path: &self.path,
+            captured_at: run.ended_at.unwrap_or(run.started_at),
+        })?;
+        // A file that cannot be removed must not keep others.
+        let results: Vec<_> = surplus.iter().map(Archived::remove).collect();
+        results
+            .into_iter()
+            .try_for_each(|result| result.map(|_| ()))
     }
 
     fn warn(&self, message: String) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::files;
-use crate::model::Timestamp;
+use crate::model::{RetentionRule, Timestamp};
 
 /// The path of a snapshot, whose file name may contain `{date}`, `{time}` and `{organization}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +19,18 @@ pub struct Template {
 }
 
 /// The mark of a snapshot that may be incomplete.
-pub(super) const INCOMPLETE: &str = "incomplete";
+pub(in crate::commands) const INCOMPLETE: &str = "incomplete";
 /// The mark of a snapshot that a guard refused.
-pub(super) const REJECTED: &str = "rejected";
+pub(in crate::commands) const REJECTED: &str = "rejected";
+
+/// Returns the mark in a file name, as in `sync.rejected.c1z`; `None` for a snapshot that was accepted.
+pub(in crate::commands) fn mark(name: &str) -> Option<&'static str> {
+    let stem = Path::new(name).file_stem()?.to_str()?;
+    [INCOMPLETE, REJECTED].into_iter().find(|mark| {
+        stem.strip_suffix(mark)
+            .is_some_and(|rest| rest.ends_with('.'))
+    })
+}
 
 /// A part of a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,16 +64,16 @@ pub enum TemplateError {
     /// An organization's id that cannot be part of a file name.
     #[error("the organization's id `{}` cannot be part of a file name", .0.escape_debug())]
     Organization(String),
-    /// `--keep-last` with a name that is the same in each run.
-    #[error("--keep-last needs a file name that contains {{date}}")]
-    NothingToPrune,
+    /// A rule of retention with a name that is the same in each run.
+    #[error("--keep-{0} needs a file name that contains {{date}}")]
+    NothingToPrune(RetentionRule),
 }
 
 impl TemplateError {
     pub(in crate::commands) fn hint(&self) -> &'static str {
         match self {
-            Self::NothingToPrune => {
-                "use a name such as `posthog-{date}-{time}.c1z` with --keep-last"
+            Self::NothingToPrune(_) => {
+                "use a name such as `posthog-{date}-{time}.c1z`; `posthog-c1z prune` removes old snapshots whatever their names"
             }
             Self::TimeWithoutDate => "add the date, as in `posthog-{date}-{time}.c1z`",
             Self::NotUtf8(_) => "use letters, digits, `-` and `_`",
@@ -162,12 +171,16 @@ impl Template {
         })
     }
 
-    /// Lists regular files whose names fit this template and `organization`, with the date and time in the name, latest
-    /// first. What they contain is not known yet.
+    /// Lists regular files whose names fit this template and `organization`, with `mark` if there is one, and the date and
+    /// time in the name, latest first. What they contain is not known yet.
     ///
     /// # Errors
     /// When the folder cannot be read. A missing folder has no files.
-    pub fn candidates(&self, organization: &str) -> Result<Vec<(String, PathBuf)>> {
+    pub fn candidates(
+        &self,
+        organization: &str,
+        mark: Option<&str>,
+    ) -> Result<Vec<(String, PathBuf)>> {
         let reading = || format!("reading the folder `{}`", self.dir.display());
         let entries = match fs::read_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -177,10 +190,10 @@ impl Template {
         for entry in entries {
             let entry = entry.with_context(reading)?;
             let name = entry.file_name();
-            let Some(key) = name
-                .to_str()
-                .and_then(|name| self.moment(name, organization))
-            else {
+            let Some(key) = name.to_str().and_then(|name| match mark {
+                None => self.moment(name, organization),
+                Some(mark) => self.moment_of_marked(name, organization, mark),
+            }) else {
                 continue;
             };
             if entry.file_type().with_context(reading)?.is_file() {
@@ -189,6 +202,26 @@ impl Template {
         }
         found.sort_by(|a, b| b.cmp(a));
         Ok(found)
+    }
+
+    /// Whether a snapshot of `organization`, marked or not, that was written under this template can have this name.
+    pub(super) fn fits(&self, name: &str, organization: &str) -> bool {
+        let marks = [INCOMPLETE, REJECTED];
+        self.moment(name, organization).is_some()
+            || (marks.iter()).any(|mark| self.moment_of_marked(name, organization, mark).is_some())
+    }
+
+    /// Returns the date and time in a name that fits this template apart from its mark.
+    fn moment_of_marked(&self, name: &str, organization: &str, mark: &str) -> Option<String> {
+        let marked = Path::new(name);
+        let extension = marked.extension()?.to_str()?;
+        let stem = marked.file_stem()?.to_str()?;
+        let stem = stem.strip_suffix(mark)?.strip_suffix('.')?;
+        // A name without an extension gets one when it is marked.
+        [&format!("{stem}.{extension}"), stem]
+            .into_iter()
+            .filter(|unmarked| Self::marked(Path::new(unmarked), mark) == marked)
+            .find_map(|unmarked| self.moment(unmarked, organization))
     }
 
     /// Returns the date and time in a name that fits this template, as in `2026-11-23 04:05:06`; `None` for other names.
@@ -344,6 +377,29 @@ mod tests {
             "p-o-.c1z",
         ] {
             assert_eq!(template.moment(other, "o"), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn marked_names_fit_apart_from_the_mark() {
+        for (path, name, expected) in [
+            ("p-{date}.c1z", "p-2026-11-23.rejected.c1z", true),
+            ("p-{date}.c1z", "p-2026-11-23.incomplete.c1z", false),
+            ("p-{date}.c1z", "p-2026-11-23.c1z", false),
+            ("p-{date}.c1z", "p-2026-11-23rejected.c1z", false),
+            ("p-{date}.c1z", "p-2026-11-23.rejected", false),
+            ("p-{date}", "p-2026-11-23.rejected.c1z", true),
+            ("p-{date}.bak", "p-2026-11-23.rejected.bak", true),
+            ("{date}.x.c1z", "2026-11-23.x.rejected.c1z", true),
+            ("{date}.x.c1z", "2026-11-23.rejected.x.c1z", false),
+        ] {
+            let moment = template(path).moment_of_marked(name, "o", REJECTED);
+            assert_eq!(moment.is_some(), expected, "{path} {name}");
+        }
+        assert_eq!(mark("a.rejected.c1z"), Some(REJECTED));
+        assert_eq!(mark("a.b.incomplete.c1z"), Some(INCOMPLETE));
+        for name in ["a.c1z", "rejected.c1z", "a.rejected.b.c1z", "arejected.c1z"] {
+            assert_eq!(mark(name), None, "{name}");
         }
     }
 

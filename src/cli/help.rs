@@ -59,16 +59,12 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
                 "posthog-c1z sync --base-url https://eu.posthog.com/api/organizations/<id>",
             ),
             (
-                "Keep the last 30 snapshots, and a copy of the newest one",
-                "posthog-c1z sync -f '/var/lib/posthog/{organization}-{date}.c1z' --keep-last 30 --latest /var/lib/posthog/latest.c1z",
+                "Keep a snapshot for each of 7 days, 12 months and 7 years, and a copy of the newest one",
+                "posthog-c1z sync -f '/var/lib/posthog/{organization}-{date}.c1z' --keep-daily 7 --keep-monthly 12 --keep-yearly 7 --latest /var/lib/posthog/latest.c1z",
             ),
             (
                 "Audit the snapshot, and write metrics for node_exporter",
                 "posthog-c1z sync --audit --metrics-file /var/lib/node_exporter/textfile_collector/posthog.prom",
-            ),
-            (
-                "Keep a snapshot for each of 7 days, 12 months and 7 years",
-                "posthog-c1z sync -f 'posthog-{date}-{time}.c1z' --keep-daily 7 --keep-monthly 12 --keep-yearly 7",
             ),
             (
                 "Upload the snapshot if the crawl succeeded",

@@ -348,16 +348,25 @@ impl Classifier {
         subject: Party,
         fields: Vec<FieldChange>,
     ) {
+        let facts = name_as_fact(action, &subject);
+        self.push_with(action, topic, kinds, subject, fields, facts);
+    }
+
+    /// Adds a change of a resource with what is known of it.
+    fn push_with(
+        &mut self,
+        action: Action,
+        topic: Topic,
+        kinds: Vec<ChangeKind>,
+        subject: Party,
+        fields: Vec<FieldChange>,
+        facts: Vec<FieldChange>,
+    ) {
+        let object = ChangedObject::Row(RowKind::Resource);
         self.changes.push(Change {
             fields,
-            facts: name_as_fact(action, &subject),
-            ..Change::new(
-                action,
-                ChangedObject::Row(RowKind::Resource),
-                topic,
-                kinds,
-                subject,
-            )
+            facts,
+            ..Change::new(action, object, topic, kinds, subject)
         });
     }
 
@@ -378,17 +387,7 @@ impl Classifier {
             // Other connectors may only know a name.
             known = name_as_fact(action, &subject);
         }
-        self.changes.push(Change {
-            fields,
-            facts: known,
-            ..Change::new(
-                action,
-                ChangedObject::Row(RowKind::Resource),
-                topic,
-                kinds,
-                subject,
-            )
-        });
+        self.push_with(action, topic, kinds, subject, fields, known);
     }
 
     /// Returns all changes, sorted by topic, risk, name and id.

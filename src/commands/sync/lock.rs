@@ -46,7 +46,7 @@ impl Locked {
     }
 }
 
-/// The lock file of whoever removes old snapshots from a folder.
+/// The lock file of the run that removes old snapshots from a folder.
 const PRUNING: &str = ".posthog-c1z-prune.lock";
 
 /// Returns the lock file that each run takes while it decides which snapshots to remove from `dir`, and removes them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AccessReport, PersonRow};
-use crate::model::{FoundDocument, Seat, Severity, Timestamp};
+use crate::model::{FoundDocument, Invitation, Seat, Severity, Timestamp};
 
 /// One number, with what it counts.
 pub(super) struct Figure {
@@ -81,10 +81,7 @@ pub(super) fn figures(report: &AccessReport) -> Vec<Figure> {
     if let FoundDocument::Found(document) = &report.document
         && let Some(invitations) = &document.invitations
     {
-        let is_expired = |row: &&_| {
-            let row: &crate::model::Invitation = row;
-            row.is_expired.flatten() == Some(true)
-        };
+        let is_expired = |row: &&Invitation| row.is_expired.flatten() == Some(true);
         let expired = invitations.iter().filter(is_expired).count() as u64;
         let note = match expired {
             0 => String::new(),

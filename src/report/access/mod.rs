@@ -169,6 +169,14 @@ impl AccessReport {
         self.audit.organization.as_deref()
     }
 
+    /// What every printed page names: the organization or, where the file does not say, the file. Cut to fit beside the
+    /// digest.
+    fn subject(&self) -> String {
+        const CHARS: usize = 80;
+        let name = self.organization().unwrap_or(&self.source.file);
+        name.chars().take(CHARS).collect()
+    }
+
     /// The name of a holder.
     fn holder_name<'r>(&'r self, holder: &'r Holder) -> &'r str {
         match &holder.who {

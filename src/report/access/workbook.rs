@@ -20,8 +20,6 @@ use crate::model::{Decision, ReviewColumn, ReviewedKind, Timestamp};
 const MAX_SHEET_ROWS: u32 = 1_048_576;
 /// The most characters of a cell, in UTF-16 code units.
 const MAX_CELL_UNITS: usize = 32_767;
-/// The longest name of an organization in a printed header, in characters.
-const HEADER_CHARS: usize = 80;
 /// The first moment that every spreadsheet counts in the same way: 1900-03-01.
 const FIRST_SECOND: i64 = -2_203_891_200;
 /// The days from the beginning of a spreadsheet's calendar to 1970.
@@ -35,8 +33,6 @@ pub struct Workbook<'r> {
     styles: Styles,
     memberships: Sheet,
     review: Sheet,
-    /// Which columns the memberships have.
-    has_type: bool,
     review_columns: Vec<ReviewColumn>,
 }
 
@@ -87,7 +83,6 @@ struct Sheet {
     current: Worksheet,
     /// The next row of the current sheet.
     row: u32,
-    most_rows: u32,
 }
 
 impl Sheet {
@@ -103,7 +98,6 @@ impl Sheet {
             full: Vec::new(),
             current: new_sheet(book)?,
             row: 0,
-            most_rows: MAX_SHEET_ROWS,
         };
         sheet.begin(styles)?;
         Ok(sheet)
@@ -140,7 +134,7 @@ impl Sheet {
         cells: &[Cell<'_>],
         styles: &Styles,
     ) -> io::Result<()> {
-        if self.row == self.most_rows {
+        if self.row == MAX_SHEET_ROWS {
             self.end()?;
             let next = new_sheet(book)?;
             self.full.push(std::mem::replace(&mut self.current, next));
@@ -249,7 +243,6 @@ impl<'r> Workbook<'r> {
             styles,
             memberships,
             review,
-            has_type,
             review_columns,
         };
         let context = Context::new(report);
@@ -267,7 +260,7 @@ impl<'r> Workbook<'r> {
         let person = self.report.person(holder);
         let name = self.report.holder_name(holder);
         let mut cells = vec![Cell::text(&*role.name)];
-        if self.has_type {
+        if !self.report.has_plain_roles() {
             cells.extend([
                 Cell::text(&*role.type_name),
                 Cell::text(&*holder.entitlement),
@@ -390,11 +383,9 @@ fn properties(report: &AccessReport) -> io::Result<DocProperties> {
 
 /// The header of printed sheets: what they are about.
 fn header(report: &AccessReport) -> String {
-    let source = &report.source;
-    let of = report.organization().unwrap_or(&source.file);
-    let of: String = of.chars().take(HEADER_CHARS).collect();
     // An ampersand begins a code.
-    let of = text(&of).replace('&', "&&");
+    let of = text(&report.subject()).replace('&', "&&");
+    let source = &report.source;
     format!("&L{of}, {}&R{}", source.captured_at, source.content_digest)
 }
 

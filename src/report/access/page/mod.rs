@@ -34,8 +34,6 @@ pub const MAX_ROWS: usize = 5_000;
 pub const MAX_HOLDERS: usize = 25_000;
 /// The most cells of the matrix of people and roles.
 const MAX_CELLS: usize = 60_000;
-/// The longest name of an organization in the header of a printed page, in characters.
-const HEADER_CHARS: usize = 80;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -182,7 +180,7 @@ impl<'r> Page<'r> {
         };
         let organization = report.organization().unwrap_or(&source.file);
         let captured = source.captured_at.to_string();
-        let style = style(organization, &captured, &source.content_digest);
+        let style = style(&report.subject(), &captured, &source.content_digest);
         let evidence = report.evidence.as_ref();
         let audit = &report.audit;
         let view = |key, caption: &str, table| TableView::of(key, caption, table, all.workbook());
@@ -191,16 +189,8 @@ impl<'r> Page<'r> {
         };
         let findings = Severity::ALL.into_iter().map(|severity| {
             let table = tables::findings(report, Which::Open(severity));
-            let key = match severity {
-                Severity::High => "high",
-                Severity::Medium => "medium",
-                Severity::Low => "low",
-            };
-            let caption = match severity {
-                Severity::High => format!("High ({})", table.count),
-                Severity::Medium => format!("Medium ({})", table.count),
-                Severity::Low => format!("Low ({})", table.count),
-            };
+            let key = severity.as_str();
+            let caption = format!("{} ({})", tables::sentence(key), table.count);
             let all_in = all.of(&format!("audit -o csv {}", all.file));
             (
                 severity.as_str(),
@@ -329,9 +319,8 @@ impl Exports {
 }
 
 /// The style, with the header of printed pages.
-fn style(organization: &str, captured: &str, digest: &str) -> String {
-    let name: String = organization.chars().take(HEADER_CHARS).collect();
-    let left = css_string(&format!("{name}, {captured}"));
+fn style(subject: &str, captured: &str, digest: &str) -> String {
+    let left = css_string(&format!("{subject}, {captured}"));
     let right = css_string(digest);
     let font = "font: 7.5pt system-ui, sans-serif; color: #444;";
     format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
@@ -35,7 +35,7 @@ pub(super) struct DiffOptions {
     /// Ignore a field, such as email or profile.distinct_id
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     ignore: Vec<String>,
-    /// Exit 1 only for these kinds of changes
+    /// Exit 1 only for these kinds of changes; `none` for no change
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind_parser())]
     fail_on: Vec<KindName>,
     /// File of accepted changes, one a line, as --print-accept writes them; they are listed apart and do not fail
@@ -77,25 +77,28 @@ fn parse_noise(field: &str) -> Result<String, String> {
     }
 }
 
-/// A kind of change, or all of them.
+/// A kind of change, all of them, or none.
 #[derive(Clone, Copy)]
 enum KindName {
     Any,
+    None,
     One(ChangeKind),
 }
 
 /// Takes the names of all kinds, which help and completions list.
 fn kind_parser() -> impl TypedValueParser<Value = KindName> {
     let names = ChangeKind::ALL.iter().map(|kind| kind.as_str());
-    PossibleValuesParser::new(std::iter::once("any").chain(names))
-        .map(|name| name.parse().map_or(KindName::Any, KindName::One))
+    PossibleValuesParser::new(["any", "none"].into_iter().chain(names)).map(|name| match &*name {
+        "none" => KindName::None,
+        name => name.parse().map_or(KindName::Any, KindName::One),
+    })
 }
 
 impl DiffOptions {
     /// Resolves what to compare, and how.
     pub(super) fn into_args(self, global: &GlobalOptions) -> Result<DiffArgs> {
         Ok(DiffArgs {
-            fail_on: self.failing_kinds(),
+            fail_on: self.failing_kinds()?,
             output: self.output(global)?,
             inputs: inputs(self.old, self.new, self.old_sync, self.new_sync, global),
             fields: FieldFilter {
@@ -108,13 +111,18 @@ impl DiffOptions {
         })
     }
 
-    /// Returns the kinds of changes that fail; `None` if none was named, which means all of them.
-    fn failing_kinds(&self) -> Option<BTreeSet<ChangeKind>> {
+    /// Returns the kinds of changes that fail; `None` without `--fail-on`, which means all of them.
+    fn failing_kinds(&self) -> Result<Option<BTreeSet<ChangeKind>>> {
+        let is_none = |name: &KindName| matches!(name, KindName::None);
+        if self.fail_on.len() > 1 && self.fail_on.iter().any(is_none) {
+            bail!("--fail-on: `none` means that no change fails, so nothing can be beside it");
+        }
         let kinds = self.fail_on.iter().flat_map(|name| match name {
             KindName::Any => ChangeKind::ALL,
+            KindName::None => &[],
             KindName::One(kind) => std::slice::from_ref(kind),
         });
-        (!self.fail_on.is_empty()).then(|| kinds.copied().collect())
+        Ok((!self.fail_on.is_empty()).then(|| kinds.copied().collect()))
     }
 
     /// Returns what to print.

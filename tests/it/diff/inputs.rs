@@ -351,6 +351,7 @@ fn only_chosen_kinds_fail() {
         for all in ["any", "role-renamed,any"] {
             assert_eq!(pair.diff(&["-q", "--fail-on", all]).code, 1);
         }
+        assert_eq!(pair.diff(&["-q", "--fail-on", "none"]).code, 0);
         let others = kinds
             .iter()
             .map(|(kind, _)| *kind)
@@ -363,6 +364,10 @@ fn only_chosen_kinds_fail() {
 #[test]
 fn what_does_not_fail_is_told_all_the_same() {
     let pair = Pair::after(|o| o.give("sup", "Ann"));
-    let text = pair.text(0, &["--fail-on", "seat-raised,owner-added"]);
-    assert!(text.starts_with("1 role membership added\n"), "{text}");
+    for kinds in ["seat-raised,owner-added", "none"] {
+        let text = pair.text(0, &["--fail-on", kinds]);
+        assert!(text.starts_with("1 role membership added\n"), "{text}");
+    }
+    let run = pair.diff(&["--fail-on", "none,any"]);
+    run.fails(2, &["`none` means that no change fails"]);
 }

@@ -65,6 +65,11 @@ impl KeyOptions {
             .or_else(|| variable("POSTHOG_API_KEY"))
     }
 
+    /// Whether there is a place that has a key, or should have one.
+    pub(super) fn is_given(&self) -> bool {
+        self.source().is_some()
+    }
+
     /// Returns the file that the key would be read from, if it is in a file.
     pub(super) fn file(&self) -> Option<PathBuf> {
         match self.source()? {

@@ -15,6 +15,7 @@
 //! | `heading.rs` | the headings of help |
 //! | `help.rs` | output formats and examples |
 //! | `conflicts.rs` | combinations of options that clap cannot refuse |
+//! | `next.rs` | the command line to run after a check |
 //! | `values.rs` | parsers that several of these use |
 //! | `message.rs` | help, the version and usage errors as they are printed |
 //! | `manual.rs` | the manual page |
@@ -34,6 +35,7 @@ mod help;
 mod key;
 mod manual;
 mod message;
+mod next;
 mod prune;
 mod read;
 mod report;
@@ -45,7 +47,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::builder::Resettable;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use audit::AuditOptions;
 use diff::DiffOptions;
@@ -171,16 +173,20 @@ fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cl
     Ok(Invocation {
         metrics,
         speech: global.speech(),
-        command: resolve(command, &global),
+        command: resolve(command, &global, &matches),
     })
 }
 
 /// Resolves every setting of a command.
-fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
+fn resolve(sub: Sub, global: &GlobalOptions, matches: &ArgMatches) -> Result<Command> {
     let list = |listing, options: ListOptions| options.into_args(listing, global);
     Ok(match sub {
         Sub::Sync(options) => Command::Sync(Box::new(options.into_args(global)?)),
-        Sub::Check(options) => Command::Check(Box::new(options.into_check_args(global)?)),
+        Sub::Check(options) => {
+            let given = matches.subcommand_matches("check").unwrap_or(matches);
+            let next = next::sync_command(Cli::command().get_arguments(), given);
+            Command::Check(Box::new(options.into_check_args(global, next)?))
+        }
         Sub::Stats(options) => Command::Stats(options.into_args(global)?),
         Sub::ResourceTypes(options) => Command::List(list(Listing::ResourceTypes, options)?),
         Sub::Users(options) => Command::List(options.into_args(global)?),

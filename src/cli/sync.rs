@@ -14,7 +14,7 @@ use super::retention::{self, RetentionOptions};
 use super::values::{environment, flag, parse_age, parse_mode};
 use crate::commands::{
     CheckArgs, Checksum, CrawlSettings, DEFAULT_FILE, FileOutput, GuardSettings, MetricsFile,
-    Output, Pruning, Rejected, Replace, Source, SyncArgs, Template, TemplateError,
+    NothingSet, Output, Pruning, Rejected, Replace, Source, SyncArgs, Template, TemplateError,
 };
 use crate::crawl::posthog::{Incomplete, Memberships, Surroundings};
 use crate::crawl::{AddressError, BaseUrl, HttpSettings, PaceSettings, PlainHttp};
@@ -257,8 +257,8 @@ impl SyncOptions {
         })
     }
 
-    /// Resolves which sync to check in advance.
-    pub(super) fn into_check_args(self, global: &GlobalOptions) -> Result<CheckArgs> {
+    /// Resolves which sync to check in advance; `next` is its command line.
+    pub(super) fn into_check_args(self, global: &GlobalOptions, next: String) -> Result<CheckArgs> {
         let format = global.format()?;
         let metrics = self.metrics();
         let key_file = match self.demo {
@@ -270,6 +270,7 @@ impl SyncOptions {
             metrics,
             sync: self.into_args(global)?,
             format,
+            next,
         })
     }
 
@@ -293,24 +294,30 @@ impl SyncOptions {
 
     /// Returns the address and the key of the organization to crawl.
     fn organization(&self) -> Result<Source> {
+        let address = self.address().unwrap_or_default();
+        if address.trim().is_empty() && !self.key.is_given() {
+            return Err(NothingSet.into());
+        }
         Ok(Source::Organization {
             base_url: self.base_url()?,
             key: self.key.read()?,
         })
     }
 
+    /// Returns what names the server, and maybe the organization too.
+    fn address(&self) -> Option<String> {
+        let address = self.base_url.clone();
+        address.or_else(|| environment("POSTHOG_HOST"))
+    }
+
     /// Returns the address of the organization to crawl.
     fn base_url(&self) -> Result<BaseUrl> {
-        let address = self
-            .base_url
-            .clone()
-            .or_else(|| environment("POSTHOG_HOST"));
         let organization = self
             .organization
             .clone()
             .or_else(|| environment("POSTHOG_ORGANIZATION_ID"));
         let base_url = BaseUrl::parse(
-            &address.ok_or(AddressError::Missing)?,
+            &self.address().ok_or(AddressError::Missing)?,
             organization.as_deref(),
             self.allow_http,
         )?;

@@ -28,6 +28,8 @@ pub struct CheckArgs {
     pub metrics: Option<MetricsFile>,
     /// The output format.
     pub format: Format,
+    /// The command line to run after a check that found nothing in the way.
+    pub next: String,
 }
 
 /// The result of one check.
@@ -78,6 +80,7 @@ struct Document<'a> {
     would_work: bool,
     findings: &'a [Line],
     failure: Option<FailureDocument<'a>>,
+    next: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +93,8 @@ struct FailureDocument<'a> {
 pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
     let mut report = Report::default();
     let result = with_config(&args.sync, |config| check(args, config, &mut report, world));
+    // After a failure, the hint says what to do next.
+    let next = result.is_ok().then_some(&*args.next);
     // Results from before a failure are printed too.
     match args.format {
         Format::Json => {
@@ -104,6 +109,7 @@ pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
                     hint: failure.hint.as_deref(),
                     exit_code: failure.exit_code as u8,
                 }),
+                next,
             };
             writeln!(world.out, "{}", serde_json::to_string_pretty(&document)?)?;
         }
@@ -115,6 +121,9 @@ pub(super) fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Outcome> {
             } in &report.lines
             {
                 writeln!(world.out, "{level:8} {about:13} {}", printable(message))?;
+            }
+            if let Some(next) = next {
+                writeln!(world.out, "next     {}", printable(next))?;
             }
         }
     }
@@ -157,7 +166,7 @@ fn check(args: &CheckArgs, config: &Config, report: &mut Report, world: &World<'
     Ok(())
 }
 
-/// Warns about a key file that all users of the machine can read. `scripts/cron.sh` refuses such a file.
+/// Warns about a key file that all users of the machine can read. `scripts/nightly.sh` refuses such a file.
 fn check_key_file(path: &Path, report: &mut Report) {
     const OTHERS_MAY_READ: u32 = 0o004;
     let mode = path.metadata().map(|metadata| metadata.mode());

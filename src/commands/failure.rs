@@ -17,7 +17,7 @@ use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
 use super::prune::FolderProblem;
 use super::search::Ambiguous;
-use super::sync::{InconsistentData, Locked, Refusal, TemplateError};
+use super::sync::{InconsistentData, Locked, NothingSet, Refusal, TemplateError};
 
 /// The exit code of the process. The README has a table of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,13 @@ impl Failure {
 
 const BUG_HINT: &str = "this is a bug in posthog-c1z; please report it with the text above";
 
+/// What to do without any settings, a line each. Each fits into a terminal of 80 columns.
+const FIRST_STEPS: &str = "to look around without PostHog, run `posthog-c1z sync --demo`
+set BATON_API_TOKEN to a key from Settings > Personal API keys in PostHog
+set BATON_BASE_URL to `https://eu.posthog.com/api/organizations/<id>`
+run `posthog-c1z check`, which says what else is missing
+if this is a scheduled job, its environment is missing";
+
 type Diagnosis = (ExitCode, Option<String>);
 
 fn diagnosis(code: ExitCode, hint: impl Into<String>) -> Diagnosis {
@@ -110,6 +117,9 @@ fn diagnosis(code: ExitCode, hint: impl Into<String>) -> Diagnosis {
 fn diagnose(error: &anyhow::Error) -> Diagnosis {
     if let Some(error) = error.downcast_ref::<crawl::Error>() {
         return of_crawl(error);
+    }
+    if error.is::<NothingSet>() {
+        return diagnosis(ExitCode::Configuration, FIRST_STEPS);
     }
     if let Some(error) = error.downcast_ref::<AddressError>() {
         return of_address(error);

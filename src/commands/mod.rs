@@ -55,8 +55,8 @@ pub use prune::PruneArgs;
 pub use report::{ReportArgs, ReportForm};
 pub use stats::{StatsArgs, StatsScope};
 pub use sync::{
-    Checksum, CrawlSettings, FileOutput, GuardSettings, MetricsFile, Output, Pruning, Rejected,
-    Replace, Source, SyncArgs, Template, TemplateError,
+    Checksum, CrawlSettings, FileOutput, GuardSettings, MetricsFile, NothingSet, Output, Pruning,
+    Rejected, Replace, Source, SyncArgs, Template, TemplateError,
 };
 pub use verify::VerifyArgs;
 

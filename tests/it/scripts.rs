@@ -4,9 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
-use crate::support::{
-    Answer, KEY, Organization, PROGRAM, PostHog, Run, Sandbox, member, refusal, script, skip,
-};
+use crate::support::{KEY, Organization, PROGRAM, PostHog, Sandbox, member, script, skip};
 
 fn posthog() -> PostHog {
     Organization::new().members((1..=3).map(member)).serve()
@@ -29,7 +27,7 @@ fn scripts_ending(ending: &str) -> Vec<String> {
 #[test]
 fn every_script_is_sound_shell_and_can_be_run() {
     let names = scripts_ending(".sh");
-    for name in ["ci/access-review.sh", "cron.sh"] {
+    for name in ["ci/access-review.sh", "nightly.sh", "upload.sh"] {
         assert!(names.contains(&name.to_owned()), "{names:?}");
     }
     for name in names {
@@ -187,173 +185,10 @@ fn the_line_that_an_instance_starts_writes_metrics_to_a_writable_folder() {
     );
 }
 
-/// Failed with this code, and said so in one message of these lines.
-#[track_caller]
-fn fails(run: &Run, code: i32, lines: &[&str]) {
-    assert_eq!(run.code, code, "{}", run.stderr);
-    assert!(run.stdout.is_empty());
-    let said: Vec<_> = run.stderr.lines().collect();
-    assert!(said[0].starts_with("posthog-c1z on "), "{}", run.stderr);
-    assert!(
-        said[0].ends_with(&format!(": sync failed with exit code {code}")),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(said.len(), lines.len() + 1, "{}", run.stderr);
-    for (said, begins) in said[1..].iter().zip(lines) {
-        assert!(said.starts_with(begins), "{}", run.stderr);
-    }
-}
-
-fn key_file(sandbox: &Sandbox, mode: u32) {
-    let path = sandbox.path("key");
-    fs::write(&path, format!("{KEY}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-#[test]
-fn cron_is_told_nothing_when_all_is_well() {
-    let sandbox = Sandbox::new();
-    sandbox
-        .script("cron.sh", &["--demo", "-f", "demo.c1z"])
-        .run()
-        .succeeds_silently();
-    assert_eq!(sandbox.files(), ["demo.c1z"]);
-    sandbox.assert_no_litter();
-}
-
-#[test]
-fn cron_takes_the_key_from_a_file() {
-    let sandbox = Sandbox::new();
-    let posthog = posthog();
-    key_file(&sandbox, 0o600);
-    sandbox
-        .script("cron.sh", &["-k", "key", "-f", "sync.c1z"])
-        .env("BATON_BASE_URL", &posthog.base_url())
-        .run()
-        .succeeds_silently();
-    assert_eq!(sandbox.files(), ["key", "sync.c1z"]);
-    sandbox.assert_no_litter();
-}
-
-#[test]
-fn cron_is_told_once_what_failed_and_keeps_the_exit_code() {
-    let sandbox = Sandbox::new();
-    let refused = refusal(
-        "authentication_error",
-        "permission_denied",
-        "API key missing required scope 'organization_member:read'",
-    );
-    let mut posthog = posthog();
-    posthog.answers("members/", Answer::json(403, &refused));
-    key_file(&sandbox, 0o600);
-    let run = sandbox
-        .script("cron.sh", &["-k", "key"])
-        .env("BATON_BASE_URL", &posthog.base_url())
-        .run();
-    fails(&run, 7, &["error: reading members", "hint: "]);
-    run.assert_keeps_the_key();
-    assert_eq!(sandbox.files(), ["key"]);
-    sandbox.assert_no_litter();
-}
-
-#[test]
-fn cron_bounds_each_run_and_lets_the_bound_be_chosen() {
-    let sandbox = Sandbox::new();
-    let bounded = |name: &str, args: &[&str]| {
-        let program = sandbox.script("cron.sh", args);
-        program.env("POSTHOG_C1Z_MAX_DURATION", name).run()
-    };
-    fails(&bounded("0s", &["--demo"]), 4, &["error: ", "hint: "]);
-    for args in [
-        &["--demo", "--max-duration", "1h"][..],
-        &["--demo", "--max-duration=1h"],
-    ] {
-        bounded("0s", args).succeeds_silently();
-    }
-}
-
-#[test]
-fn cron_refuses_a_key_file_that_everybody_can_read_or_nobody_has() {
-    let sandbox = Sandbox::new();
-    let with_key = || sandbox.script("cron.sh", &["-k", "key"]).run();
-    fails(
-        &with_key(),
-        3,
-        &["error: the key file `key` cannot be read"],
-    );
-    key_file(&sandbox, 0o644);
-    fails(&with_key(), 3, &["error: everybody", "hint: chmod 600 key"]);
-    fails(
-        &sandbox.script("cron.sh", &["-k"]).run(),
-        2,
-        &["error: -k needs the name of a file"],
-    );
-    sandbox.assert_no_litter();
-}
-
-#[test]
-fn cron_says_where_to_name_a_program_that_is_not_there() {
-    let sandbox = Sandbox::new();
-    let run = sandbox
-        .script("cron.sh", &["--demo"])
-        .env("POSTHOG_C1Z", "/nowhere/posthog-c1z")
-        .run();
-    fails(&run, 127, &["error: `/nowhere/posthog-c1z`", "hint: "]);
-}
-
-#[test]
-fn cron_keeps_the_log_of_every_run_and_prints_only_what_failed() {
-    let sandbox = Sandbox::new();
-    let cron = |more: &[&str]| {
-        let args = [&["-l", "cron.log", "--demo"], more].concat();
-        sandbox.script("cron.sh", &args)
-    };
-    let log = || fs::read_to_string(sandbox.path("cron.log")).unwrap();
-    cron(&[]).run().succeeds_silently();
-    for part in ["77 grants", "demo.c1z", " posthog-c1z sync: exit code 0\n"] {
-        assert!(log().contains(part), "{part}: {}", log());
-    }
-    let mode = fs::metadata(sandbox.path("cron.log"))
-        .unwrap()
-        .permissions();
-    assert_eq!(mode.mode() & 0o777, 0o600);
-
-    let first = log();
-    fails(
-        &cron(&["--max-duration", "0s"]).run(),
-        4,
-        &["error: ", "hint: "],
-    );
-    assert!(log().starts_with(&first), "{}", log());
-    let added = log().split_off(first.len());
-    assert!(added.contains("error: "), "{added}");
-    assert!(
-        added.ends_with(" posthog-c1z sync: exit code 4\n"),
-        "{added}"
-    );
-
-    // A level that is asked for is kept.
-    let second = log().len();
-    cron(&["--log-level", "error"]).run().succeeds_silently();
-    assert_eq!(log().split_off(second).lines().count(), 1);
-
-    fs::create_dir(sandbox.path("folder")).unwrap();
-    let run = sandbox.script("cron.sh", &["-l", "folder", "--demo"]).run();
-    fails(
-        &run,
-        2,
-        &["error: the log file `folder` cannot be written: "],
-    );
-    let run = sandbox.script("cron.sh", &["-l"]).run();
-    fails(&run, 2, &["error: -l needs the name of a file"]);
-    sandbox.assert_no_litter();
-}
-
 #[test]
 fn scripts_find_the_program_where_cargo_installs_it() {
     for (script, args, made) in [
-        ("cron.sh", &["--demo", "-f", "new.c1z"][..], "new.c1z"),
+        ("nightly.sh", &[".", "--demo"][..], "latest.c1z"),
         ("ci-diff.sh", &["none.c1z", "demo.c1z", "new.md"], "new.md"),
         (
             "ci-audit.sh",
@@ -377,7 +212,8 @@ fn scripts_find_the_program_where_cargo_installs_it() {
 #[test]
 fn each_file_for_others_is_installed_by_the_line_in_its_first_lines() {
     for name in [
-        "cron.sh",
+        "nightly.sh",
+        "upload.sh",
         "ci-diff.sh",
         "ci-audit.sh",
         "posthog-c1z.service",

@@ -50,8 +50,8 @@ pub(super) use guard::{Refusal, find_baseline};
 pub(super) use lock::{Lock, Locked, RunInProgress, path_of_pruning, runs_in_progress};
 pub use metrics::MetricsFile;
 pub use settings::{
-    Checksum, CrawlSettings, FileOutput, GuardSettings, Output, Pruning, Rejected, Replace, Source,
-    SyncArgs,
+    Checksum, CrawlSettings, FileOutput, GuardSettings, NothingSet, Output, Pruning, Rejected,
+    Replace, Source, SyncArgs,
 };
 pub(super) use target::mark;
 pub use target::{Template, TemplateError};

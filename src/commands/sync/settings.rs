@@ -56,6 +56,11 @@ pub enum Source {
     Demo(Week),
 }
 
+/// There is neither an address nor a key, as before the first crawl or without the environment that has them.
+#[derive(Debug, thiserror::Error)]
+#[error("neither an address nor a key is set")]
+pub struct NothingSet;
+
 /// Where a snapshot goes.
 pub enum Output {
     /// A file.

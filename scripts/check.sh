@@ -1,7 +1,7 @@
 #!/bin/sh
 # What must pass before anything lands: the tests, the format, the linter (the benchmarks of bench/ included), the docs,
 # the fuzz targets, the limits of time and memory on hostile files, at three times the figures that are promised so
-# that a busy machine does not fail them, and the page of `report` in a browser.
+# that a busy machine does not fail them, the page of `report` in a browser, and the .deb in a throw-away root.
 #
 # Needs Rust and a C compiler. Checks with other tools run if these are installed; the last lines name the checks and
 # tests that did not run here.
@@ -27,7 +27,8 @@ if_installed() {
 # The quick ones first.
 cargo fmt --all --check
 if_installed typos typos
-if_installed shellcheck shellcheck .ci/run scripts/*.sh scripts/ci/*.sh fuzz/*.sh
+if_installed shellcheck shellcheck .ci/run scripts/*.sh scripts/ci/*.sh fuzz/*.sh packaging/homebrew/*.sh packaging/deb/*
+if_installed hadolint hadolint packaging/Dockerfile
 if_installed zizmor zizmor --offline --quiet .github scripts/ci/github-actions.yml
 if_installed actionlint actionlint .github/workflows/*.yml scripts/ci/github-actions.yml
 # Not the advisories, which appear without a change here; .github/workflows/advisories.yml looks at them.
@@ -39,6 +40,7 @@ CUSTOM_LIBFUZZER_PATH=/none/libnone.a cargo check --quiet --locked --manifest-pa
 cargo test
 scripts/limits.sh 3
 scripts/browser.sh
+scripts/package-test.sh
 
 for tool in $missing; do
     echo "skipped: $tool is not installed"

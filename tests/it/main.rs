@@ -34,6 +34,7 @@ mod night;
 mod nightly;
 mod options;
 mod others;
+mod packaging;
 mod progress;
 mod reading;
 mod report;

@@ -231,8 +231,10 @@ latest=$folder/latest.c1z previous=$folder/previous.c1z
 set -- -f "$folder/posthog-{date}-{time}.c1z" --latest "$latest" "$@"
 needed check "$program" check "$@"
 if [ -f "$latest" ]; then
-    # The crawl replaces the name, and not the file that it stands for.
-    ln -f "$latest" "$previous" 2>"$said" || cp -f "$latest" "$previous" 2>"$said" ||
+    # The crawl replaces the name, and not the file that it stands for. After a night without a crawl, both names already
+    # stand for one file, which neither `ln` nor `cp` accepts.
+    rm -f "$previous"
+    ln "$latest" "$previous" 2>"$said" || cp "$latest" "$previous" 2>"$said" ||
         fail 2 "error: \`$previous\` cannot be written: $(cat "$said")"
 fi
 needed sync "$program" sync "$@"

@@ -75,7 +75,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 folder=$(mktemp -d) || fail 2 "error: no temporary folder can be created in \`${TMPDIR:-/tmp}\`" \
     'hint: name another folder in TMPDIR'
-copy=$folder/snapshot.c1z said=$folder/said
+copy=$folder/${file##*/} said=$folder/said.txt
 cp -- "$file" "$copy" 2>"$said" || fail 2 "error: \`$file\` could not be copied: $(cat "$said")"
 
 "$program" verify -- "$copy" >"$said" 2>&1
@@ -83,7 +83,7 @@ code=$?
 if [ "$code" -ne 0 ]; then
     # Here 1 is not a finding to look at later.
     [ "$code" -ne 1 ] || code=15
-    fail "$code" "error: \`$file\` was not uploaded, because \`verify\` rejects it" "$(sed "s|$copy|$file|g" "$said")"
+    fail "$code" "error: \`$file\` was not uploaded, because \`verify\` rejects it" "$(cat "$said")"
 fi
 
 if command -v sha256sum >/dev/null 2>&1; then
@@ -111,9 +111,9 @@ upload() {
 }
 
 upload "$copy" "$target"
-object=${target##*[/:]}
-printf '%s  %s\n' "$sum" "$object" >"$folder/sum" || fail 2 "error: \`$folder\` cannot be written"
-upload "$folder/sum" "$target.sha256"
+object=${target##*[/:]} sums=$folder/sha256.txt
+printf '%s  %s\n' "$sum" "$object" >"$sums" || fail 2 "error: \`$sums\` cannot be written"
+upload "$sums" "$target.sha256"
 if ! printf '%s  %s\n' "$sum" "${file##*/}" >"$file.sha256.new" || ! mv -f -- "$file.sha256.new" "$file.sha256"; then
     fail 2 "error: the snapshot was uploaded, but its SHA-256 could not be written to \`$file.sha256\`: it is $sum"
 fi

@@ -324,7 +324,7 @@ fn night_without_a_crawl_leaves_archive_and_store_as_they_are() {
     run.assert_keeps_the_key();
     assert_eq!(field.recorded(), ("7".into(), "check=7".into()));
 
-    // A crawl of another organization than that of the archive.
+    // A check that passed, and a crawl that did not.
     let run = field
         .demo("--demo")
         .env("POSTHOG_C1Z", &field.failing("sync", 9))
@@ -334,6 +334,10 @@ fn night_without_a_crawl_leaves_archive_and_store_as_they_are() {
     let mut names = field.names(SNAPSHOTS);
     names.retain(|name| name != "previous.c1z");
     assert_eq!((names, field.read("uploads")), (before, String::new()));
+
+    // The night after that compares with the last snapshot that there is.
+    let next = field.demo("--demo=later").env("DIFF_FAIL_ON", "seat-raised").run();
+    fails(&next, 1, &["diff: exit code 1\n1 new admin"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 #!/bin/sh
-# One night of an archive of snapshots: checks in advance, crawls, verifies, compares with the snapshot before, audits,
-# uploads, and writes metrics. For cron and the like: prints nothing on success, so that cron sends no mail; one message and
-# the highest exit code of all steps if any of them failed.
+# Runs one night of an archive of snapshots: checks in advance, crawls, verifies, compares with the previous snapshot, audits,
+# uploads, and writes metrics. For cron and the like: a successful run prints nothing, so cron sends no mail. A failed run
+# prints one message and exits with the highest exit code of all steps.
 #
 #     nightly.sh [-k KEY_FILE] [-l LOG_FILE] FOLDER [option of `posthog-c1z sync`]...
 #
@@ -27,12 +27,12 @@
 #
 #     posthog-DATE-TIME.c1z      the archive; the newest 30, unless an option such as --keep-daily says otherwise
 #     latest.c1z                 the newest one
-#     previous.c1z               the one before, which `diff` and `audit` compare with
+#     previous.c1z               the one before it, which `diff` and `audit` compare with
 #     accepted.txt, rules.toml   for `diff --accept` and `audit --rules`, if you put them there
 #
-# If the check or the crawl fails, nothing after it is run, and FOLDER and the store keep what they have. The same holds if
-# `verify` rejects the snapshot. `diff`, `audit` and the upload need `verify` alone: whatever one of them finds, the others
-# are run. Without a previous.c1z, as in the first night, nothing is compared.
+# If the check or the crawl fails, the remaining steps are skipped, and FOLDER and the store keep what they have. If `verify`
+# rejects the snapshot, it stays in FOLDER, and the remaining steps are skipped too. `diff`, `audit` and the upload only need
+# `verify`: whatever one of them finds, the others are run. Without a previous.c1z, as on the first night, nothing is compared.
 #
 # The environment may set:
 #
@@ -180,7 +180,7 @@ if [ -n "$log_file" ]; then
     (: >>"$log_file") 2>"$said" || fail 2 "error: the log file \`$log_file\` cannot be written: $(cat "$said")"
     if [ -z "$is_leveled" ] && [ -z "${BATON_LOG_LEVEL-}" ]; then
         set -- -v "$@"
-        # Lines for the log alone: no mail has them.
+        # Lines for the log alone.
         quiet='/^[0-9TZ:.-]* *INFO /d; /"level":"INFO"/d'
     fi
 fi
@@ -212,7 +212,7 @@ step() {
 warning: the log file \`$log_file\` could not be written"
     fi
     if [ "$code" -ne 0 ]; then
-        # What a check found in order needs nobody's attention; what `verify`, `diff` and `audit` found does.
+        # The lines of `check` that are in order are left out; those of `verify`, `diff` and `audit` are the findings.
         [ "$name" != check ] || : >"$answer"
         message="$message
 $name: exit code $code
@@ -231,8 +231,8 @@ latest=$folder/latest.c1z previous=$folder/previous.c1z
 set -- -f "$folder/posthog-{date}-{time}.c1z" --latest "$latest" "$@"
 needed check "$program" check "$@"
 if [ -f "$latest" ]; then
-    # The crawl replaces the name, and not the file that it stands for. After a night without a crawl, both names already
-    # stand for one file, which neither `ln` nor `cp` accepts.
+    # The crawl replaces the name latest.c1z, not the file. After a night without a crawl, both names refer to one file,
+    # which neither `ln` nor `cp` accepts.
     rm -f "$previous"
     ln "$latest" "$previous" 2>"$said" || cp "$latest" "$previous" 2>"$said" ||
         fail 2 "error: \`$previous\` cannot be written: $(cat "$said")"

@@ -56,7 +56,7 @@ fn deb_and_rpm_have_the_same_files_and_all_of_them_exist() {
 }
 
 #[test]
-fn kubernetes_fails_at_once_for_what_no_other_attempt_can_mend() {
+fn kubernetes_fails_at_once_where_another_attempt_would_not_help() {
     let text = read("packaging/kubernetes/cronjob.yaml");
     let job = text.split("\n---\n").nth(1).unwrap();
     let job: serde_json::Value = yaml_serde::from_str(job).unwrap();

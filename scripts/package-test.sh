@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the .deb, runs the program, upgrades and removes the package, in a throw-away copy of this machine: its file
-# system is the lower layer of an overlay, whose upper one is in memory. Nothing on the machine itself changes.
+# Installs the .deb, runs the program, upgrades and removes the package, in a throw-away copy of this machine: an overlay on
+# its file system, whose changes are in memory. Nothing on the machine itself changes.
 #
 #     scripts/package-test.sh [DEB]
 #

@@ -65,7 +65,7 @@ impl KeyOptions {
             .or_else(|| variable("POSTHOG_API_KEY"))
     }
 
-    /// Whether there is a place that has a key, or should have one.
+    /// Whether any place for the key is set.
     pub(super) fn is_given(&self) -> bool {
         self.source().is_some()
     }

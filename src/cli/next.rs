@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches};
 use super::help::PROGRAM;
 
 /// Returns the command line of the sync that a check with these `matches` was about. `options` are all that a check may have.
-/// What the environment sets is left out, since it sets the same for the sync, and so is the key.
+/// Settings from the environment are left out, since the sync takes them from there too. The key is a placeholder.
 pub(super) fn sync_command<'a>(
     options: impl Iterator<Item = &'a Arg>,
     matches: &ArgMatches,
@@ -24,7 +24,7 @@ pub(super) fn sync_command<'a>(
     words.join(" ")
 }
 
-/// Returns an option that was given, and its value, as one types them.
+/// Returns an option that was given and its value, as they are typed.
 fn spelled(option: &Arg, matches: &ArgMatches) -> Vec<String> {
     let id = option.get_id().as_str();
     let name = match (option.get_short(), option.get_long()) {
@@ -47,14 +47,14 @@ fn spelled(option: &Arg, matches: &ArgMatches) -> Vec<String> {
     if !option.is_require_equals_set() {
         return vec![name, quoted(&value)];
     }
-    // An option that may be without a value means the first one then.
+    // Such an option may be given without a value, and then has the first one.
     match option.get_possible_values().first() {
         Some(first) if first.get_name() == value => vec![name],
         _ => vec![format!("{name}={}", quoted(&value))],
     }
 }
 
-/// Returns `word` as a shell takes it.
+/// Returns `word`, quoted for a shell if it has to be.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -304,7 +304,7 @@ impl SyncOptions {
         })
     }
 
-    /// Returns what names the server, and maybe the organization too.
+    /// Returns the address as it was given: of an organization, or of a host alone.
     fn address(&self) -> Option<String> {
         let address = self.base_url.clone();
         address.or_else(|| environment("POSTHOG_HOST"))

@@ -1,4 +1,4 @@
-//! What somebody sees who has not set anything yet, and which command comes next.
+//! What the program prints before anything is set, and which command comes next.
 
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn program_without_settings_says_what_to_do_first_in_five_lines() {
 }
 
 #[test]
-fn whoever_has_set_one_thing_is_told_of_the_other() {
+fn setting_one_of_the_two_asks_for_the_other() {
     let sandbox = Sandbox::new();
     let address = "https://eu.posthog.com/api/organizations/018d4b1e-7c2a-0000-8a9d-000000000000";
     for (name, value, missing) in [

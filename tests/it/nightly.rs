@@ -336,7 +336,10 @@ fn night_without_a_crawl_leaves_archive_and_store_as_they_are() {
     assert_eq!((names, field.read("uploads")), (before, String::new()));
 
     // The night after that compares with the last snapshot that there is.
-    let next = field.demo("--demo=later").env("DIFF_FAIL_ON", "seat-raised").run();
+    let next = field
+        .demo("--demo=later")
+        .env("DIFF_FAIL_ON", "seat-raised")
+        .run();
     fails(&next, 1, &["diff: exit code 1\n1 new admin"]);
 }
 

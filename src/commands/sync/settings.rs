@@ -56,7 +56,7 @@ pub enum Source {
     Demo(Week),
 }
 
-/// There is neither an address nor a key, as before the first crawl or without the environment that has them.
+/// There is neither an address nor a key, as before the first crawl, or where the environment is missing.
 #[derive(Debug, thiserror::Error)]
 #[error("neither an address nor a key is set")]
 pub struct NothingSet;

@@ -9,6 +9,7 @@
 //! | `diff.rs` | the options of `diff` |
 //! | `audit.rs` | the options of `audit` |
 //! | `export.rs` | the options of `export` |
+//! | `history.rs` | the options of `history` |
 //! | `report.rs` | the options of `report` |
 //! | `retention.rs` | the rules of retention of `sync` and `prune` |
 //! | `prune.rs` | the options of `prune` |
@@ -31,6 +32,7 @@ mod export;
 mod global;
 mod heading;
 mod help;
+mod history;
 mod key;
 mod manual;
 mod message;
@@ -51,6 +53,7 @@ use audit::AuditOptions;
 use diff::DiffOptions;
 use export::ExportSub;
 use global::GlobalOptions;
+use history::HistoryOptions;
 use prune::PruneOptions;
 use read::{
     AccessOptions, ListOptions, OrganizationOptions, RoleOptions, StatsOptions, UserOptions,
@@ -129,6 +132,8 @@ enum Sub {
     Audit(Box<AuditOptions>),
     /// Write an access review to read, sign and file: one HTML page, or a workbook
     Report(Box<ReportOptions>),
+    /// Follow an organization over many snapshots: what changed when, who had what on a date
+    History(Box<HistoryOptions>),
     /// Remove old snapshots from a folder, by rules such as one for each day and month
     Prune(PruneOptions),
     /// Export a snapshot as CSV, JSON, a SQLite database or a workbook
@@ -195,6 +200,7 @@ fn resolve(sub: Sub, global: &GlobalOptions) -> Result<Command> {
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
         Sub::Audit(options) => options.into_command(global)?,
         Sub::Report(options) => Command::Report(Box::new(options.into_args(global))),
+        Sub::History(options) => Command::History(Box::new(options.into_args(global))),
         Sub::Prune(options) => Command::Prune(options.into_args(global)?),
         Sub::Export(options) => options.into_command(global)?,
         Sub::Completions { shell } => Command::Show(completions(shell)),

@@ -13,6 +13,7 @@ use super::answer::NotArrived;
 use super::audit::{OtherOrganization, UnjudgedGate};
 use super::diff::{NoSecondSync, NotComparable, UnjudgedRevocations};
 use super::given::BadInput;
+use super::history::{BeforeFirst, NeverSeen, NoFiles, NoRuns, UnreadableFiles};
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
 use super::prune::FolderProblem;
@@ -191,6 +192,32 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     }
     if let Some(error) = error.downcast_ref::<Locked>() {
         return diagnosis(ExitCode::Locked, error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<NoFiles>() {
+        return match error {
+            NoFiles::Missing(path) => (ExitCode::NotFound, of_missing(path).map(ToOwned::to_owned)),
+            NoFiles::Pattern(_) => (ExitCode::NotFound, None),
+            NoFiles::BadPattern(..) => (ExitCode::Usage, None),
+            NoFiles::Empty(_) => diagnosis(
+                ExitCode::BadSnapshot,
+                "subfolders are not read, and neither are rejected and incomplete snapshots",
+            ),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<BeforeFirst>() {
+        return diagnosis(ExitCode::NotFound, error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<NeverSeen>() {
+        return (ExitCode::NotFound, error.hint());
+    }
+    if error.is::<NoRuns>() {
+        return (ExitCode::BadSnapshot, None);
+    }
+    if error.is::<UnreadableFiles>() {
+        return diagnosis(
+            ExitCode::BadSnapshot,
+            "`posthog-c1z verify` says what is wrong with a file; --skip-unreadable leaves such files out and exits 0",
+        );
     }
     if let Some(error) = error.downcast_ref::<FolderProblem>() {
         return match error {

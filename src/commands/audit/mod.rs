@@ -13,7 +13,9 @@ use crate::audit::{self, Acceptable, Facts, Roster, RosterColumns, Settings};
 use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Severity, Timestamp};
 use crate::progress::{Event, Findings, Reporter};
 use crate::report::audit::{self as report, AuditFormat};
-use inputs::{read_roster, read_rules};
+use inputs::read_rules;
+
+pub(super) use inputs::read_roster;
 
 /// Arguments of `audit`.
 #[derive(Clone, Debug)]

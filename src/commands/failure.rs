@@ -26,7 +26,7 @@ use super::sync::{InconsistentData, Locked, Refusal, TemplateError};
 pub enum ExitCode {
     /// Done.
     Done = 0,
-    /// Differences or findings, or a snapshot that is too old.
+    /// Differences or findings, a snapshot that is too old, or access that was lost too late.
     Found = 1,
     /// Wrong usage, or nothing more exact.
     Usage = 2,

@@ -103,6 +103,19 @@ pub struct HistoryRun {
     pub content: RunContent,
     /// How it differs from the run before; `None` for the first run, and if that was not looked at.
     pub change: Option<RunChange>,
+    /// What a report shows over time; `None` if it was not counted.
+    pub figures: Option<RunFigures>,
+}
+
+/// Numbers that a report shows over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunFigures {
+    /// People in the member list.
+    pub members: u64,
+    /// Owners and administrators among them.
+    pub privileged: u64,
+    /// Findings of an audit as of the capture, without accepted ones.
+    pub findings: u64,
 }
 
 /// What is in a sync run.

@@ -48,7 +48,7 @@ pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
 pub use history::{
     AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, PersonAsOf, Punctuality,
-    RunChange, RunContent, Span, SpanOf, SpanValue, Story,
+    RunChange, RunContent, RunFigures, Span, SpanOf, SpanValue, Story,
 };
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};

@@ -23,6 +23,7 @@ mod flat;
 mod format;
 mod harmless;
 mod help;
+mod history;
 mod hostile;
 mod import;
 mod json;

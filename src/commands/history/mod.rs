@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::audit::read_roster;
+use super::audit::{Criteria, read_roster};
 use super::diff::NotComparable;
 use super::input::Input;
 use super::search::{self, Candidate, Found, did_you_mean};
@@ -37,7 +37,7 @@ use crate::progress::{Event, Reporter};
 use crate::report::history::{self as report, Detail, HistoryFormat};
 use crate::snapshot::ReadOptions;
 use moment::Only;
-use survey::{FoundRun, Names, Survey, Wanted};
+use survey::{AllNames, FoundRun, Names, Survey, Wanted};
 
 pub(super) use moment::BeforeFirst;
 pub(super) use sources::NoFiles;
@@ -150,15 +150,6 @@ impl NeverSeen {
 }
 
 pub(super) fn run(args: &HistoryArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let files = sources::files(&args.paths)?;
-    let inputs: Vec<Input> = files
-        .into_iter()
-        .map(|path| Input {
-            path,
-            sync_id: None,
-            options: args.options.clone(),
-        })
-        .collect();
     let wants_changes = match args.format {
         Some(HistoryFormat::Json) => true,
         Some(_) => matches!(args.question, Question::Log),
@@ -171,37 +162,27 @@ pub(super) fn run(args: &HistoryArgs, world: &mut World<'_>) -> Result<Outcome> 
             Question::AsOf { person, role, .. } => person.is_some() || role.is_some(),
             Question::Person(_) | Question::Role(_) | Question::Left { .. } => true,
         },
+        figures: None,
     };
-    let mut survey = Survey::of(&inputs, wanted)?;
-    let warn = |message: String| world.reporter.report(Event::Warned { message });
-    for (path, why) in survey.unreadable.iter().chain(&survey.without_runs) {
-        warn(format!(
-            "`{}` is not part of the history: {why}",
-            path.display()
-        ));
-    }
-    let mut warnings = Vec::new();
-    let runs = std::mem::take(&mut survey.runs);
-    let runs = each_once(runs, &mut warnings);
-    let runs = of_one_organization(runs, args.unrecorded, world.reporter)?;
-    if runs.is_empty() {
-        match survey.unreadable.is_empty() {
-            true => bail!(NoRuns),
-            false => bail!(unreadable(survey.unreadable)),
-        }
-    }
-    warnings.extend(warnings_about(&runs));
-    let history = history(args, &runs, wants_changes, &mut survey, warnings, world)?;
+    let mut read = Read::of(
+        &args.paths,
+        &args.options,
+        wanted,
+        args.unrecorded,
+        world.reporter,
+    )?;
+    let answer = answer(&args.question, &read.runs, &read.names, world.reporter)?;
+    let history = read.history(wanted, answer)?;
     for message in &history.warnings {
-        world.reporter.report(Event::Warned {
+        world.reporter.report(Event::Limited {
             message: message.clone(),
         });
     }
     if let Some(format) = args.format {
         report::write(&history, format, args.detail, world.page, world.out)?;
     }
-    if args.unreadable == Unreadable::Fail && !survey.unreadable.is_empty() {
-        bail!(unreadable(survey.unreadable));
+    if args.unreadable == Unreadable::Fail && !read.survey.unreadable.is_empty() {
+        bail!(unreadable(read.survey.unreadable));
     }
     let is_late = match &history.answer {
         HistoryAnswer::Left(leavers) => leavers
@@ -216,62 +197,124 @@ pub(super) fn run(args: &HistoryArgs, world: &mut World<'_>) -> Result<Outcome> 
     })
 }
 
-fn unreadable(files: Vec<(PathBuf, String)>) -> UnreadableFiles {
-    UnreadableFiles(files.into_iter().map(|(path, _)| path).collect())
+/// Reads a history for a report, with findings by `criteria`. Files that cannot be read are reported, and named in its
+/// warnings.
+pub(super) fn for_report(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    criteria: &Criteria,
+    reporter: &dyn Reporter,
+) -> Result<History> {
+    let wanted = Wanted {
+        changes: true,
+        names: false,
+        figures: Some(criteria),
+    };
+    let mut read = Read::of(paths, options, wanted, Unrecorded::Unknown, reporter)?;
+    let unread = read.survey.unreadable.iter();
+    let unread = unread.map(|(path, why)| format!("`{}` could not be read: {why}", path.display()));
+    read.warnings.extend(unread);
+    read.history(wanted, HistoryAnswer::Log)
 }
 
-fn history(
-    args: &HistoryArgs,
-    runs: &[FoundRun],
-    wants_changes: bool,
-    survey: &mut Survey,
+/// The runs of a history, in order.
+struct Read {
+    runs: Vec<FoundRun>,
+    survey: Survey,
+    names: AllNames,
     warnings: Vec<String>,
-    world: &World<'_>,
-) -> Result<History> {
-    let answer = answer(&args.question, runs, survey, world.reporter)?;
-    let changes = match wants_changes {
-        true => survey.changes(runs)?,
-        false => runs.iter().map(|_| None).collect(),
-    };
-    let captured: Vec<Timestamp> = runs.iter().map(|run| run.captured_at.as_utc).collect();
-    Ok(History {
-        organization: runs.last().and_then(|run| run.organization.clone()),
-        gaps: gaps(&captured),
-        runs: runs
-            .iter()
-            .zip(changes)
-            .map(|(run, change)| HistoryRun {
-                file: run.file(),
-                sync_id: run.run.id.to_string(),
-                captured_at: run.captured_at,
-                content: RunContent {
-                    users: run.users,
-                    roles: run.roles,
-                    grants: run.grants,
-                    content_digest: run.digest.to_string(),
-                },
-                change,
+}
+
+impl Read {
+    /// Reads files, and reports those that are not part of the history.
+    fn of(
+        paths: &[PathBuf],
+        options: &ReadOptions,
+        wanted: Wanted<'_>,
+        unrecorded: Unrecorded,
+        reporter: &dyn Reporter,
+    ) -> Result<Self> {
+        let files = sources::files(paths)?.into_iter();
+        let inputs: Vec<Input> = files
+            .map(|path| Input {
+                path,
+                sync_id: None,
+                options: options.clone(),
             })
-            .collect(),
-        warnings,
-        answer,
-    })
+            .collect();
+        let mut survey = Survey::of(&inputs, wanted)?;
+        for (path, why) in survey.unreadable.iter().chain(&survey.without_runs) {
+            reporter.report(Event::Limited {
+                message: format!("`{}` is not part of the history: {why}", path.display()),
+            });
+        }
+        let mut warnings = Vec::new();
+        let runs = std::mem::take(&mut survey.runs);
+        let runs = each_once(runs, &mut warnings);
+        let runs = of_one_organization(runs, unrecorded, reporter)?;
+        if runs.is_empty() {
+            match survey.unreadable.is_empty() {
+                true => bail!(NoRuns),
+                false => bail!(unreadable(survey.unreadable)),
+            }
+        }
+        warnings.extend(warnings_about(&runs));
+        Ok(Self {
+            names: survey.names(&runs),
+            runs,
+            survey,
+            warnings,
+        })
+    }
+
+    fn history(&mut self, wanted: Wanted<'_>, answer: HistoryAnswer) -> Result<History> {
+        let runs = &self.runs;
+        let changes = match wanted.changes {
+            true => self.survey.changes(runs)?,
+            false => runs.iter().map(|_| None).collect(),
+        };
+        let captured: Vec<Timestamp> = runs.iter().map(|run| run.captured_at.as_utc).collect();
+        let runs_in_order = runs.iter().zip(changes).map(|(run, change)| HistoryRun {
+            file: run.file(),
+            sync_id: run.run.id.to_string(),
+            captured_at: run.captured_at,
+            content: RunContent {
+                users: run.users,
+                roles: run.roles,
+                grants: run.grants,
+                content_digest: run.digest.to_string(),
+            },
+            change,
+            figures: run.figures,
+        });
+        Ok(History {
+            organization: runs.last().and_then(|run| run.organization.clone()),
+            gaps: gaps(&captured),
+            runs: runs_in_order.collect(),
+            warnings: std::mem::take(&mut self.warnings),
+            answer,
+        })
+    }
+}
+
+fn unreadable(files: Vec<(PathBuf, String)>) -> UnreadableFiles {
+    UnreadableFiles(files.into_iter().map(|(path, _)| path).collect())
 }
 
 fn answer(
     question: &Question,
     runs: &[FoundRun],
-    survey: &Survey,
+    names: &AllNames,
     reporter: &dyn Reporter,
 ) -> Result<HistoryAnswer> {
-    let person = |wanted: &str| one_of(wanted, "person", "people", &survey.people, reporter);
-    let role = |wanted: &str| one_of(wanted, "role", "roles", &survey.roles, reporter);
+    let person = |wanted: &str| one_of(wanted, "person", "people", &names.people, reporter);
+    let role = |wanted: &str| one_of(wanted, "role", "roles", &names.roles, reporter);
     Ok(match question {
         Question::Log => HistoryAnswer::Log,
         Question::Person(wanted) => {
-            HistoryAnswer::Person(stories::person(&person(wanted)?, runs, survey)?)
+            HistoryAnswer::Person(stories::person(&person(wanted)?, runs, names)?)
         }
-        Question::Role(wanted) => HistoryAnswer::Role(stories::role(&role(wanted)?, runs, survey)?),
+        Question::Role(wanted) => HistoryAnswer::Role(stories::role(&role(wanted)?, runs, names)?),
         Question::AsOf {
             at,
             person: one_person,
@@ -295,7 +338,7 @@ fn answer(
             let newest = runs.last().map(|run| run.captured_at.as_utc);
             let left = newest.map_or_else(Vec::new, |newest| roster.leavers(newest));
             let within = within.map(|within| within.as_secs());
-            HistoryAnswer::Left(stories::leavers(left, within, runs, survey)?)
+            HistoryAnswer::Left(stories::leavers(left, within, runs, names)?)
         }
     })
 }
@@ -399,7 +442,7 @@ fn of_one_organization(
     let mut left: Vec<_> = left.into_iter().collect();
     left.sort();
     for (path, why) in left {
-        reporter.report(Event::Warned {
+        reporter.report(Event::Limited {
             message: format!("`{}` is not part of the history: {why}", path.display()),
         });
     }

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 
 use super::nights::{Wanted, for_each_night};
-use super::survey::{FoundRun, Known, Names, Survey};
+use super::survey::{AllNames, FoundRun, Known, Names};
 use crate::history::{AccessSeen, PersonStory, RoleStory, judge_leaver};
 use crate::model::{Leaver, ResourceId, Span, SpanOf, SpanValue, Story, Timestamp, folded_address};
 
 /// One person over time.
-pub(super) fn person(id: &ResourceId, runs: &[FoundRun], survey: &Survey) -> Result<Story> {
+pub(super) fn person(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result<Story> {
     let mut story = PersonStory::default();
     let wanted = HashSet::from([id.clone()]);
     for_each_night(runs, Wanted::People(&wanted), |night| {
@@ -18,29 +18,29 @@ pub(super) fn person(id: &ResourceId, runs: &[FoundRun], survey: &Survey) -> Res
         story.observe(night.at, night.reach, person, night.grants_of(id));
     })?;
     let mut spans = story.finish();
-    let roles = by_id(&survey.roles);
+    let roles = by_id(&all.roles);
     for span in spans.iter_mut().filter(|span| span.of == SpanOf::Role) {
         let role = value(span).and_then(|id| roles.get(id));
         span.name = role.map(|(id, known)| known.name(id));
     }
-    Ok(told(id, &survey.people, spans))
+    Ok(told(id, &all.people, spans))
 }
 
 /// One role over time.
-pub(super) fn role(id: &ResourceId, runs: &[FoundRun], survey: &Survey) -> Result<Story> {
+pub(super) fn role(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result<Story> {
     let mut story = RoleStory::default();
     for_each_night(runs, Wanted::Role(id), |night| {
         story.observe(night.at, night.reach, night.grants_of(id));
     })?;
     let mut spans = story.finish();
-    let people = by_id(&survey.people);
+    let people = by_id(&all.people);
     for span in &mut spans {
         if let Some((id, known)) = value(span).and_then(|id| people.get(id)) {
             span.name = Some(known.name(id));
             span.email = known.email();
         }
     }
-    Ok(told(id, &survey.roles, spans))
+    Ok(told(id, &all.roles, spans))
 }
 
 fn told(id: &ResourceId, names: &Names, spans: Vec<Span>) -> Story {
@@ -73,10 +73,10 @@ pub(super) fn leavers(
     left: Vec<(&str, Option<Timestamp>)>,
     within: Option<u64>,
     runs: &[FoundRun],
-    survey: &Survey,
+    all: &AllNames,
 ) -> Result<Vec<Leaver>> {
     let mut ids: HashMap<String, Vec<&ResourceId>> = HashMap::new();
-    for (id, known) in &survey.people {
+    for (id, known) in &all.people {
         let addresses: HashSet<String> = known
             .addresses
             .iter()

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use anyhow::Result;
 
 use crate::commands::archived::why_unreadable;
+use crate::commands::audit::{Criteria, figures};
 use crate::commands::catalog::Catalog;
 use crate::commands::diff::{Source, differences, host};
 use crate::commands::input::Input;
@@ -19,8 +20,8 @@ use crate::commands::population::why_roles_unknown;
 use crate::diff::FieldFilter;
 use crate::history::Reach;
 use crate::model::{
-    OrganizationEvidence, Person, RecordedTime, Resource, ResourceId, RunChange, SyncId, SyncRun,
-    SyncType, Timestamp,
+    OrganizationEvidence, Person, RecordedTime, Resource, ResourceId, RunChange, RunFigures,
+    SyncId, SyncRun, SyncType, Timestamp,
 };
 use crate::report::diff as report;
 use crate::snapshot::{ContentDigest, Filter, Snapshot};
@@ -29,12 +30,14 @@ use crate::snapshot::{ContentDigest, Filter, Snapshot};
 const FILES_IN_A_ROW: usize = 16;
 
 /// What to look at besides the content of every run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted<'a> {
     /// How each run differs from the one before.
     pub(super) changes: bool,
     /// Every name and address that a person or role ever had.
     pub(super) names: bool,
+    /// What a report shows over time, with findings by these criteria.
+    pub(super) figures: Option<&'a Criteria>,
 }
 
 /// A finished full sync run.
@@ -52,12 +55,18 @@ pub(super) struct FoundRun {
     pub(super) roles: u64,
     pub(super) grants: u64,
     pub(super) digest: ContentDigest,
+    pub(super) figures: Option<RunFigures>,
 }
 
 impl FoundRun {
     /// The file, as the caller named it or its folder.
     pub(super) fn file(&self) -> String {
         self.input.path.display().to_string()
+    }
+
+    /// The id of its organization, if it records one.
+    pub(super) fn organization_id(&self) -> Option<String> {
+        self.organization.as_ref().map(|of| of.id.clone())
     }
 }
 
@@ -90,8 +99,61 @@ impl Known {
     }
 }
 
-/// The names of everyone and everything, by id.
+/// Names by id.
 pub(super) type Names = HashMap<ResourceId, Known>;
+
+/// The names of everyone and everything.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AllNames {
+    pub(super) people: Names,
+    pub(super) roles: Names,
+}
+
+impl AllNames {
+    /// Adds the names in a run.
+    fn read(
+        &mut self,
+        snapshot: &Snapshot,
+        run: &SyncRun,
+        at: Timestamp,
+        catalog: &Catalog<'_>,
+    ) -> Result<()> {
+        let mut rows = snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)?;
+        while let Some(row) = rows.next_row()? {
+            let resource = snapshot.decode(&row)?;
+            let person = Person::of(&resource);
+            let names = match &person {
+                Some(_) => &mut self.people,
+                None if catalog.is_role(resource.id.resource_type.as_str()) => &mut self.roles,
+                None => continue,
+            };
+            let email = person.as_ref().and_then(Person::email);
+            let addresses = person.iter().flat_map(Person::addresses);
+            let known = Known {
+                names: BTreeSet::from([resource.display_name.to_string()]),
+                addresses: addresses.map(ToOwned::to_owned).collect(),
+                last: Some((
+                    at,
+                    resource.display_name.to_string(),
+                    email.map(ToOwned::to_owned),
+                )),
+            };
+            names.entry(resource.id.clone()).or_default().add(known);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, other: Self) {
+        for (names, others) in [
+            (&mut self.people, other.people),
+            (&mut self.roles, other.roles),
+        ] {
+            for (id, known) in others {
+                names.entry(id).or_default().add(known);
+            }
+        }
+    }
+}
 
 /// What is known about the files.
 #[derive(Default)]
@@ -103,8 +165,8 @@ pub(super) struct Survey {
     pub(super) without_runs: Vec<(PathBuf, String)>,
     /// How a run differs from another one.
     changes: HashMap<(SyncId, SyncId), RunChange>,
-    pub(super) people: Names,
-    pub(super) roles: Names,
+    /// By the id of the organization, if a file records one.
+    names: HashMap<Option<String>, AllNames>,
 }
 
 impl Survey {
@@ -112,7 +174,7 @@ impl Survey {
     ///
     /// # Errors
     /// When the machine fails to read one.
-    pub(super) fn of(inputs: &[Input], wanted: Wanted) -> Result<Self> {
+    pub(super) fn of(inputs: &[Input], wanted: Wanted<'_>) -> Result<Self> {
         let in_a_row = inputs.len().div_ceil(parallel::threads());
         let rows: Vec<&[Input]> = inputs.chunks(in_a_row.clamp(1, FILES_IN_A_ROW)).collect();
         let mut all = Self::default();
@@ -127,18 +189,24 @@ impl Survey {
         self.unreadable.extend(other.unreadable);
         self.without_runs.extend(other.without_runs);
         self.changes.extend(other.changes);
-        for (names, others) in [
-            (&mut self.people, other.people),
-            (&mut self.roles, other.roles),
-        ] {
-            for (id, known) in others {
-                names.entry(id).or_default().add(known);
-            }
+        for (organization, names) in other.names {
+            self.names.entry(organization).or_default().add(names);
         }
     }
 
+    /// Returns the names in the organizations of these runs.
+    pub(super) fn names(&mut self, runs: &[FoundRun]) -> AllNames {
+        let mut names = AllNames::default();
+        for run in runs {
+            if let Some(some) = self.names.remove(&run.organization_id()) {
+                names.add(some);
+            }
+        }
+        names
+    }
+
     /// Reads files one after the other.
-    fn of_row(inputs: &[Input], wanted: Wanted) -> Result<Self> {
+    fn of_row(inputs: &[Input], wanted: Wanted<'_>) -> Result<Self> {
         let mut survey = Self::default();
         let mut previous = None;
         for input in inputs {
@@ -165,7 +233,7 @@ impl Survey {
     fn read<'i>(
         &mut self,
         input: &'i Input,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
         previous: &mut Option<(Source<'i>, FoundRun)>,
     ) -> Result<()> {
         let snapshot = Rc::new(input.open()?);
@@ -204,7 +272,7 @@ impl Survey {
         input: &Input,
         snapshot: &Snapshot,
         run: &SyncRun,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
     ) -> Result<FoundRun> {
         let evidence = snapshot.evidence(&run.id)?;
         let (counts, digest) = snapshot.counts_and_digest(&run.id)?;
@@ -214,10 +282,7 @@ impl Survey {
             counted.map(|(_, count)| count).sum()
         };
         let captured_at = run.captured_at(run.zone(evidence.as_ref()));
-        if wanted.names {
-            self.read_names(snapshot, run, captured_at.as_utc, &catalog)?;
-        }
-        Ok(FoundRun {
+        let found = FoundRun {
             input: input.clone(),
             run: run.clone(),
             captured_at,
@@ -232,39 +297,16 @@ impl Survey {
             roles: count(&|id| catalog.is_role(id)),
             grants: counts.grants.values().sum(),
             digest,
-        })
-    }
-
-    fn read_names(
-        &mut self,
-        snapshot: &Snapshot,
-        run: &SyncRun,
-        at: Timestamp,
-        catalog: &Catalog<'_>,
-    ) -> Result<()> {
-        let mut rows = snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)?;
-        while let Some(row) = rows.next_row()? {
-            let resource = snapshot.decode(&row)?;
-            let person = Person::of(&resource);
-            let names = match &person {
-                Some(_) => &mut self.people,
-                None if catalog.is_role(resource.id.resource_type.as_str()) => &mut self.roles,
-                None => continue,
-            };
-            let email = person.as_ref().and_then(Person::email);
-            let addresses = person.iter().flat_map(Person::addresses);
-            let known = Known {
-                names: BTreeSet::from([resource.display_name.to_string()]),
-                addresses: addresses.map(ToOwned::to_owned).collect(),
-                last: Some((
-                    at,
-                    resource.display_name.to_string(),
-                    email.map(ToOwned::to_owned),
-                )),
-            };
-            names.entry(resource.id.clone()).or_default().add(known);
+            figures: match wanted.figures {
+                Some(criteria) => Some(figures(snapshot, run, criteria)?),
+                None => None,
+            },
+        };
+        if wanted.names {
+            let names = self.names.entry(found.organization_id()).or_default();
+            names.read(snapshot, run, captured_at.as_utc, &catalog)?;
         }
-        Ok(())
+        Ok(found)
     }
 
     /// How each run differs from the one before it, in the order of `runs`; `None` for the first.
@@ -289,8 +331,7 @@ impl Survey {
 
 /// Whether two runs may be compared: of one organization, as far as they record it.
 fn is_of_same(a: &FoundRun, b: &FoundRun) -> bool {
-    let id = |run: &FoundRun| run.organization.as_ref().map(|of| of.id.clone());
-    id(a) == id(b)
+    a.organization_id() == b.organization_id()
 }
 
 fn compare(old: &FoundRun, new: &FoundRun) -> Result<RunChange> {

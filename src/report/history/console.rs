@@ -133,6 +133,7 @@ fn write_person(story: &Story, page: Page, out: &mut dyn Write) -> io::Result<()
         writeln!(out, "{}", labeled("e-mail", email, width))?;
     }
     writeln!(out, "{}", labeled("id", &story.id, width))?;
+    writeln!(out, "{}", labeled("times", "UTC", width))?;
     for (of, head) in [
         (SpanOf::Member, "In the member list"),
         (SpanOf::Seat, "Seat"),
@@ -151,6 +152,7 @@ fn write_role(story: &Story, page: Page, out: &mut dyn Write) -> io::Result<()> 
     let width = page.terminal_width();
     writeln!(out, "{}", labeled("role", &story.name, width))?;
     writeln!(out, "{}", labeled("id", &story.id, width))?;
+    writeln!(out, "{}", labeled("times", "UTC", width))?;
     if story.spans.is_empty() {
         return writeln!(out, "\nno snapshot shows a holder");
     }

@@ -38,11 +38,11 @@ mod verify;
 mod write;
 
 pub use container::{Written, is_c1z};
-pub use error::{Damage, Error};
+pub use error::{Damage, Error, V3Part};
 pub use limits::Limits;
 pub use read::{
-    BackgroundRows, Batch, Counts, Filter, Lookup, Mapper, ReadOptions, Readable, Rows, RowsOfKind,
-    Snapshot,
+    BackgroundRows, Batch, Counts, Filter, Format, Lookup, Mapper, ReadOptions, Readable, Rows,
+    RowsOfKind, Snapshot,
 };
 pub use table::{
     BadBlob, ContentDigest, Digester, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,

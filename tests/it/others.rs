@@ -1,4 +1,4 @@
-//! Files of other connectors, written by several versions of ConductorOne's SDK, beside what its own CLI printed of them:
+//! Files of other connectors, written by several versions of ConductorOne's SDK in both formats, beside what its own CLI printed of them:
 //! `-o json` object by object, and C1's file import.
 
 use std::collections::{BTreeMap, BTreeSet};

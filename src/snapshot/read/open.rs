@@ -58,7 +58,7 @@ pub struct Snapshot {
     pub format: Format,
     /// Size of the file, in bytes.
     pub bytes: u64,
-    /// Size of the database inside, in bytes.
+    /// Size of the database inside, or of its files, in bytes.
     pub decoded_bytes: u64,
 }
 
@@ -79,19 +79,20 @@ impl Snapshot {
     ) -> Result<Self, Error> {
         let system = std::env::temp_dir();
         let dir = options.temp_dir.as_deref().unwrap_or(&system);
-        let opened = container::open(path, dir, &options.limits, keep)?;
-        let (format, database, length, bytes, decoded_bytes) = match opened {
-            Opened::V1(Unpacked {
-                database,
-                bytes,
-                decoded_bytes,
-            }) => (Format::V1, database, decoded_bytes, bytes, decoded_bytes),
-            Opened::V3(opened) => {
-                let (database, length) = v3::convert(&opened, dir, &options.limits, keep)?;
-                let decoded_bytes = opened.decoded_bytes();
-                (Format::V3, database, length, opened.bytes, decoded_bytes)
-            }
-        };
+        let limits = &options.limits;
+        let (format, database, length, bytes, decoded_bytes) =
+            match container::open(path, dir, limits, keep)? {
+                Opened::V1(Unpacked {
+                    database,
+                    bytes,
+                    decoded_bytes,
+                }) => (Format::V1, database, decoded_bytes, bytes, decoded_bytes),
+                Opened::V3(files) => {
+                    let (database, length) = v3::convert(&files, dir, limits, keep)?;
+                    let sizes = (files.bytes, files.decoded_bytes());
+                    (Format::V3, database, length, sizes.0, sizes.1)
+                }
+            };
         let fault = |fault| of_fault(path, fault);
         let pages = Pages::open(database, length).map_err(fault)?;
         let survey = Survey::of(&pages, dir).map_err(fault)?;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use twox_hash::XxHash64;
 
 use super::bytes::{Bytes, Field};
-use super::fault::Fault;
+use super::fault::{Fault, shown};
 use crate::snapshot::container::frames::{CHUNK, Frames};
 use crate::snapshot::container::spool::{Spool, SpoolWriter};
 use crate::snapshot::container::{IN_MEMORY, MAGIC_V3, check_space};
@@ -25,7 +25,7 @@ const FOOTER: u64 = 28;
 const FOOTER_MAGIC: [u8; 8] = *b"C1ZIDX1\0";
 
 /// The only engine, version of its files, encoding and form of ids that this program knows.
-const ENGINE: &str = "pebble3";
+const ENGINE: &[u8] = b"pebble3";
 pub(super) const PEBBLE_FORMAT: u64 = 24;
 const INDEXED_ZSTD: u64 = 5;
 const STRUCTURED_IDS: u64 = 2;
@@ -132,9 +132,8 @@ fn check_head(head: &[u8]) -> Result<(), Fault> {
             _ => {}
         }
     }
-    if engine != ENGINE.as_bytes() {
-        let engine = String::from_utf8_lossy(engine);
-        return Err(Fault::version("engine", shown(&engine), shown(ENGINE)));
+    if engine != ENGINE {
+        return Err(Fault::version("engine", shown(engine), shown(ENGINE)));
     }
     if version != PEBBLE_FORMAT {
         return Err(Fault::version("Pebble format", version, PEBBLE_FORMAT));
@@ -146,11 +145,6 @@ fn check_head(head: &[u8]) -> Result<(), Fault> {
         return Err(Fault::version("ids of form", ids, STRUCTURED_IDS));
     }
     Ok(())
-}
-
-fn shown(name: &str) -> String {
-    let start: String = name.chars().take(40).collect();
-    format!("`{}`", start.escape_debug())
 }
 
 /// The index, and the hash of the head; 0 if the writer left it out.

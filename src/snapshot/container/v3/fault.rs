@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
-use crate::snapshot::error::{Damage, V3Part};
+use crate::snapshot::error::{Damage, V3Part, shortened};
 
 #[derive(Debug)]
 pub(in crate::snapshot) enum Fault {
@@ -33,4 +33,9 @@ impl Fault {
     pub(crate) fn version(what: &str, found: impl Display, known: impl Display) -> Self {
         Self::Unknown(format!("{what} {found}; this program knows {known}"))
     }
+}
+
+/// A name from the file, for a message.
+pub(super) fn shown(name: &[u8]) -> String {
+    format!("`{}`", shortened(name).escape_debug())
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::bytes::{Bytes, masked_crc};
-use super::fault::Fault;
+use super::fault::{Fault, shown};
 use crate::snapshot::error::V3Part;
 use crate::snapshot::limits::MAX_V3_TABLES;
 
@@ -141,9 +141,7 @@ impl State {
                 1 => {
                     let name = rest.prefixed().ok_or_else(malformed)?;
                     if name != COMPARER {
-                        let name = String::from_utf8_lossy(name);
-                        let known = String::from_utf8_lossy(COMPARER);
-                        return Err(Fault::version("key order", name.escape_debug(), known));
+                        return Err(Fault::version("key order", shown(name), shown(COMPARER)));
                     }
                     self.has_comparer = true;
                 }

@@ -30,9 +30,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use self::envelope::{Files, PEBBLE_FORMAT};
+use self::fault::shown;
 use self::merge::Source;
 use self::table::{Budget, Span, Table};
-use crate::snapshot::error::{Error, V3Part};
+use crate::snapshot::error::{Error, READING_UNPACKED, V3Part};
 use crate::snapshot::limits::{Limits, MAX_V3_MANIFEST};
 
 pub(in crate::snapshot) use self::fault::Fault;
@@ -133,7 +134,7 @@ impl Database {
 
     /// The error of a fault in this snapshot.
     pub(crate) fn error(&self, fault: Fault) -> Error {
-        of_fault(&self.path, crate::snapshot::error::READING_UNPACKED, fault)
+        of_fault(&self.path, READING_UNPACKED, fault)
     }
 
     /// Finds the tables that count, and checks the footer of each.
@@ -146,7 +147,7 @@ impl Database {
         let mut logs = Vec::new();
         let (mut manifest, mut format) = (None, None);
         for (name, place) in &self.files.places {
-            let unknown = || Fault::Unknown(format!("a file `{}`", name.escape_debug()));
+            let unknown = || Fault::Unknown(format!("a file {}", shown(name.as_bytes())));
             match Name::of(name).ok_or_else(unknown)? {
                 Name::Table(number) => {
                     if tables.insert(number, place.clone()).is_some() {

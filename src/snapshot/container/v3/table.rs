@@ -8,7 +8,7 @@ use super::bytes::{Bytes, masked_crc};
 use super::columns::{
     BITS, Layout, NUMBERS, Numbers, SORTED_TEXTS, SortedTexts, TEXTS, Texts, malformed,
 };
-use super::fault::Fault;
+use super::fault::{Fault, shown};
 use crate::snapshot::container::spool::Spool;
 use crate::snapshot::error::V3Part;
 use crate::snapshot::limits::{MAX_V3_BLOCK, MAX_V3_KEY, MAX_V3_OPEN, MAX_V3_SPANS};
@@ -184,13 +184,12 @@ impl<'s> Table<'s> {
             match name {
                 b"rocksdb.properties" => properties = Some(handle()?),
                 b"rocksdb.range_del2" => self.range_deletions = Some(handle()?),
-                _ => unknown = Some(String::from_utf8_lossy(name).into_owned()),
+                _ => unknown = Some(shown(name)),
             }
             Ok(())
         })?;
         if let Some(name) = unknown {
-            let name: String = name.chars().take(40).collect();
-            return Err(Fault::Unknown(format!("blocks `{}`", name.escape_debug())));
+            return Err(Fault::Unknown(format!("blocks {name}")));
         }
         let properties =
             properties.ok_or_else(|| Fault::damage(V3Part::Table, "a table has no properties"))?;

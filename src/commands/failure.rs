@@ -585,9 +585,10 @@ fn of_snapshot(error: &snapshot::Error) -> Diagnosis {
             diagnosis(ExitCode::Usage, FULL_TEMPORARY)
         }
         Error::Building { .. } => (ExitCode::Usage, None),
-        Error::Version3 { .. } => diagnosis(
+        Error::UnknownV3 { .. } => diagnosis(
             ExitCode::BadSnapshot,
-            "the connector that wrote it can write format v1 with `--storage-engine sqlite`",
+            "a newer version of posthog-c1z may know it; the connector that wrote the file can write format v1 with \
+             `--storage-engine sqlite`",
         ),
         Error::TooLarge { .. } => diagnosis(
             ExitCode::BadSnapshot,

@@ -43,6 +43,7 @@ mod surroundings;
 mod sync;
 mod terminal;
 mod tidy;
+mod v3;
 mod verify;
 mod without_roles;
 mod zones;

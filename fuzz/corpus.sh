@@ -7,7 +7,7 @@ for file in ../testdata/snapshots/*.c1z; do
     name=$(basename "$file" .c1z)
     cp "$file" "corpus/open_snapshot/$name"
     database=corpus/open_database/$name
-    # Damaged ones and those of format v3 hold no database to begin with.
+    # Damaged ones and those of format v3 hold no SQLite database to begin with.
     if ! tail -c +6 "$file" | zstd -qdc >"$database" 2>/dev/null || [ ! -s "$database" ]; then
         rm -f "$database"
         continue

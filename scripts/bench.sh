@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the program on synthetic organizations, and beside it what the machine can do at best.
 #
-#     scripts/bench.sh [small] [medium] [large] [--seed N]      without a size: all three
+#     scripts/bench.sh [small] [medium] [large] [year] [--seed N]      without a size: all of them
 #
 # Prints one Markdown table. Needs Rust and GNU time. BENCHMARKS.md says what the rows mean. What the program cannot do
 # yet (a flag or command that it does not know) is passed over.
@@ -12,13 +12,13 @@ seed=1
 sizes=
 while [ $# -gt 0 ]; do
     case $1 in
-        small | medium | large) sizes="$sizes $1" ;;
+        small | medium | large | year) sizes="$sizes $1" ;;
         --seed) shift; seed=$1 ;;
-        *) echo "usage: $0 [small] [medium] [large] [--seed N]" >&2; exit 2 ;;
+        *) echo "usage: $0 [small] [medium] [large] [year] [--seed N]" >&2; exit 2 ;;
     esac
     shift
 done
-sizes=${sizes:-small medium large}
+sizes=${sizes:-small medium large year}
 
 gnu_time=${GNU_TIME:-/usr/bin/time}
 "$gnu_time" -f '%e %U %S %M' true 2>/dev/null || { echo "GNU time is not at $gnu_time; set GNU_TIME" >&2; exit 2; }
@@ -130,7 +130,34 @@ done
 echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
 echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 
+# Nightly snapshots of 2,000 people and 20,000 grants, of which every third is like the one before.
+year() {
+    size='2,000 people'
+    nights=$1
+    "$target/nights" "$work/nights" --nights "$nights" --quiet 3 --seed "$seed" --people 2000 --roles 200 --grants 20000
+    # The floor is what the program itself needs to look at each file alone.
+    # shellcheck disable=SC2016 # for the other shell
+    measure sh -c 'for file in "$1"/*; do "$0" stats "$file" || exit; done' "$program" "$work/nights"
+    must stats
+    sum=$wall
+    sum_cpu=$cpu
+    row "stats, $nights files one after the other" '' '' '' '' '' ''
+    someone=$("$program" users -o csv "$work/nights/posthog-2026-01-01.c1z" | sed -n 2p | cut -d, -f2 | tr -d '"')
+    for options in '' "--person $someone" '--as-of 2026-01-15'; do
+        # shellcheck disable=SC2086 # the options are words
+        measure "$program" history "$work/nights" $options
+        must history
+        row "history${options:+ ${options%% *}}, $nights files" '' '' '' "$sum" "$sum_cpu" ''
+    done
+    rm -rf "$work/nights"
+}
+
 for name in $sizes; do
+    if [ "$name" = year ]; then
+        year 30
+        year 365
+        continue
+    fi
     case $name in
         small) people=1000 roles=100 grants=10000 size='10 k' ;;
         medium) people=10000 roles=1000 grants=100000 size='100 k' ;;

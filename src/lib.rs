@@ -16,7 +16,7 @@
 //! inside [`snapshot`]):
 //!
 //! ```text
-//! main ─► terminal ─► cli ─► commands ─► crawl | demo | snapshot | diff | audit | report ─► model | progress | files
+//! main ─► terminal ─► cli ─► commands ─► crawl | demo | snapshot | diff | audit | history | report ─► model | progress | files
 //! ```
 
 pub mod audit;
@@ -26,6 +26,7 @@ pub mod crawl;
 pub mod demo;
 pub mod diff;
 pub mod files;
+pub mod history;
 pub mod model;
 pub mod progress;
 pub mod report;

@@ -28,6 +28,7 @@ pub struct Person {
     joined_micros: u64,
 }
 
+#[derive(Clone)]
 pub struct Role {
     pub id: String,
     pub name: String,
@@ -60,6 +61,7 @@ fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("made of ASCII alone")
 }
 
+#[derive(Clone)]
 pub struct Organization {
     pub id: String,
     /// In order of joining.

@@ -2,6 +2,7 @@
 //! panic, a crash or memory without end is not.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use posthog_c1z::model::{
@@ -9,6 +10,12 @@ use posthog_c1z::model::{
 };
 use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, Readable, Snapshot, verify};
 use tempfile::TempDir;
+
+/// Writes files of format v3, as for the tests.
+#[allow(dead_code, reason = "the tests need more of it")]
+#[allow(clippy::unwrap_used, reason = "good files and memory are assumed")]
+#[path = "../../tests/it/support/v3.rs"]
+mod v3;
 
 /// Small bounds, so that a bomb costs no time.
 const LIMITS: Limits = Limits {
@@ -50,6 +57,64 @@ pub fn read_file(bytes: &[u8]) {
 pub fn read_database(bytes: &[u8]) {
     let frame = zstd::bulk::compress(bytes, 1).expect("memory for a small frame");
     read_file(&[b"C1ZF\0", &frame[..]].concat());
+}
+
+/// Reads a snapshot of format v3 with changes to its parts, each of four bytes: the part, a position of two bytes, and
+/// the byte to put there. A position past the end of a part cuts it.
+pub fn read_v3(bytes: &[u8]) {
+    const HEAD: u8 = 255;
+    const MANIFEST: u8 = 254;
+    let changes: Rc<[[u8; 4]]> = bytes.as_chunks().0.into();
+    let change = move |part: u8, content: &mut Vec<u8>| {
+        for [_, low, high, byte] in changes.iter().filter(|change| change[0] == part) {
+            let at = usize::from(u16::from_le_bytes([*low, *high]));
+            let length = content.len();
+            match content.get_mut(at) {
+                Some(old) => *old = *byte,
+                None => content.truncate(length.saturating_sub(usize::from(*byte))),
+            }
+        }
+    };
+    let rows = [
+        v3::resource_type("role", "Role", 10),
+        v3::resource_type("user", "User", 10),
+        v3::resource("role", "admin", "Admin", 10),
+        v3::resource("user", "ada", "Ada", 10),
+        v3::entitlement("admin", 10),
+        v3::grant("admin", "ada", 10),
+    ];
+    let rows: Vec<_> = rows.into_iter().chain(v3::notes(10)).collect();
+    let users: Vec<_> = (0..40)
+        .map(|at| v3::resource("user", &format!("u{at:02}"), "Someone", 20))
+        .collect();
+    let deletions = vec![(v3::key(2, &["user", "u10"]), v3::key(2, &["user", "u20"]), 30)];
+    let tables: Vec<_> = [(rows, vec![], false, 0), (users, deletions, true, 1)]
+        .into_iter()
+        .enumerate()
+        .map(|(table, (rows, deletions, has_two_levels, compression))| {
+            let change = change.clone();
+            v3::Table {
+                rows,
+                deletions,
+                has_two_levels,
+                compression,
+                // Up to 32 blocks in each.
+                edit: Some(Rc::new(move |block, content: &mut Vec<u8>| {
+                    change((32 * table + block) as u8, content);
+                })),
+                ..v3::Table::default()
+            }
+        })
+        .collect();
+    let mut container = v3::Container::with(&tables);
+    change(HEAD, &mut container.head);
+    let mut edits: Vec<_> = std::iter::once(v3::comparer())
+        .chain(tables.iter().zip([10, 11]).map(|(table, number)| table.entry(0, number)))
+        .collect::<Vec<_>>()
+        .concat();
+    change(MANIFEST, &mut edits);
+    container.put("MANIFEST-000001", v3::log(&[edits]));
+    read_file(&container.pack());
 }
 
 /// Reads a snapshot without fault but for one message of each kind, which is `bytes`.

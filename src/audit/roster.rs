@@ -190,6 +190,19 @@ impl Roster {
         self.without_address
     }
 
+    /// Returns the addresses of people who have left as of `at`, in order, each with the last end date if there is one.
+    pub fn leavers(&self, at: Timestamp) -> Vec<(&str, Option<Timestamp>)> {
+        let addresses = self.rows.keys().map(String::as_str);
+        let mut leavers: Vec<_> = addresses
+            .filter_map(|address| match self.presence([address].into_iter(), at) {
+                Presence::Gone { left_at, .. } => Some((address, left_at)),
+                Presence::Unknown | Presence::Present => None,
+            })
+            .collect();
+        leavers.sort_unstable();
+        leavers
+    }
+
     /// Returns where somebody with these addresses is as of `at`: gone only if every row says so.
     pub(super) fn presence<'a>(
         &self,

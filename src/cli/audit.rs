@@ -54,20 +54,42 @@ pub(super) struct CriteriaOptions {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Roster of the people who should be there, as CSV
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = RosterOptions::FILE)]
     roster: Option<PathBuf>,
+    #[command(flatten)]
+    columns: RosterOptions,
+}
+
+/// How a roster is read. The option that names it is in the group [`Self::FILE`].
+#[derive(Args)]
+pub(super) struct RosterOptions {
     /// Column of the roster with the e-mail address [default: by its usual names]
-    #[arg(long, value_name = "HEAD", requires = "roster")]
+    #[arg(long, value_name = "HEAD", requires = Self::FILE)]
     roster_email: Option<String>,
     /// Column of the roster with the status [default: by its usual names]
-    #[arg(long, value_name = "HEAD", requires = "roster")]
+    #[arg(long, value_name = "HEAD", requires = Self::FILE)]
     roster_status: Option<String>,
     /// Column of the roster with the last day [default: by its usual names]
-    #[arg(long, value_name = "HEAD", requires = "roster")]
+    #[arg(long, value_name = "HEAD", requires = Self::FILE)]
     roster_left: Option<String>,
     /// Form of dates in the roster that are not ISO 8601: dd.mm.yyyy, dd/mm/yyyy or mm/dd/yyyy
-    #[arg(long, value_name = "FORM", requires = "roster")]
+    #[arg(long, value_name = "FORM", requires = Self::FILE)]
     roster_date_format: Option<DateForm>,
+}
+
+impl RosterOptions {
+    /// The group of the option that names the roster.
+    pub(super) const FILE: &str = "roster_file";
+
+    /// Returns the columns and the form of dates.
+    pub(super) fn into_columns(self) -> RosterColumns {
+        RosterColumns {
+            email: self.roster_email,
+            status: self.roster_status,
+            left: self.roster_left,
+            dates: self.roster_date_format,
+        }
+    }
 }
 
 impl BasisOptions {
@@ -88,12 +110,7 @@ impl BasisOptions {
 impl CriteriaOptions {
     /// Resolves by which files to judge.
     pub(super) fn into_basis(self) -> Basis {
-        let columns = RosterColumns {
-            email: self.roster_email,
-            status: self.roster_status,
-            left: self.roster_left,
-            dates: self.roster_date_format,
-        };
+        let columns = self.columns.into_columns();
         Basis {
             since: None,
             rules: self.rules,
@@ -131,7 +148,8 @@ fn gate_parser() -> impl TypedValueParser<Value = Gate> {
     })
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+/// Parses a moment, or a day as its end in UTC.
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_day_or_time(text.trim())
         .map_err(|_| "expected a time such as 2026-12-31 or 2026-12-31T08:00:00Z".to_owned())
 }

@@ -90,7 +90,7 @@ pub(super) struct GlobalOptions {
         hide_possible_values = true
     )]
     pub(super) output_format: OutputFormat,
-    /// Print no progress, summary or warnings about a crawl; audit, check, diff, prune, stats and verify print no report
+    /// Print no progress, summary or warnings about a crawl; audit, check, diff, history, prune, stats and verify print no report
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Log the result of the run to standard error; -vv logs every request

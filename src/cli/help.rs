@@ -21,6 +21,7 @@ pub(super) fn formats(command: &str) -> &'static [OutputFormat] {
     match command {
         "diff" => &[Console, Json, Ndjson, Markdown],
         "audit" => &[Console, Json, Ndjson, Markdown, Csv],
+        "history" => &[Console, Json, Ndjson, Csv],
         "users" | "roles" | "grants" | "resources" | "resource-types" | "entitlements"
         | "principals" => &[Console, Json, Csv],
         "sync" | "export" | "report" | "completions" | "man" => &[],
@@ -310,6 +311,27 @@ pub(super) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "history",
+        &[
+            (
+                "Show what changed from night to night",
+                "posthog-c1z history /var/lib/posthog",
+            ),
+            (
+                "Show what one person had, and when",
+                "posthog-c1z history /var/lib/posthog --person ada@example.com",
+            ),
+            (
+                "Show who had what at the end of a quarter",
+                "posthog-c1z history /var/lib/posthog --as-of 2026-06-30 -o csv > access.csv",
+            ),
+            (
+                "Fail unless everyone who left lost access within a day",
+                "posthog-c1z history /var/lib/posthog --left people.csv --within 24h",
+            ),
+        ],
+    ),
+    (
         "prune",
         &[
             (
@@ -457,7 +479,7 @@ fn of_file(option: Arg, command: &str) -> Arg {
             "Snapshot to write; `-` for standard output; {organization}, {date} and {time} are filled in \
              [default: sync.c1z, with --demo demo.c1z]",
         ),
-        "diff" | "prune" | "completions" | "man" => option.hide(true),
+        "diff" | "history" | "prune" | "completions" | "man" => option.hide(true),
         _ => option.help("Snapshot to read [default: sync.c1z]"),
     }
 }

@@ -14,7 +14,7 @@ const EXIT_CODES: [(&str, &str); 14] = [
     ),
     (
         "1",
-        "diff: differences; verify, audit: findings; stats --max-age: too old",
+        "diff: differences; verify, audit: findings; stats --max-age: too old; history --within: too late",
     ),
     (
         "2",

@@ -9,6 +9,7 @@
 //! | `diff.rs` | the options of `diff` |
 //! | `audit.rs` | the options of `audit` |
 //! | `export.rs` | the options of `export` |
+//! | `history.rs` | the options of `history` |
 //! | `report.rs` | the options of `report` |
 //! | `retention.rs` | the rules of retention of `sync` and `prune` |
 //! | `prune.rs` | the options of `prune` |
@@ -32,6 +33,7 @@ mod export;
 mod global;
 mod heading;
 mod help;
+mod history;
 mod key;
 mod manual;
 mod message;
@@ -53,6 +55,7 @@ use audit::AuditOptions;
 use diff::DiffOptions;
 use export::ExportSub;
 use global::GlobalOptions;
+use history::HistoryOptions;
 use prune::PruneOptions;
 use read::{
     AccessOptions, ListOptions, OrganizationOptions, RoleOptions, StatsOptions, UserOptions,
@@ -131,6 +134,8 @@ enum Sub {
     Audit(Box<AuditOptions>),
     /// Write an access review to read, sign and file: one HTML page, or a workbook
     Report(Box<ReportOptions>),
+    /// Follow an organization over many snapshots: what changed when, who had what on a date
+    History(Box<HistoryOptions>),
     /// Remove old snapshots from a folder, by rules such as one for each day and month
     Prune(PruneOptions),
     /// Export a snapshot as CSV, JSON, a SQLite database or a workbook
@@ -201,6 +206,7 @@ fn resolve(sub: Sub, global: &GlobalOptions, matches: &ArgMatches) -> Result<Com
         Sub::Diff(options) => Command::Diff(Box::new(options.into_args(global)?)),
         Sub::Audit(options) => options.into_command(global)?,
         Sub::Report(options) => Command::Report(Box::new(options.into_args(global))),
+        Sub::History(options) => Command::History(Box::new(options.into_args(global))),
         Sub::Prune(options) => Command::Prune(options.into_args(global)?),
         Sub::Export(options) => options.into_command(global)?,
         Sub::Completions { shell } => Command::Show(completions(shell)),

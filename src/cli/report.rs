@@ -39,6 +39,9 @@ struct ContentOptions {
     since: Option<PathBuf>,
     #[command(flatten)]
     basis: BasisOptions,
+    /// Snapshots, folders of them and patterns in quotes: adds how members, findings and grants developed
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    history: Vec<PathBuf>,
     /// Heading of the report [default: Access report]
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     title: Option<String>,
@@ -105,6 +108,7 @@ impl ContentOptions {
             basis: self.basis.into_basis(self.since, global),
             title: self.title,
             reviewer: self.reviewer,
+            history: self.history,
             form: form(&path).unwrap_or(ReportForm::Page),
             out: Product {
                 path,

@@ -45,13 +45,7 @@ impl Archived {
         };
         match Self::read(path, found, now, options) {
             Ok(result) => Ok(result),
-            Err(Error::Io {
-                path: at, source, ..
-            }) if at == path && is_about_file(&source) => {
-                Ok(Err(format!("it cannot be read: {source}")))
-            }
-            Err(error) if error.is_of_machine() => Err(error.into()),
-            Err(error) => Ok(Err(error.sentence())),
+            Err(error) => Ok(Err(why_unreadable(path, error)?)),
         }
     }
 
@@ -145,6 +139,20 @@ impl Archived {
 pub(super) fn in_words(rules: &[RetentionRule]) -> String {
     let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
     names.join(", ")
+}
+
+/// Returns why the file at `path` cannot be read, as a sentence without a full stop.
+///
+/// # Errors
+/// When the fault is the machine's and not the file's.
+pub(super) fn why_unreadable(path: &Path, error: Error) -> Result<String> {
+    match error {
+        Error::Io {
+            path: at, source, ..
+        } if at == path && is_about_file(&source) => Ok(format!("it cannot be read: {source}")),
+        error if error.is_of_machine() => Err(error.into()),
+        error => Ok(error.sentence()),
+    }
 }
 
 /// Whether an error is about one file and not about the machine: it may not be read, or is gone.

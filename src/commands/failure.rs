@@ -13,6 +13,7 @@ use super::answer::NotArrived;
 use super::audit::{OtherOrganization, UnjudgedGate};
 use super::diff::{NoSecondSync, NotComparable, UnjudgedRevocations};
 use super::given::BadInput;
+use super::history::{BeforeFirst, NeverSeen, NoFiles, NoRuns, UnreadableFiles};
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
 use super::prune::FolderProblem;
@@ -25,7 +26,7 @@ use super::sync::{InconsistentData, Locked, NothingSet, Refusal, TemplateError};
 pub enum ExitCode {
     /// Done.
     Done = 0,
-    /// Differences or findings, or a snapshot that is too old.
+    /// Differences or findings, a snapshot that is too old, or access that was lost too late.
     Found = 1,
     /// Wrong usage, or nothing more exact.
     Usage = 2,
@@ -201,6 +202,32 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     }
     if let Some(error) = error.downcast_ref::<Locked>() {
         return diagnosis(ExitCode::Locked, error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<NoFiles>() {
+        return match error {
+            NoFiles::Missing(path) => (ExitCode::NotFound, of_missing(path).map(ToOwned::to_owned)),
+            NoFiles::Pattern(_) => (ExitCode::NotFound, None),
+            NoFiles::BadPattern(..) => (ExitCode::Usage, None),
+            NoFiles::Empty(_) => diagnosis(
+                ExitCode::BadSnapshot,
+                "subfolders are not read, and neither are rejected and incomplete snapshots",
+            ),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<BeforeFirst>() {
+        return diagnosis(ExitCode::NotFound, error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<NeverSeen>() {
+        return (ExitCode::NotFound, error.hint());
+    }
+    if error.is::<NoRuns>() {
+        return (ExitCode::BadSnapshot, None);
+    }
+    if error.is::<UnreadableFiles>() {
+        return diagnosis(
+            ExitCode::BadSnapshot,
+            "`posthog-c1z verify` says what is wrong with a file; --skip-unreadable leaves such files out and exits 0",
+        );
     }
     if let Some(error) = error.downcast_ref::<FolderProblem>() {
         return match error {
@@ -568,9 +595,10 @@ fn of_snapshot(error: &snapshot::Error) -> Diagnosis {
             diagnosis(ExitCode::Usage, FULL_TEMPORARY)
         }
         Error::Building { .. } => (ExitCode::Usage, None),
-        Error::Version3 { .. } => diagnosis(
+        Error::UnknownV3 { .. } => diagnosis(
             ExitCode::BadSnapshot,
-            "the connector that wrote it can write format v1 with `--storage-engine sqlite`",
+            "a newer version of posthog-c1z may know it; the connector that wrote the file can write format v1 with \
+             `--storage-engine sqlite`",
         ),
         Error::TooLarge { .. } => diagnosis(
             ExitCode::BadSnapshot,

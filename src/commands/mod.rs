@@ -11,12 +11,15 @@ mod csv_tables;
 mod diff;
 mod export;
 mod failure;
+mod folder;
 mod given;
+mod history;
 mod input;
 mod list;
 mod missing;
 mod numbers;
 mod organization;
+mod parallel;
 mod population;
 mod principals;
 mod product;
@@ -47,6 +50,7 @@ pub use check::CheckArgs;
 pub use diff::{Comparability, DiffArgs, DiffInputs, DiffOutput};
 pub use export::{ExportArgs, ExportForm, ExportTable, Source as TableSource};
 pub use failure::{ExitCode, Failure};
+pub use history::{HistoryArgs, Question, Unreadable, Unrecorded};
 pub use input::Input;
 pub use list::{Condition, ListArgs, ListFormat, Listing, SeatName};
 pub use organization::OrganizationArgs;
@@ -85,6 +89,8 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Writes a snapshot as a document for people.
     Report(Box<ReportArgs>),
+    /// Follows an organization over many snapshots.
+    History(Box<HistoryArgs>),
     /// Removes old snapshots from a folder.
     Prune(PruneArgs),
     /// Exports a snapshot to another format.
@@ -133,6 +139,10 @@ impl Command {
                 | AuditOutput::Nothing => Medium::Text { styled: false },
             },
             Self::Report(_) => of_format(Format::Console),
+            Self::History(args) => match args.format {
+                Some(format) => format.medium(page),
+                None => of_format(Format::Console),
+            },
             Self::Prune(args) => of_format(args.format),
             Self::Export(args) => args.form.medium(page.is_terminal),
             Self::Show(_) => Medium::Raw,
@@ -150,6 +160,7 @@ impl Command {
                 | Self::Verify(_)
                 | Self::Diff(_)
                 | Self::Audit(_)
+                | Self::History(_)
                 | Self::Prune(_)
         )
     }
@@ -163,9 +174,12 @@ impl Command {
             },
             Self::Export(args) if args.out.is_none() => Answer::Product,
             Self::Stats(args) if args.max_age.is_some() => Answer::Verdict,
-            Self::Check(_) | Self::Verify(_) | Self::Diff(_) | Self::Audit(_) | Self::Prune(_) => {
-                Answer::Verdict
-            }
+            Self::Check(_)
+            | Self::Verify(_)
+            | Self::Diff(_)
+            | Self::Audit(_)
+            | Self::History(_)
+            | Self::Prune(_) => Answer::Verdict,
             Self::Stats(_)
             | Self::List(_)
             | Self::Access(_)
@@ -296,6 +310,7 @@ fn dispatch(command: &Command, world: &mut World<'_>) -> Result<Outcome> {
         Command::Diff(args) => diff::run(args, world),
         Command::Audit(args) => audit::run(args, world),
         Command::Report(args) => report::run(args, world),
+        Command::History(args) => history::run(args, world),
         Command::Prune(args) => prune::run(args, world),
         Command::Export(args) => export::run(args, world),
         Command::Show(text) => {

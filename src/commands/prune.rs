@@ -5,7 +5,6 @@
 //! that of `--latest`, one that a link leads to, and one that could not be removed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::archived::{Archived, in_words};
-use super::sync::{Lock, Pruning, RunInProgress, mark, path_of_pruning, runs_in_progress};
+use super::folder::{file_name, mark_of, snapshots_in};
+use super::sync::{Lock, Pruning, RunInProgress, path_of_pruning, runs_in_progress};
 use super::{Outcome, World};
 use crate::model::{OrganizationEvidence, Retention, RetentionRule, SyncId};
 use crate::report::{Column, Format, Table, labeled};
@@ -115,7 +115,8 @@ impl Folder {
         let context = || reading(&args.folder);
         // Before the files, so that a run that ends in between counts as in progress.
         let runs = runs_in_progress(&args.folder).with_context(context)?;
-        let Listed { paths, linked } = list(&args.folder).with_context(context)?;
+        let linked = links_in(&args.folder).with_context(context)?;
+        let paths = snapshots_in(&args.folder).with_context(context)?;
         let mut left = BTreeMap::new();
         let mut found = Vec::new();
         for path in paths {
@@ -298,35 +299,19 @@ impl Folder {
     }
 }
 
-/// What is in a folder.
-#[derive(Default)]
-struct Listed {
-    /// The `*.c1z`, as a shell would list them.
-    paths: Vec<PathBuf>,
-    /// What each link leads to, and its name.
-    linked: Vec<(Metadata, String)>,
-}
-
-fn list(folder: &Path) -> io::Result<Listed> {
-    let Listed {
-        mut paths,
-        mut linked,
-    } = Listed::default();
+/// What each link in a folder leads to, and its name.
+fn links_in(folder: &Path) -> io::Result<Vec<(Metadata, String)>> {
+    let mut links = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = folder.join(entry.file_name());
         if entry.file_type()?.is_symlink()
             && let Ok(target) = fs::metadata(&path)
         {
-            linked.push((target, file_name(&path)));
-        }
-        let is_hidden = file_name(&path).starts_with('.');
-        if !is_hidden && path.extension() == Some(OsStr::new("c1z")) {
-            paths.push(path);
+            links.push((target, file_name(&path)));
         }
     }
-    paths.sort();
-    Ok(Listed { paths, linked })
+    Ok(links)
 }
 
 /// Applies the rules to snapshots that are counted together. Copies of one sync run count once.
@@ -355,17 +340,6 @@ fn judge(own: Vec<Archived>, retention: &Retention) -> Vec<Judged> {
         }));
     }
     judged
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
-fn mark_of(path: &Path) -> Option<&'static str> {
-    mark(&file_name(path))
 }
 
 fn in_use(run: &RunInProgress) -> String {

@@ -295,6 +295,39 @@ pub(super) fn person(wanted: &str, snapshot: &Snapshot, run: &SyncRun) -> Result
     Ok(search.finish("people")?)
 }
 
+/// What a search over rows that were read before looks at.
+pub(super) struct Candidate<'c, N> {
+    /// The id.
+    pub(super) id: &'c ResourceId,
+    /// Every name and address.
+    pub(super) names: N,
+    /// The name and the address to show; empty if there is none.
+    pub(super) shown: [String; 2],
+}
+
+/// The one of `candidates` that `wanted` means. `what` is what they are, in the plural.
+///
+/// # Errors
+/// [`Ambiguous`].
+pub(super) fn among<'c, N: Iterator<Item = &'c str>>(
+    wanted: &str,
+    what: &'static str,
+    candidates: impl Iterator<Item = Candidate<'c, N>>,
+) -> Result<Found<ResourceId>, Ambiguous> {
+    let mut search = Search::new(wanted);
+    for Candidate { id, names, shown } in candidates {
+        let whole = id.to_string();
+        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        let row = || {
+            let name = printable(&shown[0]);
+            (id.clone(), format!("{} `{name}`", id.resource_type))
+        };
+        let line = || line(&whole, &[&shown[0], &shown[1]]);
+        search.offer(&[&whole, &id.resource], &names, row, line);
+    }
+    search.finish(what)
+}
+
 /// The entitlement that `wanted` means, on `resource` if that is given.
 ///
 /// # Errors

@@ -46,6 +46,10 @@ pub const NOT_READ_ROLES: &str = "roles";
 /// The name of what surrounds the roles, in [`Evidence::not_read`].
 pub const NOT_READ_ORGANIZATION: &str = "organization";
 
+/// The beginning and the middle of the sentence about a list that may be incomplete. Documents have no other sign of it.
+const DOUBT: &str = "whether ";
+const OF_DOUBT: &str = " is complete: ";
+
 impl Evidence {
     /// The value of the document's `schema` field.
     pub const SCHEMA: &str = "posthog-c1z.evidence";
@@ -97,6 +101,19 @@ impl Evidence {
         self.not_read
             .iter()
             .any(|name| name == NOT_READ_ORGANIZATION)
+    }
+
+    /// Records that a list may be incomplete, and why. Returns the sentence.
+    pub fn doubt(&mut self, list: &str, why: &str) -> String {
+        let doubt = format!("{DOUBT}{list}{OF_DOUBT}{why}");
+        self.unproved.push(doubt.clone());
+        doubt
+    }
+
+    /// Whether some list may be incomplete, so that what it does not show may still be there.
+    pub fn is_doubtful(&self) -> bool {
+        let mut unproved = self.unproved.iter();
+        unproved.any(|sentence| sentence.starts_with(DOUBT) && sentence.contains(OF_DOUBT))
     }
 
     /// Whether the document has the schema of evidence, in a version that this program understands.

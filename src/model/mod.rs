@@ -10,6 +10,7 @@ mod finding;
 mod folded;
 mod grant;
 mod harmful;
+mod history;
 mod ids;
 mod inventory;
 pub mod keys;
@@ -45,6 +46,10 @@ pub use finding::{
 pub use folded::{ascii_domain, domain_of, folded, folded_address, looks_like};
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
+pub use history::{
+    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, PersonAsOf, Punctuality,
+    RunChange, RunContent, RunFigures, Span, SpanOf, SpanValue, Story,
+};
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};
 pub use kind::RowKind;

@@ -4,6 +4,7 @@ pub mod access;
 pub mod audit;
 pub mod diff;
 pub mod flat;
+pub mod history;
 mod json;
 mod markdown;
 pub mod metrics;

@@ -40,10 +40,12 @@ pub enum Error {
         /// The type of file it looks like.
         looks_like: Option<&'static str>,
     },
-    /// The newer container, which only the official SDK reads.
-    Version3 {
+    /// Format v3 with something that this program does not know.
+    UnknownV3 {
         /// The file.
         path: PathBuf,
+        /// The unknown version or feature, such as "table format 8; this program knows 7".
+        what: String,
     },
     /// The decoded file would be larger than allowed.
     TooLarge {
@@ -105,6 +107,14 @@ pub enum Damage {
     /// The database is not a SQLite database, or its pages are inconsistent.
     #[error("its SQLite database cannot be read: {0}")]
     Database(String),
+    /// A part of a v3 file is inconsistent.
+    #[error("{problem}")]
+    V3 {
+        /// The part.
+        part: V3Part,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// It exceeds a limit on what is read.
     #[error("{0}")]
     Limit(String),
@@ -129,6 +139,42 @@ pub enum Damage {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// The parts of a v3 file that `verify` tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum V3Part {
+    /// What surrounds the files inside.
+    Envelope,
+    /// The index of the files inside.
+    Index,
+    /// Any checksum.
+    Checksum,
+    /// The list of tables.
+    Manifest,
+    /// A table as a whole.
+    Table,
+    /// A block of a table.
+    Block,
+    /// The order of the keys.
+    KeyOrder,
+    /// The key or value of a row.
+    Record,
+}
+
+impl V3Part {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Envelope => "v3-envelope",
+            Self::Index => "v3-index",
+            Self::Checksum => "v3-checksum",
+            Self::Manifest => "v3-manifest",
+            Self::Table => "v3-table",
+            Self::Block => "v3-block",
+            Self::KeyOrder => "v3-key-order",
+            Self::Record => "v3-record",
+        }
+    }
 }
 
 /// Whether zstd ran out of memory, which is not the file's fault.
@@ -231,7 +277,7 @@ impl Error {
         match self {
             Self::Io { .. } | Self::Building { .. } => "unreadable",
             Self::NotC1z { .. } => "not-c1z",
-            Self::Version3 { .. } => "format-v3",
+            Self::UnknownV3 { .. } => "format-v3",
             Self::TooLarge { .. } => "too-large",
             Self::NoFinishedSync { .. } | Self::NoSuchSync { .. } => "no-finished-sync",
             Self::Damaged { damage, .. } => match damage {
@@ -242,6 +288,7 @@ impl Error {
                 Damage::TrailingBytes => "trailing-bytes",
                 Damage::Window => "window",
                 Damage::Zstd(_) => "zstd",
+                Damage::V3 { part, .. } => part.code(),
                 Damage::Bomb | Damage::Limit(_) => "too-large",
                 Damage::Database(_) => "sqlite",
                 Damage::Schema(_) => "schema",
@@ -257,7 +304,7 @@ impl Error {
             Self::Building { dir: path, .. }
             | Self::Io { path, .. }
             | Self::NotC1z { path, .. }
-            | Self::Version3 { path }
+            | Self::UnknownV3 { path, .. }
             | Self::TooLarge { path, .. }
             | Self::Damaged { path, .. }
             | Self::NoFinishedSync { path, .. }
@@ -279,9 +326,7 @@ impl Error {
             Self::NotC1z {
                 looks_like: None, ..
             } => "is not a c1z".to_owned(),
-            Self::Version3 { .. } => {
-                "is a c1z of format v3, which this program cannot read".to_owned()
-            }
+            Self::UnknownV3 { what, .. } => format!("is a c1z of format v3 with {what}"),
             Self::TooLarge {
                 max_decoded_mib, ..
             } => format!("decodes to more than {max_decoded_mib} MiB"),

@@ -29,6 +29,23 @@ pub(super) const MAX_TYPE_BYTES: u64 = 4 * MIB;
 /// values for each.
 pub(super) const MAX_DOCUMENT_VALUES: usize = 2_000_000;
 pub(super) const MAX_EVIDENCE_SENTENCES: usize = 10_000;
+/// Format v3: most files of its database, longest name of one, and the largest head and index, in bytes. The SDK writes
+/// 17 files for half a million grants.
+pub(super) const MAX_V3_FILES: usize = 20_000;
+pub(super) const MAX_V3_NAME: usize = 255;
+pub(super) const MAX_V3_HEAD: u64 = 16 * MIB;
+pub(super) const MAX_V3_INDEX: u64 = 16 * MIB;
+/// Largest manifest, in bytes, and most tables that it may name.
+pub(super) const MAX_V3_MANIFEST: u64 = 16 * MIB;
+pub(super) const MAX_V3_TABLES: usize = 20_000;
+/// Most deletions of ranges of keys. The SDK writes one or two.
+pub(super) const MAX_V3_SPANS: usize = 100_000;
+/// Largest block of a table, in bytes: one row with the largest asset, and what surrounds it.
+pub(super) const MAX_V3_BLOCK: usize = MAX_ASSET as usize + (1 << 20);
+/// Longest key, in bytes: five texts, each byte of which may take two.
+pub(super) const MAX_V3_KEY: usize = 10 * MAX_TEXT + 64;
+/// Most bytes of blocks in memory at a time.
+pub(super) const MAX_V3_OPEN: u64 = 192 * MIB;
 /// Size in bytes below which a database is never treated as a decompression bomb.
 const MIN_BOMB: u64 = 64 * MIB;
 /// Ratio of decoded to compressed size that makes it one. Valid files decode to 5 to 30 times their size.

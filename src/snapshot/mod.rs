@@ -9,7 +9,7 @@
 //! | `read/` | reads a file as rows: open, find, filter, count | `table`, and all below it |
 //! | `table/` | the tables: their declarations, a row, its kind, its part in the digest | `message` |
 //! | `message/` | the bytes of one message: fields, the schema, the model, the canonical form, JSON, validity | |
-//! | `container/` | the bytes of a c1z and the pages of the database inside | |
+//! | `container/` | the bytes of a c1z, and the pages (v1) or tables (v3) of the database inside | |
 //! | `error.rs` `limits.rs` `hex.rs` | errors, limits on what is read, hexadecimal | every module may import them |
 //!
 //! `verify` and `write` are independent of each other, and `container` knows neither tables nor messages:
@@ -22,7 +22,8 @@
 //!
 //! The path of a row. Writing: `Inventory` ─► `message/encode.rs` ─► `write.rs` ─► `container/`. Reading:
 //! `container/` ─► `read/columns.rs` ─► `read/judgement.rs` ─► [`Row`], whose blob is decoded when needed: as model
-//! (`message/decode.rs`), as JSON (`message/json.rs`) or as its part in the digest (`table/record.rs`).
+//! (`message/decode.rs`), as JSON (`message/json.rs`) or as its part in the digest (`table/record.rs`). A row of format v3
+//! has a longer way to the same pages: `container/v3/` ─► `message/records.rs` ─► `read/v3.rs` ─► `container/build.rs`.
 
 mod container;
 mod error;
@@ -38,11 +39,11 @@ mod verify;
 mod write;
 
 pub use container::{Written, is_c1z};
-pub use error::{Damage, Error};
+pub use error::{Damage, Error, V3Part};
 pub use limits::Limits;
 pub use read::{
-    BackgroundRows, Batch, Counts, Filter, Lookup, Mapper, ReadOptions, Readable, Rows, RowsOfKind,
-    Snapshot,
+    BackgroundRows, Batch, Counts, Filter, Format, Lookup, Mapper, ReadOptions, Readable, Rows,
+    RowsOfKind, Snapshot,
 };
 pub use table::{
     BadBlob, ContentDigest, Digester, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,

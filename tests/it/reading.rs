@@ -449,26 +449,6 @@ fn an_unknown_sync_run_is_named() {
 }
 
 #[test]
-fn a_file_of_format_v3_is_named_as_such_and_never_called_damaged() {
-    let shelf = Shelf::new()
-        .with_golden("v3-pebble.c1z")
-        .with_golden("connector-default-v3.c1z");
-    for file in ["v3-pebble.c1z", "connector-default-v3.c1z"] {
-        for command in LISTS.iter().chain(&["stats"]) {
-            let run = shelf.run(&[command, file]).fails(15, &[file, "format v3"]);
-            assert!(
-                run.hint().contains("--storage-engine sqlite"),
-                "{}",
-                run.stderr
-            );
-            for word in ["corrupt", "damage", "broken", "not a c1z"] {
-                assert!(!run.stderr.contains(word), "{}", run.stderr);
-            }
-        }
-    }
-}
-
-#[test]
 fn a_sync_run_without_rows_is_shown_as_empty() {
     let shelf = Shelf::new().with_golden("empty-finished.c1z");
     for list in LISTS {

@@ -3,6 +3,7 @@
 
 mod content;
 mod files;
+mod history;
 mod hostile;
 mod workbook;
 

@@ -10,6 +10,7 @@ mod posthog;
 mod program;
 mod reading;
 mod skipped;
+pub mod v3;
 mod written;
 
 pub use edited::{Edited, decoded, field, packed};

@@ -18,7 +18,7 @@ pub(super) fn read_rules(path: &Path) -> Result<Settings> {
 }
 
 /// Reads the roster, and reports how many of its rows match nobody.
-pub(super) fn read_roster(
+pub(in crate::commands) fn read_roster(
     path: &Path,
     columns: &RosterColumns,
     reporter: &dyn Reporter,

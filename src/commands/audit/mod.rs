@@ -10,10 +10,16 @@ use super::input::Input;
 use super::population::{Gathered, gather};
 use super::{Outcome, World};
 use crate::audit::{self, Acceptable, Facts, Roster, RosterColumns, Settings};
-use crate::model::{Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, Severity, Timestamp};
+use crate::model::{
+    Audit, FailOn, OlderSnapshot, RecordedTime, RuleCode, RunFigures, Seat, Severity, SyncRun,
+    Timestamp,
+};
 use crate::progress::{Event, Findings, Reporter};
 use crate::report::audit::{self as report, AuditFormat};
-use inputs::{read_roster, read_rules};
+use crate::snapshot::Snapshot;
+use inputs::read_rules;
+
+pub(super) use inputs::read_roster;
 
 /// Arguments of `audit`.
 #[derive(Clone, Debug)]
@@ -122,10 +128,15 @@ impl Criteria {
 /// Counts the findings in a snapshot that are not accepted, as of its capture time.
 pub(super) fn count_findings(input: &Input, criteria: &Criteria) -> Result<Findings> {
     let (snapshot, run) = input.open_sync()?;
-    let Gathered { facts, captured_at } = gather(&snapshot, &run)?;
+    Ok(count(&gather(&snapshot, &run)?, criteria))
+}
+
+/// Counts the findings that are not accepted, as of the capture time.
+fn count(gathered: &Gathered, criteria: &Criteria) -> Findings {
+    let Gathered { facts, captured_at } = gathered;
     let Criteria { settings, roster } = criteria;
     let judged_at = captured_at.as_utc;
-    let mut judgement = audit::judge(&facts, settings, roster.as_ref(), judged_at);
+    let mut judgement = audit::judge(facts, settings, roster.as_ref(), judged_at);
     audit::accept(&mut judgement, settings, judged_at);
     let mut findings = Findings::default();
     for finding in judgement.findings.iter().filter(|f| f.accepted.is_none()) {
@@ -135,7 +146,31 @@ pub(super) fn count_findings(input: &Input, criteria: &Criteria) -> Result<Findi
             Severity::Low => findings.low += 1,
         }
     }
-    Ok(findings)
+    findings
+}
+
+/// Counts what a report shows over time.
+pub(super) fn figures(
+    snapshot: &Snapshot,
+    run: &SyncRun,
+    criteria: &Criteria,
+) -> Result<RunFigures> {
+    let gathered = gather(snapshot, run)?;
+    let listed = || {
+        gathered
+            .facts
+            .people
+            .iter()
+            .filter(|person| person.is_listed)
+    };
+    let is_privileged =
+        |seat: Option<Seat>| matches!(seat, Some(Seat::Owner | Seat::Administrator));
+    let findings = count(&gathered, criteria);
+    Ok(RunFigures {
+        members: listed().count() as u64,
+        privileged: listed().filter(|person| is_privileged(person.seat)).count() as u64,
+        findings: findings.high + findings.medium + findings.low,
+    })
 }
 
 /// A judged snapshot.

@@ -47,14 +47,21 @@ pub enum Comparability {
 #[error("{0}")]
 pub(crate) struct NotComparable(String);
 
+impl NotComparable {
+    /// Inputs that cannot be compared for this reason.
+    pub(in crate::commands) fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
 /// One file that does not hold two sync runs to compare.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NoSecondSync(String);
 
 /// One open input.
-pub(super) struct Source<'s> {
-    pub snapshot: Rc<Snapshot>,
+pub(in crate::commands) struct Source<'s> {
+    pub(super) snapshot: Rc<Snapshot>,
     input: &'s Input,
     run: SyncRun,
     evidence: Option<Evidence>,
@@ -91,7 +98,12 @@ impl<'s> Source<'s> {
         }
     }
 
-    fn new(snapshot: Rc<Snapshot>, input: &'s Input, run: SyncRun) -> Result<Self> {
+    /// A sync run of a snapshot that is open.
+    pub(in crate::commands) fn new(
+        snapshot: Rc<Snapshot>,
+        input: &'s Input,
+        run: SyncRun,
+    ) -> Result<Self> {
         let evidence = snapshot.evidence(&run.id)?;
         Ok(Self {
             snapshot,
@@ -343,7 +355,7 @@ fn organization(evidence: &Evidence) -> String {
 }
 
 /// The host in a URL. PostHog's US region has two host names.
-fn host(base_url: &str) -> &str {
+pub(in crate::commands) fn host(base_url: &str) -> &str {
     let rest = base_url
         .split_once("://")
         .map_or(base_url, |(_, rest)| rest);

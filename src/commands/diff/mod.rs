@@ -23,12 +23,12 @@ use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
 use crate::snapshot::{ContentDigest, Digester, Readable, Row, RowsOfKind, Snapshot};
 use accept::{AcceptFile, Applied};
-use inputs::{Source, comparable, roles_compared};
+use inputs::{comparable, roles_compared};
 use organizations::organizations;
 
 pub(super) use decisions::UnjudgedRevocations;
 pub use inputs::{Comparability, DiffInputs};
-pub(super) use inputs::{NoSecondSync, NotComparable};
+pub(super) use inputs::{NoSecondSync, NotComparable, Source, host};
 
 /// Arguments of `diff`.
 #[derive(Clone, Debug)]
@@ -99,11 +99,38 @@ pub(super) fn compared(args: &DiffArgs) -> Result<Comparison> {
     };
     let (old, new) = Source::open(&args.inputs)?;
     check_fields(&args.fields, [&old, &new])?;
-    let (roles, warning) = roles_compared(&old, &new);
-    let mut warnings = Vec::from_iter(warning);
-    warnings.extend(comparable(&old, &new, args.comparability)?);
-    let organizations = organizations(&old, &new)?;
-    warnings.extend(organizations.warnings);
+    let mut warnings = comparable(&old, &new, args.comparability)?;
+    let comparison = differences(&old, &new, &args.fields, None)?;
+    let Applied {
+        accepted,
+        changes,
+        unused_lines,
+    } = accept_file.apply(
+        comparison.changes,
+        new.captured_at().as_utc,
+        comparison.knows_members,
+        &comparison.scope,
+    );
+    warnings.extend(comparison.warnings);
+    Ok(Comparison {
+        fail_on: args.fail_on.clone(),
+        warnings,
+        unused_lines,
+        changes,
+        accepted,
+        ..comparison
+    })
+}
+
+/// Compares two sync runs that are comparable. Rows are not read if their digests are given and equal.
+pub(super) fn differences(
+    old: &Source<'_>,
+    new: &Source<'_>,
+    fields: &FieldFilter,
+    digests: Option<[ContentDigest; 2]>,
+) -> Result<Comparison> {
+    let (roles, warning) = roles_compared(old, new);
+    let organizations = organizations(old, new)?;
     let scope = Scope {
         roles: roles == RolesCompared::Yes,
         parts: organizations.parts,
@@ -118,26 +145,23 @@ pub(super) fn compared(args: &DiffArgs) -> Result<Comparison> {
             }
         },
     };
-    let knows_members = old.knows_members() && new.knows_members();
-    let (mut changes, digests) = compare_sources(&old, &new, &args.fields, roles)?;
+    let (mut changes, [old_digest, new_digest]) = match digests {
+        Some(digests) if digests[0] == digests[1] => (Vec::new(), digests),
+        _ => compare_rows(old, new, fields, roles)?,
+    };
     let mut surroundings = organizations.changes;
     match_invitations(&mut changes, &mut surroundings);
     changes.extend(surroundings);
-    let Applied {
-        accepted,
-        changes,
-        unused_lines,
-    } = accept_file.apply(changes, new.captured_at().as_utc, knows_members, &scope);
     Ok(Comparison {
-        old: old.side(digests.0),
-        new: new.side(digests.1),
-        knows_members,
-        fail_on: args.fail_on.clone(),
+        old: old.side(old_digest),
+        new: new.side(new_digest),
+        knows_members: old.knows_members() && new.knows_members(),
+        fail_on: None,
         scope,
-        warnings,
-        unused_lines,
+        warnings: warning.into_iter().chain(organizations.warnings).collect(),
+        unused_lines: Vec::new(),
         changes,
-        accepted,
+        accepted: Vec::new(),
     })
 }
 
@@ -160,13 +184,13 @@ fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
     }
 }
 
-/// Compares both inputs in one pass. Returns the changes and both content digests.
-fn compare_sources(
+/// Compares the rows of both inputs in one pass. Returns the changes and both content digests.
+fn compare_rows(
     old: &Source<'_>,
     new: &Source<'_>,
     fields: &FieldFilter,
     roles: RolesCompared,
-) -> Result<(Vec<Change>, (ContentDigest, ContentDigest))> {
+) -> Result<(Vec<Change>, [ContentDigest; 2])> {
     let members = old.knows_members() && new.knows_members();
     let mut walk = Walk::new(old.catalog()?, new.catalog()?, fields, roles, members);
     let digests = std::thread::scope(|scope| {
@@ -188,7 +212,7 @@ fn compare_sources(
             source_rows(old, &mut old_rows.grants),
             source_rows(new, &mut new_rows.grants),
         )?;
-        Ok::<_, anyhow::Error>((old_rows.digest(), new_rows.digest()))
+        Ok::<_, anyhow::Error>([old_rows.digest(), new_rows.digest()])
     })?;
     Ok((walk.finish(), digests))
 }

@@ -3,13 +3,13 @@
 mod rows;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::{Builder, ScopedJoinHandle};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use super::audit::{Basis, Judged};
-use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput};
+use super::audit::{Basis, Criteria, Judged};
+use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput, NotComparable};
 use super::input::Input;
 use super::population::why_roles_unknown;
 use super::product::ProductFile;
@@ -17,8 +17,8 @@ use super::{Outcome, Product, World};
 use crate::audit;
 use crate::diff::FieldFilter;
 use crate::files;
-use crate::model::{Comparison, RecordedTime, SyncRun};
-use crate::progress::Event;
+use crate::model::{Comparison, Evidence, History, OrganizationEvidence, RecordedTime, SyncRun};
+use crate::progress::{Event, Silent};
 use crate::report::access::{AccessReport, Source, Workbook, write_page};
 use crate::report::audit::headline;
 use crate::report::{Medium, labeled, size};
@@ -36,6 +36,8 @@ pub struct ReportArgs {
     pub title: Option<String>,
     /// Who reviews the access.
     pub reviewer: Option<String>,
+    /// Files, folders and patterns of snapshots of the same organization, to show over time; empty for none.
+    pub history: Vec<PathBuf>,
     /// The form.
     pub form: ReportForm,
     /// The output file.
@@ -116,6 +118,7 @@ fn gather(
         facts,
         settings,
     } = Judged::of(&args.input, gathered, &args.basis, world.reporter)?;
+    let history = history(args, evidence.as_ref(), world)?;
     let zone = run.zone(evidence.as_ref());
     let started_at = RecordedTime {
         as_utc: run.started_at,
@@ -143,8 +146,37 @@ fn gather(
         roles,
         roles_unknown,
         comparison,
+        history,
     };
     Ok((report, places))
+}
+
+/// The organization over time, if that is wanted.
+fn history(
+    args: &ReportArgs,
+    evidence: Option<&Evidence>,
+    world: &World<'_>,
+) -> Result<Option<History>> {
+    if args.history.is_empty() {
+        return Ok(None);
+    }
+    let criteria = Criteria::read(&args.basis, &Silent)?;
+    let options = &args.input.options;
+    let history = super::history::for_report(&args.history, options, &criteria, world.reporter)?;
+    let id = |organization: Option<&OrganizationEvidence>| organization.map(|of| of.id.clone());
+    let reported = id(evidence.map(|evidence| &evidence.organization));
+    if id(history.organization.as_ref()) != reported {
+        bail!(NotComparable::new(format!(
+            "the snapshots that --history names are of another organization than `{}`",
+            args.input.path.display()
+        )));
+    }
+    for message in &history.warnings {
+        world.reporter.report(Event::Warned {
+            message: message.clone(),
+        });
+    }
+    Ok(Some(history))
 }
 
 /// What identifies a snapshot.

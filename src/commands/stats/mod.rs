@@ -14,7 +14,7 @@ use super::organization::in_brief;
 use super::{Outcome, World};
 use crate::model::{Evidence, FoundDocument, SyncRun, Timestamp, UtcOffset, Zone};
 use crate::report::{Column, Format, Table, duration, labeled, size};
-use crate::snapshot::{Counts, Snapshot};
+use crate::snapshot::{Counts, Format as SnapshotFormat, Snapshot};
 use age::{AgeDocument, Newest, check_offset, judge};
 
 /// Arguments of `stats`.
@@ -96,6 +96,7 @@ pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
 
 struct Stats<'a> {
     args: &'a StatsArgs,
+    container: SnapshotFormat,
     bytes: u64,
     decoded_bytes: u64,
     runs: Vec<(SyncRun, Zone)>,
@@ -128,6 +129,7 @@ impl<'a> Stats<'a> {
         let runs = snapshot.sync_runs()?.into_iter().map(zoned);
         Ok(Self {
             args,
+            container: snapshot.format,
             bytes: snapshot.bytes,
             decoded_bytes: snapshot.decoded_bytes,
             runs: runs.collect::<Result<_>>()?,
@@ -164,7 +166,7 @@ impl<'a> Stats<'a> {
             schema: "posthog-c1z.stats",
             schema_version: 1,
             file: self.args.input.path.display().to_string(),
-            format: "v1",
+            format: self.container.to_string(),
             bytes: self.bytes,
             decoded_bytes: self.decoded_bytes,
             content_digest: &self.content_digest,
@@ -198,9 +200,10 @@ impl<'a> Stats<'a> {
         let out = &mut *world.out;
         let width = world.page.terminal_width();
         let file = format!(
-            "{} ({}, format v1, {} decoded)",
+            "{} ({}, format {}, {} decoded)",
             self.args.input.path.display(),
             size(self.bytes),
+            self.container,
             size(self.decoded_bytes)
         );
         writeln!(out, "{}", labeled("file", &file, width))?;
@@ -330,7 +333,7 @@ struct StatsDocument<'a> {
     schema: &'static str,
     schema_version: u32,
     file: String,
-    format: &'static str,
+    format: String,
     bytes: u64,
     decoded_bytes: u64,
     content_digest: &'a str,

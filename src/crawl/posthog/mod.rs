@@ -280,11 +280,10 @@ impl<'a> Crawl<'a> {
 
     /// Records that a list may be incomplete.
     fn doubt(&mut self, list: &str, doubt: String) {
-        let doubt = format!("whether {list} is complete: {doubt}");
+        let doubt = self.evidence.doubt(list, &doubt);
         if self.completeness == Completeness::Proved {
-            self.completeness = Completeness::Doubtful(doubt.clone());
+            self.completeness = Completeness::Doubtful(doubt);
         }
-        self.evidence.unproved.push(doubt);
     }
 
     /// Reports the least time that the crawl will take, and the limit responsible, if the rate limits make it long.

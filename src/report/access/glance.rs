@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AccessReport, PersonRow};
-use crate::model::{FoundDocument, Invitation, Seat, Severity, Timestamp};
+use crate::model::{FoundDocument, History, HistoryRun, Invitation, Seat, Severity, Timestamp};
 
 /// One number, with what it counts.
 pub(super) struct Figure {
@@ -25,6 +25,9 @@ pub(super) struct Series {
 const JOINED: &str = "Joined";
 /// The most roles that a chart names.
 const ROLES: usize = 12;
+
+/// How many charts there are at a glance.
+pub(super) const MAX_SERIES: usize = 4;
 
 /// The numbers that a report begins with. What is not known is not among them.
 pub(super) fn figures(report: &AccessReport) -> Vec<Figure> {
@@ -118,7 +121,7 @@ fn listed(report: &AccessReport) -> impl Iterator<Item = &PersonRow> {
 
 /// What the charts show; without those about which nothing is known.
 pub(super) fn series(report: &AccessReport) -> Vec<Series> {
-    let all = [
+    let all: [_; MAX_SERIES] = [
         ("Seats", seats(report)),
         ("Last login", last_logins(report)),
         (JOINED, joined(report)),
@@ -137,6 +140,41 @@ pub(super) fn series(report: &AccessReport) -> Vec<Series> {
             title,
             is_time: title == JOINED,
             bars,
+        })
+        .collect()
+}
+
+/// The most periods of a chart over time, so that each can be seen.
+const MAX_PERIODS: usize = 120;
+
+/// What the charts of a history show: the numbers of every run or, if there are many, of evenly spaced ones, the newest
+/// among them.
+pub(super) fn history_series(history: &History) -> Vec<Series> {
+    type Number = fn(&HistoryRun) -> Option<u64>;
+    const NUMBERS: [(&str, Number); 4] = [
+        ("Members", |run| Some(run.figures?.members)),
+        ("Owners and administrators", |run| {
+            Some(run.figures?.privileged)
+        }),
+        ("Findings", |run| Some(run.figures?.findings)),
+        ("Grants", |run| Some(run.content.grants)),
+    ];
+    let step = history.runs.len().div_ceil(MAX_PERIODS).max(1);
+    let newest = history.runs.len().saturating_sub(1);
+    let is_shown = |at: usize| (newest - at).is_multiple_of(step);
+    let shown = || {
+        let runs = history.runs.iter().enumerate();
+        runs.filter(move |(at, _)| is_shown(*at))
+            .map(|(_, run)| run)
+    };
+    NUMBERS
+        .into_iter()
+        .map(|(title, number)| Series {
+            title,
+            is_time: true,
+            bars: shown()
+                .filter_map(|run| Some((run.captured_at.as_utc.to_day(), number(run)?)))
+                .collect(),
         })
         .collect()
 }

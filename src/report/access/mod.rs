@@ -16,7 +16,8 @@ mod tables;
 mod workbook;
 
 use crate::model::{
-    Audit, Comparison, Evidence, FoundDocument, RecordedTime, ResourceId, Seat, Text, Timestamp,
+    Audit, Comparison, Evidence, FoundDocument, History, RecordedTime, ResourceId, Seat, Text,
+    Timestamp,
 };
 
 pub use page::{MAX_HOLDERS, MAX_ROWS, write_page};
@@ -51,6 +52,8 @@ pub struct AccessReport {
     pub roles_unknown: Option<String>,
     /// What changed since an older snapshot.
     pub comparison: Option<Comparison>,
+    /// The organization over time.
+    pub history: Option<History>,
 }
 
 /// The file and the sync run that a report is about.

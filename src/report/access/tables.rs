@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::columns::{Cell, Column, Context, PEOPLE, ROLES, yes_no};
 use super::{AccessReport, RoleRow};
 use crate::model::{
-    Domain, Finding, FoundDocument, Invitation, OrganizationDocument, RoleReference, Sent, Severity,
+    Domain, Finding, FoundDocument, Invitation, OrganizationDocument, RoleReference, RunFigures,
+    Sent, Severity,
 };
 use crate::report::audit::{agreement, not_known, subject_name, what, why_unmatched};
 use crate::report::diff;
@@ -529,6 +530,37 @@ pub(super) fn changes(report: &AccessReport) -> Option<Table<'_>> {
         ("ID", 48.0),
     ];
     Some(Table::lazy(&heads, count, rows))
+}
+
+/// The organization over time as rows, oldest first; `None` without a history.
+pub(super) fn history(report: &AccessReport) -> Option<Table<'_>> {
+    let runs = &report.history.as_ref()?.runs;
+    let rows = runs.iter().map(|run| {
+        let figure = |figure: fn(&RunFigures) -> u64| {
+            let n = run.figures.as_ref().map(figure);
+            n.map_or(Cell::Empty, Cell::Number)
+        };
+        let changes = run.change.as_ref().map(|change| change.headline.as_str());
+        vec![
+            Cell::Time(run.captured_at.as_utc),
+            figure(|of| of.members),
+            figure(|of| of.privileged),
+            figure(|of| of.findings),
+            Cell::Number(run.content.grants),
+            changes.map_or(Cell::Empty, Cell::text),
+            Cell::text(run.file.as_str()),
+        ]
+    });
+    let heads = [
+        ("Captured (UTC)", 20.0),
+        ("Members", 10.0),
+        ("Owners and administrators", 14.0),
+        ("Findings", 10.0),
+        ("Grants", 10.0),
+        ("Changes since the snapshot before", 70.0),
+        ("File", 44.0),
+    ];
+    Some(Table::lazy(&heads, runs.len(), rows))
 }
 
 /// The text of a cell that is not a date or a number of a workbook.

@@ -359,6 +359,9 @@ impl<'r> Workbook<'r> {
         if let Some(table) = tables::changes(report) {
             sheets.extend(add("Changes", table)?);
         }
+        if let Some(table) = tables::history(report) {
+            sheets.extend(add("History", table)?);
+        }
         let header = header(report);
         for mut sheet in sheets {
             sheet.set_header(&header);

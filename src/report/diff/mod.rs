@@ -371,6 +371,11 @@ pub fn headline(comparison: &Comparison) -> String {
     Report::of(comparison).headline()
 }
 
+/// Counts the changes of each kind that occurs, without accepted changes.
+pub fn counts(comparison: &Comparison) -> BTreeMap<ChangeKind, usize> {
+    Report::of(comparison).counts()
+}
+
 /// The changes of a comparison as the console shows them, for reports that contain them.
 pub(super) struct Sections<'c> {
     /// All of it in one line.

@@ -1,4 +1,5 @@
-//! The container: five bytes of magic, zstd frames (`frames.rs`) and the SQLite database inside, read page by page.
+//! The container. In format v1: five bytes of magic, zstd frames (`frames.rs`) and the SQLite database inside, read page
+//! by page. `v3/` reads format v3, and `build.rs` makes a database of the same kind from what is in it.
 //!
 //! This module reads the database itself instead of opening it with SQLite: SQLite would parse and run the schema of an
 //! untrusted file, and the file's indexes could decide which rows are seen. `pages.rs` reads pages, `btree.rs` the
@@ -6,6 +7,7 @@
 //! `database.rs` puts them together. `unpack.rs` and `spool.rs` hold the decoded bytes in the meantime.
 
 mod btree;
+mod build;
 mod database;
 pub(super) mod declaration;
 mod frames;
@@ -13,6 +15,7 @@ mod pages;
 mod record;
 mod spool;
 mod unpack;
+pub(super) mod v3;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -27,6 +30,7 @@ use frames::{CHUNK, Frames, declared_size};
 use unpack::Unpacker;
 
 pub(super) use btree::Walker;
+pub(super) use build::Builder;
 pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
 pub(super) use pages::{Fault, Pages, PayloadKind, UnpackedPages};
 pub(super) use record::{Layout, Value};
@@ -42,7 +46,7 @@ const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
 /// The compression level of the official writer, which is zstd's default.
 const LEVEL: i32 = 3;
 /// Largest database that is held in memory while it is read, in bytes.
-const IN_MEMORY: usize = 16 << 20;
+pub(super) const IN_MEMORY: usize = 16 << 20;
 /// Bytes unpacked between two checks of the free space.
 const SPACE_INTERVAL: u64 = 64 << 20;
 
@@ -134,13 +138,16 @@ pub(super) struct Unpacked {
     pub decoded_bytes: u64,
 }
 
+/// What a c1z holds.
+pub(super) enum Opened {
+    /// The database of format v1.
+    V1(Unpacked),
+    /// The database of format v3.
+    V3(v3::Database),
+}
+
 /// Unpacks the c1z at `path`: into memory if the database is small, otherwise into an unnamed file in `dir`.
-pub(super) fn decompress(
-    path: &Path,
-    dir: &Path,
-    limits: &Limits,
-    keep: Keep,
-) -> Result<Unpacked, Error> {
+pub(super) fn open(path: &Path, dir: &Path, limits: &Limits, keep: Keep) -> Result<Opened, Error> {
     let io_error = Error::io("reading", path);
     let mut input = File::open(path).map_err(&io_error)?;
     let metadata = input.metadata().map_err(&io_error)?;
@@ -148,7 +155,22 @@ pub(super) fn decompress(
         return Err(io_error(io::ErrorKind::IsADirectory.into()));
     }
     let bytes = metadata.len();
-    check_magic(path, &mut input)?;
+    match read_magic(path, &mut input)? {
+        Version::V1 => decompress(path, input, bytes, dir, limits, keep).map(Opened::V1),
+        Version::V3 => v3::unpack(path, input, bytes, dir, limits).map(Opened::V3),
+    }
+}
+
+/// Unpacks the rest of a c1z of format v1.
+fn decompress(
+    path: &Path,
+    input: File,
+    bytes: u64,
+    dir: &Path,
+    limits: &Limits,
+    keep: Keep,
+) -> Result<Unpacked, Error> {
+    let io_error = Error::io("reading", path);
     let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
     let first = frames.head().map_err(&io_error)?;
     if first.is_empty() {
@@ -200,7 +222,7 @@ pub(super) fn decompress(
 
 /// Fails if a file of this size does not fit into `dir`, before it fills the file system. A database that stays in
 /// memory needs no space.
-fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
+pub(super) fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
     if needed <= IN_MEMORY as u64 {
         return Ok(());
     }
@@ -220,17 +242,21 @@ pub fn is_c1z(beginning: &[u8]) -> bool {
     beginning.starts_with(&MAGIC) || beginning.starts_with(&MAGIC_V3)
 }
 
-fn check_magic(path: &Path, input: &mut impl Read) -> Result<(), Error> {
+/// The versions of the format.
+enum Version {
+    V1,
+    V3,
+}
+
+fn read_magic(path: &Path, input: &mut impl Read) -> Result<Version, Error> {
     let mut magic = Vec::with_capacity(MAGIC.len());
     input
         .take(MAGIC.len() as u64)
         .read_to_end(&mut magic)
         .map_err(Error::io("reading", path))?;
     match <[u8; 5]>::try_from(magic) {
-        Ok(MAGIC) => Ok(()),
-        Ok(MAGIC_V3) => Err(Error::Version3 {
-            path: path.to_owned(),
-        }),
+        Ok(MAGIC) => Ok(Version::V1),
+        Ok(MAGIC_V3) => Ok(Version::V3),
         Ok(other) => Err(Error::NotC1z {
             path: path.to_owned(),
             looks_like: looks_like(&other),

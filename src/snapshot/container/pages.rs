@@ -11,7 +11,7 @@ use super::spool::Spool;
 /// Length of the database header, which precedes the header of the first page.
 pub(super) const DATABASE_HEADER: usize = 100;
 /// The start of the database header.
-const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+pub(super) const MAGIC: [u8; 16] = *b"SQLite format 3\0";
 /// Bytes read from the file at a time while pages are read in order.
 const READ_AHEAD: usize = 64 << 10;
 
@@ -112,7 +112,7 @@ impl Pages {
 
     /// The page with the byte that SQLite locks, which is never used. It exists in databases over 1 GiB.
     pub(crate) fn lock_page(&self) -> u32 {
-        u32::try_from((1 << 30) / self.size + 1).unwrap_or(u32::MAX)
+        lock_page(self.size)
     }
 
     /// Whether a page is a pointer-map page, as in a database with auto-vacuum.
@@ -133,26 +133,36 @@ impl Pages {
 
     /// Splits a payload of `length` bytes between its cell and overflow pages.
     pub(crate) fn split(&self, length: u64, kind: PayloadKind) -> Split {
-        let usable = self.usable as u64;
-        let most = match kind {
-            PayloadKind::Table => usable - 35,
-            PayloadKind::Index => (usable - 12) * 64 / 255 - 23,
+        split(self.usable, length, kind)
+    }
+}
+
+/// The page with the byte that SQLite locks, among pages of `size` bytes.
+pub(super) fn lock_page(size: usize) -> u32 {
+    u32::try_from((1 << 30) / size + 1).unwrap_or(u32::MAX)
+}
+
+/// Splits a payload of `length` bytes between its cell and overflow pages, which have `usable` bytes.
+pub(super) fn split(usable: usize, length: u64, kind: PayloadKind) -> Split {
+    let usable = usable as u64;
+    let most = match kind {
+        PayloadKind::Table => usable - 35,
+        PayloadKind::Index => (usable - 12) * 64 / 255 - 23,
+    };
+    if length <= most {
+        return Split {
+            local: length as usize,
+            overflow_pages: 0,
         };
-        if length <= most {
-            return Split {
-                local: length as usize,
-                overflow_pages: 0,
-            };
-        }
-        let least = (usable - 12) * 32 / 255 - 23;
-        let local = match least + (length - least) % (usable - 4) {
-            local if local <= most => local,
-            _ => least,
-        };
-        Split {
-            local: local as usize,
-            overflow_pages: (length - local).div_ceil(usable - 4),
-        }
+    }
+    let least = (usable - 12) * 32 / 255 - 23;
+    let local = match least + (length - least) % (usable - 4) {
+        local if local <= most => local,
+        _ => least,
+    };
+    Split {
+        local: local as usize,
+        overflow_pages: (length - local).div_ceil(usable - 4),
     }
 }
 

@@ -34,6 +34,15 @@ impl SpoolWriter {
         Ok(())
     }
 
+    /// Replaces the first bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn rewrite_start(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(bytes)
+    }
+
     /// Ends the writing.
     ///
     /// # Errors

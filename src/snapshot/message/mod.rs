@@ -5,6 +5,7 @@
 //! | `wire.rs` | a message's bytes as fields, one level at a time |
 //! | `descriptors/` | the schema of all known messages |
 //! | `proto.rs` | the messages that the model uses, as structs; `encode.rs` and `decode.rs` convert between them and the model |
+//! | `records.rs` | the records of format v3, converted to the messages of v1 |
 //! | `known.rs` | the walk over a message: its fields, typed by the schema; `number.rs` has the numeric ones |
 //! | `unknown.rs` | the normalization of maps in messages of unknown type |
 //! | `canonical.rs` | the canonical form, for the digest |
@@ -20,6 +21,7 @@ mod json;
 mod known;
 mod number;
 mod proto;
+pub(super) mod records;
 mod unknown;
 mod wire;
 

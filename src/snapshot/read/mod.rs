@@ -1,4 +1,4 @@
-//! Reads the rows of any v1 file, whichever connector wrote it.
+//! Reads the rows of any v1 or v3 file, whichever connector wrote it.
 //!
 //! Each module uses only those above it.
 //!
@@ -9,6 +9,7 @@
 //! | `columns.rs` | the columns of a row, checked for their type |
 //! | `references.rs` | the references that a blob repeats from its row's columns, and a grant's annotations |
 //! | `judgement.rs` | the validity check of a row |
+//! | `v3.rs` | a v3 file as the tables of a v1 database |
 //! | `open.rs` | the open snapshot |
 //! | `sync_runs.rs` | its sync runs, and the one to show |
 //! | `documents.rs` | the documents among the assets: evidence, organization |
@@ -33,12 +34,13 @@ mod query;
 mod references;
 mod survey;
 mod sync_runs;
+mod v3;
 
 pub use background::{BackgroundRows, RowsOfKind};
 pub use columns::Readable;
 pub use counts::Counts;
 pub use lookup::Lookup;
-pub use open::{ReadOptions, Snapshot};
+pub use open::{Format, ReadOptions, Snapshot};
 pub use parallel::{Batch, Mapper};
 pub use query::{Filter, Rows};
 

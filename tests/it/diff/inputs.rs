@@ -271,13 +271,11 @@ fn trouble_is_never_one() {
         .with_golden("small.c1z")
         .with_golden("corrupt-truncated.c1z")
         .with_golden("corrupt-bad-magic.c1z")
-        .with_golden("v3-pebble.c1z")
         .with_golden("unfinished.c1z");
     for (bad, code) in [
         ("nowhere.c1z", 5),
         ("corrupt-truncated.c1z", 15),
         ("corrupt-bad-magic.c1z", 15),
-        ("v3-pebble.c1z", 15),
         ("unfinished.c1z", 15),
         (".", 2),
     ] {

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use posthog_c1z::model::{
-    AccountType, Email, Entitlement, EntitlementId, Evidence, Grant, InventoryBuilder,
-    ListEvidence, OrganizationDocument, Profile, Purpose, Resource, ResourceId, ResourceType,
-    ResourceTypeId, Status, SyncId, SyncRun, Text, Timestamp, Trait, UserTrait, Value,
+    AccountType, Email, Entitlement, EntitlementId, Evidence, FoundDocument, Grant,
+    InventoryBuilder, ListEvidence, OrganizationDocument, Profile, Purpose, Resource, ResourceId,
+    ResourceType, ResourceTypeId, Status, SyncId, SyncRun, Text, Timestamp, Trait, UserTrait,
+    Value,
 };
 use posthog_c1z::progress::Silent;
 use posthog_c1z::snapshot::{self, Contents, Target};
 use serde_json::Value as Json;
 
-use crate::support::{Run, Shelf};
+use crate::support::{Run, Shelf, Written};
 
 pub const ORGANIZATION_ID: &str = "019a1b2c-0000-7000-8000-00000000aaaa";
 const JOINED: &str = "2026-01-05T08:00:00Z";
@@ -66,6 +67,26 @@ impl Organization {
             organization.give(role, name);
         }
         organization
+    }
+
+    /// What a snapshot of our own holds.
+    #[track_caller]
+    pub fn read(path: &Path) -> Self {
+        let written = Written::open(path);
+        let rows = written.inventory;
+        let document = match written.snapshot.organization(&written.sync_run.id).unwrap() {
+            FoundDocument::Found(document) => serde_json::to_value(document).unwrap(),
+            _ => Json::Null,
+        };
+        Self {
+            resource_types: rows.resource_types().to_vec(),
+            resources: rows.resources().to_vec(),
+            entitlements: rows.entitlements().to_vec(),
+            grants: rows.grants().to_vec(),
+            evidence: Some(written.evidence),
+            document,
+            sync_run: written.sync_run,
+        }
     }
 
     /// The same a week later, with a sync run of its own.

@@ -226,10 +226,6 @@ fn file_that_is_no_readable_snapshot_is_in_the_way() {
             fs::read(golden("corrupt-flipped-byte.c1z")).unwrap(),
         ),
         (
-            "snapshot of the newer form",
-            fs::read(golden("v3-pebble.c1z")).unwrap(),
-        ),
-        (
             "snapshot whose crawl never ended",
             fs::read(golden("unfinished.c1z")).unwrap(),
         ),

@@ -342,7 +342,7 @@ fn what_is_not_a_finished_snapshot_of_this_organization_is_named_and_left() {
         ("connector.c1z", "another program wrote it"),
         ("unfinished.c1z", "it has no finished full sync run"),
         ("resources.c1z", "it has no finished full sync run"),
-        ("v3.c1z", "format v3"),
+        ("v3.c1z", "another program wrote it"),
         ("renamed.c1z", "another program wrote it"),
         ("newer-evidence.c1z", "another program wrote it"),
         ("bare.c1z", "another program wrote it"),

@@ -67,10 +67,19 @@ fn every_command_reads_what_an_official_sdk_wrote() {
             &["export", "json"],
             &["diff", &path],
         ] {
-            // `diff` of one file needs two full sync runs in it, so here it compares the file with itself.
+            // `diff` of one file needs two full sync runs in it, so here it compares the file with itself. It refuses
+            // sync runs that do not cover everything.
             let words = [command, &[&path]].concat();
             let answered = answer(temp_dir.path(), &words);
-            assert_eq!(answered.code, 0, "{words:?}: {answered:?}");
+            let is_part = ["v3-full-then-partial", "v3-resources-only"]
+                .iter()
+                .any(|part| name.contains(part));
+            let code = if command[0] == "diff" && is_part {
+                2
+            } else {
+                0
+            };
+            assert_eq!(answered.code, code, "{words:?}: {answered:?}");
         }
         let stats = answer(temp_dir.path(), &["stats", "-o", "json", &path]);
         let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::columns::{Cell, Context};
 use super::tables::{self, Detail, Table, Which};
 use super::{AccessReport, Holder, PersonRow, RoleRow, glance};
-use crate::model::{Comparison, Severity};
+use crate::model::{Comparison, Gap, History, Severity};
 use crate::report::audit::{headline, note_on_2fa};
 use crate::report::{diff, shell_word};
 use chart::{Chart, chart};
@@ -60,7 +60,7 @@ struct Page<'r> {
     digest: &'r str,
     reviewer: Option<&'r str>,
     /// The anchors of the sections, and their titles.
-    sections: [(&'static str, &'static str); 9],
+    sections: Vec<(&'static str, &'static str)>,
     file: &'r str,
     file_word: String,
     sha256: &'r str,
@@ -99,6 +99,15 @@ struct Page<'r> {
     references: Option<TableView<'r>>,
     changes: Option<Changes<'r>>,
     changes_in: String,
+    history: Option<HistoryView<'r>>,
+}
+
+/// The organization over time.
+struct HistoryView<'r> {
+    charts: Vec<Chart>,
+    gaps: Vec<String>,
+    warnings: &'r [String],
+    runs: TableView<'r>,
 }
 
 /// A table as the template writes it.
@@ -214,16 +223,20 @@ impl<'r> Page<'r> {
             digest: &source.content_digest,
             reviewer: report.reviewer.as_deref(),
             sections: [
-                ("evidence", "Evidence"),
-                ("glance", "At a glance"),
-                ("findings", "Findings"),
-                ("people", "People"),
-                ("roles", "Roles"),
-                ("matrix", "Matrix"),
-                ("invitations", "Invitations, domains, settings"),
-                ("changes", "Changes"),
-                ("sign-off", "Sign-off"),
-            ],
+                Some(("evidence", "Evidence")),
+                Some(("glance", "At a glance")),
+                Some(("findings", "Findings")),
+                Some(("people", "People")),
+                Some(("roles", "Roles")),
+                Some(("matrix", "Matrix")),
+                Some(("invitations", "Invitations, domains, settings")),
+                Some(("changes", "Changes")),
+                report.history.as_ref().map(|_| ("history", "History")),
+                Some(("sign-off", "Sign-off")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             file: &source.file,
             sha256: &source.sha256,
             evidence: tables::evidence(report)
@@ -287,11 +300,35 @@ impl<'r> Page<'r> {
             ),
             changes: report.comparison.as_ref().map(changes),
             changes_in: all.workbook(),
+            history: report.history.as_ref().zip(tables::history(report)).map(
+                |(history, table)| HistoryView {
+                    charts: over_time(history),
+                    gaps: history.gaps.iter().map(gap).collect(),
+                    warnings: &history.warnings,
+                    runs: view("runs", "Snapshots, oldest first", table),
+                },
+            ),
             file_word,
             captured,
             style,
         }
     }
+}
+
+/// The charts of a history. Their numbers follow those of the charts at a glance.
+fn over_time(history: &History) -> Vec<Chart> {
+    let series = glance::history_series(history).into_iter().enumerate();
+    series
+        .map(|(at, series)| chart(glance::MAX_SERIES + at, &series))
+        .collect()
+}
+
+fn gap(gap: &Gap) -> String {
+    format!(
+        "No snapshot between {} and {} UTC",
+        gap.after.to_seconds(),
+        gap.by.to_seconds()
+    )
 }
 
 /// What to run for rows that the page leaves out.

@@ -129,6 +129,6 @@ macro_rules! messages {
 /// Defines a constant for each enum.
 macro_rules! enums {
     ($($constant:ident { $($number:literal $name:literal;)* })*) => {
-        $(pub(super) const $constant: EnumNames = &[$(($number, $name)),*];)*
+        $(pub(in crate::snapshot) const $constant: EnumNames = &[$(($number, $name)),*];)*
     };
 }

@@ -1,0 +1,357 @@
+//! Reads every file once: its finished full sync runs, what is in them, and how each differs from the one before.
+//!
+//! The order of the runs is only known when all files have been read. Until then, names are taken as a guess: a run is compared
+//! with the one that was read before it, while that is still open. Pairs that the guess missed are compared afterwards.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use anyhow::Result;
+
+use crate::commands::archived::why_unreadable;
+use crate::commands::audit::{Criteria, figures};
+use crate::commands::catalog::Catalog;
+use crate::commands::diff::{Source, differences, host};
+use crate::commands::input::Input;
+use crate::commands::parallel;
+use crate::commands::population::why_roles_unknown;
+use crate::diff::FieldFilter;
+use crate::history::Reach;
+use crate::model::{
+    OrganizationEvidence, Person, RecordedTime, Resource, ResourceId, RunChange, RunFigures,
+    SyncId, SyncRun, SyncType, Timestamp,
+};
+use crate::report::diff as report;
+use crate::snapshot::{ContentDigest, Filter, Snapshot};
+
+/// Files that one thread reads in a row, so that each is compared with the one before while that is open.
+const FILES_IN_A_ROW: usize = 16;
+
+/// What to look at besides the content of every run.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted<'a> {
+    /// How each run differs from the one before.
+    pub(super) changes: bool,
+    /// Every name and address that a person or role ever had.
+    pub(super) names: bool,
+    /// What a report shows over time, with findings by these criteria.
+    pub(super) figures: Option<&'a Criteria>,
+}
+
+/// A finished full sync run.
+#[derive(Clone, Debug)]
+pub(super) struct FoundRun {
+    pub(super) input: Input,
+    pub(super) run: SyncRun,
+    pub(super) captured_at: RecordedTime,
+    /// Its organization, if it records one.
+    pub(super) organization: Option<OrganizationEvidence>,
+    /// The server that it was read from.
+    pub(super) host: Option<String>,
+    pub(super) reach: Reach,
+    pub(super) users: u64,
+    pub(super) roles: u64,
+    pub(super) grants: u64,
+    pub(super) digest: ContentDigest,
+    pub(super) figures: Option<RunFigures>,
+}
+
+impl FoundRun {
+    /// The file, as the caller named it or its folder.
+    pub(super) fn file(&self) -> String {
+        self.input.path.display().to_string()
+    }
+
+    /// The id of its organization, if it records one.
+    pub(super) fn organization_id(&self) -> Option<String> {
+        self.organization.as_ref().map(|of| of.id.clone())
+    }
+}
+
+/// The names that a person or role ever had.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) names: BTreeSet<String>,
+    pub(super) addresses: BTreeSet<String>,
+    /// When the last of them was seen, the name and the e-mail address.
+    pub(super) last: Option<(Timestamp, String, Option<String>)>,
+}
+
+impl Known {
+    fn add(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.addresses.extend(other.addresses);
+        self.last = self.last.take().max(other.last);
+    }
+
+    /// The last known name, and else the id.
+    pub(super) fn name(&self, id: &ResourceId) -> String {
+        let last = self.last.as_ref().map(|(_, name, _)| name.as_str());
+        let name = last.filter(|name| !name.is_empty());
+        name.unwrap_or(&id.resource).to_owned()
+    }
+
+    /// The last known e-mail address.
+    pub(super) fn email(&self) -> Option<String> {
+        self.last.as_ref().and_then(|(_, _, email)| email.clone())
+    }
+}
+
+/// Names by id.
+pub(super) type Names = HashMap<ResourceId, Known>;
+
+/// The names of everyone and everything.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AllNames {
+    pub(super) people: Names,
+    pub(super) roles: Names,
+}
+
+impl AllNames {
+    /// Adds the names in a run.
+    fn read(
+        &mut self,
+        snapshot: &Snapshot,
+        run: &SyncRun,
+        at: Timestamp,
+        catalog: &Catalog<'_>,
+    ) -> Result<()> {
+        let mut rows = snapshot.rows::<Resource>(&run.id, Filter::EVERYTHING)?;
+        while let Some(row) = rows.next_row()? {
+            let resource = snapshot.decode(&row)?;
+            let person = Person::of(&resource);
+            let names = match &person {
+                Some(_) => &mut self.people,
+                None if catalog.is_role(resource.id.resource_type.as_str()) => &mut self.roles,
+                None => continue,
+            };
+            let email = person.as_ref().and_then(Person::email);
+            let addresses = person.iter().flat_map(Person::addresses);
+            let known = Known {
+                names: BTreeSet::from([resource.display_name.to_string()]),
+                addresses: addresses.map(ToOwned::to_owned).collect(),
+                last: Some((
+                    at,
+                    resource.display_name.to_string(),
+                    email.map(ToOwned::to_owned),
+                )),
+            };
+            names.entry(resource.id.clone()).or_default().add(known);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, other: Self) {
+        for (names, others) in [
+            (&mut self.people, other.people),
+            (&mut self.roles, other.roles),
+        ] {
+            for (id, known) in others {
+                names.entry(id).or_default().add(known);
+            }
+        }
+    }
+}
+
+/// What is known about the files.
+#[derive(Default)]
+pub(super) struct Survey {
+    pub(super) runs: Vec<FoundRun>,
+    /// Files that cannot be read, and why.
+    pub(super) unreadable: Vec<(PathBuf, String)>,
+    /// Files that can be read and have no finished full sync run, and what they have.
+    pub(super) without_runs: Vec<(PathBuf, String)>,
+    /// How a run differs from another one.
+    changes: HashMap<(SyncId, SyncId), RunChange>,
+    /// By the id of the organization, if a file records one.
+    names: HashMap<Option<String>, AllNames>,
+}
+
+impl Survey {
+    /// Reads all files, in the order in which they are given.
+    ///
+    /// # Errors
+    /// When the machine fails to read one.
+    pub(super) fn of(inputs: &[Input], wanted: Wanted<'_>) -> Result<Self> {
+        let in_a_row = inputs.len().div_ceil(parallel::threads());
+        let rows: Vec<&[Input]> = inputs.chunks(in_a_row.clamp(1, FILES_IN_A_ROW)).collect();
+        let mut all = Self::default();
+        for one in parallel::map(&rows, |inputs| Self::of_row(inputs, wanted)) {
+            all.add(one?);
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.runs.extend(other.runs);
+        self.unreadable.extend(other.unreadable);
+        self.without_runs.extend(other.without_runs);
+        self.changes.extend(other.changes);
+        for (organization, names) in other.names {
+            self.names.entry(organization).or_default().add(names);
+        }
+    }
+
+    /// Returns the names in the organizations of these runs.
+    pub(super) fn names(&mut self, runs: &[FoundRun]) -> AllNames {
+        let mut names = AllNames::default();
+        for run in runs {
+            if let Some(some) = self.names.remove(&run.organization_id()) {
+                names.add(some);
+            }
+        }
+        names
+    }
+
+    /// Reads files one after the other.
+    fn of_row(inputs: &[Input], wanted: Wanted<'_>) -> Result<Self> {
+        let mut survey = Self::default();
+        let mut previous = None;
+        for input in inputs {
+            if !fs::metadata(&input.path).is_ok_and(|found| found.is_file()) {
+                let why = "it is not a regular file".to_owned();
+                survey.unreadable.push((input.path.clone(), why));
+                continue;
+            }
+            // A file counts completely or not at all.
+            let mut of_file = Self::default();
+            match of_file.read(input, wanted, &mut previous) {
+                Ok(()) => survey.add(of_file),
+                Err(error) => {
+                    let error = error.downcast::<crate::snapshot::Error>()?;
+                    let why = why_unreadable(&input.path, error)?;
+                    survey.unreadable.push((input.path.clone(), why));
+                }
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Reads one file. `previous` is the last run that was read and is still open.
+    fn read<'i>(
+        &mut self,
+        input: &'i Input,
+        wanted: Wanted<'_>,
+        previous: &mut Option<(Source<'i>, FoundRun)>,
+    ) -> Result<()> {
+        let snapshot = Rc::new(input.open()?);
+        let mut runs = snapshot.sync_runs()?;
+        if runs.iter().all(|run| run.ended_at.is_none()) {
+            // Fails, since no sync run is finished.
+            snapshot.sync_run(None)?;
+        }
+        runs.retain(|run| run.ended_at.is_some() && run.sync_type == SyncType::Full);
+        runs.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
+        if runs.is_empty() {
+            let what = "it has no finished full sync run".to_owned();
+            self.without_runs.push((input.path.clone(), what));
+        }
+        for run in runs {
+            let found = self.read_run(input, &snapshot, &run, wanted)?;
+            if wanted.changes {
+                let source = Source::new(snapshot.clone(), input, run)?;
+                if let Some((old, older)) = previous.as_ref()
+                    && is_of_same(older, &found)
+                    && older.run.id != found.run.id
+                {
+                    let pair = (older.run.id.clone(), found.run.id.clone());
+                    let digests = [older.digest.clone(), found.digest.clone()];
+                    self.changes.insert(pair, change(old, &source, digests)?);
+                }
+                *previous = Some((source, found.clone()));
+            }
+            self.runs.push(found);
+        }
+        Ok(())
+    }
+
+    fn read_run(
+        &mut self,
+        input: &Input,
+        snapshot: &Snapshot,
+        run: &SyncRun,
+        wanted: Wanted<'_>,
+    ) -> Result<FoundRun> {
+        let evidence = snapshot.evidence(&run.id)?;
+        let (counts, digest) = snapshot.counts_and_digest(&run.id)?;
+        let catalog = Catalog::new(snapshot, run)?;
+        let count = |is_counted: &dyn Fn(&str) -> bool| {
+            let counted = counts.resources.iter().filter(|(id, _)| is_counted(id));
+            counted.map(|(_, count)| count).sum()
+        };
+        let captured_at = run.captured_at(run.zone(evidence.as_ref()));
+        let found = FoundRun {
+            input: input.clone(),
+            run: run.clone(),
+            captured_at,
+            reach: Reach {
+                knows_roles: why_roles_unknown(evidence.as_ref(), run).is_none()
+                    && !catalog.role_types().is_empty(),
+                is_complete: !evidence.as_ref().is_some_and(|of| of.is_doubtful()),
+            },
+            host: evidence.as_ref().map(|of| host(&of.base_url).to_owned()),
+            organization: evidence.map(|of| of.organization),
+            users: count(&|id| catalog.is_user(id)),
+            roles: count(&|id| catalog.is_role(id)),
+            grants: counts.grants.values().sum(),
+            digest,
+            figures: match wanted.figures {
+                Some(criteria) => Some(figures(snapshot, run, criteria)?),
+                None => None,
+            },
+        };
+        if wanted.names {
+            let names = self.names.entry(found.organization_id()).or_default();
+            names.read(snapshot, run, captured_at.as_utc, &catalog)?;
+        }
+        Ok(found)
+    }
+
+    /// How each run differs from the one before it, in the order of `runs`; `None` for the first.
+    ///
+    /// # Errors
+    /// When a file cannot be read any more.
+    pub(super) fn changes(&mut self, runs: &[FoundRun]) -> Result<Vec<Option<RunChange>>> {
+        let pair = |runs: &[FoundRun]| (runs[0].run.id.clone(), runs[1].run.id.clone());
+        let missing: Vec<&[FoundRun]> = runs
+            .windows(2)
+            .filter(|runs| !self.changes.contains_key(&pair(runs)))
+            .collect();
+        let compared = parallel::map(&missing, |runs| compare(&runs[0], &runs[1]));
+        for (runs, change) in missing.iter().zip(compared) {
+            self.changes.insert(pair(runs), change?);
+        }
+        let first = runs.first().map(|_| None);
+        let others = runs.windows(2).map(|runs| self.changes.remove(&pair(runs)));
+        Ok(first.into_iter().chain(others).collect())
+    }
+}
+
+/// Whether two runs may be compared: of one organization, as far as they record it.
+fn is_of_same(a: &FoundRun, b: &FoundRun) -> bool {
+    a.organization_id() == b.organization_id()
+}
+
+fn compare(old: &FoundRun, new: &FoundRun) -> Result<RunChange> {
+    let opened = Rc::new(old.input.open()?);
+    let other = if old.input.path == new.input.path {
+        opened.clone()
+    } else {
+        Rc::new(new.input.open()?)
+    };
+    let old_source = Source::new(opened, &old.input, old.run.clone())?;
+    let new_source = Source::new(other, &new.input, new.run.clone())?;
+    let digests = [old.digest.clone(), new.digest.clone()];
+    change(&old_source, &new_source, digests)
+}
+
+fn change(old: &Source<'_>, new: &Source<'_>, digests: [ContentDigest; 2]) -> Result<RunChange> {
+    let comparison = differences(old, new, &FieldFilter::default(), Some(digests))?;
+    Ok(RunChange {
+        headline: report::headline(&comparison),
+        summary: report::counts(&comparison),
+        not_compared: comparison.scope.not_compared,
+    })
+}

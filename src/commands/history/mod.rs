@@ -253,10 +253,10 @@ impl Read {
         let runs = each_once(runs, &mut warnings);
         let runs = of_one_organization(runs, unrecorded, reporter)?;
         if runs.is_empty() {
-            match survey.unreadable.is_empty() {
-                true => bail!(NoRuns),
-                false => bail!(unreadable(survey.unreadable)),
+            if survey.unreadable.is_empty() {
+                bail!(NoRuns);
             }
+            bail!(unreadable(survey.unreadable));
         }
         warnings.extend(warnings_about(&runs));
         Ok(Self {
@@ -269,9 +269,10 @@ impl Read {
 
     fn history(&mut self, wanted: Wanted<'_>, answer: HistoryAnswer) -> Result<History> {
         let runs = &self.runs;
-        let changes = match wanted.changes {
-            true => self.survey.changes(runs)?,
-            false => runs.iter().map(|_| None).collect(),
+        let changes = if wanted.changes {
+            self.survey.changes(runs)?
+        } else {
+            runs.iter().map(|_| None).collect()
         };
         let captured: Vec<Timestamp> = runs.iter().map(|run| run.captured_at.as_utc).collect();
         let runs_in_order = runs.iter().zip(changes).map(|(run, change)| HistoryRun {

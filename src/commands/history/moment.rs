@@ -61,9 +61,10 @@ pub(super) fn as_of(asked: Timestamp, only: Only<'_>, runs: &[FoundRun]) -> Resu
         })
         .map(|(at, id)| (id.clone(), at))
         .collect();
-    let held = match found.reach.knows_roles {
-        true => Some(read_held(&snapshot, run, &wanted)?),
-        false => None,
+    let held = if found.reach.knows_roles {
+        Some(read_held(&snapshot, run, &wanted)?)
+    } else {
+        None
     };
     let names: HashMap<&ResourceId, &str> = resources
         .roles

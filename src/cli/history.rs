@@ -45,7 +45,7 @@ pub(super) struct HistoryOptions {
     /// Show the newest snapshot first
     #[arg(long, conflicts_with_all = ["person", "role", "as_of", "left"])]
     reverse: bool,
-    /// Exit 0 even if files cannot be read; they are named
+    /// Do not fail if files cannot be read; they are named
     #[arg(
         long,
         action = ArgAction::SetTrue,
@@ -66,7 +66,7 @@ impl HistoryOptions {
     pub(super) fn into_args(self, global: &GlobalOptions) -> HistoryArgs {
         let question = match (self.as_of, self.left) {
             (Some(at), _) => Question::AsOf {
-                at,
+                at: at.end_of_second(),
                 person: self.person,
                 role: self.role,
             },

@@ -39,7 +39,7 @@ struct ContentOptions {
     since: Option<PathBuf>,
     #[command(flatten)]
     basis: BasisOptions,
-    /// Snapshots, folders of them and patterns in quotes: adds how members, findings and grants developed
+    /// Snapshots, folders of them and patterns in quotes: adds how members, findings and grants changed over time
     #[arg(long, value_name = "PATH", num_args = 1..)]
     history: Vec<PathBuf>,
     /// Heading of the report [default: Access report]

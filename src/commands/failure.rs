@@ -13,7 +13,10 @@ use super::answer::NotArrived;
 use super::audit::{OtherOrganization, UnjudgedGate};
 use super::diff::{NoSecondSync, NotComparable, UnjudgedRevocations};
 use super::given::BadInput;
-use super::history::{BeforeFirst, NeverSeen, NoFiles, NoRuns, UnreadableFiles};
+use super::history::{
+    BeforeFirst, NeverSeen, NoFiles, NoRuns, OtherHistory, RolesNotRead, UnreadableFiles,
+    UnrecordedOrganization,
+};
 use super::list::MeaninglessFilter;
 use super::organization::{NoDocument, UnreadableDocument};
 use super::prune::FolderProblem;
@@ -220,13 +223,31 @@ fn diagnose(error: &anyhow::Error) -> Diagnosis {
     if let Some(error) = error.downcast_ref::<NeverSeen>() {
         return (ExitCode::NotFound, error.hint());
     }
+    if error.is::<UnrecordedOrganization>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "if they are of one organization, read them together with --force",
+        );
+    }
+    if error.is::<OtherHistory>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "name snapshots that this program took of the same organization",
+        );
+    }
+    if error.is::<RolesNotRead>() {
+        return diagnosis(
+            ExitCode::Usage,
+            "name an earlier or a later time; `posthog-c1z history` shows which snapshots read roles",
+        );
+    }
     if error.is::<NoRuns>() {
         return (ExitCode::BadSnapshot, None);
     }
     if error.is::<UnreadableFiles>() {
         return diagnosis(
             ExitCode::BadSnapshot,
-            "`posthog-c1z verify` says what is wrong with a file; --skip-unreadable leaves such files out and exits 0",
+            "`posthog-c1z verify` says what is wrong with a file; --skip-unreadable leaves such files out without failing",
         );
     }
     if let Some(error) = error.downcast_ref::<FolderProblem>() {

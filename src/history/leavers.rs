@@ -5,46 +5,41 @@ use crate::model::{Leaver, Punctuality, Timestamp};
 /// Whether each run shows access of one person, in the order of the captures; `None` where a run did not read that.
 pub type AccessSeen = [(Timestamp, Option<bool>)];
 
-/// Judges when a person lost access who left at `left_at`, if the roster says when. `person` is the id and what each run shows;
-/// `None` if no run shows the person. `within` is the limit in seconds.
+/// Somebody who left, according to a roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The address.
+    pub email: String,
+    /// The end of the last day, if the roster has it.
+    pub left_at: Option<Timestamp>,
+    /// The id without its type; `None` if no run shows the address.
+    pub id: Option<String>,
+}
+
+/// Judges when somebody lost access, by what each run shows of it. `within` is the limit in seconds.
 ///
 /// The access that was lost is the one held when the person left or, if it was lost before, the last one before that. Without
 /// a date it is the last one of all.
-pub fn judge_leaver(
-    email: String,
-    left_at: Option<Timestamp>,
-    person: Option<(String, &AccessSeen)>,
-    within: Option<u64>,
-) -> Leaver {
-    let (id, seen) = match person {
-        Some((id, seen)) => (Some(id), seen),
-        None => (None, [].as_slice()),
-    };
+pub fn judge_leaver(left: Left, seen: &AccessSeen, within: Option<u64>) -> Leaver {
+    let Left { email, left_at, id } = left;
     let known: Vec<(Timestamp, bool)> = seen
         .iter()
         .filter_map(|(at, has_access)| Some((*at, (*has_access)?)))
         .collect();
-    let loss = Loss::of(&known, left_at);
-    let seconds = |at: Option<Timestamp>| Some(at?.millis_since(left_at?) / 1_000);
-    let at_most_seconds = seconds(loss.first_without);
-    let at_least_seconds = match loss.first_without {
+    let mut loss = Loss::of(&known, left_at);
+    let newest = seen.last().map(|(at, _)| *at);
+    let verdict = within.map(|within| loss.verdict(&known, left_at, newest, within));
+    if id.is_none() {
+        // There was nothing to lose.
+        loss.first_without = None;
+    }
+    let millis = |at: Option<Timestamp>| Some(at?.millis_since(left_at?));
+    let at_most = millis(loss.first_without);
+    let at_least = match loss.first_without {
         // Without access in any capture, nothing says when it ended.
-        Some(_) => seconds(loss.last_with).or(left_at.and(Some(0))),
-        None => seconds(loss.last_with),
+        Some(_) => millis(loss.last_with).or(left_at.and(Some(0))),
+        None => millis(loss.last_with),
     };
-    let has_access = loss.last_with.is_some() && loss.first_without.is_none();
-    let verdict = within.map(|within| {
-        if loss.back_at.is_some() {
-            return Punctuality::Late;
-        }
-        match (at_least_seconds, at_most_seconds) {
-            _ if loss.last_with.is_none() => Punctuality::InTime,
-            (Some(least), _) if least > within => Punctuality::Late,
-            (Some(_), None) if has_access => Punctuality::Pending,
-            (_, Some(most)) if most <= within => Punctuality::InTime,
-            _ => Punctuality::NotProved,
-        }
-    });
     Leaver {
         email,
         left_at,
@@ -52,8 +47,8 @@ pub fn judge_leaver(
         last_with: loss.last_with,
         first_without: loss.first_without,
         back_at: loss.back_at,
-        at_least_seconds,
-        at_most_seconds,
+        at_least_seconds: at_least.map(|millis| millis / 1_000),
+        at_most_seconds: at_most.map(|millis| millis.div_ceil(1_000)),
         verdict,
     }
 }
@@ -66,6 +61,41 @@ struct Loss {
 }
 
 impl Loss {
+    /// Whether it was in time. `newest` is the newest capture, whatever it read.
+    fn verdict(
+        &self,
+        known: &[(Timestamp, bool)],
+        left_at: Option<Timestamp>,
+        newest: Option<Timestamp>,
+        within: u64,
+    ) -> Punctuality {
+        if self.back_at.is_some() {
+            return Punctuality::Late;
+        }
+        let Some(last_with) = self.last_with else {
+            // Only a capture after the last day proves that there is no access.
+            let is_proved = known
+                .iter()
+                .any(|(at, _)| left_at.is_none_or(|left| left <= *at));
+            return if is_proved {
+                Punctuality::InTime
+            } else {
+                Punctuality::NotProved
+            };
+        };
+        let Some(left_at) = left_at else {
+            return Punctuality::NotProved;
+        };
+        let within = within.saturating_mul(1_000);
+        let is_within = |at: Timestamp| at.millis_since(left_at) <= within;
+        match (self.first_without, newest) {
+            _ if !is_within(last_with) => Punctuality::Late,
+            (Some(first_without), _) if is_within(first_without) => Punctuality::InTime,
+            (None, Some(newest)) if is_within(newest) => Punctuality::Pending,
+            _ => Punctuality::NotProved,
+        }
+    }
+
     fn of(known: &[(Timestamp, bool)], left_at: Option<Timestamp>) -> Self {
         // The state when the person left: that of the last capture until then, else of the first one after.
         let until = match left_at {
@@ -115,13 +145,12 @@ mod tests {
                 (at(day as i64 * 24), shown)
             })
             .collect();
-        let person = (!seen.is_empty()).then(|| ("1".to_owned(), seen.as_slice()));
-        let leaver = judge_leaver(
-            "ada@example.com".to_owned(),
-            left_hour.map(at),
-            person,
-            Some(within * 3_600),
-        );
+        let left = Left {
+            email: "ada@example.com".to_owned(),
+            left_at: left_hour.map(at),
+            id: Some("1".to_owned()),
+        };
+        let leaver = judge_leaver(left, &seen, Some(within * 3_600));
         let day = |time: Option<Timestamp>| {
             time.map_or("none".to_owned(), |time| {
                 (time.millis_since(at(0)) / 86_400_000).to_string()
@@ -162,6 +191,14 @@ mod tests {
             // What was not read neither ends nor continues access.
             ("++?-", Some(44), 24, "1 3 none, 0 to 28, not-proved"),
             ("++?", Some(44), 24, "1 none none, 0 to none, pending"),
+            ("++???", Some(44), 24, "1 none none, 0 to none, not-proved"),
+            (
+                "??",
+                Some(20),
+                24,
+                "none none none, none to none, not-proved",
+            ),
+            ("-?", Some(20), 24, "none 0 none, 0 to 0, not-proved"),
             // Left before the first capture.
             ("--", Some(-10), 24, "none 0 none, 0 to 10, in-time"),
             ("+-", Some(-10), 24, "0 1 none, 10 to 34, not-proved"),
@@ -170,8 +207,8 @@ mod tests {
             ("++--", None, 24, "1 2 none, none to none, not-proved"),
             ("++", None, 24, "1 none none, none to none, not-proved"),
             ("--", None, 24, "none 0 none, none to none, in-time"),
-            // Nobody has ever seen the person.
-            ("", Some(44), 24, "none none none, none to none, in-time"),
+            // No run at all.
+            ("", Some(44), 24, "none none none, none to none, not-proved"),
         ] {
             assert_eq!(judged(nights, left, within), expected, "{nights} {left:?}");
         }

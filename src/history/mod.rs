@@ -15,7 +15,7 @@ mod order;
 mod spans;
 mod story;
 
-pub use leavers::{AccessSeen, judge_leaver};
+pub use leavers::{AccessSeen, Left, judge_leaver};
 pub use order::{Doubt, Times, doubts, gaps};
 pub use spans::{Seen, Spans};
-pub use story::{GrantSeen, PersonSeen, PersonStory, Reach, RoleStory};
+pub use story::{GrantSeen, Named, PersonSeen, PersonStory, Reach, RoleStory};

@@ -46,22 +46,27 @@ pub fn gaps(captured: &[Timestamp]) -> Vec<Gap> {
         .collect()
 }
 
-/// Returns the runs whose place after the run before them is in doubt, by their index. Runs must be in the order of their
-/// capture times.
-pub fn doubts(runs: &[Times]) -> Vec<(usize, Doubt)> {
-    let pairs = runs.windows(2).enumerate();
-    pairs
-        .filter_map(|(at, pair)| {
-            let doubt = if pair[1].captured_at == pair[0].captured_at {
-                Doubt::SameTime
-            } else if pair[1].started_at < pair[0].captured_at {
-                Doubt::Overlap
-            } else {
-                return None;
-            };
-            Some((at + 1, doubt))
-        })
-        .collect()
+/// Returns pairs of runs whose order is in doubt, by their indexes: each run with the run after it that began first. Runs must
+/// be in the order of their capture times.
+pub fn doubts(runs: &[Times]) -> Vec<([usize; 2], Doubt)> {
+    let mut doubts = Vec::new();
+    let mut earliest: Option<usize> = None;
+    for (at, run) in runs.iter().enumerate().rev() {
+        if let Some(next) = runs.get(at + 1)
+            && next.captured_at == run.captured_at
+        {
+            doubts.push(([at, at + 1], Doubt::SameTime));
+        } else if let Some(other) = earliest
+            && runs[other].started_at < run.captured_at
+        {
+            doubts.push(([at, other], Doubt::Overlap));
+        }
+        if earliest.is_none_or(|other| run.started_at < runs[other].started_at) {
+            earliest = Some(at);
+        }
+    }
+    doubts.reverse();
+    doubts
 }
 
 #[cfg(test)]
@@ -107,7 +112,16 @@ mod tests {
                 started_at: at(started_at),
                 captured_at: at(captured_at),
             });
-        let expected = [(2, Doubt::Overlap), (3, Doubt::SameTime)];
+        let expected = [([1, 2], Doubt::Overlap), ([2, 3], Doubt::SameTime)];
         assert_eq!(doubts(&times), expected);
+        // One long run overlaps with all that ended while it ran.
+        let times = [(1, 2), (3, 4), (0, 10)].map(|(started_at, captured_at)| Times {
+            started_at: at(started_at),
+            captured_at: at(captured_at),
+        });
+        assert_eq!(
+            doubts(&times),
+            [([0, 2], Doubt::Overlap), ([1, 2], Doubt::Overlap)]
+        );
     }
 }

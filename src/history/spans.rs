@@ -35,6 +35,8 @@ pub struct Spans<T> {
     current: Option<(T, Interval)>,
     /// The last capture that shows whether it is true.
     last_known: Option<Timestamp>,
+    /// The last such capture at an earlier time than that.
+    known_before: Option<Timestamp>,
 }
 
 impl<T> Default for Spans<T> {
@@ -50,46 +52,60 @@ impl<T> Spans<T> {
             finished: Vec::new(),
             current: None,
             last_known: last_absent,
+            known_before: None,
         }
     }
 
-    /// Takes what the run captured at `at` shows. Runs must be in the order of their captures. `is_same` says whether two
-    /// values are of one span; the span has the later one.
-    pub fn observe(&mut self, at: Timestamp, seen: Seen<T>, is_same: impl Fn(&T, &T) -> bool) {
+    /// Takes what the run captured at `at` shows. Runs must be in the order of their captures. `continues` says whether a
+    /// value is of the same span as the one so far, to which it may add what it knows.
+    pub fn observe(
+        &mut self,
+        at: Timestamp,
+        seen: Seen<T>,
+        continues: impl Fn(&mut T, &T) -> bool,
+    ) {
         match seen {
             Seen::Unknown => return,
             Seen::Absent => self.end(Interval {
-                after: self.last_known,
+                after: self.after(at),
                 by: at,
             }),
             Seen::Present { value, since } => {
                 let from = self.start(at, since);
-                match &mut self.current {
-                    Some((current, _)) if is_same(current, &value) => *current = value,
-                    _ => {
-                        // The old value ended before the new one began.
-                        self.end(Interval {
-                            after: self.last_known,
-                            by: from.by,
-                        });
-                        self.current = Some((value, from));
-                    }
+                let current = self.current.as_mut();
+                if !current.is_some_and(|(current, _)| continues(current, &value)) {
+                    // The old value ended before the new one began.
+                    self.end(Interval {
+                        after: self.after(at),
+                        by: from.by,
+                    });
+                    self.current = Some((value, from));
                 }
             }
+        }
+        if self.last_known < Some(at) {
+            self.known_before = self.last_known;
         }
         self.last_known = Some(at);
     }
 
+    /// The last capture before `at` that shows whether it is true. One at the same time says nothing about when.
+    fn after(&self, at: Timestamp) -> Option<Timestamp> {
+        if self.last_known < Some(at) {
+            self.last_known
+        } else {
+            self.known_before
+        }
+    }
+
     /// When a fact began that the run at `at` is the first to show: at `since`, if that lies between the captures.
     fn start(&self, at: Timestamp, since: Option<Timestamp>) -> Interval {
+        let after = self.after(at);
         let lies_between =
-            |since: &Timestamp| *since <= at && self.last_known.is_none_or(|after| after <= *since);
+            |since: &Timestamp| *since <= at && after.is_none_or(|after| after <= *since);
         match since.filter(lies_between) {
             Some(since) => Interval::at(since),
-            None => Interval {
-                after: self.last_known,
-                by: at,
-            },
+            None => Interval { after, by: at },
         }
     }
 
@@ -139,7 +155,7 @@ mod tests {
                     since: hours.map(|hours| before(at, hours)),
                 },
             };
-            spans.observe(capture(at), seen, |a, b| a == b);
+            spans.observe(capture(at), seen, |a, b| *a == *b);
         }
         spans.finish()
     }
@@ -221,7 +237,7 @@ mod tests {
                     None => Seen::Absent,
                     Some((value, _)) => Seen::Present { value, since: None },
                 };
-                alone.observe(capture(at), seen, |a, b| a == b);
+                alone.observe(capture(at), seen, |a, b| *a == *b);
             }
             prop_assert_eq!(spans(&nights), alone.finish());
         }

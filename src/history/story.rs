@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::spans::{Seen, Spans};
-use crate::model::{Span, SpanOf, SpanValue, Timestamp};
+use crate::model::{ResourceId, Span, SpanOf, SpanValue, Timestamp};
 
 /// What a run covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,26 +36,40 @@ pub struct PersonSeen {
 /// A grant in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantSeen {
-    /// The id of the role, in the history of a person; of the holder, in that of a role.
-    pub id: String,
+    /// The role, in the history of a person; the holder, in that of a role.
+    pub id: ResourceId,
     /// The id of the role membership.
     pub membership_id: Option<String>,
     /// When it began.
     pub joined_at: Option<Timestamp>,
 }
 
+/// What a role or a holder is known by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// Of a person: whether in the member list, when last seen.
+    pub is_listed: Option<bool>,
+}
+
 /// A membership by its id, where the source has one.
 type Membership = Option<String>;
 
-/// Whether two sightings are of one membership. Without ids, one that never ended is the same.
-fn is_same_membership(a: &Membership, b: &Membership) -> bool {
-    a.is_none() || b.is_none() || a == b
+/// Whether a sighting is of the same membership. Without an id it is, if it never ended.
+fn is_same_membership(so_far: &mut Membership, now: &Membership) -> bool {
+    if so_far.is_none() {
+        so_far.clone_from(now);
+    }
+    now.is_none() || so_far == now
 }
 
 /// Grants over time, by role or by holder.
 #[derive(Debug, Default)]
 struct Grants {
-    spans: BTreeMap<String, Spans<Membership>>,
+    spans: BTreeMap<ResourceId, Spans<Membership>>,
     /// The last capture that shows every grant.
     last_complete: Option<Timestamp>,
 }
@@ -65,21 +79,21 @@ impl Grants {
         if !reach.knows_roles {
             return;
         }
-        let mut seen: BTreeMap<&str, &GrantSeen> = BTreeMap::new();
+        let mut seen: BTreeMap<&ResourceId, &GrantSeen> = BTreeMap::new();
         for grant in grants {
             // A role may have several entitlements; holding one of them is holding the role.
             seen.entry(&grant.id).or_insert(grant);
         }
         if reach.is_complete {
             for (id, spans) in &mut self.spans {
-                if !seen.contains_key(id.as_str()) {
+                if !seen.contains_key(id) {
                     spans.observe(at, Seen::Absent, is_same_membership);
                 }
             }
         }
         for (id, grant) in seen {
             let new = || Spans::unknown_until(self.last_complete);
-            let spans = self.spans.entry(id.to_owned()).or_insert_with(new);
+            let spans = self.spans.entry(id.clone()).or_insert_with(new);
             let present = Seen::Present {
                 value: grant.membership_id.clone(),
                 since: grant.joined_at,
@@ -91,19 +105,27 @@ impl Grants {
         }
     }
 
-    fn finish(self, of: SpanOf) -> Vec<Span> {
-        let spans = self.spans.into_iter().flat_map(|(id, spans)| {
-            let finished = spans.finish().into_iter();
-            finished.map(move |(_, from, until)| Span {
-                of,
-                value: Some(SpanValue::Text(id.clone())),
-                name: None,
-                email: None,
-                from,
-                until,
-            })
-        });
-        spans.collect()
+    fn finish(self, of: SpanOf, named: impl Fn(&ResourceId) -> Named) -> Vec<Span> {
+        let mut all = Vec::new();
+        for (id, spans) in self.spans {
+            for (_, from, until) in spans.finish() {
+                let Named {
+                    name,
+                    email,
+                    is_listed,
+                } = named(&id);
+                all.push(Span {
+                    of,
+                    value: Some(SpanValue::Text(id.resource.to_string())),
+                    name,
+                    email,
+                    is_listed,
+                    from,
+                    until,
+                });
+            }
+        }
+        all
     }
 }
 
@@ -116,6 +138,8 @@ pub struct PersonStory {
     email: Spans<String>,
     name: Spans<String>,
     roles: Grants,
+    /// Whether the person was in the member list when last seen.
+    was_listed: bool,
 }
 
 impl PersonStory {
@@ -136,15 +160,17 @@ impl PersonStory {
             _ => not_there(reach.is_complete),
         };
         self.member.observe(at, member, is_same_membership);
+        // People who are not in the member list are only known by their roles.
+        let is_gone = reach.is_complete && reach.knows_roles;
         let seat = match person {
             Some(person) if person.is_listed || person.seat.is_some() => {
                 Seen::known(person.seat.clone())
             }
-            _ => not_there(reach.is_complete),
+            Some(_) => not_there(reach.is_complete),
+            None => not_there(is_gone || reach.is_complete && self.was_listed),
         };
-        self.seat.observe(at, seat, PartialEq::eq);
-        // People who are not in the member list are only known by their roles.
-        let is_gone = reach.is_complete && reach.knows_roles;
+        self.seat.observe(at, seat, is_equal);
+        self.was_listed = person.map_or(self.was_listed, |person| person.is_listed);
         fn fact<T>(
             person: Option<&PersonSeen>,
             is_gone: bool,
@@ -156,16 +182,16 @@ impl PersonStory {
             }
         }
         let two_factor = fact(person, is_gone, |person| person.two_factor);
-        self.two_factor.observe(at, two_factor, PartialEq::eq);
+        self.two_factor.observe(at, two_factor, is_equal);
         let email = fact(person, is_gone, |person| person.email.clone());
-        self.email.observe(at, email, PartialEq::eq);
+        self.email.observe(at, email, is_equal);
         let name = fact(person, is_gone, |person| person.name.clone());
-        self.name.observe(at, name, PartialEq::eq);
+        self.name.observe(at, name, is_equal);
         self.roles.observe(at, reach, roles);
     }
 
-    /// Returns the spans in the order of their starts, without the names of roles.
-    pub fn finish(self) -> Vec<Span> {
+    /// Returns the spans in the order of their starts. `named` says what a role is called.
+    pub fn finish(self, named: impl Fn(&ResourceId) -> Named) -> Vec<Span> {
         fn spans<T>(
             of: SpanOf,
             spans: Spans<T>,
@@ -177,6 +203,7 @@ impl PersonStory {
                 value: value(found),
                 name: None,
                 email: None,
+                is_listed: None,
                 from,
                 until,
             })
@@ -189,11 +216,15 @@ impl PersonStory {
             }))
             .chain(spans(SpanOf::Email, self.email, text))
             .chain(spans(SpanOf::Name, self.name, text))
-            .chain(self.roles.finish(SpanOf::Role))
+            .chain(self.roles.finish(SpanOf::Role, named))
             .collect();
         sort(&mut all);
         all
     }
+}
+
+fn is_equal<T: PartialEq>(so_far: &mut T, now: &T) -> bool {
+    *so_far == *now
 }
 
 /// What a run shows of a fact about something that it does not have.
@@ -217,9 +248,9 @@ impl RoleStory {
         self.holders.observe(at, reach, holders);
     }
 
-    /// Returns the spans in the order of their starts, without the names of holders.
-    pub fn finish(self) -> Vec<Span> {
-        let mut all = self.holders.finish(SpanOf::Holder);
+    /// Returns the spans in the order of their starts. `named` says what a holder is called.
+    pub fn finish(self, named: impl Fn(&ResourceId) -> Named) -> Vec<Span> {
+        let mut all = self.holders.finish(SpanOf::Holder, named);
         sort(&mut all);
         all
     }
@@ -237,6 +268,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::ResourceTypeId;
+
+    fn unnamed(_: &ResourceId) -> Named {
+        Named::default()
+    }
 
     fn capture(night: usize) -> Timestamp {
         Timestamp::from_unix(1_780_000_000 + night as i64 * 86_400, 0).unwrap()
@@ -249,7 +285,7 @@ mod tests {
 
     fn grant(id: u8, membership: Option<u8>) -> GrantSeen {
         GrantSeen {
-            id: id.to_string(),
+            id: ResourceId::new(&ResourceTypeId::new("role"), id.to_string()),
             membership_id: membership.map(|id| id.to_string()),
             joined_at: None,
         }
@@ -277,7 +313,7 @@ mod tests {
                 let seen: Vec<_> = holders.iter().map(|(id, membership)| grant(*id, Some(*membership))).collect();
                 story.observe(capture(at), reach, &seen);
             }
-            let spans = story.finish();
+            let spans = story.finish(unnamed);
             for (at, (knows_roles, is_complete, holders)) in nights.iter().enumerate() {
                 for id in 0..4_u8 {
                     let value = Some(SpanValue::Text(id.to_string()));
@@ -329,7 +365,7 @@ mod tests {
         };
         story.observe(capture(2), without_roles, Some(&person), &[]);
         story.observe(capture(3), FULL, Some(&person), &[grant(1, None)]);
-        let spans = story.finish();
+        let spans = story.finish(unnamed);
         assert_eq!(spans.len(), 6, "{spans:?}");
         assert!(spans.iter().all(|span| span.until.is_none()), "{spans:?}");
     }
@@ -344,7 +380,7 @@ mod tests {
         let mut story = RoleStory::default();
         story.observe(capture(0), FULL, &[grant(1, Some(1))]);
         story.observe(capture(1), FULL, &[rejoined]);
-        let spans = story.finish();
+        let spans = story.finish(unnamed);
         let until = spans[0].until.unwrap();
         assert_eq!((until.after, Some(until.by)), (Some(capture(0)), joined));
         assert!(spans[1].from.is_exact());

@@ -84,6 +84,8 @@ pub struct Span {
     pub name: Option<String>,
     /// The e-mail address of a holder.
     pub email: Option<String>,
+    /// Whether a holder is in the member list, when last seen; `None` if the holder is not a person.
+    pub is_listed: Option<bool>,
     /// When it began.
     pub from: Interval,
     /// When it ended; `None` if no snapshot shows its end.
@@ -123,10 +125,10 @@ pub struct RunFigures {
 pub struct RunContent {
     /// User resources, listed or not.
     pub users: u64,
-    /// Roles.
-    pub roles: u64,
-    /// Grants.
-    pub grants: u64,
+    /// Roles; `None` if they were not read.
+    pub roles: Option<u64>,
+    /// Grants; `None` if they were not read.
+    pub grants: Option<u64>,
     /// The digest of its rows, computed from them.
     pub content_digest: String,
 }
@@ -182,6 +184,8 @@ pub struct AsOf {
     pub file: String,
     /// Its id.
     pub sync_id: String,
+    /// Whether it read roles and who holds them.
+    pub knows_roles: bool,
     /// By name.
     pub people: Vec<PersonAsOf>,
 }
@@ -218,7 +222,7 @@ pub struct Leaver {
     pub last_with: Option<Timestamp>,
     /// The first capture without; `None` if the person still has access, or never had any.
     pub first_without: Option<Timestamp>,
-    /// The first capture that shows access again.
+    /// The first capture after that which shows access.
     pub back_at: Option<Timestamp>,
     /// The least and the most time in seconds between leaving and losing access, never below 0; `None` where it is unknown.
     pub at_least_seconds: Option<u64>,
@@ -233,11 +237,11 @@ pub struct Leaver {
 pub enum Punctuality {
     /// It was, or there never was any.
     InTime,
-    /// The person still has access, and the limit has not passed in the newest capture.
+    /// The person still has access, and the limit had not passed by the newest capture.
     Pending,
     /// It was not, or access came back.
     Late,
-    /// It may or may not have been: the captures are too far apart, or the roster has no date.
+    /// It may or may not have been: the captures are too far apart or did not read enough, or the roster has no date.
     NotProved,
 }
 

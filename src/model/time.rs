@@ -160,6 +160,12 @@ impl Timestamp {
         }
     }
 
+    /// Returns the last moment of its second, if it is the first one: what a time means that is stated to the second.
+    pub fn end_of_second(self) -> Self {
+        let end = Self::from_unix(self.unix_seconds(), 999_999_999);
+        end.filter(|_| self.subsec_nanos() == 0).unwrap_or(self)
+    }
+
     /// Parses a time as people write it: a day, which means its end in UTC, or a day and a time of day (in UTC unless it
     /// states an offset).
     pub fn parse_day_or_time(text: &str) -> Result<Self, TimestampError> {

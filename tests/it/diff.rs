@@ -12,4 +12,4 @@ mod people;
 mod properties;
 mod reports;
 
-pub use organization::{ORGANIZATION_ID, Organization, Pair, sync_run, time, with};
+pub use organization::{ORGANIZATION_ID, Organization, Pair, sync_run, time, user_id, with};

@@ -76,6 +76,17 @@ fn run_of(day: u32) -> SyncRun {
     }
 }
 
+/// What a crawl without roles has of the organization.
+fn without_roles(of: &Organization) -> Organization {
+    let mut without = of.clone();
+    without.resources.retain(|row| row.user.is_some());
+    without.entitlements.clear();
+    without.grants.clear();
+    let evidence = without.evidence.as_mut().unwrap();
+    evidence.not_read = vec!["roles".to_owned()];
+    without
+}
+
 /// When the run of that night ended.
 fn captured(day: u32) -> String {
     format!("2026-09-{day:02}T02:00:05Z")

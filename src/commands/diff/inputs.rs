@@ -47,13 +47,6 @@ pub enum Comparability {
 #[error("{0}")]
 pub(crate) struct NotComparable(String);
 
-impl NotComparable {
-    /// Inputs that cannot be compared for this reason.
-    pub(in crate::commands) fn new(why: String) -> Self {
-        Self(why)
-    }
-}
-
 /// One file that does not hold two sync runs to compare.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -136,12 +129,15 @@ impl<'s> Source<'s> {
         self.run.captured_at(self.run.zone(self.evidence.as_ref()))
     }
 
-    /// Reads all rows on another thread.
+    /// Reads all rows on another thread, and computes their digest unless it is known.
     pub(super) fn read_in_background<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
+        digest: Option<ContentDigest>,
     ) -> Result<BackgroundRows<'scope>> {
-        let rows = self.snapshot.read_in_background(scope, &self.run.id);
+        let rows = self
+            .snapshot
+            .read_in_background(scope, &self.run.id, digest);
         rows.context("starting a thread to read a snapshot")
     }
 

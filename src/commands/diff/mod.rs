@@ -122,7 +122,7 @@ pub(super) fn compared(args: &DiffArgs) -> Result<Comparison> {
     })
 }
 
-/// Compares two sync runs that are comparable. Rows are not read if their digests are given and equal.
+/// Compares two sync runs that are comparable. Rows are not read if their digests, computed before, are given and equal.
 pub(super) fn differences(
     old: &Source<'_>,
     new: &Source<'_>,
@@ -147,7 +147,7 @@ pub(super) fn differences(
     };
     let (mut changes, [old_digest, new_digest]) = match digests {
         Some(digests) if digests[0] == digests[1] => (Vec::new(), digests),
-        _ => compare_rows(old, new, fields, roles)?,
+        digests => compare_rows(old, new, fields, roles, digests)?,
     };
     let mut surroundings = organizations.changes;
     match_invitations(&mut changes, &mut surroundings);
@@ -184,18 +184,21 @@ fn check_fields(fields: &FieldFilter, sources: [&Source<'_>; 2]) -> Result<()> {
     }
 }
 
-/// Compares the rows of both inputs in one pass. Returns the changes and both content digests.
+/// Compares the rows of both inputs in one pass. Returns the changes and both content digests, which are only computed if they
+/// are not given.
 fn compare_rows(
     old: &Source<'_>,
     new: &Source<'_>,
     fields: &FieldFilter,
     roles: RolesCompared,
+    digests: Option<[ContentDigest; 2]>,
 ) -> Result<(Vec<Change>, [ContentDigest; 2])> {
+    let [old_digest, new_digest] = digests.map_or([None, None], |digests| digests.map(Some));
     let members = old.knows_members() && new.knows_members();
     let mut walk = Walk::new(old.catalog()?, new.catalog()?, fields, roles, members);
     let digests = std::thread::scope(|scope| {
-        let mut old_rows = old.read_in_background(scope)?;
-        let mut new_rows = new.read_in_background(scope)?;
+        let mut old_rows = old.read_in_background(scope, old_digest)?;
+        let mut new_rows = new.read_in_background(scope, new_digest)?;
         walk.resource_types(
             source_rows(old, &mut old_rows.resource_types),
             source_rows(new, &mut new_rows.resource_types),

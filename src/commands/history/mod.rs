@@ -3,7 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs` | which runs belong to the history, and the answer |
+//! | `mod.rs` | selects the runs and answers the question |
 //! | `sources.rs` | files, folders and patterns |
 //! | `survey.rs` | every file read once: its runs, and how each differs from the one before |
 //! | `nights.rs` | what each run shows of some people or of one role |
@@ -17,21 +17,20 @@ mod stories;
 mod survey;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::audit::{Criteria, read_roster};
-use super::diff::NotComparable;
+use super::given::{Given, bad};
 use super::input::Input;
 use super::search::{self, Candidate, Found, did_you_mean};
 use super::{Outcome, World};
-use crate::audit::RosterColumns;
+use crate::audit::{Roster, RosterColumns};
 use crate::history::{Doubt, Times, doubts, gaps};
 use crate::model::{
-    History, HistoryAnswer, HistoryRun, OrganizationEvidence, ResourceId, RunContent, Timestamp,
-    Zone,
+    History, HistoryAnswer, HistoryRun, OrganizationEvidence, ResourceId, Timestamp, Zone,
 };
 use crate::progress::{Event, Reporter};
 use crate::report::history::{self as report, Detail, HistoryFormat};
@@ -39,7 +38,7 @@ use crate::snapshot::ReadOptions;
 use moment::Only;
 use survey::{AllNames, FoundRun, Names, Survey, Wanted};
 
-pub(super) use moment::BeforeFirst;
+pub(super) use moment::{BeforeFirst, RolesNotRead};
 pub(super) use sources::NoFiles;
 
 /// Arguments of `history`.
@@ -102,7 +101,7 @@ pub enum Unreadable {
 /// Whether files that do not record their organization are of the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unrecorded {
-    /// Nobody says so.
+    /// The caller does not say.
     Unknown,
     /// `--force`: the caller says so.
     Same,
@@ -124,9 +123,19 @@ fn of_unreadable(files: &[PathBuf]) -> String {
             files.len(),
             first.display()
         ),
-        [] => String::new(),
+        [] => "no files could be read".to_owned(),
     }
 }
+
+/// Files that may be of different organizations.
+#[derive(Debug, thiserror::Error)]
+#[error("the files do not record their organization, so they may be of different ones")]
+pub(super) struct UnrecordedOrganization;
+
+/// A history that is not that of the snapshot that a report is about.
+#[derive(Debug, thiserror::Error)]
+#[error("the snapshots that --history names are not known to be of the organization of `{}`", .0.display())]
+pub(super) struct OtherHistory(pub(super) PathBuf);
 
 /// Files of which none has a finished full sync run.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +144,7 @@ pub(super) struct NoRuns;
 
 /// A person or role that no snapshot has.
 #[derive(Debug, thiserror::Error)]
-#[error("no snapshot has a {what} that matches `{}`", wanted.escape_debug())]
+#[error("no snapshot that could be read has a {what} that matches `{}`", wanted.escape_debug())]
 pub(super) struct NeverSeen {
     what: &'static str,
     wanted: String,
@@ -164,6 +173,13 @@ pub(super) fn run(args: &HistoryArgs, world: &mut World<'_>) -> Result<Outcome> 
         },
         figures: None,
     };
+    // Before a year of files is read.
+    let roster = match &args.question {
+        Question::Left {
+            roster, columns, ..
+        } => Some(read_leavers(roster, columns, world.reporter)?),
+        _ => None,
+    };
     let mut read = Read::of(
         &args.paths,
         &args.options,
@@ -171,7 +187,7 @@ pub(super) fn run(args: &HistoryArgs, world: &mut World<'_>) -> Result<Outcome> 
         args.unrecorded,
         world.reporter,
     )?;
-    let answer = answer(&args.question, &read.runs, &read.names, world.reporter)?;
+    let answer = answer(args, roster.as_ref(), &read, world.reporter)?;
     let history = read.history(wanted, answer)?;
     for message in &history.warnings {
         world.reporter.report(Event::Limited {
@@ -219,6 +235,7 @@ pub(super) fn for_report(
 
 /// The runs of a history, in order.
 struct Read {
+    organization: Option<OrganizationEvidence>,
     runs: Vec<FoundRun>,
     survey: Survey,
     names: AllNames,
@@ -234,8 +251,9 @@ impl Read {
         unrecorded: Unrecorded,
         reporter: &dyn Reporter,
     ) -> Result<Self> {
-        let files = sources::files(paths)?.into_iter();
+        let (files, empty) = sources::files(paths)?;
         let inputs: Vec<Input> = files
+            .into_iter()
             .map(|path| Input {
                 path,
                 sync_id: None,
@@ -243,6 +261,10 @@ impl Read {
             })
             .collect();
         let mut survey = Survey::of(&inputs, wanted)?;
+        let empty = empty.into_iter();
+        let why = "the folder has no snapshots (*.c1z)";
+        let empty = empty.map(|folder| (folder, why.to_owned()));
+        survey.unreadable.extend(empty);
         for (path, why) in survey.unreadable.iter().chain(&survey.without_runs) {
             reporter.report(Event::Limited {
                 message: format!("`{}` is not part of the history: {why}", path.display()),
@@ -251,7 +273,7 @@ impl Read {
         let mut warnings = Vec::new();
         let runs = std::mem::take(&mut survey.runs);
         let runs = each_once(runs, &mut warnings);
-        let runs = of_one_organization(runs, unrecorded, reporter)?;
+        let (organization, runs) = of_one_organization(runs, unrecorded, reporter)?;
         if runs.is_empty() {
             if survey.unreadable.is_empty() {
                 bail!(NoRuns);
@@ -261,6 +283,7 @@ impl Read {
         warnings.extend(warnings_about(&runs));
         Ok(Self {
             names: survey.names(&runs),
+            organization,
             runs,
             survey,
             warnings,
@@ -279,17 +302,12 @@ impl Read {
             file: run.file(),
             sync_id: run.run.id.to_string(),
             captured_at: run.captured_at,
-            content: RunContent {
-                users: run.users,
-                roles: run.roles,
-                grants: run.grants,
-                content_digest: run.digest.to_string(),
-            },
+            content: run.content.clone(),
             change,
             figures: run.figures,
         });
         Ok(History {
-            organization: runs.last().and_then(|run| run.organization.clone()),
+            organization: self.organization.clone(),
             gaps: gaps(&captured),
             runs: runs_in_order.collect(),
             warnings: std::mem::take(&mut self.warnings),
@@ -302,15 +320,26 @@ fn unreadable(files: Vec<(PathBuf, String)>) -> UnreadableFiles {
     UnreadableFiles(files.into_iter().map(|(path, _)| path).collect())
 }
 
+/// Reads a roster that says who has left.
+fn read_leavers(path: &Path, columns: &RosterColumns, reporter: &dyn Reporter) -> Result<Roster> {
+    let roster = read_roster(path, columns, reporter)?;
+    if !roster.knows_leavers() {
+        let problem = "none of its columns says who has left".to_owned();
+        return bad(Given::Roster, path, problem);
+    }
+    Ok(roster)
+}
+
 fn answer(
-    question: &Question,
-    runs: &[FoundRun],
-    names: &AllNames,
+    args: &HistoryArgs,
+    roster: Option<&Roster>,
+    read: &Read,
     reporter: &dyn Reporter,
 ) -> Result<HistoryAnswer> {
-    let person = |wanted: &str| one_of(wanted, "person", "people", &names.people, reporter);
-    let role = |wanted: &str| one_of(wanted, "role", "roles", &names.roles, reporter);
-    Ok(match question {
+    let Read { runs, names, .. } = read;
+    let person = |wanted: &str| one_of(wanted, ["person", "people"], &names.people, reporter);
+    let role = |wanted: &str| one_of(wanted, ["role", "roles"], &names.roles, reporter);
+    Ok(match &args.question {
         Question::Log => HistoryAnswer::Log,
         Question::Person(wanted) => {
             HistoryAnswer::Person(stories::person(&person(wanted)?, runs, names)?)
@@ -330,14 +359,10 @@ fn answer(
             };
             HistoryAnswer::AsOf(moment::as_of(*at, only, runs)?)
         }
-        Question::Left {
-            roster,
-            columns,
-            within,
-        } => {
-            let roster = read_roster(roster, columns, reporter)?;
+        Question::Left { within, .. } => {
             let newest = runs.last().map(|run| run.captured_at.as_utc);
-            let left = newest.map_or_else(Vec::new, |newest| roster.leavers(newest));
+            let left = roster.zip(newest);
+            let left = left.map_or_else(Vec::new, |(roster, newest)| roster.leavers(newest));
             let within = within.map(|within| within.as_secs());
             HistoryAnswer::Left(stories::leavers(left, within, runs, names)?)
         }
@@ -347,8 +372,7 @@ fn answer(
 /// The one person or role that `wanted` means, by every id, name and address that it ever had.
 fn one_of(
     wanted: &str,
-    what: &'static str,
-    many: &'static str,
+    [what, many]: [&'static str; 2],
     names: &Names,
     reporter: &dyn Reporter,
 ) -> Result<ResourceId> {
@@ -402,21 +426,18 @@ fn each_once(mut runs: Vec<FoundRun>, warnings: &mut Vec<String>) -> Vec<FoundRu
     kept
 }
 
-/// Returns the runs that are of the organization of the newest one, and reports the others.
+/// Returns the organization of the newest run that records one, and the runs that are of it; reports the others.
 fn of_one_organization(
     runs: Vec<FoundRun>,
     unrecorded: Unrecorded,
     reporter: &dyn Reporter,
-) -> Result<Vec<FoundRun>> {
+) -> Result<(Option<OrganizationEvidence>, Vec<FoundRun>)> {
     let Some(newest) = runs.iter().rfind(|run| run.organization.is_some()) else {
         let files: std::collections::BTreeSet<_> = runs.iter().map(|run| &run.input.path).collect();
         if files.len() > 1 && unrecorded == Unrecorded::Unknown {
-            bail!(NotComparable::new(
-                "the files do not record their organization, so they may be of different ones"
-                    .to_owned()
-            ));
+            bail!(UnrecordedOrganization);
         }
-        return Ok(runs);
+        return Ok((None, runs));
     };
     let wanted = newest.organization.clone().unwrap_or_default();
     let mut kept = Vec::new();
@@ -447,7 +468,7 @@ fn of_one_organization(
             message: format!("`{}` is not part of the history: {why}", path.display()),
         });
     }
-    Ok(kept)
+    Ok((Some(wanted), kept))
 }
 
 fn shown_name(organization: &OrganizationEvidence) -> &str {
@@ -464,9 +485,9 @@ fn warnings_about(runs: &[FoundRun]) -> Vec<String> {
             captured_at: run.captured_at.as_utc,
         })
         .collect();
-    for (at, doubt) in doubts(&times) {
-        let name = |run: &FoundRun| format!("`{}` of `{}`", run.run.id, run.file());
-        let (before, after) = (name(&runs[at - 1]), name(&runs[at]));
+    for (pair, doubt) in doubts(&times) {
+        let name = |at: usize| format!("`{}` of `{}`", runs[at].run.id, runs[at].file());
+        let [before, after] = pair.map(name);
         warnings.push(match doubt {
             Doubt::SameTime => format!(
                 "the sync runs {before} and {after} ended at the same time, so which is newer is not known"
@@ -483,16 +504,14 @@ fn warnings_about(runs: &[FoundRun]) -> Vec<String> {
         );
     }
     let is_without = |run: &FoundRun| !run.reach.knows_roles;
-    let reads_roles = runs.iter().any(|run| run.reach.knows_roles);
     for some in runs.chunk_by(|a, b| is_without(a) == is_without(b)) {
-        if let (true, [first, ..]) = (reads_roles && is_without(&some[0]), some) {
-            let others = match some.len() {
-                1 => String::new(),
-                2 => " and 1 more".to_owned(),
-                n => format!(" and {} more", n - 1),
+        if let (true, [first, others @ ..]) = (is_without(&some[0]), some) {
+            let others = match others.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
             };
             warnings.push(format!(
-                "`{}`{others} did not read roles: changes of roles since the capture before are not in the log",
+                "`{}`{others} did not read roles, so nothing is known about roles and their holders there",
                 first.file()
             ));
         }
@@ -503,18 +522,17 @@ fn warnings_about(runs: &[FoundRun]) -> Vec<String> {
             run.file()
         ));
     }
-    let host = |run: &FoundRun| run.host.clone();
-    let moved = runs.windows(2).find(|pair| {
-        let [a, b] = [host(&pair[0]), host(&pair[1])];
-        a.is_some() && b.is_some() && a != b
+    let moved = runs.windows(2).find_map(|pair| {
+        let hosts = pair[0].host.as_deref().zip(pair[1].host.as_deref())?;
+        (hosts.0 != hosts.1).then_some((pair, hosts))
     });
-    if let Some([before, after]) = moved {
+    if let Some((pair, hosts)) = moved {
         warnings.push(format!(
             "`{}` and `{}` were read from different servers, `{}` and `{}`",
-            before.file(),
-            after.file(),
-            host(before).unwrap_or_default(),
-            host(after).unwrap_or_default()
+            pair[0].file(),
+            pair[1].file(),
+            hosts.0,
+            hosts.1
         ));
     }
     warnings

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::survey::FoundRun;
 use crate::commands::catalog::Catalog;
@@ -11,7 +11,7 @@ use crate::model::{AsOf, PersonAsOf, RecordedTime, ResourceId, Timestamp};
 
 /// A moment before the first run.
 #[derive(Debug, thiserror::Error)]
-#[error("no snapshot was captured until {} UTC", .asked.to_seconds())]
+#[error("no snapshot was captured at or before {} UTC", .asked.to_seconds())]
 pub(in crate::commands) struct BeforeFirst {
     asked: Timestamp,
     first: RecordedTime,
@@ -19,8 +19,18 @@ pub(in crate::commands) struct BeforeFirst {
 
 impl BeforeFirst {
     pub(in crate::commands) fn hint(&self) -> String {
-        format!("the first capture is of {}", self.first)
+        format!("the first capture was at {}", self.first)
     }
+}
+
+/// A run that cannot say who held a role.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{file}`, captured {captured_at}, did not read roles, so who held the role then is not known"
+)]
+pub(in crate::commands) struct RolesNotRead {
+    file: String,
+    captured_at: RecordedTime,
 }
 
 /// Whom and what to show.
@@ -32,19 +42,22 @@ pub(super) enum Only<'a> {
     Role(&'a ResourceId),
 }
 
-/// Who had what at `asked`. Runs must be in the order of their captures.
+/// Who had what at `asked`. There must be runs, in the order of their captures.
 ///
 /// # Errors
-/// [`BeforeFirst`], or when the file cannot be read any more.
+/// [`BeforeFirst`], [`RolesNotRead`], or when the file cannot be read any more.
 pub(super) fn as_of(asked: Timestamp, only: Only<'_>, runs: &[FoundRun]) -> Result<AsOf> {
     let until = runs.partition_point(|run| run.captured_at.as_utc <= asked);
     let Some(found) = runs[..until].last() else {
-        let first = runs.first().map(|run| run.captured_at);
-        return Err(match first {
-            Some(first) => BeforeFirst { asked, first }.into(),
-            None => anyhow::anyhow!("there are no runs"),
-        });
+        let first = runs[0].captured_at;
+        bail!(BeforeFirst { asked, first });
     };
+    if matches!(only, Only::Role(_)) && !found.reach.knows_roles {
+        bail!(RolesNotRead {
+            file: found.file(),
+            captured_at: found.captured_at,
+        });
+    }
     let snapshot = found.input.open()?;
     let run = &found.run;
     let role_types = Catalog::new(&snapshot, run)?.role_types();
@@ -112,6 +125,7 @@ pub(super) fn as_of(asked: Timestamp, only: Only<'_>, runs: &[FoundRun]) -> Resu
         captured_at: found.captured_at,
         file: found.file(),
         sync_id: run.id.to_string(),
+        knows_roles: found.reach.knows_roles,
         people,
     })
 }

@@ -104,7 +104,7 @@ fn read(found: &FoundRun, wanted: Wanted<'_>) -> Result<Night> {
         }
         let grant = snapshot.decode(&row)?;
         night.grants.entry(of).or_default().push(GrantSeen {
-            id: id.resource.to_string(),
+            id,
             membership_id: grant.membership_id.map(|id| id.to_string()),
             joined_at: grant.joined_at,
         });

@@ -21,15 +21,18 @@ pub(in crate::commands) enum NoFiles {
     Empty(PathBuf),
 }
 
-/// Returns the files at `paths`, each once, in the order of their names.
+/// Returns the files at `paths`, each once, in the order of their names, and the folders without any.
 ///
 /// # Errors
 /// [`NoFiles`], or when a folder cannot be read.
-pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+pub(super) fn files(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut files, mut empty) = (Vec::new(), Vec::new());
     for path in paths {
         match fs::metadata(path) {
-            Ok(found) if found.is_dir() => files.extend(in_folder(path)?),
+            Ok(found) if found.is_dir() => match in_folder(path)? {
+                some if some.is_empty() => empty.push(path.clone()),
+                some => files.extend(some),
+            },
             Ok(_) => files.push(path.clone()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 files.extend(by_pattern(path)?);
@@ -39,19 +42,19 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             }
         }
     }
+    if let (true, Some(folder)) = (files.is_empty(), empty.first()) {
+        bail!(NoFiles::Empty(folder.clone()));
+    }
     files.sort();
     files.dedup();
-    Ok(files)
+    Ok((files, empty))
 }
 
 /// The snapshots in a folder, without those that were not accepted.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let reading = || format!("reading the folder `{}`", folder.display());
     let mut files = snapshots_in(folder).with_context(reading)?;
-    files.retain(|path| mark_of(path).is_none());
-    if files.is_empty() {
-        bail!(NoFiles::Empty(folder.to_owned()));
-    }
+    files.retain(|path| mark_of(path).is_none() && !path.is_dir());
     Ok(files)
 }
 

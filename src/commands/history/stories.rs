@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 
 use super::nights::{Wanted, for_each_night};
-use super::survey::{AllNames, FoundRun, Known, Names};
-use crate::history::{AccessSeen, PersonStory, RoleStory, judge_leaver};
-use crate::model::{Leaver, ResourceId, Span, SpanOf, SpanValue, Story, Timestamp, folded_address};
+use super::survey::{AllNames, FoundRun};
+use crate::history::{AccessSeen, Left, Named, PersonStory, RoleStory, judge_leaver};
+use crate::model::{Leaver, ResourceId, Span, Story, Timestamp, folded_address};
 
 /// One person over time.
 pub(super) fn person(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result<Story> {
@@ -17,13 +17,7 @@ pub(super) fn person(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Resu
         let person = night.people.get(id);
         story.observe(night.at, night.reach, person, night.grants_of(id));
     })?;
-    let mut spans = story.finish();
-    let roles = by_id(&all.roles);
-    for span in spans.iter_mut().filter(|span| span.of == SpanOf::Role) {
-        let role = value(span).and_then(|id| roles.get(id));
-        span.name = role.map(|(id, known)| known.name(id));
-    }
-    Ok(told(id, &all.people, spans))
+    Ok(story_of(id, story.finish(|id| all.named(id)), all))
 }
 
 /// One role over time.
@@ -32,40 +26,17 @@ pub(super) fn role(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result
     for_each_night(runs, Wanted::Role(id), |night| {
         story.observe(night.at, night.reach, night.grants_of(id));
     })?;
-    let mut spans = story.finish();
-    let people = by_id(&all.people);
-    for span in &mut spans {
-        if let Some((id, known)) = value(span).and_then(|id| people.get(id)) {
-            span.name = Some(known.name(id));
-            span.email = known.email();
-        }
-    }
-    Ok(told(id, &all.roles, spans))
+    Ok(story_of(id, story.finish(|id| all.named(id)), all))
 }
 
-fn told(id: &ResourceId, names: &Names, spans: Vec<Span>) -> Story {
-    let known = names.get(id);
+fn story_of(id: &ResourceId, spans: Vec<Span>, all: &AllNames) -> Story {
+    let Named { name, email, .. } = all.named(id);
     Story {
         id: id.resource.to_string(),
-        name: known.map_or_else(|| id.resource.to_string(), |known| known.name(id)),
-        email: known.and_then(Known::email),
+        name: name.unwrap_or_else(|| id.resource.to_string()),
+        email,
         spans,
     }
-}
-
-fn value(span: &Span) -> Option<&str> {
-    match &span.value {
-        Some(SpanValue::Text(text)) => Some(text),
-        _ => None,
-    }
-}
-
-/// Names by the ids without their types, as spans have them.
-fn by_id(names: &Names) -> HashMap<&str, (&ResourceId, &Known)> {
-    let names = names.iter();
-    names
-        .map(|(id, known)| (&*id.resource, (id, known)))
-        .collect()
 }
 
 /// When leavers lost access, in the order in which they are given. `within` is the limit in seconds.
@@ -97,34 +68,43 @@ pub(super) fn leavers(
         .flat_map(|(address, _)| ids_of(address))
         .cloned()
         .collect();
-    let mut seen: HashMap<ResourceId, Vec<(Timestamp, Option<bool>)>> = HashMap::new();
+    // What a run shows of somebody it does not have: proof, if it read everything.
+    let unseen = |run: &FoundRun| {
+        let is_proof = run.reach.knows_roles && run.reach.is_complete;
+        (run.captured_at.as_utc, is_proof.then_some(false))
+    };
+    let nobody: Vec<_> = runs.iter().map(unseen).collect();
+    let mut seen: HashMap<&ResourceId, Vec<(Timestamp, Option<bool>)>> = HashMap::new();
     if !wanted.is_empty() {
+        let mut at = 0;
         for_each_night(runs, Wanted::People(&wanted), |night| {
             for id in &wanted {
                 let is_listed = night.people.get(id).is_some_and(|person| person.is_listed);
-                let has_access = if is_listed || !night.grants_of(id).is_empty() {
-                    Some(true)
-                } else {
-                    let is_proof = night.reach.knows_roles && night.reach.is_complete;
-                    is_proof.then_some(false)
-                };
-                let of_person = seen.entry(id.clone()).or_default();
-                of_person.push((night.at, has_access));
+                let has_access = is_listed || !night.grants_of(id).is_empty();
+                seen.entry(id).or_default().push(match has_access {
+                    true => (night.at, Some(true)),
+                    false => nobody[at],
+                });
             }
+            at += 1;
         })?;
     }
     let mut leavers = Vec::new();
     for (address, left_at) in left {
-        let ids = ids_of(address);
-        let mut judge = |person: Option<(String, &AccessSeen)>| {
-            leavers.push(judge_leaver(address.to_owned(), left_at, person, within));
+        let mut judge = |id: Option<&ResourceId>, seen: &AccessSeen| {
+            let left = Left {
+                email: address.to_owned(),
+                left_at,
+                id: id.map(|id| id.resource.to_string()),
+            };
+            leavers.push(judge_leaver(left, seen, within));
         };
+        let ids = ids_of(address);
         if ids.is_empty() {
-            judge(None);
+            judge(None, &nobody);
         }
         for id in ids {
-            let seen = seen.get(id).map_or(&[][..], Vec::as_slice);
-            judge(Some((id.resource.to_string(), seen)));
+            judge(Some(id), seen.get(id).unwrap_or(&nobody));
         }
     }
     Ok(leavers)

@@ -18,13 +18,13 @@ use crate::commands::input::Input;
 use crate::commands::parallel;
 use crate::commands::population::why_roles_unknown;
 use crate::diff::FieldFilter;
-use crate::history::Reach;
+use crate::history::{Named, Reach};
 use crate::model::{
-    OrganizationEvidence, Person, RecordedTime, Resource, ResourceId, RunChange, RunFigures,
-    SyncId, SyncRun, SyncType, Timestamp,
+    OrganizationEvidence, Person, RecordedTime, Resource, ResourceId, RunChange, RunContent,
+    RunFigures, SyncId, SyncRun, SyncType, Timestamp,
 };
 use crate::report::diff as report;
-use crate::snapshot::{ContentDigest, Filter, Snapshot};
+use crate::snapshot::{ContentDigest, Error, Filter, Snapshot};
 
 /// Files that one thread reads in a row, so that each is compared with the one before while that is open.
 const FILES_IN_A_ROW: usize = 16;
@@ -51,9 +51,7 @@ pub(super) struct FoundRun {
     /// The server that it was read from.
     pub(super) host: Option<String>,
     pub(super) reach: Reach,
-    pub(super) users: u64,
-    pub(super) roles: u64,
-    pub(super) grants: u64,
+    pub(super) content: RunContent,
     pub(super) digest: ContentDigest,
     pub(super) figures: Option<RunFigures>,
 }
@@ -75,8 +73,17 @@ impl FoundRun {
 pub(super) struct Known {
     pub(super) names: BTreeSet<String>,
     pub(super) addresses: BTreeSet<String>,
-    /// When the last of them was seen, the name and the e-mail address.
-    pub(super) last: Option<(Timestamp, String, Option<String>)>,
+    /// The last of them.
+    last: Option<Sighting>,
+}
+
+/// What something was called in one run; the latest one is the greatest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Sighting {
+    at: Timestamp,
+    name: String,
+    email: Option<String>,
+    is_listed: Option<bool>,
 }
 
 impl Known {
@@ -88,14 +95,23 @@ impl Known {
 
     /// The last known name, and else the id.
     pub(super) fn name(&self, id: &ResourceId) -> String {
-        let last = self.last.as_ref().map(|(_, name, _)| name.as_str());
+        let last = self.last.as_ref().map(|last| last.name.as_str());
         let name = last.filter(|name| !name.is_empty());
         name.unwrap_or(&id.resource).to_owned()
     }
 
     /// The last known e-mail address.
     pub(super) fn email(&self) -> Option<String> {
-        self.last.as_ref().and_then(|(_, _, email)| email.clone())
+        self.last.as_ref().and_then(|last| last.email.clone())
+    }
+
+    /// What it is called, last known.
+    pub(super) fn named(&self, id: &ResourceId) -> Named {
+        Named {
+            name: Some(self.name(id)),
+            email: self.email(),
+            is_listed: self.last.as_ref().and_then(|last| last.is_listed),
+        }
     }
 }
 
@@ -107,9 +123,18 @@ pub(super) type Names = HashMap<ResourceId, Known>;
 pub(super) struct AllNames {
     pub(super) people: Names,
     pub(super) roles: Names,
+    /// Everything else that may hold a role, such as groups.
+    pub(super) others: Names,
 }
 
 impl AllNames {
+    /// What something is called, last known.
+    pub(super) fn named(&self, id: &ResourceId) -> Named {
+        let maps = [&self.people, &self.roles, &self.others];
+        let known = maps.iter().find_map(|names| names.get(id));
+        known.map_or_else(Named::default, |known| known.named(id))
+    }
+
     /// Adds the names in a run.
     fn read(
         &mut self,
@@ -125,18 +150,19 @@ impl AllNames {
             let names = match &person {
                 Some(_) => &mut self.people,
                 None if catalog.is_role(resource.id.resource_type.as_str()) => &mut self.roles,
-                None => continue,
+                None => &mut self.others,
             };
             let email = person.as_ref().and_then(Person::email);
             let addresses = person.iter().flat_map(Person::addresses);
             let known = Known {
                 names: BTreeSet::from([resource.display_name.to_string()]),
                 addresses: addresses.map(ToOwned::to_owned).collect(),
-                last: Some((
+                last: Some(Sighting {
                     at,
-                    resource.display_name.to_string(),
-                    email.map(ToOwned::to_owned),
-                )),
+                    name: resource.display_name.to_string(),
+                    email: email.map(ToOwned::to_owned),
+                    is_listed: person.as_ref().map(Person::is_listed),
+                }),
             };
             names.entry(resource.id.clone()).or_default().add(known);
         }
@@ -147,6 +173,7 @@ impl AllNames {
         for (names, others) in [
             (&mut self.people, other.people),
             (&mut self.roles, other.roles),
+            (&mut self.others, other.others),
         ] {
             for (id, known) in others {
                 names.entry(id).or_default().add(known);
@@ -164,7 +191,7 @@ pub(super) struct Survey {
     /// Files that can be read and have no finished full sync run, and what they have.
     pub(super) without_runs: Vec<(PathBuf, String)>,
     /// How a run differs from another one.
-    changes: HashMap<(SyncId, SyncId), RunChange>,
+    changes: HashMap<Pair, RunChange>,
     /// By the id of the organization, if a file records one.
     names: HashMap<Option<String>, AllNames>,
 }
@@ -210,8 +237,20 @@ impl Survey {
         let mut survey = Self::default();
         let mut previous = None;
         for input in inputs {
-            if !fs::metadata(&input.path).is_ok_and(|found| found.is_file()) {
-                let why = "it is not a regular file".to_owned();
+            // Opening a pipe would wait for somebody to write to it.
+            let why = match fs::metadata(&input.path) {
+                Ok(found) if found.is_file() => None,
+                Ok(_) => Some("it is not a regular file".to_owned()),
+                Err(source) => Some(why_unreadable(
+                    &input.path,
+                    Error::Io {
+                        action: "reading",
+                        path: input.path.clone(),
+                        source,
+                    },
+                )?),
+            };
+            if let Some(why) = why {
                 survey.unreadable.push((input.path.clone(), why));
                 continue;
             }
@@ -220,7 +259,7 @@ impl Survey {
             match of_file.read(input, wanted, &mut previous) {
                 Ok(()) => survey.add(of_file),
                 Err(error) => {
-                    let error = error.downcast::<crate::snapshot::Error>()?;
+                    let error = error.downcast::<Error>()?;
                     let why = why_unreadable(&input.path, error)?;
                     survey.unreadable.push((input.path.clone(), why));
                 }
@@ -256,9 +295,9 @@ impl Survey {
                     && is_of_same(older, &found)
                     && older.run.id != found.run.id
                 {
-                    let pair = (older.run.id.clone(), found.run.id.clone());
                     let digests = [older.digest.clone(), found.digest.clone()];
-                    self.changes.insert(pair, change(old, &source, digests)?);
+                    let change = change(old, &source, digests)?;
+                    self.changes.insert(pair([older, &found]), change);
                 }
                 *previous = Some((source, found.clone()));
             }
@@ -282,20 +321,23 @@ impl Survey {
             counted.map(|(_, count)| count).sum()
         };
         let captured_at = run.captured_at(run.zone(evidence.as_ref()));
+        let reach = Reach {
+            knows_roles: why_roles_unknown(evidence.as_ref(), run).is_none(),
+            is_complete: !evidence.as_ref().is_some_and(|of| of.is_doubtful()),
+        };
         let found = FoundRun {
             input: input.clone(),
             run: run.clone(),
             captured_at,
-            reach: Reach {
-                knows_roles: why_roles_unknown(evidence.as_ref(), run).is_none()
-                    && !catalog.role_types().is_empty(),
-                is_complete: !evidence.as_ref().is_some_and(|of| of.is_doubtful()),
-            },
+            reach,
             host: evidence.as_ref().map(|of| host(&of.base_url).to_owned()),
             organization: evidence.map(|of| of.organization),
-            users: count(&|id| catalog.is_user(id)),
-            roles: count(&|id| catalog.is_role(id)),
-            grants: counts.grants.values().sum(),
+            content: RunContent {
+                users: count(&|id| catalog.is_user(id)),
+                roles: reach.knows_roles.then(|| count(&|id| catalog.is_role(id))),
+                grants: reach.knows_roles.then(|| counts.grants.values().sum()),
+                content_digest: digest.to_string(),
+            },
             digest,
             figures: match wanted.figures {
                 Some(criteria) => Some(figures(snapshot, run, criteria)?),
@@ -314,7 +356,7 @@ impl Survey {
     /// # Errors
     /// When a file cannot be read any more.
     pub(super) fn changes(&mut self, runs: &[FoundRun]) -> Result<Vec<Option<RunChange>>> {
-        let pair = |runs: &[FoundRun]| (runs[0].run.id.clone(), runs[1].run.id.clone());
+        let pair = |runs: &[FoundRun]| pair([&runs[0], &runs[1]]);
         let missing: Vec<&[FoundRun]> = runs
             .windows(2)
             .filter(|runs| !self.changes.contains_key(&pair(runs)))
@@ -327,6 +369,13 @@ impl Survey {
         let others = runs.windows(2).map(|runs| self.changes.remove(&pair(runs)));
         Ok(first.into_iter().chain(others).collect())
     }
+}
+
+/// Two runs by file and id: a run may be in several files, with different rows.
+type Pair = [(PathBuf, SyncId); 2];
+
+fn pair(runs: [&FoundRun; 2]) -> Pair {
+    runs.map(|found| (found.input.path.clone(), found.run.id.clone()))
 }
 
 /// Whether two runs may be compared: of one organization, as far as they record it.

@@ -9,7 +9,8 @@ use std::thread::{Builder, ScopedJoinHandle};
 use anyhow::{Context, Result, bail};
 
 use super::audit::{Basis, Criteria, Judged};
-use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput, NotComparable};
+use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput};
+use super::history::OtherHistory;
 use super::input::Input;
 use super::population::why_roles_unknown;
 use super::product::ProductFile;
@@ -165,11 +166,8 @@ fn history(
     let history = super::history::for_report(&args.history, options, &criteria, world.reporter)?;
     let id = |organization: Option<&OrganizationEvidence>| organization.map(|of| of.id.clone());
     let reported = id(evidence.map(|evidence| &evidence.organization));
-    if id(history.organization.as_ref()) != reported {
-        bail!(NotComparable::new(format!(
-            "the snapshots that --history names are of another organization than `{}`",
-            args.input.path.display()
-        )));
+    if reported.is_none() || id(history.organization.as_ref()) != reported {
+        bail!(OtherHistory(args.input.path.clone()));
     }
     for message in &history.warnings {
         world.reporter.report(Event::Warned {

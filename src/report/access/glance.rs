@@ -157,7 +157,7 @@ pub(super) fn history_series(history: &History) -> Vec<Series> {
             Some(run.figures?.privileged)
         }),
         ("Findings", |run| Some(run.figures?.findings)),
-        ("Grants", |run| Some(run.content.grants)),
+        ("Grants", |run| run.content.grants),
     ];
     let step = history.runs.len().div_ceil(MAX_PERIODS).max(1);
     let newest = history.runs.len().saturating_sub(1);

@@ -546,7 +546,7 @@ pub(super) fn history(report: &AccessReport) -> Option<Table<'_>> {
             figure(|of| of.members),
             figure(|of| of.privileged),
             figure(|of| of.findings),
-            Cell::Number(run.content.grants),
+            run.content.grants.map_or(Cell::Empty, Cell::Number),
             changes.map_or(Cell::Empty, Cell::text),
             Cell::text(run.file.as_str()),
         ]

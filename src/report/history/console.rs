@@ -37,14 +37,21 @@ enum Entry<'h> {
 fn entries<'h>(history: &'h History, detail: Detail) -> Vec<Entry<'h>> {
     let mut entries: Vec<Entry<'h>> = Vec::new();
     let mut before: Option<&RunContent> = None;
+    let mut not_compared: &[String] = &[];
     let oldest_first = Detail {
         newest_first: false,
         ..detail
     };
     for (run, gap) in in_order(history, oldest_first) {
         entries.extend(gap.map(Entry::Gap));
-        let is_unchanged = run.change.as_ref().is_some_and(|change| change.is_empty());
-        if is_unchanged && !detail.every_run {
+        // What a run did not read, and the next run did, is worth an entry.
+        let is_unchanged = run.change.as_ref().is_some_and(|change| {
+            change.is_empty()
+                && (change.not_compared.is_empty() || change.not_compared == not_compared)
+        });
+        let same_parts = before.is_some_and(|of| of.roles.is_some() == run.content.roles.is_some());
+        not_compared = run.change.as_ref().map_or(&[], |of| &of.not_compared);
+        if is_unchanged && same_parts && !detail.every_run {
             match entries.last_mut() {
                 Some(Entry::Unchanged(n, last)) => {
                     *n += 1;
@@ -118,12 +125,13 @@ fn counts(now: &RunContent, before: Option<&RunContent>) -> String {
         };
         format!("{now} {what}{delta}")
     };
-    [
-        part(now.users, before.map(|of| of.users), "user", "users"),
-        part(now.roles, before.map(|of| of.roles), "role", "roles"),
-        part(now.grants, before.map(|of| of.grants), "grant", "grants"),
-    ]
-    .join(", ")
+    let users = part(now.users, before.map(|of| of.users), "user", "users");
+    let (Some(roles), Some(grants)) = (now.roles, now.grants) else {
+        return format!("{users}; roles were not read");
+    };
+    let roles = part(roles, before.and_then(|of| of.roles), "role", "roles");
+    let grants = part(grants, before.and_then(|of| of.grants), "grant", "grants");
+    format!("{users}, {roles}, {grants}")
 }
 
 fn write_person(story: &Story, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -134,6 +142,10 @@ fn write_person(story: &Story, page: Page, out: &mut dyn Write) -> io::Result<()
     }
     writeln!(out, "{}", labeled("id", &story.id, width))?;
     writeln!(out, "{}", labeled("times", "UTC", width))?;
+    if story.spans.iter().all(|span| span.of != SpanOf::Member) {
+        let note = "no snapshot has this person in its member list";
+        writeln!(out, "{}", labeled("note", note, width))?;
+    }
     for (of, head) in [
         (SpanOf::Member, "In the member list"),
         (SpanOf::Seat, "Seat"),
@@ -192,10 +204,14 @@ fn subject(span: &Span) -> Option<String> {
         (Some(SpanValue::Flag(flag)), _) => on_off(Some(*flag)).to_owned(),
         (Some(SpanValue::Text(text)), _) => text.clone(),
     };
-    Some(match (&span.name, &span.email) {
+    let who = match (&span.name, &span.email) {
         (Some(name), Some(email)) if name != email => format!("{name} <{email}>"),
         (Some(name), _) => name.clone(),
         (None, _) => value,
+    };
+    Some(match span.is_listed {
+        Some(false) => format!("{who} (not in the member list)"),
+        _ => who,
     })
 }
 
@@ -235,7 +251,7 @@ fn write_as_of(as_of: &AsOf, page: Page, out: &mut dyn Write) -> io::Result<()> 
     writeln!(out, "{}", labeled("file", &as_of.file, width))?;
     writeln!(out)?;
     if as_of.people.is_empty() {
-        return writeln!(out, "nobody");
+        return writeln!(out, "nobody in this snapshot");
     }
     let mut table = Table::new(out, page, COLUMNS);
     for person in &as_of.people {
@@ -283,22 +299,27 @@ fn write_leavers(leavers: &[Leaver], page: Page, out: &mut dyn Write) -> io::Res
             };
             (style::wanted(style, page.styled), verdict_in_words(verdict))
         });
-        let head = format!("{} ({left})", printable(&leaver.email));
+        let email = printable(&leaver.email);
+        let is_shared = leavers
+            .iter()
+            .filter(|other| other.email == leaver.email)
+            .count()
+            > 1;
+        let head = match &leaver.id {
+            Some(id) if is_shared => format!("{email} ({left}, {})", printable(id)),
+            _ => format!("{email} ({left})"),
+        };
         match verdict {
-            Some((style, words)) => {
-                let line = wrap(&format!("{head}: {words}"), width, 4);
-                let before = line.strip_suffix(words);
-                match before {
-                    Some(before) => writeln!(out, "{before}{style}{words}{style:#}")?,
-                    None => writeln!(out, "{line}")?,
-                }
-            }
-            None => writeln!(out, "{}", wrap(&head, width, 4))?,
+            Some((style, words)) => writeln!(out, "{head}: {style}{words}{style:#}")?,
+            None => writeln!(out, "{head}")?,
         }
         let line = format!("    {}", loss(leaver));
         writeln!(out, "{}", wrap(&line, width, 4))?;
         if let Some(back) = leaver.back_at {
-            let line = format!("    access is back in the capture of {}", back.to_seconds());
+            let line = format!(
+                "    has access again in the capture of {}",
+                back.to_seconds()
+            );
             writeln!(out, "{}", wrap(&line, width, 4))?;
         }
     }
@@ -308,9 +329,9 @@ fn write_leavers(leavers: &[Leaver], page: Page, out: &mut dyn Write) -> io::Res
 fn verdict_in_words(verdict: Punctuality) -> &'static str {
     match verdict {
         Punctuality::InTime => "in time",
-        Punctuality::Pending => "still time",
+        Punctuality::Pending => "not due yet",
         Punctuality::Late => "too late",
-        Punctuality::NotProved => "not proved in time",
+        Punctuality::NotProved => "not proved",
     }
 }
 
@@ -320,15 +341,20 @@ fn loss(leaver: &Leaver) -> String {
     let long = |seconds: u64| duration(seconds.saturating_mul(1_000));
     match (leaver.last_with, leaver.first_without) {
         _ if leaver.id.is_none() => "no snapshot shows this address".to_owned(),
-        (None, _) => "no snapshot shows access".to_owned(),
+        (None, Some(without)) => format!("without access in the capture of {}", at(without)),
+        (None, None) => "no snapshot shows access".to_owned(),
         (Some(with), None) => {
-            let since = leaver.at_least_seconds.map(long);
+            let since = leaver.at_least_seconds.filter(|since| *since > 0).map(long);
             let since = since.map_or_else(String::new, |since| format!(", {since} after leaving"));
-            format!("still has access in the capture of {}{since}", at(with))
+            format!(
+                "has access in the capture of {}{since}, the last that shows it",
+                at(with)
+            )
         }
         (Some(with), Some(without)) => {
             let took = match (leaver.at_least_seconds, leaver.at_most_seconds) {
                 (_, Some(0)) => ", before leaving".to_owned(),
+                (Some(0), Some(most)) => format!(", at most {} after leaving", long(most)),
                 (Some(least), Some(most)) => {
                     format!(", {} to {} after leaving", long(least), long(most))
                 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Detail, in_order};
 use crate::model::{
-    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, PersonAsOf, Span, SpanValue,
-    Story, Zone,
+    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, NOT_READ_ROLES, PersonAsOf,
+    Span, SpanValue, Story, Timestamp, Zone,
 };
 
 const SCHEMA: &str = "posthog-c1z.history";
@@ -45,8 +45,10 @@ struct RunDocument<'a> {
     captured_at: String,
     time_zone_known: bool,
     users: u64,
-    roles: u64,
-    grants: u64,
+    /// `null` if they were not read.
+    roles: Option<u64>,
+    /// `null` if they were not read.
+    grants: Option<u64>,
     content_digest: &'a str,
     /// The first line of `diff` against the run before; `null` for the first run.
     headline: Option<&'a str>,
@@ -85,6 +87,9 @@ struct SpanDocument<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    /// `false` for a holder who is not in the member list, absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed_as_member: Option<bool>,
     from: IntervalDocument,
     until: Option<IntervalDocument>,
 }
@@ -103,6 +108,8 @@ struct AsOfDocument<'a> {
     time_zone_known: bool,
     file: &'a str,
     sync_id: &'a str,
+    /// `roles` if they were not read.
+    not_read: &'static [&'static str],
     people: Vec<PersonDocument<'a>>,
 }
 
@@ -146,9 +153,16 @@ enum Line<'a> {
     Run(RunDocument<'a>),
     Gap(GapDocument),
     Span(SpanDocument<'a>),
-    Person(PersonDocument<'a>),
+    Person {
+        captured_at: String,
+        file: &'a str,
+        #[serde(flatten)]
+        person: PersonDocument<'a>,
+    },
     Leaver(LeaverDocument<'a>),
-    Warning { message: &'a str },
+    Warning {
+        message: &'a str,
+    },
 }
 
 pub(super) fn write_document(
@@ -211,7 +225,13 @@ pub(super) fn write_lines(
         }
         HistoryAnswer::AsOf(of) => {
             let mut people = of.people.iter().map(person);
-            people.try_for_each(|person| line(Line::Person(person)))
+            people.try_for_each(|person| {
+                line(Line::Person {
+                    captured_at: of.captured_at.as_utc.to_string(),
+                    file: &of.file,
+                    person,
+                })
+            })
         }
         HistoryAnswer::Left(leavers) => {
             let mut leavers = leavers.iter().map(leaver);
@@ -272,6 +292,7 @@ fn span(of: &Span) -> SpanDocument<'_> {
         }),
         name: of.name.as_deref(),
         email: of.email.as_deref(),
+        listed_as_member: of.is_listed.filter(|is_listed| !is_listed),
         from: interval(of.from),
         until: of.until.map(interval),
     }
@@ -284,6 +305,11 @@ fn as_of(of: &AsOf) -> AsOfDocument<'_> {
         time_zone_known: of.captured_at.zone == Zone::Known,
         file: &of.file,
         sync_id: &of.sync_id,
+        not_read: if of.knows_roles {
+            &[]
+        } else {
+            &[NOT_READ_ROLES]
+        },
         people: of.people.iter().map(person).collect(),
     }
 }
@@ -304,7 +330,7 @@ fn person(of: &PersonAsOf) -> PersonDocument<'_> {
 }
 
 fn leaver(of: &Leaver) -> LeaverDocument<'_> {
-    let time = |at: Option<crate::model::Timestamp>| at.map(|at| at.to_string());
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     LeaverDocument {
         email: &of.email,
         left_at: time(of.left_at),

@@ -69,9 +69,13 @@ fn in_order(
     history: &History,
     detail: Detail,
 ) -> Box<dyn Iterator<Item = (&HistoryRun, Option<Gap>)> + '_> {
-    let runs = history.runs.iter().map(|run| {
-        let ends_here = |gap: &&Gap| gap.by == run.captured_at.as_utc;
-        (run, history.gaps.iter().find(ends_here).copied())
+    let runs = history.runs.iter().enumerate().map(|(at, run)| {
+        let before = at.checked_sub(1).map(|at| &history.runs[at]);
+        let is_between = |gap: &&Gap| {
+            before.is_some_and(|before| gap.after == before.captured_at.as_utc)
+                && gap.by == run.captured_at.as_utc
+        };
+        (run, history.gaps.iter().find(is_between).copied())
     });
     if detail.newest_first {
         Box::new(runs.rev())

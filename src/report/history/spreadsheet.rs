@@ -46,8 +46,8 @@ fn write_runs(history: &History, detail: Detail, out: &mut dyn Write) -> io::Res
             &run.file,
             &run.sync_id,
             &run.content.users.to_string(),
-            &run.content.roles.to_string(),
-            &run.content.grants.to_string(),
+            &number(run.content.roles),
+            &number(run.content.grants),
             &run.content.content_digest,
             change.map_or("", |change| &change.headline),
             &not_compared.unwrap_or_default(),
@@ -73,8 +73,7 @@ fn write_spans(story: &Story, out: &mut dyn Write) -> io::Result<()> {
         let value = match &span.value {
             None => "",
             Some(SpanValue::Text(text)) => text,
-            Some(SpanValue::Flag(true)) => "true",
-            Some(SpanValue::Flag(false)) => "false",
+            Some(SpanValue::Flag(on)) => flag(Some(*on)),
         };
         let after = |interval: Option<Interval>| time(interval.and_then(|of| of.after));
         let by = |interval: Option<Interval>| time(interval.map(|of| of.by));
@@ -94,7 +93,9 @@ fn write_spans(story: &Story, out: &mut dyn Write) -> io::Result<()> {
 
 /// One row for each role of a person; one without a role for somebody who holds none.
 fn write_people(as_of: &AsOf, out: &mut dyn Write) -> io::Result<()> {
-    const COLUMNS: [&str; 8] = [
+    const COLUMNS: [&str; 11] = [
+        "captured_at",
+        "file",
         "id",
         "name",
         "email",
@@ -103,13 +104,10 @@ fn write_people(as_of: &AsOf, out: &mut dyn Write) -> io::Result<()> {
         "two_factor",
         "role_id",
         "role",
+        "roles_read",
     ];
     let mut sheet = Sheet::new(out, Formulas::Disarm, &COLUMNS)?;
-    let flag = |flag: Option<bool>| match flag {
-        None => "",
-        Some(true) => "true",
-        Some(false) => "false",
-    };
+    let captured_at = as_of.captured_at.as_utc.to_string();
     let nothing = (String::new(), String::new());
     for person in &as_of.people {
         let roles = match person.roles.as_deref() {
@@ -118,7 +116,9 @@ fn write_people(as_of: &AsOf, out: &mut dyn Write) -> io::Result<()> {
         };
         for (id, name) in roles {
             sheet.push([
-                person.id.as_str(),
+                captured_at.as_str(),
+                &as_of.file,
+                &person.id,
                 &person.name,
                 person.email.as_deref().unwrap_or_default(),
                 flag(Some(person.is_listed)),
@@ -126,6 +126,7 @@ fn write_people(as_of: &AsOf, out: &mut dyn Write) -> io::Result<()> {
                 flag(person.two_factor),
                 id,
                 name,
+                flag(Some(as_of.knows_roles)),
             ])?;
         }
     }
@@ -145,7 +146,6 @@ fn write_leavers(leavers: &[Leaver], out: &mut dyn Write) -> io::Result<()> {
         "verdict",
     ];
     let mut sheet = Sheet::new(out, Formulas::Disarm, &COLUMNS)?;
-    let seconds = |seconds: Option<u64>| seconds.map_or_else(String::new, |n| n.to_string());
     for leaver in leavers {
         sheet.push([
             leaver.email.as_str(),
@@ -153,13 +153,25 @@ fn write_leavers(leavers: &[Leaver], out: &mut dyn Write) -> io::Result<()> {
             leaver.id.as_deref().unwrap_or_default(),
             &time(leaver.last_with),
             &time(leaver.first_without),
-            &seconds(leaver.at_least_seconds),
-            &seconds(leaver.at_most_seconds),
+            &number(leaver.at_least_seconds),
+            &number(leaver.at_most_seconds),
             &time(leaver.back_at),
             leaver.verdict.map_or("", |verdict| verdict.as_str()),
         ])?;
     }
     sheet.finish()
+}
+
+fn flag(flag: Option<bool>) -> &'static str {
+    match flag {
+        None => "",
+        Some(true) => "true",
+        Some(false) => "false",
+    }
+}
+
+fn number(n: Option<u64>) -> String {
+    n.map(|n| n.to_string()).unwrap_or_default()
 }
 
 fn time(at: Option<Timestamp>) -> String {

@@ -16,7 +16,8 @@ use crate::snapshot::table::{ContentDigest, Digester, Row};
 const BATCHES_AHEAD: usize = 4;
 
 impl Snapshot {
-    /// Reads all rows of a sync run on another thread, in the order of kinds and ids, and computes their digest.
+    /// Reads all rows of a sync run on another thread, in the order of kinds and ids, and computes their digest unless it is
+    /// known.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -24,6 +25,7 @@ impl Snapshot {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         sync: &'scope SyncId,
+        known: Option<ContentDigest>,
     ) -> io::Result<BackgroundRows<'scope>> {
         let (to_resource_types, resource_types) = channel();
         let (to_resources, resources) = channel();
@@ -31,12 +33,13 @@ impl Snapshot {
         let (to_grants, grants) = channel();
         let reader = Builder::new().spawn_scoped(scope, move || {
             let mut digester = Digester::new();
+            let mut to = known.is_none().then_some(&mut digester);
             // The sender of a kind is dropped before the next kind is read, which ends its rows.
-            let _ = send_kind::<ResourceType>(self, sync, &mut digester, to_resource_types)
-                && send_kind::<Resource>(self, sync, &mut digester, to_resources)
-                && send_kind::<Entitlement>(self, sync, &mut digester, to_entitlements)
-                && send_kind::<Grant>(self, sync, &mut digester, to_grants);
-            digester.finish()
+            let _ = send_kind::<ResourceType>(self, sync, &mut to, to_resource_types)
+                && send_kind::<Resource>(self, sync, &mut to, to_resources)
+                && send_kind::<Entitlement>(self, sync, &mut to, to_entitlements)
+                && send_kind::<Grant>(self, sync, &mut to, to_grants);
+            known.unwrap_or_else(|| digester.finish())
         })?;
         Ok(BackgroundRows {
             resource_types,
@@ -115,7 +118,7 @@ impl<K: Readable> Iterator for RowsOfKind<K> {
 fn send_kind<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,
-    digester: &mut Digester,
+    digester: &mut Option<&mut Digester>,
     sender: SyncSender<BatchOf<K>>,
 ) -> bool {
     match send_rows(snapshot, sync, digester, &sender) {
@@ -131,7 +134,7 @@ fn send_kind<K: Readable>(
 fn send_rows<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,
-    digester: &mut Digester,
+    digester: &mut Option<&mut Digester>,
     sender: &SyncSender<BatchOf<K>>,
 ) -> Result<bool, Error> {
     let mut records = Vec::new();
@@ -140,11 +143,15 @@ fn send_rows<K: Readable>(
         let mut bytes = 0;
         records.clear();
         while let Some(row) = batch.next_row(bytes) {
-            row.record(&mut records);
+            if digester.is_some() {
+                row.record(&mut records);
+            }
             bytes += row.bytes();
             rows.push(row.into_owned());
         }
-        digester.record(&records);
+        if let Some(digester) = digester {
+            digester.record(&records);
+        }
         Ok(rows)
     };
     let mut rows = Rows::of_chunks(snapshot, sync, Filter::EVERYTHING)?;

@@ -1,6 +1,6 @@
 //! The log: order and trust, folding, gaps, and what a run did not read.
 
-use super::{Archive, captured, run_of};
+use super::{Archive, captured, run_of, without_roles};
 use crate::diff::{Organization, sync_run};
 
 #[test]
@@ -125,12 +125,7 @@ fn run_that_did_not_read_roles_is_warned_about_and_says_what_was_not_compared() 
     let archive = Archive::new();
     let o = Organization::new();
     archive.capture(1, &o);
-    let mut without = o.clone();
-    without.resources.retain(|row| row.user.is_some());
-    without.entitlements.clear();
-    without.grants.clear();
-    without.evidence.as_mut().unwrap().not_read = vec!["roles".to_owned()];
-    archive.capture(2, &without);
+    archive.capture(2, &without_roles(&o));
     archive.capture(3, &o);
     let json = archive.json(&[]);
     for run in &json["runs"].as_array().unwrap()[1..] {
@@ -140,6 +135,14 @@ fn run_that_did_not_read_roles_is_warned_about_and_says_what_was_not_compared() 
             "no differences in what both snapshots read"
         );
     }
+    assert!(json["runs"][1]["roles"].is_null() && json["runs"][1]["grants"].is_null());
+    let text = archive.run(&[]).succeeds();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(!text.contains("unchanged"), "{text}");
+    assert!(
+        text.contains("4 users; roles were not read\n    not compared: roles"),
+        "{text}"
+    );
     let warnings = json["warnings"].to_string();
     assert!(
         warnings.contains("posthog-02.c1z` did not read roles"),
@@ -164,4 +167,44 @@ fn names_that_could_do_harm_are_harmless_in_every_format() {
         let csv = archive.text(&[args, &["-o", "csv"]].concat());
         assert!(!csv.contains("\"=1"), "{csv}");
     }
+}
+
+#[test]
+fn gap_before_two_runs_of_one_time_is_one_gap_and_no_start_is_exact() {
+    let archive = Archive::new();
+    let mut o = Organization::new();
+    for day in 1..=3 {
+        archive.capture(day, &o);
+    }
+    archive.capture(6, &o);
+    o.seat("Ann", 8);
+    let mut together = run_of(7);
+    together.ended_at = run_of(6).ended_at;
+    archive.capture_as("together.c1z", together, &o);
+    let text = archive.run(&["--all"]).succeeds();
+    assert_eq!(
+        String::from_utf8(text.stdout)
+            .unwrap()
+            .matches("gap: ")
+            .count(),
+        1
+    );
+    let json = archive.json(&["--person", "ann"]);
+    let seats = json["person"]["spans"].as_array().unwrap().iter();
+    let seats: Vec<_> = seats.filter(|span| span["what"] == "seat").collect();
+    assert_eq!(seats[1]["from"]["after"], captured(3), "{seats:?}");
+    assert_eq!(seats[1]["from"]["by"], captured(6), "{seats:?}");
+}
+
+#[test]
+fn copies_of_a_run_with_different_rows_do_not_hide_a_change() {
+    let archive = Archive::new();
+    let mut o = Organization::new();
+    archive.capture_as("a.c1z", run_of(1), &o);
+    o.seat("Ann", 8);
+    archive.capture_as("b.c1z", run_of(1), &o);
+    archive.capture_as("c.c1z", run_of(2), &o);
+    let json = archive.json(&[]);
+    assert_eq!(json["runs"][1]["headline"], "1 new admin, 1 seat raised");
+    assert!(json["warnings"].to_string().contains("different rows"));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Archive, captured};
+use super::{Archive, captured, without_roles};
 use crate::diff::Organization;
 
 fn people(json: &Value) -> Vec<String> {
@@ -79,5 +79,32 @@ fn answer_is_the_last_run_at_or_before_the_moment() {
     assert!(
         text.contains("as of         2026-09-01 23:59:59 UTC"),
         "{text}"
+    );
+}
+
+#[test]
+fn run_that_did_not_read_roles_says_so_instead_of_nobody() {
+    let archive = Archive::new();
+    let o = Organization::new();
+    archive.capture(1, &o);
+    archive.capture(2, &without_roles(&o));
+    let json = archive.json(&["--as-of", "2026-09-02"]);
+    assert_eq!(people(&json)[0], "ann member unknown");
+    assert_eq!(json["as_of"]["not_read"][0], "roles");
+    let run = archive.run(&["--as-of", "2026-09-02", "--role", "eng"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("did not read roles, so who held the role then is not known")
+    );
+    let csv = archive
+        .run(&["--as-of", "2026-09-02", "-o", "csv"])
+        .succeeds();
+    assert!(
+        String::from_utf8(csv.stdout)
+            .unwrap()
+            .lines()
+            .skip(1)
+            .all(|line| line.ends_with("\"false\""))
     );
 }

@@ -56,21 +56,23 @@ fn what_is_not_there_is_named_with_the_right_exit_code() {
         .run(&["history", "nights/*.c1z"])
         .fails(5, &["no file matches the pattern `nights/*.c1z`"]);
     archive.capture(2, &Organization::new());
-    archive
-        .run(&["--person", "nobody"])
-        .fails(5, &["no snapshot has a person that matches `nobody`"]);
+    archive.run(&["--person", "nobody"]).fails(
+        5,
+        &["no snapshot that could be read has a person that matches `nobody`"],
+    );
     archive.run(&["--person", "an"]).succeeds();
-    archive
-        .run(&["--role", "nothing"])
-        .fails(5, &["no snapshot has a role that matches `nothing`"]);
+    archive.run(&["--role", "nothing"]).fails(
+        5,
+        &["no snapshot that could be read has a role that matches `nothing`"],
+    );
     let run = archive.run(&["--as-of", "2026-09-01"]).fails(
         5,
-        &["no snapshot was captured until 2026-09-01 23:59:59 UTC"],
+        &["no snapshot was captured at or before 2026-09-01 23:59:59 UTC"],
     );
     assert!(run.hint().contains("2026-09-02 02:00:05"), "{}", run.stderr);
     archive
         .run(&["--person", "Archer"])
-        .fails(5, &["no snapshot has a person"]);
+        .fails(5, &["no snapshot that could be read has a person"]);
     assert_eq!(shelf.run(&["history"]).code, 2);
     for wrong in [
         &["--person", "ann", "--role", "eng"][..],

@@ -1,9 +1,9 @@
 //! One person and one role over time.
 
-use posthog_c1z::model::Value as Field;
+use posthog_c1z::model::{ResourceId, ResourceTypeId, Value as Field};
 
-use super::{Archive, captured, spans};
-use crate::diff::{Organization, time};
+use super::{Archive, captured, spans, without_roles};
+use crate::diff::{Organization, time, user_id};
 
 #[test]
 fn person_has_a_span_for_each_seat_second_factor_address_name_and_role() {
@@ -93,12 +93,7 @@ fn run_that_did_not_read_roles_or_may_be_incomplete_ends_nothing() {
     let archive = Archive::new();
     let o = Organization::new();
     archive.capture(1, &o);
-    let mut without = o.clone();
-    without.resources.retain(|row| row.user.is_some());
-    without.entitlements.clear();
-    without.grants.clear();
-    without.evidence.as_mut().unwrap().not_read = vec!["roles".to_owned()];
-    archive.capture(2, &without);
+    archive.capture(2, &without_roles(&o));
     let mut doubtful = o.clone();
     doubtful.leave("Ann");
     doubtful
@@ -145,4 +140,83 @@ fn role_shows_who_gained_and_lost_it() {
     let text = archive.text(&["--role", "eng"]);
     assert!(text.contains("Former holders\n"), "{text}");
     assert!(!text.contains("\nHolders\n"), "{text}");
+}
+
+#[test]
+fn holder_who_is_not_listed_is_named_as_such_and_a_run_without_roles_ends_no_seat() {
+    let archive = Archive::new();
+    let mut o = Organization::new();
+    o.unlist("Dee");
+    archive.capture(1, &o);
+    archive.capture(
+        2,
+        &without_roles(&{
+            let mut listed = o.clone();
+            listed.leave("Dee");
+            listed
+        }),
+    );
+    archive.capture(3, &o);
+    let json = archive.json(&["--person", "dee"]);
+    let seats: Vec<_> = spans(&json["person"])
+        .into_iter()
+        .filter(|span| span.starts_with("seat"))
+        .collect();
+    assert_eq!(seats, [format!("seat member: by {} - open", captured(1))]);
+    let person = archive.run(&["--person", "dee"]).succeeds();
+    let person = String::from_utf8(person.stdout).unwrap();
+    assert!(
+        person.contains("no snapshot has this person in its member list"),
+        "{person}"
+    );
+    let role = archive.run(&["--role", "eng"]).succeeds();
+    let role = String::from_utf8(role.stdout).unwrap();
+    assert!(
+        role.contains("Dee Archer <dee@example.com> (not in the member list): from"),
+        "{role}"
+    );
+}
+
+#[test]
+fn night_without_a_membership_id_does_not_join_two_memberships() {
+    let archive = Archive::new();
+    let mut o = Organization::new();
+    for (day, id) in [(1, Some("a")), (2, None), (3, Some("b"))] {
+        o.set("Ann", "membership_id", id.map(Field::from));
+        archive.capture(day, &o);
+    }
+    let json = archive.json(&["--person", "ann"]);
+    let member: Vec<_> = spans(&json["person"])
+        .into_iter()
+        .filter(|span| span.starts_with("member"))
+        .collect();
+    assert_eq!(member.len(), 2, "{member:?}");
+    assert!(
+        member[0].starts_with("member a:") && member[1].starts_with("member b:"),
+        "{member:?}"
+    );
+}
+
+#[test]
+fn holder_that_is_a_group_is_not_taken_for_the_person_with_the_same_id() {
+    let archive = Archive::new();
+    let mut o = Organization::new();
+    o.add_other("group", "ann", "Group of Ann", "member");
+    let mut grant = o.grants[0].clone();
+    grant.principal = ResourceId::new(&ResourceTypeId::new("group"), "ann");
+    o.grants.retain(|grant| grant.principal != user_id("Ann"));
+    o.grants.push(grant);
+    archive.capture(1, &o);
+    let json = archive.json(&["--role", "eng"]);
+    let names: Vec<_> = spans(&json["role"]);
+    assert!(
+        names
+            .iter()
+            .any(|span| span.starts_with("holder Group of Ann:")),
+        "{names:?}"
+    );
+    assert!(
+        !names.iter().any(|span| span.contains("Ann Archer")),
+        "{names:?}"
+    );
 }

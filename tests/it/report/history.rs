@@ -86,5 +86,5 @@ fn history_of_another_organization_is_refused_and_damage_is_named_on_the_page() 
     evidence.organization.id = ORGANIZATION_ID.replace("aaaa", "bbbb");
     other.write(&reported.shelf.path("other.c1z"));
     let run = reported.run(&["--history", "other.c1z"]);
-    run.fails(2, &["of another organization than `sync.c1z`"]);
+    run.fails(2, &["not known to be of the organization of `sync.c1z`"]);
 }

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use super::nights::{Wanted, for_each_night};
-use super::survey::{AllNames, FoundRun};
+use super::names::AllNames;
+use super::shown::{Subject, for_each_run};
+use super::survey::FoundRun;
 use crate::history::{AccessSeen, Left, Named, PersonStory, RoleStory, judge_leaver};
 use crate::model::{Leaver, ResourceId, Span, Story, Timestamp, folded_address};
 
@@ -13,9 +14,9 @@ use crate::model::{Leaver, ResourceId, Span, Story, Timestamp, folded_address};
 pub(super) fn person(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result<Story> {
     let mut story = PersonStory::default();
     let wanted = HashSet::from([id.clone()]);
-    for_each_night(runs, Wanted::People(&wanted), |night| {
-        let person = night.people.get(id);
-        story.observe(night.at, night.reach, person, night.grants_of(id));
+    for_each_run(runs, Subject::People(&wanted), |shown| {
+        let person = shown.people.get(id);
+        story.observe(shown.at, shown.reach, person, shown.grants_of(id));
     })?;
     Ok(story_of(id, story.finish(|id| all.named(id)), all))
 }
@@ -23,8 +24,8 @@ pub(super) fn person(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Resu
 /// One role over time.
 pub(super) fn role(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result<Story> {
     let mut story = RoleStory::default();
-    for_each_night(runs, Wanted::Role(id), |night| {
-        story.observe(night.at, night.reach, night.grants_of(id));
+    for_each_run(runs, Subject::Role(id), |shown| {
+        story.observe(shown.at, shown.reach, shown.grants_of(id));
     })?;
     Ok(story_of(id, story.finish(|id| all.named(id)), all))
 }
@@ -77,13 +78,14 @@ pub(super) fn leavers(
     let mut seen: HashMap<&ResourceId, Vec<(Timestamp, Option<bool>)>> = HashMap::new();
     if !wanted.is_empty() {
         let mut at = 0;
-        for_each_night(runs, Wanted::People(&wanted), |night| {
+        for_each_run(runs, Subject::People(&wanted), |shown| {
             for id in &wanted {
-                let is_listed = night.people.get(id).is_some_and(|person| person.is_listed);
-                let has_access = is_listed || !night.grants_of(id).is_empty();
-                seen.entry(id).or_default().push(match has_access {
-                    true => (night.at, Some(true)),
-                    false => nobody[at],
+                let is_listed = shown.people.get(id).is_some_and(|person| person.is_listed);
+                let has_access = is_listed || !shown.grants_of(id).is_empty();
+                seen.entry(id).or_default().push(if has_access {
+                    (shown.at, Some(true))
+                } else {
+                    nobody[at]
                 });
             }
             at += 1;

@@ -16,7 +16,7 @@ const RUNS_AHEAD: usize = 4;
 
 /// What to look for.
 #[derive(Clone, Copy)]
-pub(super) enum Wanted<'a> {
+pub(super) enum Subject<'a> {
     /// These people, and the roles that they hold.
     People(&'a HashSet<ResourceId>),
     /// Who holds this role.
@@ -24,7 +24,7 @@ pub(super) enum Wanted<'a> {
 }
 
 /// What one run shows.
-pub(super) struct Night {
+pub(super) struct Shown {
     pub(super) at: Timestamp,
     pub(super) reach: Reach,
     /// The people that it has.
@@ -33,7 +33,7 @@ pub(super) struct Night {
     pub(super) grants: HashMap<ResourceId, Vec<GrantSeen>>,
 }
 
-impl Night {
+impl Shown {
     /// The roles that a person holds, or the holders of a role.
     pub(super) fn grants_of(&self, id: &ResourceId) -> &[GrantSeen] {
         self.grants.get(id).map_or(&[], Vec::as_slice)
@@ -44,29 +44,29 @@ impl Night {
 ///
 /// # Errors
 /// When a file cannot be read any more.
-pub(super) fn for_each_night(
+pub(super) fn for_each_run(
     runs: &[FoundRun],
-    wanted: Wanted<'_>,
-    mut take: impl FnMut(Night),
+    subject: Subject<'_>,
+    mut take: impl FnMut(Shown),
 ) -> Result<()> {
     for some in runs.chunks(RUNS_AHEAD * parallel::threads()) {
-        for night in parallel::map(some, |run| read(run, wanted)) {
-            take(night?);
+        for shown in parallel::map(some, |run| read(run, subject)) {
+            take(shown?);
         }
     }
     Ok(())
 }
 
-fn read(found: &FoundRun, wanted: Wanted<'_>) -> Result<Night> {
+fn read(found: &FoundRun, subject: Subject<'_>) -> Result<Shown> {
     let snapshot = found.input.open()?;
     let sync = &found.run.id;
-    let mut night = Night {
+    let mut shown = Shown {
         at: found.captured_at.as_utc,
         reach: found.reach,
         people: HashMap::new(),
         grants: HashMap::new(),
     };
-    if let Wanted::People(ids) = wanted {
+    if let Subject::People(ids) = subject {
         let mut rows = snapshot.rows::<Resource>(sync, Filter::EVERYTHING)?;
         while let Some(row) = rows.next_row()? {
             if !ids.contains(&row.columns.id) {
@@ -74,18 +74,18 @@ fn read(found: &FoundRun, wanted: Wanted<'_>) -> Result<Night> {
             }
             let resource = snapshot.decode(&row)?;
             if let Some(person) = Person::of(&resource) {
-                night.people.insert(resource.id.clone(), seen(&person));
+                shown.people.insert(resource.id.clone(), seen(&person));
             }
         }
     }
     let role_types = Catalog::new(&snapshot, &found.run)?.role_types();
-    let filter = match wanted {
-        Wanted::People(ids) => Filter {
+    let filter = match subject {
+        Subject::People(ids) => Filter {
             // Of several people, each grant is looked up.
             principal: ids.iter().next().filter(|_| ids.len() == 1).cloned(),
             ..Filter::default()
         },
-        Wanted::Role(id) => Filter {
+        Subject::Role(id) => Filter {
             resource: Some(id.to_string()),
             ..Filter::default()
         },
@@ -93,23 +93,23 @@ fn read(found: &FoundRun, wanted: Wanted<'_>) -> Result<Night> {
     let mut rows = snapshot.rows::<Grant>(sync, &filter)?;
     while let Some(row) = rows.next_row()? {
         let (principal, role) = (&row.columns.principal, &row.columns.resource);
-        let (of, id) = match wanted {
-            Wanted::People(ids) if ids.contains(principal) => (principal.clone(), role.clone()),
-            Wanted::People(_) => continue,
-            Wanted::Role(wanted) if role == wanted => (role.clone(), principal.clone()),
-            Wanted::Role(_) => continue,
+        let (of, id) = match subject {
+            Subject::People(ids) if ids.contains(principal) => (principal.clone(), role.clone()),
+            Subject::People(_) => continue,
+            Subject::Role(subject) if role == subject => (role.clone(), principal.clone()),
+            Subject::Role(_) => continue,
         };
         if !role_types.contains(role.resource_type.as_str()) {
             continue;
         }
         let grant = snapshot.decode(&row)?;
-        night.grants.entry(of).or_default().push(GrantSeen {
+        shown.grants.entry(of).or_default().push(GrantSeen {
             id,
             membership_id: grant.membership_id.map(|id| id.to_string()),
             joined_at: grant.joined_at,
         });
     }
-    Ok(night)
+    Ok(shown)
 }
 
 fn seen(person: &Person<'_>) -> PersonSeen {

@@ -193,14 +193,7 @@ fn decompress(
         let length = match frames.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => length,
-            // Zstd's own errors do not come from the operating system.
-            Err(error) if error.raw_os_error().is_some() => return Err(io_error(error)),
-            Err(error) if is_out_of_memory(&error) => {
-                return Err(io_error(io::ErrorKind::OutOfMemory.into()));
-            }
-            Err(error) => {
-                return Err(Error::damaged(path, Damage::of_zstd(&error, decoded_bytes)));
-            }
+            Err(error) => return Err(of_decoding(path, error, decoded_bytes)),
         };
         decoded_bytes += length as u64;
         limits.check_decoded(path, bytes, decoded_bytes)?;
@@ -218,6 +211,19 @@ fn decompress(
         bytes,
         decoded_bytes,
     })
+}
+
+/// The error of decoding a frame of the file at `path` after `decoded` bytes.
+fn of_decoding(path: &Path, error: io::Error, decoded: u64) -> Error {
+    let io_error = Error::io("reading", path);
+    // Zstd's own errors do not come from the operating system.
+    if error.raw_os_error().is_some() {
+        io_error(error)
+    } else if is_out_of_memory(&error) {
+        io_error(io::ErrorKind::OutOfMemory.into())
+    } else {
+        Error::damaged(path, Damage::of_zstd(&error, decoded))
+    }
 }
 
 /// Fails if a file of this size does not fit into `dir`, before it fills the file system. A database that stays in

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -15,8 +15,8 @@ use super::bytes::{Bytes, Field};
 use super::fault::{Fault, shown};
 use crate::snapshot::container::frames::{CHUNK, Frames};
 use crate::snapshot::container::spool::{Spool, SpoolWriter};
-use crate::snapshot::container::{IN_MEMORY, MAGIC_V3, check_space};
-use crate::snapshot::error::{Damage, Error, UNPACKING, V3Part, is_out_of_memory};
+use crate::snapshot::container::{IN_MEMORY, MAGIC_V3, check_space, of_decoding};
+use crate::snapshot::error::{Damage, Error, UNPACKING, V3Part};
 use crate::snapshot::limits::{Limits, MAX_V3_FILES, MAX_V3_HEAD, MAX_V3_INDEX, MAX_V3_NAME};
 
 /// Magic and length of the head.
@@ -264,11 +264,7 @@ fn decode(
         let length = match frames.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => length,
-            Err(error) if error.raw_os_error().is_some() => return Err(io_error(error)),
-            Err(error) if is_out_of_memory(&error) => {
-                return Err(io_error(io::ErrorKind::OutOfMemory.into()));
-            }
-            Err(error) => return Err(Error::damaged(path, Damage::of_zstd(&error, decoded))),
+            Err(error) => return Err(of_decoding(path, error, decoded)),
         };
         decoded += length as u64;
         if decoded > entry.raw {

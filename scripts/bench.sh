@@ -2,6 +2,10 @@
 # Measures the program on synthetic organizations, and beside it what the machine can do at best.
 #
 #     scripts/bench.sh [small] [medium] [large] [year] [--seed N]      without a size: all of them
+#     scripts/bench.sh [SIZE]… --beside 'CMD {file}' [--ours 'stats {file}']
+#
+# The second form runs another program and this one in turn on the same snapshot, and prints each pair and the ratio of ours
+# to the other's. Words are split at blanks.
 #
 # Prints one Markdown table. Needs Rust and GNU time. BENCHMARKS.md says what the rows mean. What the program cannot do
 # yet (a flag or command that it does not know) is passed over.
@@ -9,12 +13,16 @@ set -eu
 cd "$(dirname "$0")/.."
 
 seed=1
+beside=
+ours='stats {file}'
 sizes=
 while [ $# -gt 0 ]; do
     case $1 in
         small | medium | large | year) sizes="$sizes $1" ;;
         --seed) shift; seed=$1 ;;
-        *) echo "usage: $0 [small] [medium] [large] [year] [--seed N]" >&2; exit 2 ;;
+        --beside) shift; beside=$1 ;;
+        --ours) shift; ours=$1 ;;
+        *) echo "usage: $0 [small] [medium] [large] [year] [--seed N] [--beside CMD [--ours CMD]]" >&2; exit 2 ;;
     esac
     shift
 done
@@ -127,8 +135,8 @@ for flag in --requests-per-minute --requests-per-hour; do
     if sync_has "$flag"; then budget="$budget $flag 1000000000"; fi
 done
 
-echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
-echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+[ -n "$beside" ] || echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
+[ -n "$beside" ] || echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 
 # Nightly snapshots of 2,000 people and 20,000 grants, of which every third is like the one before.
 year() {
@@ -152,7 +160,31 @@ year() {
     rm -rf "$work/nights"
 }
 
+# on FILE COMMAND: COMMAND with FILE in the place of {file}, measured.
+on() {
+    line=$(printf '%s' "$2" | sed "s|{file}|$1|g")
+    # shellcheck disable=SC2086 # the command is words
+    measure $line
+    must "$line"
+}
+
+# pairs FILE: both programs in turn.
+pairs() {
+    echo "| $size | pair | ours: wall / CPU s, peak MB | other: wall / CPU s, peak MB | ours / other: wall, CPU |"
+    echo "|---|--:|--:|--:|--:|"
+    # Once without counting, so that both find the file in memory.
+    on "$1" "$program $ours"
+    on "$1" "$beside"
+    for pair in 1 2 3 4 5 6 7; do
+        on "$1" "$program $ours"
+        own_wall=$wall own_cpu=$cpu own_peak=$peak
+        on "$1" "$beside"
+        echo "| $size | $pair | $own_wall / $own_cpu, $own_peak | $wall / $cpu, $peak | $(ratio "$own_wall" "$wall"), $(ratio "$own_cpu" "$cpu") |"
+    done
+}
+
 for name in $sizes; do
+    if [ "$name" = year ] && [ -n "$beside" ]; then continue; fi
     if [ "$name" = year ]; then
         year 30
         year 365
@@ -164,6 +196,12 @@ for name in $sizes; do
         large) people=100000 roles=1000 grants=1000000 size='1 M' ;;
     esac
     shape="--people $people --roles $roles --grants $grants"
+    if [ -n "$beside" ]; then
+        # shellcheck disable=SC2086 # the options are words
+        "$target/write_alone" "$work/beside.c1z" --seed "$seed" $shape >/dev/null
+        pairs "$work/beside.c1z"
+        continue
+    fi
     rows=$((people + 2 * roles + grants))
     old=$work/old.c1z
     new=$work/new.c1z

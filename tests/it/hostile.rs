@@ -15,7 +15,7 @@ fn hostile(name: &str) -> PathBuf {
 }
 
 /// Every file of `testdata/hostile`: the exit code of `verify`, what it says, and the exit code of the other commands.
-const FAULTS: [(&str, i32, &str, i32); 11] = [
+const FAULTS: [(&str, i32, &str, i32); 16] = [
     (
         "diff-malformed-parent-no-differences.c1z",
         1,
@@ -61,6 +61,26 @@ const FAULTS: [(&str, i32, &str, i32); 11] = [
         0,
     ),
     ("slim-columns-swapped.c1z", 1, "column: `role:", 15),
+    (
+        "v3-clipped-deletions.c1z",
+        15,
+        "too-large: it is damaged: a key in its manifest exceeds the limits",
+        15,
+    ),
+    ("v3-hidden-row.c1z", 15, "v3-key-order", 15),
+    (
+        "v3-long-id.c1z",
+        15,
+        "too-large: it is damaged: a record exceeds the limits",
+        15,
+    ),
+    (
+        "v3-many-sources.c1z",
+        15,
+        "too-large: it is damaged: a record exceeds the limits",
+        15,
+    ),
+    ("v3-many-spans.c1z", 15, "v3-block", 15),
     ("warn-terminal-escape.c1z", 0, "ok", 0),
 ];
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -362,11 +363,11 @@ fn unknown() -> Vec<(&'static str, Container)> {
         ),
         ("rows of kind 2", row((key(2, &["x"]), 10, 2, Vec::new()))),
         (
-            "rows of kind [3, 8]",
+            "rows of kind 8",
             row((vec![3, 8, 0, 1], 10, SET, Vec::new())),
         ),
         (
-            "rows of kind [2, 1]",
+            "keys that begin with 2",
             row((vec![2, 1, 0, 1], 10, SET, Vec::new())),
         ),
         (
@@ -881,4 +882,30 @@ fn a_large_file_to_measure_with() {
         })
         .collect();
     fs::write(path, Container::with(&tables).pack()).unwrap();
+}
+
+#[test]
+fn a_file_from_a_pipe_is_read_like_any_other() {
+    let shelf = Shelf::new();
+    let file = golden("v3-pebble.c1z");
+    let digest = |line: &str| line.starts_with("digest").then(|| line.to_owned());
+    let run = |words: &str| {
+        let program = env!("CARGO_BIN_EXE_posthog-c1z");
+        let line = format!("cat '{}' | '{program}' {words}", file.display());
+        let output = Command::new("sh")
+            .args(["-c", &line])
+            .env("TMPDIR", shelf.sandbox.temp_dir())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{error}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let piped = run("stats /dev/stdin");
+    let named = shelf.text(&["stats", file.to_str().unwrap()]);
+    assert_eq!(
+        piped.lines().find_map(digest),
+        named.lines().find_map(digest)
+    );
+    shelf.sandbox.assert_no_litter();
 }

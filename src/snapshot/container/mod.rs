@@ -157,8 +157,30 @@ pub(super) fn open(path: &Path, dir: &Path, limits: &Limits, keep: Keep) -> Resu
     let bytes = metadata.len();
     match read_magic(path, &mut input)? {
         Version::V1 => decompress(path, input, bytes, dir, limits, keep).map(Opened::V1),
-        Version::V3 => v3::unpack(path, input, bytes, dir, limits).map(Opened::V3),
+        Version::V3 => {
+            let (input, bytes) = if metadata.is_file() {
+                (input, bytes)
+            } else {
+                seekable(input, dir, limits)?
+            };
+            v3::unpack(path, input, bytes, dir, limits).map(Opened::V3)
+        }
     }
+}
+
+/// Copies the rest of a v3 file from a pipe to an unnamed file in `dir`, since it is read from its end. Returns that file and
+/// its length.
+fn seekable(input: File, dir: &Path, limits: &Limits) -> Result<(File, u64), Error> {
+    let copy = || -> io::Result<(File, u64)> {
+        let mut file = tempfile::tempfile_in(dir)?;
+        file.write_all(&MAGIC_V3)?;
+        // More is refused by the limits anyway.
+        let most = limits.max_decoded_mib.saturating_mul(1 << 20);
+        io::copy(&mut input.take(most), &mut file)?;
+        let length = file.stream_position()?;
+        Ok((file, length))
+    };
+    copy().map_err(Error::io(UNPACKING, dir))
 }
 
 /// Unpacks the rest of a c1z of format v1.

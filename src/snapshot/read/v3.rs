@@ -1,4 +1,4 @@
-//! Turns the records of a v3 snapshot into the tables of a v1 database, so that only this file knows of both. The database
+//! Turns the records of a v3 snapshot into the tables of a v1 database, so that only this file knows both formats. The database
 //! is temporary, has no indexes, and is never written to a snapshot.
 //!
 //! The first byte of every key is 3, and the second says what the value is.
@@ -10,7 +10,7 @@ use crate::model::{SyncType, Timestamp};
 use crate::snapshot::container::v3::{Database, Fault, Row, Tables};
 use crate::snapshot::container::{Builder, IN_MEMORY, Keep, UnpackedPages, Value, check_space};
 use crate::snapshot::error::{Damage, Error, UNPACKING, V3Part};
-use crate::snapshot::limits::Limits;
+use crate::snapshot::limits::{Limits, MAX_ASSET, MAX_ROW};
 use crate::snapshot::message::Malformed;
 use crate::snapshot::message::records::{
     AssetRecord, EntitlementRecord, GrantRecord, ResourceRecord, ResourceTypeRecord, SyncRunRecord,
@@ -71,11 +71,23 @@ pub(super) fn convert(
     converter.sync_run(&tables)?;
     converter.rows(&tables)?;
     if keep == Keep::Everything {
-        // Indexes repeat what is in the rows, and are not needed to read them.
-        let mut rows = tables.rows(&[VERSION, INDEX], Some(&[VERSION, INDEX + 1]));
-        while rows.next().map_err(of_fault)?.is_some() {}
+        // From the first key, since a wrong entry in the index of a table could hide what comes before a later one.
+        let mut rows = tables.rows(&[], None);
+        while let Some(Row { key, .. }) = rows.next().map_err(of_fault)? {
+            if !matches!(
+                key,
+                [
+                    VERSION,
+                    RESOURCE_TYPE..=INDEX | SESSION | DIGEST | ENGINE,
+                    ..
+                ]
+            ) {
+                return Err(of_fault(unknown_key(key)));
+            }
+        }
     }
     let bytes = converter.out.bytes();
+    limits.check_decoded(database.path(), database.bytes, bytes)?;
     let pages = converter.out.finish().map_err(Error::io(UNPACKING, dir))?;
     Ok((pages, bytes))
 }
@@ -104,19 +116,23 @@ fn check_engine(tables: &Tables<'_>) -> Result<(), Fault> {
             Some(version) if version == known => {}
             Some(version) => return Err(Fault::version(what, version, known)),
             // The first version did not state it.
-            None => return Err(Fault::version(what, 1, known)),
+            None => return Err(Fault::version(what, "not stated", known)),
         }
     }
     Ok(())
 }
 
 fn unknown_key(key: &[u8]) -> Fault {
-    let start = &key[..key.len().min(2)];
-    Fault::version(
-        "rows of kind",
-        format_args!("{start:?}"),
-        "[3, 1] to [3, 10]",
-    )
+    match key {
+        [VERSION, SYNC_RUN, ..] => Fault::Unknown("more than one sync run".to_owned()),
+        [VERSION, RESOURCE_TYPE..=ASSET, ..] => Fault::damage(V3Part::Record, "a key has no ids"),
+        [VERSION, kind, ..] => Fault::version("rows of kind", kind, "1 to 7, 9, 10 and 255"),
+        _ => Fault::version(
+            "keys that begin with",
+            key.first().copied().unwrap_or_default(),
+            VERSION,
+        ),
+    }
 }
 
 /// A database that is being converted.
@@ -147,6 +163,9 @@ impl Converter<'_> {
                 return Err(self.database.error(unknown_key(key)));
             }
             let run = SyncRunRecord::read(value).map_err(|_| self.malformed("a sync run"))?;
+            if run.id.is_empty() {
+                return Err(self.malformed("a sync run"));
+            }
             self.sync_id = run.id.to_vec();
             let sync_type = self.sync_type(run.sync_type)?;
             let started_at = self.time("started_at", run.started_at.unwrap_or_default())?;
@@ -189,7 +208,8 @@ impl Converter<'_> {
 
     fn time(&self, column: &str, (seconds, nanos): (i64, i32)) -> Result<String, Error> {
         let time = Timestamp::from_unix(seconds, nanos).ok_or_else(|| {
-            let problem = format!("`{column}` of its sync run is outside the years 1 to 9999");
+            let problem =
+                format!("`{column}` of its sync run is not a time between the years 1 and 9999");
             self.damage(problem)
         })?;
         // Unlike v1, v3 is certain to mean UTC.
@@ -209,6 +229,12 @@ impl Converter<'_> {
             };
             while let Some((_, name)) = remaining.next_if(|(own, _)| *own < kind) {
                 self.finish_table(name)?;
+            }
+            let most = if kind == ASSET { MAX_ASSET } else { MAX_ROW };
+            if value.len() as u64 > most {
+                return Err(self.database.error(Fault::Damage(Damage::Limit(
+                    "a record exceeds the limits".to_owned(),
+                ))));
             }
             self.row(kind, value)?;
             self.check_size()?;

@@ -275,7 +275,7 @@ fn decode(
             .map_err(Error::io(UNPACKING, dir))?;
     }
     if decoded != entry.raw {
-        let problem = format!("`{name}` does not have the size that its index states");
+        let problem = format!("`{name}` has another size than its index states");
         return Err(damage(V3Part::Index, problem));
     }
     if hash.finalize()[..] == entry.sha256 {

@@ -7,7 +7,7 @@ use crate::snapshot::error::{Damage, V3Part, shortened};
 
 #[derive(Debug)]
 pub(in crate::snapshot) enum Fault {
-    /// The temporary file cannot be read, which is not the snapshot's fault.
+    /// The snapshot or the temporary file cannot be read; neither is damage.
     Io(io::Error),
     /// The file uses something that this program does not know, such as "table format 8; this program knows 7".
     Unknown(String),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::bytes::{Bytes, masked_crc};
 use super::fault::{Fault, shown};
 use crate::snapshot::error::V3Part;
-use crate::snapshot::limits::MAX_V3_TABLES;
+use crate::snapshot::limits::{MAX_V3_KEY, MAX_V3_TABLES};
 
 /// Size of a block of the log. Records do not cross blocks, except in pieces.
 const BLOCK: usize = 32 << 10;
@@ -153,7 +153,9 @@ impl State {
                 6 => {
                     let removed = level(&mut rest).zip(rest.varint()).ok_or_else(malformed)?;
                     let table = self.live.remove(&removed);
-                    table.ok_or_else(|| dangling("removes", removed.1))?;
+                    table.ok_or_else(|| {
+                        dangling("removes a table that it does not have", removed.1)
+                    })?;
                 }
                 100 | 103 => self.add(tag == 103, &mut rest)?,
                 // A file that virtual tables need, and its size.
@@ -177,8 +179,11 @@ impl State {
         if table.smallest > table.largest {
             return Err(malformed());
         }
+        if table.smallest.len().max(table.largest.len()) > MAX_V3_KEY {
+            return Err(Fault::limit("a key in its manifest exceeds the limits"));
+        }
         if self.live.insert(place, table).is_some() {
-            return Err(dangling("adds", place.1));
+            return Err(dangling("adds a table twice", place.1));
         }
         if self.live.len() > MAX_V3_TABLES {
             let problem = format!("it has more than {MAX_V3_TABLES} tables");
@@ -217,7 +222,7 @@ impl State {
 }
 
 fn dangling(does: &str, file: u64) -> Fault {
-    let problem = format!("its manifest {does} table {file} when it should not");
+    let problem = format!("its manifest {does}: table {file}");
     Fault::damage(V3Part::Manifest, problem)
 }
 

@@ -12,8 +12,8 @@
 //! | `table.rs` | one table: its index, its rows, its deletions |
 //! | `merge.rs` | the live rows of all tables |
 //!
-//! Only what the SDK has been seen to write is read. Any other version, feature, compression or kind of block is refused
-//! by its name and is not damage. Everything is read within the limits in `limits.rs`: tables are opened one after
+//! Reads only what the SDK is known to write. Any other version, feature, compression or kind of block is refused with its
+//! name, and is not reported as damage. Everything is read within the limits in `limits.rs`: tables are opened one after
 //! another, and each holds one block of rows in memory.
 
 mod bytes;
@@ -34,13 +34,13 @@ use self::fault::shown;
 use self::merge::Source;
 use self::table::{Budget, Span, Table};
 use crate::snapshot::error::{Error, READING_UNPACKED, V3Part};
-use crate::snapshot::limits::{Limits, MAX_V3_MANIFEST};
+use crate::snapshot::limits::{Limits, MAX_V3_MANIFEST, MAX_V3_SPANS};
 
 pub(in crate::snapshot) use self::fault::Fault;
 pub(in crate::snapshot) use self::merge::{Row, Rows};
 
-/// Bytes that tables may decode to: this, and this many times the size of the files. Snappy cannot exceed a factor of
-/// 22, and three passes are made.
+/// Bytes that tables may decode to: this, and this many times the size of the files. Snappy expands at most
+/// 22-fold, and each block is read up to three times.
 const LEAST_WORK: u64 = 256 << 20;
 const WORK_FACTOR: u64 = 64;
 
@@ -102,7 +102,8 @@ enum Name {
 
 impl Name {
     fn of(name: &str) -> Option<Self> {
-        let number = |text: &str| text.parse::<u64>().ok();
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |text: &str| text.parse::<u64>().ok().filter(|_| is_number(text));
         if let Some(number) = name.strip_suffix(".sst").and_then(number) {
             return Some(Self::Table(number));
         }
@@ -210,7 +211,14 @@ impl Database {
             };
             let source = Source { table, file };
             source.table.read_spans(source.file.sequence, &mut found)?;
-            spans.extend(found.drain(..).filter_map(|span| source.clip(span)));
+            for span in found.drain(..).filter_map(|span| source.clip(span)) {
+                self.budget.exchange(0, span.bytes())?;
+                spans.push(span);
+            }
+            if spans.len() > MAX_V3_SPANS {
+                let problem = format!("it has more than {MAX_V3_SPANS} range deletions");
+                return Err(Fault::limit(problem));
+            }
             sources.push(source);
         }
         sources.sort_by(|a, b| a.file.smallest.cmp(&b.file.smallest));

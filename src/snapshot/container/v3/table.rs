@@ -11,7 +11,7 @@ use super::columns::{
 use super::fault::{Fault, shown};
 use crate::snapshot::container::spool::Spool;
 use crate::snapshot::error::V3Part;
-use crate::snapshot::limits::{MAX_V3_BLOCK, MAX_V3_KEY, MAX_V3_OPEN, MAX_V3_SPANS};
+use crate::snapshot::limits::{MAX_V3_BLOCK, MAX_V3_KEY, MAX_V3_OPEN};
 
 /// The footer of a table, at its end.
 const FOOTER: usize = 61;
@@ -45,7 +45,7 @@ const RANGE_DELETED: u8 = 15;
 pub(super) struct Budget {
     /// Bytes that may still be decoded.
     work: Cell<u64>,
-    /// Bytes of blocks in memory.
+    /// Bytes of blocks, keys and deletions in memory.
     open: Cell<u64>,
 }
 
@@ -65,11 +65,11 @@ impl Budget {
     }
 
     /// Replaces `old` bytes in memory by `new`.
-    fn exchange(&self, old: usize, new: usize) -> Result<(), Fault> {
+    pub(super) fn exchange(&self, old: usize, new: usize) -> Result<(), Fault> {
         let open = (self.open.get() + new as u64).saturating_sub(old as u64);
         self.open.set(open);
         if open > MAX_V3_OPEN {
-            return Err(Fault::limit("too many of its tables overlap"));
+            return Err(Fault::limit("too much of its tables is needed at once"));
         }
         Ok(())
     }
@@ -102,6 +102,13 @@ pub(super) struct Span {
     pub(super) sequence: u64,
 }
 
+impl Span {
+    /// Its size in memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.start.len() + self.end.len()
+    }
+}
+
 /// The checked footer of a table.
 #[derive(Clone)]
 pub(super) struct Table<'s> {
@@ -129,7 +136,7 @@ impl<'s> Table<'s> {
         let footer = spool.read_at(start, &mut footer).map_err(Fault::Io)?;
         let (version, magic) = footer[FOOTER - 12..].split_at(4);
         if magic != FOOTER_MAGIC {
-            return Err(damage("a table does not end like one"));
+            return Err(damage("a table has no valid footer"));
         }
         let version = version.try_into().map_or(0, u32::from_le_bytes);
         if version != TABLE_FORMAT {
@@ -233,7 +240,7 @@ impl<'s> Table<'s> {
             }
             self.budget.spend(start.len() + end.len())?;
             let (first, last) = (firsts.get(block, bound - 1)?, firsts.get(block, bound)?);
-            if last > layout.rows as u64 {
+            if last < first || last > layout.rows as u64 {
                 return Err(malformed());
             }
             let mut before = u64::MAX;
@@ -246,16 +253,14 @@ impl<'s> Table<'s> {
                 if trailer as u8 != RANGE_DELETED {
                     return Err(Fault::Unknown(format!("spans of kind {}", trailer as u8)));
                 }
-                spans.push(Span {
+                let span = Span {
                     start: start.to_vec(),
                     end: end.to_vec(),
                     sequence: sequence.unwrap_or(trailer >> 8),
-                });
-                self.budget.spend(start.len() + end.len())?;
-                if spans.len() > MAX_V3_SPANS {
-                    let problem = format!("it has more than {MAX_V3_SPANS} range deletions");
-                    return Err(Fault::limit(problem));
-                }
+                };
+                self.budget.spend(span.bytes())?;
+                self.budget.exchange(0, span.bytes())?;
+                spans.push(span);
             }
         }
         Ok(())
@@ -370,7 +375,11 @@ impl Index {
                 return Err(Fault::damage(V3Part::Table, problem));
             }
             *after = handle.end().ok_or_else(malformed)?;
-            if self.last_keys.get(&self.block, row)? >= from {
+            let last_key = self.last_keys.get(&self.block, row)?;
+            if row > 0 && self.last_keys.get(&self.block, row - 1)? > last_key {
+                return Err(out_of_order());
+            }
+            if last_key >= from {
                 return Ok(Some(handle));
             }
         }
@@ -443,6 +452,8 @@ pub(super) struct Cursor<'s> {
     index_end: u64,
     /// The last row.
     before: Option<(Vec<u8>, u64)>,
+    /// Bytes of keys in memory.
+    key_bytes: usize,
 }
 
 impl<'s> Cursor<'s> {
@@ -460,6 +471,7 @@ impl<'s> Cursor<'s> {
             rows_end: 0,
             index_end: 0,
             before: None,
+            key_bytes: 0,
         })
     }
 
@@ -530,6 +542,10 @@ impl<'s> Cursor<'s> {
         head.key.extend_from_slice(&rows.key);
         head.key.extend_from_slice(suffix);
         self.table.budget.spend(head.key.len())?;
+        // Here, in the rows, and in what the caller holds.
+        let key_bytes = 3 * head.key.len();
+        self.table.budget.exchange(self.key_bytes, key_bytes)?;
+        self.key_bytes = key_bytes;
         let (kind, stated) = (trailer as u8, trailer >> 8);
         let is_in_order = match &self.before {
             None => true,
@@ -565,7 +581,8 @@ impl<'s> Cursor<'s> {
 
 impl Drop for Cursor<'_> {
     fn drop(&mut self) {
-        let held = self.top.block.len() + self.lower.block.len() + self.rows.block.len();
+        let blocks = self.top.block.len() + self.lower.block.len() + self.rows.block.len();
+        let held = blocks + self.key_bytes;
         // Less memory never exceeds the budget.
         let _ = self.table.budget.exchange(held, 0);
     }

@@ -20,7 +20,7 @@
 #     0     uploaded
 #     2     wrong usage, or the machine: no space, no permission
 #     3     TARGET has none of these forms, or its tool is not installed
-#     5     there is no FILE
+#     5     FILE does not exist
 #     14    the tool failed; its exit code and what it printed are in the message
 #     15    FILE is not a sound snapshot
 #

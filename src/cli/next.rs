@@ -4,6 +4,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
 use super::help::PROGRAM;
+use crate::report::quoted;
 
 /// Returns the command line of the sync that a check with these `matches` was about. `options` are all that a check may have.
 /// Settings from the environment are left out, since the sync takes them from there too. The key is a placeholder.
@@ -51,15 +52,5 @@ fn spelled(option: &Arg, matches: &ArgMatches) -> Vec<String> {
     match option.get_possible_values().first() {
         Some(first) if first.get_name() == value => vec![name],
         _ => vec![format!("{name}={}", quoted(&value))],
-    }
-}
-
-/// Returns `word`, quoted for a shell if it has to be.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

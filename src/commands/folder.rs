@@ -28,8 +28,6 @@ pub(super) fn mark_of(path: &Path) -> Option<&'static str> {
 
 /// The name of a file without its folder.
 pub(super) fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }

@@ -121,9 +121,7 @@ fn write(
     let out = &mut *world.out;
     let mut line = |label: &str, value: &str| writeln!(out, "{}", labeled(label, value, width));
     if let Some(evidence) = evidence {
-        let organization = &evidence.organization;
-        let name = organization.name.as_deref().unwrap_or(&organization.id);
-        line("organization", name)?;
+        line("organization", evidence.organization.shown_name())?;
     }
     line("file", &args.input.path.display().to_string())?;
     let captured_at = run.captured_at(run.zone(evidence));

@@ -143,7 +143,7 @@ impl Folder {
                 }
                 (Some(organization), _) if organization.id != own.organization.id => Some(format!(
                     "it is of another organization, `{}`",
-                    shown_name(&own.organization)
+                    own.organization.shown_name()
                 )),
                 (_, Some(run)) => Some(in_use(run)),
                 _ => None,
@@ -262,7 +262,7 @@ impl Folder {
         let width = page.terminal_width();
         let out = &mut *world.out;
         if let Some(organization) = &self.organization {
-            let name = shown_name(organization);
+            let name = organization.shown_name();
             writeln!(out, "{}", labeled("organization", name, width))?;
         }
         let folder = args.folder.display().to_string();
@@ -344,10 +344,6 @@ fn judge(own: Vec<Archived>, retention: &Retention) -> Vec<Judged> {
 
 fn in_use(run: &RunInProgress) -> String {
     format!("a run is in progress: {}", run.holder)
-}
-
-fn shown_name(organization: &OrganizationEvidence) -> &str {
-    organization.name.as_deref().unwrap_or(&organization.id)
 }
 
 const FILE_COLUMNS: &[Column] = &[

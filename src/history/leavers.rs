@@ -5,7 +5,7 @@ use crate::model::{Leaver, Punctuality, Timestamp};
 /// Whether each run shows access of one person, in the order of the captures; `None` where a run did not read that.
 pub type AccessSeen = [(Timestamp, Option<bool>)];
 
-/// Somebody who left, according to a roster.
+/// A person who left, according to a roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     /// The address.
@@ -16,7 +16,7 @@ pub struct Left {
     pub id: Option<String>,
 }
 
-/// Judges when somebody lost access, by what each run shows of it. `within` is the limit in seconds.
+/// Judges when a person lost access, by what each run shows of it. `within` is the limit in seconds.
 ///
 /// The access that was lost is the one held when the person left or, if it was lost before, the last one before that. Without
 /// a date it is the last one of all.

@@ -18,4 +18,4 @@ mod story;
 pub use leavers::{AccessSeen, Left, judge_leaver};
 pub use order::{Doubt, Times, doubts, gaps};
 pub use spans::{Seen, Spans};
-pub use story::{GrantSeen, Named, PersonSeen, PersonStory, Reach, RoleStory};
+pub use story::{GrantSeen, PersonSeen, PersonStory, Reach, RoleStory};

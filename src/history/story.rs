@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::spans::{Seen, Spans};
-use crate::model::{ResourceId, Span, SpanOf, SpanValue, Timestamp};
+use crate::model::{Named, ResourceId, Span, SpanOf, SpanValue, Timestamp};
 
 /// What a run covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,17 +42,6 @@ pub struct GrantSeen {
     pub membership_id: Option<String>,
     /// When it began.
     pub joined_at: Option<Timestamp>,
-}
-
-/// What a role or a holder is known by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
-    /// The name.
-    pub name: Option<String>,
-    /// The e-mail address.
-    pub email: Option<String>,
-    /// Of a person: whether in the member list, when last seen.
-    pub is_listed: Option<bool>,
 }
 
 /// A membership by its id, where the source has one.
@@ -109,17 +98,10 @@ impl Grants {
         let mut all = Vec::new();
         for (id, spans) in self.spans {
             for (_, from, until) in spans.finish() {
-                let Named {
-                    name,
-                    email,
-                    is_listed,
-                } = named(&id);
                 all.push(Span {
                     of,
                     value: Some(SpanValue::Text(id.resource.to_string())),
-                    name,
-                    email,
-                    is_listed,
+                    named: named(&id),
                     from,
                     until,
                 });
@@ -201,9 +183,7 @@ impl PersonStory {
             finished.map(move |(found, from, until)| Span {
                 of,
                 value: value(found),
-                name: None,
-                email: None,
-                is_listed: None,
+                named: Named::default(),
                 from,
                 until,
             })

@@ -151,6 +151,13 @@ pub struct OrganizationEvidence {
     pub members_can_see_org_members: Option<bool>,
 }
 
+impl OrganizationEvidence {
+    /// Returns its name, or its id if it has none.
+    pub fn shown_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+}
+
 /// The key's entry in PostHog. Never contains the key itself or its mask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrawlKey {

@@ -73,6 +73,17 @@ pub enum SpanValue {
     Flag(bool),
 }
 
+/// What a person, a role or another holder is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The name.
+    pub name: Option<String>,
+    /// The e-mail address of a person.
+    pub email: Option<String>,
+    /// Whether a person was in the member list, when last seen.
+    pub is_listed: Option<bool>,
+}
+
 /// Something that was true for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -80,12 +91,8 @@ pub struct Span {
     pub of: SpanOf,
     /// The value; `None` for a member whose membership has no id.
     pub value: Option<SpanValue>,
-    /// The name of a role or of a holder.
-    pub name: Option<String>,
-    /// The e-mail address of a holder.
-    pub email: Option<String>,
-    /// Whether a holder is in the member list, when last seen; `None` if the holder is not a person.
-    pub is_listed: Option<bool>,
+    /// What a role or a holder is called; nothing otherwise.
+    pub named: Named,
     /// When it began.
     pub from: Interval,
     /// When it ended; `None` if no snapshot shows its end.
@@ -140,7 +147,7 @@ pub struct RunChange {
     pub headline: String,
     /// The number of changes of each kind.
     pub summary: BTreeMap<ChangeKind, usize>,
-    /// What only one of the two runs has, or a crawl was told not to read.
+    /// What was not compared, since only one of the two runs has it or a crawl left it out.
     pub not_compared: Vec<String>,
 }
 

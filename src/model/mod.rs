@@ -47,8 +47,8 @@ pub use folded::{ascii_domain, domain_of, folded, folded_address, looks_like};
 pub use grant::{Grant, MembershipId};
 pub use harmful::is_harmful;
 pub use history::{
-    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, PersonAsOf, Punctuality,
-    RunChange, RunContent, RunFigures, Span, SpanOf, SpanValue, Story,
+    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, Named, PersonAsOf,
+    Punctuality, RunChange, RunContent, RunFigures, Span, SpanOf, SpanValue, Story,
 };
 pub use ids::{EntitlementId, ResourceId, ResourceTypeId, SyncId, Text};
 pub use inventory::{Defect, Inventory, InventoryBuilder, MAX_ID_BYTES};

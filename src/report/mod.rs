@@ -21,7 +21,7 @@ pub use json::{JsonDocument, JsonItem, JsonSequence, Layout};
 pub use outlet::{Medium, Outlet, escaped_json};
 pub use printable::printable;
 pub use table::{Column, Table};
-pub use words::{day, duration, moment, shell_word, size};
+pub use words::{day, duration, moment, quoted, shell_word, size};
 pub use wrap::{labeled, wrap};
 
 /// The terminal, file or pipe that output is written to.

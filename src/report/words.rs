@@ -39,13 +39,18 @@ pub fn day(at: Option<Timestamp>) -> String {
     at.map(Timestamp::to_day).unwrap_or_default()
 }
 
-/// Returns a word of a command line, in quotes if a shell would take it for something else.
+/// Returns a word of a command line, in quotes if a shell would take it for something else, as one line for people.
 pub fn shell_word(text: &str) -> String {
+    printable(&quoted(text)).into_owned()
+}
+
+/// Returns a word of a command line, in quotes if a shell would take it for something else.
+pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }
-    format!("'{}'", printable(text).replace('\'', "'\\''"))
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

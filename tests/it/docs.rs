@@ -259,7 +259,7 @@ fn every_shell_block_is_sound_shell() {
     }
 }
 
-/// A program that uploads a file, for lack of an account: it notes the upload, and exits as it is told to.
+/// A stand-in for a program that uploads a file: it records the upload, and exits with the code that the test sets.
 const UPLOADER: &str = "#!/bin/sh\n: > uploaded\nexit \"$UPLOAD_EXITS\"\n";
 
 #[test]

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::v3::varint;
 use crate::support::{Edited, Shelf, field, golden, in_address_space, in_one_gigabyte, packed};
 
 /// A file of `testdata/hostile`.
@@ -164,17 +165,6 @@ fn indexes_and_row_ids_decide_nothing() {
         shelf.text(&["diff", "small.c1z", "rowid-that-is-none.c1z"]),
         "no differences\n"
     );
-}
-
-/// A varint of one byte or more.
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
 }
 
 /// A length-delimited field of any length.

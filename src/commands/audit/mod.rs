@@ -77,8 +77,15 @@ pub(super) struct OtherOrganization {
 pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = args.input.open_sync()?;
     let gathered = gather(&snapshot, &run)?;
-    let judged = Judged::of(&args.input, gathered, &args.basis, world.reporter)?;
-    check_gates(args, &judged.settings)?;
+    let criteria = Criteria::read(&args.basis, world.reporter)?;
+    let judged = Judged::of(
+        &args.input,
+        gathered,
+        &args.basis,
+        &criteria,
+        world.reporter,
+    )?;
+    check_gates(args, &criteria.settings)?;
     let audit = Audit {
         fail_on: args.fail_on.clone(),
         ..judged.audit
@@ -106,7 +113,7 @@ pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
 
 /// The content of the files that a basis names.
 pub(super) struct Criteria {
-    settings: Settings,
+    pub settings: Settings,
     roster: Option<Roster>,
 }
 
@@ -179,8 +186,6 @@ pub(super) struct Judged {
     pub audit: Audit,
     /// What was judged.
     pub facts: Facts,
-    /// By which rules.
-    pub settings: Settings,
 }
 
 impl Judged {
@@ -189,12 +194,13 @@ impl Judged {
         input: &Input,
         gathered: Gathered,
         basis: &Basis,
+        criteria: &Criteria,
         reporter: &dyn Reporter,
     ) -> Result<Self> {
-        let Criteria { settings, roster } = Criteria::read(basis, reporter)?;
+        let Criteria { settings, roster } = criteria;
         let Gathered { facts, captured_at } = gathered;
         let judged_at = basis.as_of.unwrap_or(captured_at.as_utc);
-        let mut judgement = audit::judge(&facts, &settings, roster.as_ref(), judged_at);
+        let mut judgement = audit::judge(&facts, settings, roster.as_ref(), judged_at);
         let since = match &basis.since {
             None => None,
             Some(older_input) => {
@@ -203,7 +209,7 @@ impl Judged {
                 let newer = (input, &facts, captured_at);
                 check_older(newer, older_input, &older, reporter)?;
                 let at = older.captured_at.as_utc;
-                let judged = audit::judge(&older.facts, &settings, roster.as_ref(), at);
+                let judged = audit::judge(&older.facts, settings, roster.as_ref(), at);
                 audit::compare(&mut judgement.findings, &judged);
                 Some(OlderSnapshot {
                     file: older_input.path.display().to_string(),
@@ -211,7 +217,7 @@ impl Judged {
                 })
             }
         };
-        let unmatched_acceptances = audit::accept(&mut judgement, &settings, judged_at);
+        let unmatched_acceptances = audit::accept(&mut judgement, settings, judged_at);
         let organization = facts
             .evidence
             .as_ref()
@@ -219,7 +225,7 @@ impl Judged {
         let audit = Audit {
             file: input.path.display().to_string(),
             sync_id: facts.sync_id.clone(),
-            organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
+            organization: organization.map(|of| of.shown_name().to_owned()),
             organization_id: organization.map(|of| of.id.clone()),
             captured_at,
             judged_at,
@@ -231,11 +237,7 @@ impl Judged {
             fail_on: Vec::new(),
             is_of_posthog: facts.evidence.is_some(),
         };
-        Ok(Self {
-            audit,
-            facts,
-            settings,
-        })
+        Ok(Self { audit, facts })
     }
 }
 

@@ -198,7 +198,7 @@ impl<'s> Source<'s> {
             file: self.input.path.display().to_string(),
             sync_id: self.run.id.to_string(),
             captured_at: self.captured_at(),
-            organization: organization.map(|of| of.name.clone().unwrap_or_else(|| of.id.clone())),
+            organization: organization.map(|of| of.shown_name().to_owned()),
             organization_id: organization.map(|of| of.id.clone()),
             content_digest: digest.to_string(),
         }
@@ -212,12 +212,7 @@ fn two_runs(
     old: Option<&str>,
     new: Option<&str>,
 ) -> Result<(SyncRun, SyncRun)> {
-    let mut full: Vec<SyncRun> = snapshot
-        .sync_runs()?
-        .into_iter()
-        .filter(|run| run.ended_at.is_some() && run.sync_type == SyncType::Full)
-        .collect();
-    full.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
+    let mut full = snapshot.finished_full_runs()?;
     let path = file.path.display();
     let none_before = |new: &SyncRun| {
         NoSecondSync(format!(

@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::Result;
 
 use crate::commands::catalog::Catalog;
-use crate::history::Named;
-use crate::model::{Person, Resource, ResourceId, SyncRun, Timestamp};
+use crate::model::{Named, Person, Resource, ResourceId, SyncRun, Timestamp};
 use crate::snapshot::{Filter, Snapshot};
 
 /// The names that a person or role ever had.

@@ -101,8 +101,8 @@ impl Runs {
 /// Puts runs in the order of their captures. A run that is in several files counts once.
 fn each_once(mut runs: Vec<FoundRun>, warnings: &mut Vec<String>) -> Vec<FoundRun> {
     runs.sort_by(|a, b| {
-        let key = |run: &FoundRun| (run.captured_at.as_utc, run.run.id.clone());
-        (key(a), &a.input.path).cmp(&(key(b), &b.input.path))
+        let of_a = (a.captured_at.as_utc, &a.run.id, &a.input.path);
+        of_a.cmp(&(b.captured_at.as_utc, &b.run.id, &b.input.path))
     });
     let mut kept: Vec<FoundRun> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -145,7 +145,7 @@ fn of_one_organization(
             Some(of) if of.id == wanted.id => None,
             Some(of) => Some(format!(
                 "it is of another organization, `{}`",
-                shown_name(of)
+                of.shown_name()
             )),
             None if unrecorded == Unrecorded::Same => None,
             None => Some(
@@ -167,10 +167,6 @@ fn of_one_organization(
         });
     }
     Ok((Some(wanted), kept))
-}
-
-fn shown_name(organization: &OrganizationEvidence) -> &str {
-    organization.name.as_deref().unwrap_or(&organization.id)
 }
 
 /// What may mislead about runs that are in order.

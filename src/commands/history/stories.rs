@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::names::AllNames;
 use super::shown::{Subject, for_each_run};
 use super::survey::FoundRun;
-use crate::history::{AccessSeen, Left, Named, PersonStory, RoleStory, judge_leaver};
-use crate::model::{Leaver, ResourceId, Span, Story, Timestamp, folded_address};
+use crate::history::{AccessSeen, Left, PersonStory, RoleStory, judge_leaver};
+use crate::model::{Leaver, Named, ResourceId, Span, Story, Timestamp, folded_address};
 
 /// One person over time.
 pub(super) fn person(id: &ResourceId, runs: &[FoundRun], all: &AllNames) -> Result<Story> {
@@ -69,7 +69,7 @@ pub(super) fn leavers(
         .flat_map(|(address, _)| ids_of(address))
         .cloned()
         .collect();
-    // What a run shows of somebody it does not have: proof, if it read everything.
+    // What a run shows of a person it does not have: proof, if it read everything.
     let unseen = |run: &FoundRun| {
         let is_proof = run.reach.knows_roles && run.reach.is_complete;
         (run.captured_at.as_utc, is_proof.then_some(false))

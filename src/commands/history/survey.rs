@@ -22,7 +22,6 @@ use crate::diff::FieldFilter;
 use crate::history::Reach;
 use crate::model::{
     OrganizationEvidence, RecordedTime, RunChange, RunContent, RunFigures, SyncId, SyncRun,
-    SyncType,
 };
 use crate::report::diff as report;
 use crate::snapshot::{ContentDigest, Error, Snapshot};
@@ -124,7 +123,7 @@ impl Survey {
         let mut survey = Self::default();
         let mut previous = None;
         for input in inputs {
-            // Opening a pipe would wait for somebody to write to it.
+            // Opening a pipe would wait for a writer.
             let why = match fs::metadata(&input.path) {
                 Ok(found) if found.is_file() => None,
                 Ok(_) => Some("it is not a regular file".to_owned()),
@@ -163,13 +162,9 @@ impl Survey {
         previous: &mut Option<(Source<'i>, FoundRun)>,
     ) -> Result<()> {
         let snapshot = Rc::new(input.open()?);
-        let mut runs = snapshot.sync_runs()?;
-        if runs.iter().all(|run| run.ended_at.is_none()) {
-            // Fails, since no sync run is finished.
-            snapshot.sync_run(None)?;
-        }
-        runs.retain(|run| run.ended_at.is_some() && run.sync_type == SyncType::Full);
-        runs.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
+        // Fails if no sync run is finished.
+        snapshot.sync_run(None)?;
+        let runs = snapshot.finished_full_runs()?;
         if runs.is_empty() {
             let what = "it has no finished full sync run".to_owned();
             self.without_runs.push((input.path.clone(), what));

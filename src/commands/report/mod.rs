@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::audit::{Basis, Criteria, Judged};
 use super::diff::{self, Comparability, DiffArgs, DiffInputs, DiffOutput};
+use super::folder::file_name;
 use super::history::OtherHistory;
 use super::input::Input;
 use super::population::why_roles_unknown;
@@ -19,7 +20,7 @@ use crate::audit;
 use crate::diff::FieldFilter;
 use crate::files;
 use crate::model::{Comparison, Evidence, History, OrganizationEvidence, RecordedTime, SyncRun};
-use crate::progress::{Event, Silent};
+use crate::progress::Event;
 use crate::report::access::{AccessReport, Source, Workbook, write_page};
 use crate::report::audit::headline;
 use crate::report::{Medium, labeled, size};
@@ -114,12 +115,16 @@ fn gather(
         sha256,
         content_digest,
     } = identity?;
-    let Judged {
-        audit,
-        facts,
-        settings,
-    } = Judged::of(&args.input, gathered, &args.basis, world.reporter)?;
-    let history = history(args, evidence.as_ref(), world)?;
+    let criteria = Criteria::read(&args.basis, world.reporter)?;
+    let Judged { audit, facts } = Judged::of(
+        &args.input,
+        gathered,
+        &args.basis,
+        &criteria,
+        world.reporter,
+    )?;
+    let settings = &criteria.settings;
+    let history = history(args, evidence.as_ref(), &criteria, world)?;
     let zone = run.zone(evidence.as_ref());
     let started_at = RecordedTime {
         as_utc: run.started_at,
@@ -137,7 +142,7 @@ fn gather(
             captured_at: run.captured_at(zone),
             content_digest,
         },
-        dormant: audit::dormant_members(&facts, &settings, audit.judged_at),
+        dormant: audit::dormant_members(&facts, settings, audit.judged_at),
         dormant_days: settings.dormant_days,
         document: facts.document,
         why_no_document: facts.why_no_document,
@@ -156,14 +161,14 @@ fn gather(
 fn history(
     args: &ReportArgs,
     evidence: Option<&Evidence>,
+    criteria: &Criteria,
     world: &World<'_>,
 ) -> Result<Option<History>> {
     if args.history.is_empty() {
         return Ok(None);
     }
-    let criteria = Criteria::read(&args.basis, &Silent)?;
     let options = &args.input.options;
-    let history = super::history::for_report(&args.history, options, &criteria, world.reporter)?;
+    let history = super::history::for_report(&args.history, options, criteria, world.reporter)?;
     let id = |organization: Option<&OrganizationEvidence>| organization.map(|of| of.id.clone());
     let reported = id(evidence.map(|evidence| &evidence.organization));
     if reported.is_none() || id(history.organization.as_ref()) != reported {
@@ -233,12 +238,6 @@ fn write_workbook(
         })?;
     }
     Ok(workbook.finish(out)?)
-}
-
-/// A file's name without its folder.
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 /// Reports what was written.

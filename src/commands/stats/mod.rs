@@ -297,8 +297,7 @@ impl<'a> Stats<'a> {
 fn write_evidence(out: &mut dyn Write, evidence: &Evidence, width: Option<usize>) -> Result<()> {
     let mut line = |label: &str, value: &str| writeln!(out, "{}", labeled(label, value, width));
     let organization = &evidence.organization;
-    let name = organization.name.as_deref().unwrap_or(&organization.id);
-    line("organization", name)?;
+    line("organization", organization.shown_name())?;
     line("server", &evidence.base_url)?;
     if let Some(key) = &evidence.key {
         let label = key.label.as_deref().unwrap_or("without a label");

@@ -204,12 +204,12 @@ fn subject(span: &Span) -> Option<String> {
         (Some(SpanValue::Flag(flag)), _) => on_off(Some(*flag)).to_owned(),
         (Some(SpanValue::Text(text)), _) => text.clone(),
     };
-    let who = match (&span.name, &span.email) {
+    let who = match (&span.named.name, &span.named.email) {
         (Some(name), Some(email)) if name != email => format!("{name} <{email}>"),
         (Some(name), _) => name.clone(),
         (None, _) => value,
     };
-    Some(match span.is_listed {
+    Some(match span.named.is_listed {
         Some(false) => format!("{who} (not in the member list)"),
         _ => who,
     })
@@ -286,7 +286,11 @@ fn write_leavers(leavers: &[Leaver], page: Page, out: &mut dyn Write) -> io::Res
             "nobody in the roster had left when the newest snapshot was captured"
         );
     }
-    for leaver in leavers {
+    // People who share an address follow each other.
+    let leavers = leavers
+        .chunk_by(|a, b| a.email == b.email)
+        .flat_map(|same| same.iter().map(|leaver| (leaver, same.len() > 1)));
+    for (leaver, is_shared) in leavers {
         let left = match leaver.left_at {
             Some(at) => format!("left {}", at.to_seconds()),
             None => "left, without a date".to_owned(),
@@ -300,11 +304,6 @@ fn write_leavers(leavers: &[Leaver], page: Page, out: &mut dyn Write) -> io::Res
             (style::wanted(style, page.styled), verdict_in_words(verdict))
         });
         let email = printable(&leaver.email);
-        let is_shared = leavers
-            .iter()
-            .filter(|other| other.email == leaver.email)
-            .count()
-            > 1;
         let head = match &leaver.id {
             Some(id) if is_shared => format!("{email} ({left}, {})", printable(id)),
             _ => format!("{email} ({left})"),

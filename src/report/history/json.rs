@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Detail, in_order};
 use crate::model::{
-    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, NOT_READ_ROLES, PersonAsOf,
-    Span, SpanValue, Story, Timestamp, Zone,
+    AsOf, Gap, History, HistoryAnswer, HistoryRun, Interval, Leaver, NOT_READ_ROLES,
+    OrganizationEvidence, PersonAsOf, Span, SpanValue, Story, Timestamp, Zone,
 };
 
 const SCHEMA: &str = "posthog-c1z.history";
@@ -174,7 +174,7 @@ pub(super) fn write_document(
     let document = Document {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
-        organization: organization.map(|of| of.name.as_deref().unwrap_or(&of.id)),
+        organization: organization.map(OrganizationEvidence::shown_name),
         organization_id: organization.map(|of| of.id.as_str()),
         runs: in_order(history, detail).map(|(of, _)| run(of)).collect(),
         gaps: history.gaps.iter().copied().map(gap).collect(),
@@ -290,9 +290,9 @@ fn span(of: &Span) -> SpanDocument<'_> {
             SpanValue::Text(text) => ValueDocument::Text(text),
             SpanValue::Flag(flag) => ValueDocument::Flag(*flag),
         }),
-        name: of.name.as_deref(),
-        email: of.email.as_deref(),
-        listed_as_member: of.is_listed.filter(|is_listed| !is_listed),
+        name: of.named.name.as_deref(),
+        email: of.named.email.as_deref(),
+        listed_as_member: of.named.is_listed.filter(|is_listed| !is_listed),
         from: interval(of.from),
         until: of.until.map(interval),
     }

@@ -80,8 +80,8 @@ fn write_spans(story: &Story, out: &mut dyn Write) -> io::Result<()> {
         sheet.push([
             span.of.as_str(),
             value,
-            span.name.as_deref().unwrap_or_default(),
-            span.email.as_deref().unwrap_or_default(),
+            span.named.name.as_deref().unwrap_or_default(),
+            span.named.email.as_deref().unwrap_or_default(),
             &after(Some(span.from)),
             &by(Some(span.from)),
             &after(span.until),
@@ -91,7 +91,7 @@ fn write_spans(story: &Story, out: &mut dyn Write) -> io::Result<()> {
     sheet.finish()
 }
 
-/// One row for each role of a person; one without a role for somebody who holds none.
+/// One row for each role of a person; one without a role for a person who holds none.
 fn write_people(as_of: &AsOf, out: &mut dyn Write) -> io::Result<()> {
     const COLUMNS: [&str; 11] = [
         "captured_at",

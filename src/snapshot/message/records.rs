@@ -389,13 +389,9 @@ fn push_message(
     let start = out.len();
     fill(out)?;
     // The length comes first, but is known last.
-    let mut length = SmallVec::<[u8; 10]>::new();
-    let mut rest = out.len() - start;
-    while rest >= 0x80 {
-        length.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    length.push(rest as u8);
-    out.splice(start..start, length);
+    let end = out.len();
+    push_varint((end - start) as u64, out);
+    let length = out.len() - end;
+    out[start..].rotate_right(length);
     Ok(())
 }

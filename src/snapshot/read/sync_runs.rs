@@ -41,6 +41,17 @@ impl Snapshot {
         Ok(runs)
     }
 
+    /// The finished full sync runs, in the order in which they ended.
+    ///
+    /// # Errors
+    /// As [`Self::sync_runs`].
+    pub fn finished_full_runs(&self) -> Result<Vec<SyncRun>, Error> {
+        let mut runs = self.sync_runs()?;
+        runs.retain(|run| run.ended_at.is_some() && run.sync_type == SyncType::Full);
+        runs.sort_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
+        Ok(runs)
+    }
+
     fn for_each_sync_run(
         &self,
         columns: &[&'static str],

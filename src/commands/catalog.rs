@@ -3,12 +3,16 @@
 
 use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::hash::Hash;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use anyhow::Result;
 
 use super::missing::Missing;
+use crate::files::Temporary;
 use crate::model::{
     Entitlement, EntitlementId, Party, Person, Resource, ResourceId, ResourceType, SyncId, SyncRun,
     Text, Trait,
@@ -17,6 +21,8 @@ use crate::snapshot::{Filter, Lookup, Readable, Row, Snapshot};
 
 /// Size limit of a cache, in bytes.
 const CACHE_BYTES: usize = 96 << 20;
+/// Bytes of JSON that are kept in memory.
+const JSON_IN_MEMORY: usize = 72 << 20;
 /// Approximate size of an entry without its texts.
 const ENTRY_BYTES: usize = 128;
 
@@ -52,27 +58,81 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 }
 
-/// A cache of the JSON of resources, shared by all threads that read a snapshot.
+/// A cache of the JSON of resources, shared by all threads that read a snapshot: in memory up to a limit, then in an unnamed
+/// temporary file.
+pub(super) struct JsonCache {
+    /// The folder for the file; the system's folder for temporary files if `None`.
+    dir: Option<PathBuf>,
+    kept: RwLock<KeptJson>,
+}
+
 #[derive(Default)]
-pub(super) struct JsonCache(RwLock<Cache<ResourceId, Box<[u8]>>>);
+struct KeptJson {
+    places: HashMap<ResourceId, Place>,
+    bytes_in_memory: usize,
+    /// The file, once there is one; `None` in it if it cannot be written. Then more is rendered again each time.
+    file: Option<Option<File>>,
+    bytes_in_file: u64,
+}
+
+/// Where the JSON of a resource is.
+enum Place {
+    Memory(Box<[u8]>),
+    File { start: u64, length: usize },
+}
 
 impl JsonCache {
+    pub(super) fn new(dir: Option<PathBuf>) -> Self {
+        Self {
+            dir,
+            kept: RwLock::default(),
+        }
+    }
+
     /// Appends the resource's JSON if it is cached.
     fn push(&self, id: &ResourceId, out: &mut Vec<u8>) -> bool {
-        let json = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        match json.get(id) {
-            Some(json) => {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        match (kept.places.get(id), &kept.file) {
+            (Some(Place::Memory(json)), _) => {
                 out.extend_from_slice(json);
                 true
             }
-            None => false,
+            (Some(Place::File { start, length }), Some(Some(file))) => {
+                let before = out.len();
+                out.resize(before + length, 0);
+                let is_read = file.read_exact_at(&mut out[before..], *start).is_ok();
+                if !is_read {
+                    out.truncate(before);
+                }
+                is_read
+            }
+            _ => false,
         }
     }
 
     fn keep(&self, id: &ResourceId, json: &[u8]) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let bytes = id.resource.len() + json.len();
-        all.keep(id.clone(), json.into(), bytes);
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut *kept;
+        let place = if kept.bytes_in_memory < JSON_IN_MEMORY {
+            kept.bytes_in_memory += ENTRY_BYTES + id.resource.len() + json.len();
+            Place::Memory(json.into())
+        } else {
+            let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
+            let create = || Some(Temporary::create_in(&dir).ok()?.into_unnamed());
+            let file = kept.file.get_or_insert_with(create);
+            let start = kept.bytes_in_file;
+            let written = file.as_ref().map(|file| file.write_all_at(json, start));
+            if !matches!(written, Some(Ok(()))) {
+                *file = None;
+                return;
+            }
+            kept.bytes_in_file += json.len() as u64;
+            Place::File {
+                start,
+                length: json.len(),
+            }
+        };
+        kept.places.insert(id.clone(), place);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::snapshot::{GrantColumns, Kind, Readable, Row, Snapshot};
 impl List<'_> {
     pub(super) fn json<K: InJson>(&self, world: &mut World<'_>) -> Result<()> {
         let mut list = JsonSequence::list(world.out, K::KIND.many_in_list());
-        let cache = Arc::new(JsonCache::default());
+        let cache = self.cache();
         self.snapshot.batches::<K, _, anyhow::Error>(
             &self.run.id,
             self.filter,
@@ -38,9 +38,14 @@ impl List<'_> {
         Ok(list.finish()?)
     }
 
+    fn cache(&self) -> Arc<JsonCache> {
+        let dir = &self.args.input.options.temp_dir;
+        Arc::new(JsonCache::new(dir.clone()))
+    }
+
     pub(super) fn json_of_principals(&self, world: &mut World<'_>) -> Result<()> {
         let mut list = JsonSequence::list(world.out, Resource::KIND.many_in_list());
-        let mut items = JsonItems::new(self.snapshot, self.run, Arc::default())?;
+        let mut items = JsonItems::new(self.snapshot, self.run, self.cache())?;
         for principal in self.principals()? {
             let mut json = Vec::new();
             match items.catalog.resource(&principal)? {

@@ -158,7 +158,6 @@ fn told(error: &Error) -> [String; 3] {
 fn read_all(snapshot: &Snapshot) -> Result<(), Error> {
     for run in snapshot.sync_runs()? {
         let _ = snapshot.inventory(&run.id);
-        let _ = snapshot.counts(&run.id);
         let evidence = snapshot.evidence(&run.id).ok().flatten();
         if let Ok(FoundDocument::Found(document)) = snapshot.organization(&run.id) {
             let _ = document.flaws();

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::model::SyncRun;
 use crate::progress::{Event, Reporter};
-use crate::snapshot::{ReadOptions, Snapshot};
+use crate::snapshot::{Overview, ReadOptions, Snapshot};
 
 /// A snapshot and a sync run in it.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,33 @@ impl Input {
     /// Opens the file.
     pub(super) fn open(&self) -> Result<Snapshot> {
         Ok(Snapshot::open(&self.path, &self.options)?)
+    }
+
+    /// Reads what the file says as a whole.
+    pub(super) fn overview(&self) -> Result<Overview> {
+        Ok(Overview::read(
+            &self.path,
+            &self.options,
+            self.sync_id.as_deref(),
+        )?)
+    }
+
+    /// Opens the file and selects the sync run, whose content digest is computed on the way.
+    pub(super) fn open_summarized(&self) -> Result<(Snapshot, SyncRun)> {
+        let sync_id = self.sync_id.as_deref();
+        let snapshot = Snapshot::open_summarized(&self.path, &self.options, sync_id)?;
+        let run = snapshot.sync_run(sync_id)?;
+        Ok((snapshot, run))
+    }
+
+    /// Opens the file such that the sync run can be compared with one of another file.
+    pub(super) fn open_for_comparison(&self) -> Result<Snapshot> {
+        let sync_id = self.sync_id.as_deref();
+        Ok(Snapshot::open_for_comparison(
+            &self.path,
+            &self.options,
+            sync_id,
+        )?)
     }
 
     /// Opens the file and selects the sync run.

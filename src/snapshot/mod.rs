@@ -42,8 +42,8 @@ pub use container::{Written, is_c1z};
 pub use error::{Damage, Error, V3Part};
 pub use limits::Limits;
 pub use read::{
-    BackgroundRows, Batch, Counts, Filter, Format, Lookup, Mapper, ReadOptions, Readable, Rows,
-    RowsOfKind, Snapshot,
+    BackgroundRows, Batch, CommonRows, Counts, Filter, Format, Lookup, Mapper, Overview,
+    ReadOptions, Readable, Rows, RowsOfKind, Snapshot,
 };
 pub use table::{
     BadBlob, ContentDigest, Digester, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,

@@ -23,7 +23,11 @@ const READERS: [&[&str]; 6] = [
 fn large() -> Shelf {
     let shelf = Shelf::with_demo();
     Edited::of(&shelf.path("demo.c1z"))
-        .sql("create table filler (x); insert into filler values (zeroblob(20000000))")
+        .sql(
+            "create table filler (x);
+            with recursive n(i) as (select 1 union all select i + 1 from n where i < 70)
+            insert into filler select randomblob(8000) from n union all select zeroblob(1000000) from n",
+        )
         .pack(&shelf.path("large.c1z"));
     shelf
 }

@@ -173,6 +173,57 @@ fn order_of_rows_in_the_file_and_missing_indexes_change_nothing() {
 }
 
 #[test]
+fn pages_that_are_free_again_are_not_read_as_rows() {
+    let (shelf, _) = shelf();
+    let many = shelf.path("many.c1z");
+    for (file, statements, grants) in [
+        ("end.c1z", "delete from v1_grants where id > 9000", 9000),
+        ("start.c1z", "delete from v1_grants where id <= 4500", 9000),
+        (
+            "again.c1z",
+            "create table kept as select * from v1_grants where id <= 4500;
+            delete from v1_grants where id <= 4500;
+            insert into v1_grants select * from kept;
+            drop table kept",
+            GRANTS,
+        ),
+        // What was a page of grants is now one of another table.
+        (
+            "reused.c1z",
+            "delete from v1_grants where id > 9000;
+            create table filler (x); insert into filler select external_id from v1_resources",
+            9000,
+        ),
+    ] {
+        Edited::of(&many).sql(statements).pack(&shelf.path(file));
+        let counted = shelf.json(&["stats", "-o", "json", file])["counts"][0]["grants"].clone();
+        assert_eq!(counted, grants, "{file}");
+        let list = shelf.json(&["grants", "-o", "json", file]);
+        assert_eq!(listed_grants(&list).len(), grants, "{file}");
+    }
+}
+
+#[test]
+fn overview_of_a_snapshot_needs_no_temporary_folder_however_large_it_is() {
+    let shelf = Shelf::new();
+    let digest = write(&shelf.path("large.c1z"), 90_000);
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_posthog-c1z"))
+            .args(args)
+            .current_dir(shelf.path(""))
+            .env_clear()
+            .env("TMPDIR", "/nowhere")
+            .output()
+            .unwrap()
+    };
+    // It does not fit into memory.
+    assert_eq!(run(&["users", "large.c1z"]).status.code(), Some(2));
+    let stats = run(&["stats", "-o", "json", "large.c1z"]);
+    let stats: Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert_eq!(stats["content_digest"], digest);
+}
+
+#[test]
 fn schema_of_another_making_changes_nothing() {
     let (shelf, digest) = shelf();
     let no_index = "drop index idx_grants_external_sync_v1;";

@@ -98,7 +98,10 @@ const DOORS: [(&str, &[&str]); 47] = [
     ("toml", &["audit/settings.rs"]),
     ("tracing", &["terminal.rs", "terminal/"]),
     ("tracing-subscriber", &["terminal/"]),
-    ("twox-hash", &["snapshot/container/v3/"]),
+    (
+        "twox-hash",
+        &["snapshot/container/v3/", "snapshot/read/blocks.rs"],
+    ),
     ("unicode-width", &["report/"]),
     ("ureq", &["crawl/"]),
     ("uuid", &["model/"]),

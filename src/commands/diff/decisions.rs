@@ -80,7 +80,7 @@ pub(super) fn run(path: &Path, args: &DiffArgs, world: &mut World<'_>) -> Result
 fn observe(source: &Source<'_>, observed: &mut Observed) -> Result<ContentDigest> {
     let mut catalog = source.catalog()?;
     std::thread::scope(|scope| {
-        let mut rows = source.read_in_background(scope, None)?;
+        let mut rows = source.read_in_background(scope, None, None)?;
         for row in rows.resource_types.by_ref() {
             row?;
         }

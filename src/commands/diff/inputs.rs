@@ -10,7 +10,7 @@ use crate::commands::catalog::Catalog;
 use crate::commands::input::{Input, LACKS_ROLES};
 use crate::diff::{Reach, RolesCompared, has_fact};
 use crate::model::{Evidence, FoundDocument, RecordedTime, Side, SyncRun, SyncType};
-use crate::snapshot::{BackgroundRows, ContentDigest, Filter, Readable, Snapshot};
+use crate::snapshot::{BackgroundRows, CommonRows, ContentDigest, Filter, Readable, Snapshot};
 
 /// The two sides to compare.
 #[derive(Clone, Debug)]
@@ -65,11 +65,16 @@ impl<'s> Source<'s> {
         match inputs {
             DiffInputs::Files { old, new } => {
                 // If little has changed, unpacking is most of the work, so do both at once.
+                let open = |input: &Input| -> Result<_> {
+                    let snapshot = input.open_for_comparison()?;
+                    let run = snapshot.sync_run(input.sync_id.as_deref())?;
+                    Ok((snapshot, run))
+                };
                 let (opened, other) = std::thread::scope(|scope| {
-                    match Builder::new().spawn_scoped(scope, || new.open_sync()) {
-                        Ok(other) => (old.open_sync(), other.join()),
+                    match Builder::new().spawn_scoped(scope, || open(new)) {
+                        Ok(other) => (open(old), other.join()),
                         // No thread could be started: open one after the other.
-                        Err(_) => (old.open_sync(), Ok(new.open_sync())),
+                        Err(_) => (open(old), Ok(open(new))),
                     }
                 });
                 let (snapshot, run) = opened?;
@@ -134,11 +139,23 @@ impl<'s> Source<'s> {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         digest: Option<ContentDigest>,
+        common: Option<&'scope CommonRows>,
     ) -> Result<BackgroundRows<'scope>> {
         let rows = self
             .snapshot
-            .read_in_background(scope, &self.run.id, digest);
+            .read_in_background(scope, &self.run.id, digest, common);
         rows.context("starting a thread to read a snapshot")
+    }
+
+    /// The rows that it has in common with another input, apart from noise, if they are known.
+    pub(super) fn rows_in_common(&self, other: &Self) -> Option<CommonRows> {
+        self.snapshot
+            .rows_in_common(&self.run.id, &other.snapshot, &other.run.id)
+    }
+
+    /// Its content digest, if it is known already.
+    pub(super) fn known_digest(&self) -> Option<ContentDigest> {
+        self.snapshot.known_digest(&self.run.id)
     }
 
     pub(super) fn catalog(&self) -> Result<Catalog<'_>> {

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::progress::Event;
 use crate::report::diff::{self as report, Detail, DiffFormat};
-use crate::snapshot::{ContentDigest, Digester, Readable, Row, RowsOfKind, Snapshot};
+use crate::snapshot::{CommonRows, ContentDigest, Digester, Readable, Row, RowsOfKind, Snapshot};
 use accept::{AcceptFile, Applied};
 use inputs::{comparable, roles_compared};
 use organizations::organizations;
@@ -122,7 +122,7 @@ pub(super) fn compared(args: &DiffArgs) -> Result<Comparison> {
     })
 }
 
-/// Compares two sync runs that are comparable. Rows are not read if their digests, computed before, are given and equal.
+/// Compares two sync runs that are comparable. Rows are not read if their digests are known and equal.
 pub(super) fn differences(
     old: &Source<'_>,
     new: &Source<'_>,
@@ -145,8 +145,9 @@ pub(super) fn differences(
             }
         },
     };
-    let (mut changes, [old_digest, new_digest]) = match digests {
-        Some(digests) if digests[0] == digests[1] => (Vec::new(), digests),
+    let known = || Some([old.known_digest()?, new.known_digest()?]);
+    let (mut changes, [old_digest, new_digest]) = match digests.or_else(known) {
+        Some(digests) if digests[0] == digests[1] && !fields.wants_noise() => (Vec::new(), digests),
         digests => compare_rows(old, new, fields, roles, digests)?,
     };
     let mut surroundings = organizations.changes;
@@ -193,12 +194,37 @@ fn compare_rows(
     roles: RolesCompared,
     digests: Option<[ContentDigest; 2]>,
 ) -> Result<(Vec<Change>, [ContentDigest; 2])> {
+    // Rows that differ in noise count as common.
+    let common = if fields.wants_noise() {
+        None
+    } else {
+        old.rows_in_common(new)
+    };
+    if let Some(common) = &common {
+        let compared = walk_rows(old, new, fields, roles, digests.clone(), Some(common))?;
+        // That the digests differ has a reason, unless fields are ignored.
+        if !compared.0.is_empty() {
+            return Ok(compared);
+        }
+    }
+    walk_rows(old, new, fields, roles, digests, None)
+}
+
+/// Compares the rows of both inputs without those in `common`.
+fn walk_rows(
+    old: &Source<'_>,
+    new: &Source<'_>,
+    fields: &FieldFilter,
+    roles: RolesCompared,
+    digests: Option<[ContentDigest; 2]>,
+    common: Option<&CommonRows>,
+) -> Result<(Vec<Change>, [ContentDigest; 2])> {
     let [old_digest, new_digest] = digests.map_or([None, None], |digests| digests.map(Some));
     let members = old.knows_members() && new.knows_members();
     let mut walk = Walk::new(old.catalog()?, new.catalog()?, fields, roles, members);
     let digests = std::thread::scope(|scope| {
-        let mut old_rows = old.read_in_background(scope, old_digest)?;
-        let mut new_rows = new.read_in_background(scope, new_digest)?;
+        let mut old_rows = old.read_in_background(scope, old_digest, common)?;
+        let mut new_rows = new.read_in_background(scope, new_digest, common)?;
         walk.resource_types(
             source_rows(old, &mut old_rows.resource_types),
             source_rows(new, &mut new_rows.resource_types),

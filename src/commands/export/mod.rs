@@ -57,6 +57,15 @@ impl ExportForm {
         }
     }
 
+    /// Whether the output states the content digest.
+    fn shows_digest(self) -> bool {
+        match self {
+            Self::Csv(_) => false,
+            Self::Table(.., source) => source == Source::Named,
+            Self::Json | Self::Ndjson | Self::Sqlite => true,
+        }
+    }
+
     /// Whether a spreadsheet will open it. Without a byte order mark, Excel misreads UTF-8.
     fn wants_byte_order_mark(self, is_terminal: bool) -> bool {
         match self {
@@ -89,7 +98,11 @@ pub enum ExportTable {
 }
 
 pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let (snapshot, run) = args.input.open_sync()?;
+    let (snapshot, run) = if args.form.shows_digest() {
+        args.input.open_summarized()?
+    } else {
+        args.input.open_sync()?
+    };
     lacks_roles(&args.input, &snapshot, &run, world.reporter)?;
     let export = Export {
         snapshot: &snapshot,

@@ -161,7 +161,7 @@ impl Survey {
         wanted: Wanted<'_>,
         previous: &mut Option<(Source<'i>, FoundRun)>,
     ) -> Result<()> {
-        let snapshot = Rc::new(input.open()?);
+        let snapshot = Rc::new(input.open_for_comparison()?);
         // Fails if no sync run is finished.
         snapshot.sync_run(None)?;
         let runs = snapshot.finished_full_runs()?;
@@ -266,11 +266,11 @@ fn is_of_same(a: &FoundRun, b: &FoundRun) -> bool {
 }
 
 fn compare(old: &FoundRun, new: &FoundRun) -> Result<RunChange> {
-    let opened = Rc::new(old.input.open()?);
+    let opened = Rc::new(old.input.open_for_comparison()?);
     let other = if old.input.path == new.input.path {
         opened.clone()
     } else {
-        Rc::new(new.input.open()?)
+        Rc::new(new.input.open_for_comparison()?)
     };
     let old_source = Source::new(opened, &old.input, old.run.clone())?;
     let new_source = Source::new(other, &new.input, new.run.clone())?;

@@ -56,7 +56,7 @@ pub enum ReportForm {
 }
 
 pub(super) fn run(args: &ReportArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let (snapshot, run) = args.input.open_sync()?;
+    let (snapshot, run) = args.input.open_summarized()?;
     let (report, places) = gather(args, &snapshot, &run, world)?;
     match args.form {
         ReportForm::Page => args.out.write(

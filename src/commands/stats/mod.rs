@@ -14,7 +14,7 @@ use super::organization::in_brief;
 use super::{Outcome, World};
 use crate::model::{Evidence, FoundDocument, SyncRun, Timestamp, UtcOffset, Zone};
 use crate::report::{Column, Format, Table, duration, labeled, size};
-use crate::snapshot::{Counts, Format as SnapshotFormat, Snapshot};
+use crate::snapshot::{Counts, Format as SnapshotFormat, Overview};
 use age::{AgeDocument, Newest, check_offset, judge};
 
 /// Arguments of `stats`.
@@ -66,10 +66,9 @@ const COUNT_COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let (snapshot, run) = args.input.open_sync()?;
-    let evidence = snapshot.evidence(&run.id)?;
     if args.scope == StatsScope::Evidence {
-        let Some(evidence) = evidence else {
+        let (snapshot, run) = args.input.open_sync()?;
+        let Some(evidence) = snapshot.evidence(&run.id)? else {
             bail!(
                 "`{}` has no evidence document: it was written by another program",
                 args.input.path.display()
@@ -78,7 +77,7 @@ pub(super) fn run(args: &StatsArgs, world: &mut World<'_>) -> Result<Outcome> {
         writeln!(world.out, "{}", serde_json::to_string_pretty(&evidence)?)?;
         return Ok(Outcome::Done);
     }
-    let stats = Stats::gather(args, &snapshot, run, evidence)?;
+    let stats = Stats::gather(args, args.input.overview()?)?;
     check_offset(&stats)?;
     match args.format {
         Format::Json => writeln!(
@@ -110,36 +109,33 @@ struct Stats<'a> {
 }
 
 impl<'a> Stats<'a> {
-    fn gather(
-        args: &'a StatsArgs,
-        snapshot: &Snapshot,
-        shown: SyncRun,
-        evidence: Option<Evidence>,
-    ) -> Result<Self> {
-        let (counts, content_digest) = snapshot.counts_and_digest(&shown.id)?;
-        let stated = snapshot.stats_column(&shown.id)?;
+    fn gather(args: &'a StatsArgs, overview: Overview) -> Result<Self> {
+        let stated = overview.stats_column()?;
+        let evidence = overview.evidence(&overview.run.id)?;
         let zoned = |run: SyncRun| {
-            let zone = if run.id == shown.id {
+            let zone = if run.id == overview.run.id {
                 run.zone(evidence.as_ref())
             } else {
-                run.zone(snapshot.evidence(&run.id)?.as_ref())
+                run.zone(overview.evidence(&run.id)?.as_ref())
             };
             Ok((run, zone))
         };
-        let runs = snapshot.sync_runs()?.into_iter().map(zoned);
+        let runs = overview.sync_runs()?.into_iter().map(zoned);
         Ok(Self {
             args,
-            container: snapshot.format,
-            bytes: snapshot.bytes,
-            decoded_bytes: snapshot.decoded_bytes,
+            container: overview.format(),
+            bytes: overview.bytes(),
+            decoded_bytes: overview.decoded_bytes(),
             runs: runs.collect::<Result<_>>()?,
-            content_digest: content_digest.to_string(),
+            content_digest: overview.digest.to_string(),
             wrong_stats: stated.and_then(|stated| {
-                counts.differs_from(&stated, &shown.sync_type, evidence.as_ref())
+                let run = &overview.run;
+                let counts = &overview.counts;
+                counts.differs_from(&stated, &run.sync_type, evidence.as_ref())
             }),
-            counts,
-            organization: snapshot.organization(&shown.id)?,
-            shown,
+            organization: overview.organization()?,
+            counts: overview.counts,
+            shown: overview.run,
             evidence,
         })
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::model::{Evidence, Inventory, OrganizationEvidence, Timestamp};
-use crate::snapshot::{Counts, Error, ReadOptions, Snapshot};
+use crate::snapshot::{Counts, Error, Overview, ReadOptions};
 
 /// What the previous snapshot says about itself.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ impl Previous {
             }
             _ => {}
         }
-        let snapshot = Snapshot::open(path, options)?;
-        let run = snapshot.sync_run(None)?;
+        let overview = Overview::read(path, options, None)?;
+        let run = &overview.run;
         Ok(Some(Self {
             captured_at: run.ended_at.unwrap_or(run.started_at),
-            counts: snapshot.counts(&run.id)?,
-            evidence: snapshot.evidence(&run.id)?,
+            evidence: overview.evidence(&run.id)?,
+            counts: overview.counts,
         }))
     }
 

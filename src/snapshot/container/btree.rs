@@ -1,7 +1,10 @@
 //! The b-trees of a SQLite database: every table and every index is one. A walk visits each page at most once and
 //! checks everything it relies on, so it ends on any input and takes time in proportion to the size of the database.
 
-use super::pages::{Fault, PageReader, PageSet, Pages, PayloadKind, be_u16, be_u32, varint};
+use super::fault::Fault;
+use super::numbers::{be_u16, be_u32, varint};
+use super::pages::{PageReader, PageSet, Pages, PayloadKind};
+use super::record;
 
 /// Kinds of pages, by the first byte of their header.
 const INTERIOR_INDEX: u8 = 2;
@@ -84,6 +87,13 @@ pub(in crate::snapshot) struct Cell<'p> {
     size: usize,
 }
 
+impl Cell<'_> {
+    /// The number of values in the row of a table whose first column is the row id; `None` if it is not one of these.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        record::columns_after_rowid(self.local)
+    }
+}
+
 /// A leaf page of a table, which holds rows.
 pub(in crate::snapshot) struct Leaf<'p> {
     pages: &'p Pages,
@@ -110,6 +120,41 @@ impl<'p> Leaf<'p> {
         }
     }
 
+    /// The number of the page.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Checks that the rows are in order and do not overlap.
+    fn check(&self) -> Result<CheckedLeaf, Fault> {
+        let mut checked = CheckedLeaf {
+            rowids: None,
+            chains: Vec::new(),
+        };
+        let mut size = 0;
+        for at in 0..self.rows() {
+            let cell = self.cell(at)?;
+            size += cell.size;
+            checked.rowids = match checked.rowids {
+                None => Some((cell.rowid, cell.rowid)),
+                Some((first, last)) if last < cell.rowid => Some((first, cell.rowid)),
+                Some(_) => return Err(Fault::page(self.number, "holds rows out of order")),
+            };
+            if cell.overflow != 0 {
+                let split = self.pages.split(cell.length, PayloadKind::Table);
+                checked.chains.push(Chain {
+                    first: cell.overflow,
+                    pages: split.overflow_pages,
+                });
+            }
+        }
+        // Cells that share bytes could hold more than the page.
+        if size > self.page.len() {
+            return Err(Fault::page(self.number, "holds rows that overlap"));
+        }
+        Ok(checked)
+    }
+
     /// Number of rows on the page.
     pub(crate) fn rows(&self) -> usize {
         self.header.cells
@@ -134,6 +179,27 @@ impl<'p> Leaf<'p> {
             size: payload.end - start,
         })
     }
+}
+
+/// What a check of a leaf page found.
+struct CheckedLeaf {
+    /// The first row id and the last.
+    rowids: Option<(i64, i64)>,
+    /// The overflow pages of its rows.
+    chains: Vec<Chain>,
+}
+
+/// A chain of overflow pages.
+struct Chain {
+    first: u32,
+    pages: u64,
+}
+
+/// A leaf page whose rows were read before its tree was known.
+pub(in crate::snapshot) struct TakenLeaf {
+    pub number: u32,
+    /// The first row id and the last.
+    rowids: Option<(i64, i64)>,
 }
 
 /// A payload as stored in a cell.
@@ -262,37 +328,107 @@ impl<'p> Walker<'p> {
                 continue;
             }
             let leaf = Leaf::of(self.pages, number, page)?;
-            let mut chains = Vec::new();
-            let mut size = 0;
-            for at in 0..leaf.rows() {
-                let cell = leaf.cell(at)?;
-                size += cell.size;
-                let follows = last_rowid.is_none_or(|last| last < cell.rowid);
-                if !follows || !subtree.holds(cell.rowid) {
+            let checked = leaf.check()?;
+            if let Some((first, last)) = checked.rowids {
+                let follows = last_rowid.is_none_or(|before| before < first);
+                if !follows || !subtree.holds(first) || !subtree.holds(last) {
                     return Err(Fault::page(number, "holds rows out of order"));
                 }
-                last_rowid = Some(cell.rowid);
-                if cell.overflow != 0 {
-                    let split = self.pages.split(cell.length, PayloadKind::Table);
-                    chains.push((cell.overflow, split.overflow_pages));
-                }
-            }
-            // Cells that share bytes could hold more than the page.
-            if size > page.len() {
-                return Err(Fault::page(number, "holds rows that overlap"));
+                last_rowid = Some(last);
             }
             visit(number, &leaf)?;
-            for (first, pages) in chains {
-                self.mark_chain(first, pages)?;
+            for chain in checked.chains {
+                self.mark_chain(chain)?;
             }
         }
         Ok(())
     }
 
-    /// Marks a chain of overflow pages. The last one must not refer to another.
-    fn mark_chain(&mut self, first: u32, pages: u64) -> Result<(), Fault> {
-        let mut number = first;
-        for _ in 0..pages {
+    /// The next page that was kept, from `number` on; `None` at the end of the database.
+    pub(crate) fn next_page(&self, number: u32) -> Option<u32> {
+        self.pages.next_kept(number)
+    }
+
+    /// Calls `look` with a page that may be a leaf page of a table; `None` if it is not one.
+    ///
+    /// # Errors
+    /// When the page is missing, or the first error of `look`.
+    pub(crate) fn look<T>(
+        &mut self,
+        number: u32,
+        look: impl FnOnce(&Leaf<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let page = self.reader.page(number)?;
+        if page[Pages::tree_header(number)] != LEAF_TABLE {
+            return Ok(None);
+        }
+        look(&Leaf::of(self.pages, number, page)?).map(Some)
+    }
+
+    /// Calls `visit` with a leaf page of a table before it is known which tree it is in; see [`confirm`](Self::confirm).
+    ///
+    /// # Errors
+    /// When it is damaged, or the first error of `visit`.
+    pub(crate) fn take_leaf(
+        &mut self,
+        number: u32,
+        visit: &mut dyn FnMut(&Leaf<'_>) -> Result<(), Fault>,
+    ) -> Result<TakenLeaf, Fault> {
+        self.mark(number)?;
+        let page = self.reader.page(number)?;
+        let leaf = Leaf::of(self.pages, number, page)?;
+        let checked = leaf.check()?;
+        visit(&leaf)?;
+        for chain in checked.chains {
+            self.mark_chain(chain)?;
+        }
+        Ok(TakenLeaf {
+            number,
+            rowids: checked.rowids,
+        })
+    }
+
+    /// Whether the table whose tree starts at `root` consists of these leaf pages, in their order. Reads only the pages above
+    /// them.
+    ///
+    /// # Errors
+    /// When one of these is damaged.
+    pub(crate) fn confirm(&mut self, root: u32, leaves: &[TakenLeaf]) -> Result<bool, Fault> {
+        let mut expected = leaves.iter().peekable();
+        let mut next = vec![Subtree {
+            page: root,
+            depth: 1,
+            over: None,
+            up_to: None,
+        }];
+        let mut last_rowid = None;
+        while let Some(subtree) = next.pop() {
+            let number = subtree.page;
+            if let Some(leaf) = expected.next_if(|leaf| leaf.number == number) {
+                if let Some((first, last)) = leaf.rowids {
+                    let follows = last_rowid.is_none_or(|before| before < first);
+                    if !follows || !subtree.holds(first) || !subtree.holds(last) {
+                        return Ok(false);
+                    }
+                    last_rowid = Some(last);
+                }
+                continue;
+            }
+            self.mark(number)?;
+            let page = self.reader.page(number)?;
+            let header = Header::of(number, page)?;
+            if !header.is_interior() {
+                return Ok(false);
+            }
+            next.extend(subtree.children(page, header)?.into_iter().rev());
+        }
+        Ok(expected.peek().is_none())
+    }
+
+    /// Marks the overflow pages of a payload. The last one must not refer to another.
+    fn mark_chain(&mut self, chain: Chain) -> Result<(), Fault> {
+        let mut number = chain.first;
+        for _ in 0..chain.pages {
             self.mark(number)?;
             number = be_u32(self.overflow_reader.page(number)?, 0)?;
         }
@@ -370,7 +506,10 @@ impl<'p> Walker<'p> {
                 Ok(length) if length <= longest && cell.overflow_pages > 0 => {
                     payload.clear();
                     payload.extend_from_slice(cell.local);
-                    self.mark_chain(cell.overflow, cell.overflow_pages)?;
+                    self.mark_chain(Chain {
+                        first: cell.overflow,
+                        pages: cell.overflow_pages,
+                    })?;
                     let missing = length - cell.local.len();
                     self.overflow_reader
                         .read_overflow(cell.overflow, missing, &mut payload)?;
@@ -378,7 +517,10 @@ impl<'p> Walker<'p> {
                 }
                 Ok(length) if length <= longest => visit(Some(cell.local))?,
                 _ => {
-                    self.mark_chain(cell.overflow, cell.overflow_pages)?;
+                    self.mark_chain(Chain {
+                        first: cell.overflow,
+                        pages: cell.overflow_pages,
+                    })?;
                     visit(None)?;
                 }
             }

@@ -4,9 +4,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::pages::{DATABASE_HEADER, MAGIC, PageSet, PayloadKind, UnpackedPages, lock_page, split};
+use super::header::{DATABASE_HEADER, MAGIC};
+use super::pages::{PayloadKind, lock_page, split};
 use super::record::Value;
-use super::spool::SpoolWriter;
+use super::spool::{Spool, SpoolWriter};
 
 const PAGE: usize = 4096;
 /// Bytes gathered before they are written.
@@ -152,7 +153,7 @@ impl Builder {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn finish(mut self) -> io::Result<UnpackedPages> {
+    pub(crate) fn finish(mut self) -> io::Result<Spool> {
         self.out.write_all(&self.buffer)?;
         let mut page = [0; PAGE];
         self.schema.take(LEAF, DATABASE_HEADER, None, &mut page);
@@ -168,10 +169,7 @@ impl Builder {
             put(at, &number.to_be_bytes());
         }
         self.out.rewrite_start(&page)?;
-        Ok(UnpackedPages {
-            spool: self.out.finish()?,
-            left_out: PageSet::default(),
-        })
+        self.out.finish()
     }
 
     /// Encodes a row as a cell of a leaf page. What does not fit is written to other pages.

@@ -2,7 +2,8 @@
 
 use super::btree::{Leaf, Walker};
 use super::declaration::{self, IndexDeclaration, TableDeclaration, Unusual};
-use super::pages::{Fault, PageReader, Pages};
+use super::fault::Fault;
+use super::pages::{PageReader, Pages};
 use super::record::{Layout, Value};
 
 /// Longest schema row that is read, in bytes. The longest that the SDK writes is a thousandth of it.
@@ -60,9 +61,9 @@ pub(in crate::snapshot) fn read_schema(
 ) -> Result<(), Fault> {
     let damage = || Fault::Damage("its schema table is malformed".to_owned());
     let mut rows = RowReader::new(pages, MAX_SCHEMA_ROW);
-    walker.table(1, &mut |number, leaf| {
+    walker.table(1, &mut |_, leaf| {
         for at in 0..leaf.rows() {
-            let row = rows.row(number, at)?.ok_or_else(damage)?;
+            let row = rows.row_on(leaf, at)?.ok_or_else(damage)?;
             let text = |at: usize| match row.value(at) {
                 Some(Value::Text(text)) => std::str::from_utf8(text).map_err(|_| damage()),
                 _ => Err(damage()),
@@ -92,6 +93,11 @@ pub(in crate::snapshot) fn read_schema(
 pub(in crate::snapshot) struct RowReader<'p> {
     pages: &'p Pages,
     page_reader: PageReader<'p>,
+    rest: CellReader<'p>,
+}
+
+/// Reads the rows of a page.
+struct CellReader<'p> {
     overflow_reader: PageReader<'p>,
     /// The last payload that took more than one page.
     payload: Vec<u8>,
@@ -105,10 +111,12 @@ impl<'p> RowReader<'p> {
         Self {
             pages,
             page_reader: PageReader::new(pages),
-            overflow_reader: PageReader::new(pages),
-            payload: Vec::new(),
-            layout: Layout::default(),
-            longest,
+            rest: CellReader {
+                overflow_reader: PageReader::new(pages),
+                payload: Vec::new(),
+                layout: Layout::default(),
+                longest,
+            },
         }
     }
 
@@ -117,8 +125,40 @@ impl<'p> RowReader<'p> {
     /// # Errors
     /// When there is no such row or it is damaged.
     pub(crate) fn row(&mut self, page: u32, cell: usize) -> Result<Option<StoredRow<'_>>, Fault> {
+        let Self {
+            pages,
+            page_reader,
+            rest,
+        } = self;
+        let bytes = page_reader.page(page)?;
+        rest.row(&Leaf::of(pages, page, bytes)?, cell)
+    }
+
+    /// Reads a row of a leaf page that the caller holds; `None` if it is too long.
+    ///
+    /// # Errors
+    /// When there is no such row or it is damaged.
+    pub(crate) fn row_on<'r>(
+        &'r mut self,
+        leaf: &Leaf<'r>,
+        cell: usize,
+    ) -> Result<Option<StoredRow<'r>>, Fault> {
+        self.rest.row(leaf, cell)
+    }
+
+    /// Number of rows on a leaf page.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub(crate) fn rows_on(&mut self, page: u32) -> Result<usize, Fault> {
         let bytes = self.page_reader.page(page)?;
-        let cell = Leaf::of(self.pages, page, bytes)?.cell(cell)?;
+        Ok(Leaf::of(self.pages, page, bytes)?.rows())
+    }
+}
+
+impl CellReader<'_> {
+    fn row<'r>(&'r mut self, leaf: &Leaf<'r>, cell: usize) -> Result<Option<StoredRow<'r>>, Fault> {
+        let cell = leaf.cell(cell)?;
         if cell.length > self.longest {
             return Ok(None);
         }
@@ -133,23 +173,15 @@ impl<'p> RowReader<'p> {
                 &self.payload
             }
         };
-        self.layout
-            .read(payload)
-            .map_err(|_| Fault::page(page, "holds a row whose values do not match its header"))?;
+        self.layout.read(payload).map_err(|_| {
+            let problem = "holds a row whose values do not match its header";
+            Fault::page(leaf.number(), problem)
+        })?;
         Ok(Some(StoredRow {
             payload,
             layout: &self.layout,
             rowid: cell.rowid,
         }))
-    }
-
-    /// Number of rows on a leaf page.
-    ///
-    /// # Errors
-    /// When it is not one.
-    pub(crate) fn rows_on(&mut self, page: u32) -> Result<usize, Fault> {
-        let bytes = self.page_reader.page(page)?;
-        Ok(Leaf::of(self.pages, page, bytes)?.rows())
     }
 }
 

@@ -2,39 +2,49 @@
 //! by page. `v3/` reads format v3, and `build.rs` makes a database of the same kind from what is in it.
 //!
 //! This module reads the database itself instead of opening it with SQLite: SQLite would parse and run the schema of an
-//! untrusted file, and the file's indexes could decide which rows are seen. `pages.rs` reads pages, `btree.rs` the
-//! trees that they form, `record.rs` the values of a row, `declaration.rs` the statements in the schema, and
-//! `database.rs` puts them together. `unpack.rs` and `spool.rs` hold the decoded bytes in the meantime.
+//! untrusted file, and the file's indexes could decide which rows are seen. `header.rs` reads the header of the database,
+//! `pages.rs` its pages, `btree.rs` the trees that they form, `record.rs` the values of a row, `declaration.rs` the
+//! statements in the schema, and `database.rs` puts them together. `unpack.rs` divides the decoded bytes into pages, which
+//! `store.rs` keeps in the meantime; `spool.rs` keeps other bytes.
 
 mod btree;
 mod build;
 mod database;
 pub(super) mod declaration;
+mod fault;
 mod frames;
+mod header;
+mod numbers;
 mod pages;
 mod record;
 mod spool;
+mod store;
 mod unpack;
 pub(super) mod v3;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
 
 use sha2::{Digest, Sha256};
 
-use crate::snapshot::error::{Damage, Error, UNPACKING, is_out_of_memory};
+use crate::snapshot::error::{Damage, Error, READING_UNPACKED, UNPACKING, is_out_of_memory};
 use crate::snapshot::hex::hex;
 use crate::snapshot::limits::Limits;
 use frames::{CHUNK, Frames, declared_size};
+use store::Growing;
 use unpack::Unpacker;
 
-pub(super) use btree::Walker;
+pub(super) use btree::{Leaf, TakenLeaf, Walker};
 pub(super) use build::Builder;
 pub(super) use database::{RowReader, SchemaObject, StoredRow, read_schema};
-pub(super) use pages::{Fault, Pages, PayloadKind, UnpackedPages};
+pub(super) use fault::Fault;
+pub(super) use pages::{Pages, PayloadKind};
 pub(super) use record::{Layout, Value};
 pub(super) use spool::{Spool, SpoolWriter};
+pub(super) use store::Access;
 pub(super) use unpack::Keep;
 
 use crate::progress::{Event, Phase, Reporter};
@@ -45,10 +55,8 @@ const MAGIC: [u8; 5] = *b"C1ZF\0";
 const MAGIC_V3: [u8; 5] = *b"C1Z3\0";
 /// The compression level of the official writer, which is zstd's default.
 const LEVEL: i32 = 3;
-/// Largest database that is held in memory while it is read, in bytes.
+/// Largest database of format v3 that is held in memory while it is read, in bytes.
 pub(super) const IN_MEMORY: usize = 16 << 20;
-/// Bytes unpacked between two checks of the free space.
-const SPACE_INTERVAL: u64 = 64 << 20;
 
 /// Size and checksum of a file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,25 +137,20 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// An unpacked database.
-pub(super) struct Unpacked {
-    pub database: UnpackedPages,
-    /// Size of the file, in bytes.
-    pub bytes: u64,
-    /// Size of the database, in bytes.
-    pub decoded_bytes: u64,
-}
-
 /// What a c1z holds.
-pub(super) enum Opened {
-    /// The database of format v1.
-    V1(Unpacked),
+pub(super) enum Opened<'a> {
+    /// The database of format v1, which is still to be unpacked.
+    V1(Packed<'a>),
     /// The database of format v3.
     V3(v3::Database),
 }
 
-/// Unpacks the c1z at `path`: into memory if the database is small, otherwise into an unnamed file in `dir`.
-pub(super) fn open(path: &Path, dir: &Path, limits: &Limits, keep: Keep) -> Result<Opened, Error> {
+/// Opens the c1z at `path`. Temporary files go to `dir`.
+pub(super) fn open<'a>(
+    path: &'a Path,
+    dir: &'a Path,
+    limits: &'a Limits,
+) -> Result<Opened<'a>, Error> {
     let io_error = Error::io("reading", path);
     let mut input = File::open(path).map_err(&io_error)?;
     let metadata = input.metadata().map_err(&io_error)?;
@@ -156,7 +159,7 @@ pub(super) fn open(path: &Path, dir: &Path, limits: &Limits, keep: Keep) -> Resu
     }
     let bytes = metadata.len();
     match read_magic(path, &mut input)? {
-        Version::V1 => decompress(path, input, bytes, dir, limits, keep).map(Opened::V1),
+        Version::V1 => Packed::new(path, input, bytes, dir, limits).map(Opened::V1),
         Version::V3 => {
             let (input, bytes) = if metadata.is_file() {
                 (input, bytes)
@@ -183,56 +186,157 @@ fn seekable(input: File, dir: &Path, limits: &Limits) -> Result<(File, u64), Err
     copy().map_err(Error::io(UNPACKING, dir))
 }
 
-/// Unpacks the rest of a c1z of format v1.
-fn decompress(
-    path: &Path,
-    input: File,
-    bytes: u64,
-    dir: &Path,
-    limits: &Limits,
-    keep: Keep,
-) -> Result<Unpacked, Error> {
-    let io_error = Error::io("reading", path);
-    let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
-    let first = frames.head().map_err(&io_error)?;
-    if first.is_empty() {
-        return Err(Error::damaged(path, Damage::Empty));
-    }
-    if let Some(declared) = declared_size(first) {
-        limits.check_decoded(path, bytes, declared)?;
-        check_space(dir, declared)?;
-    }
-    let keep = if limits.max_decoded_mib > btree::MAX_DISTINCT_MIB {
-        Keep::Everything
-    } else {
-        keep
-    };
-    let mut database = Unpacker::new(IN_MEMORY, dir, keep);
-    let mut decoded_bytes = 0;
-    let mut next_look = SPACE_INTERVAL;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let length = match frames.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) => return Err(of_decoding(path, error, decoded_bytes)),
-        };
-        decoded_bytes += length as u64;
-        limits.check_decoded(path, bytes, decoded_bytes)?;
-        if decoded_bytes > next_look {
-            check_space(dir, SPACE_INTERVAL)?;
-            next_look += SPACE_INTERVAL;
+/// A c1z of format v1, whose database is still to be unpacked.
+pub(super) struct Packed<'a> {
+    path: &'a Path,
+    frames: Frames<File>,
+    /// Size of the file, in bytes.
+    pub bytes: u64,
+    /// Size of the database in bytes, if it is declared.
+    declared: Option<u64>,
+    dir: &'a Path,
+    limits: &'a Limits,
+}
+
+impl<'a> Packed<'a> {
+    fn new(
+        path: &'a Path,
+        input: File,
+        bytes: u64,
+        dir: &'a Path,
+        limits: &'a Limits,
+    ) -> Result<Self, Error> {
+        let io_error = Error::io("reading", path);
+        let mut frames = Frames::new(input, limits.window_log()).map_err(&io_error)?;
+        let first = frames.head().map_err(&io_error)?;
+        if first.is_empty() {
+            return Err(Error::damaged(path, Damage::Empty));
         }
-        database
-            .take(&chunk[..length])
-            .map_err(Error::io(UNPACKING, dir))?;
+        let declared = declared_size(first);
+        if let Some(declared) = declared {
+            limits.check_decoded(path, bytes, declared)?;
+        }
+        Ok(Self {
+            path,
+            frames,
+            bytes,
+            declared,
+            dir,
+            limits,
+        })
     }
-    let database = database.finish().map_err(Error::io(UNPACKING, dir))?;
-    Ok(Unpacked {
-        database,
-        bytes,
-        decoded_bytes,
-    })
+
+    /// Unpacks the database on another thread while `read` reads it. Returns its pages, what `read` returned, and the size of
+    /// the database in bytes; `None` if `read` has abandoned the pages.
+    ///
+    /// # Errors
+    /// When it cannot be unpacked, else those of `read`.
+    pub(super) fn unpack<T>(
+        self,
+        keep: Keep,
+        access: Access,
+        read: impl FnOnce(&Pages) -> Result<T, Fault>,
+    ) -> Result<Option<Unpacked<T>>, Error> {
+        let (path, declared) = (self.path, self.declared.unwrap_or_default());
+        let keep = if self.limits.max_decoded_mib > btree::MAX_DISTINCT_MIB {
+            Keep::Everything
+        } else {
+            keep
+        };
+        let growing = Arc::new(Growing::new(access, self.dir.to_owned(), declared));
+        let job = Mutex::new(Some((self, Unpacker::new(growing.clone(), keep))));
+        let work = || {
+            let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+            job.map(|(packed, unpacker)| packed.decode(unpacker))
+        };
+        let (decoded, read) = thread::scope(|scope| {
+            let decoder = thread::Builder::new().spawn_scoped(scope, work);
+            let decoded = match &decoder {
+                Ok(_) => None,
+                // Without another thread, everything is unpacked first.
+                Err(_) => {
+                    growing.end_reading();
+                    work()
+                }
+            };
+            let over = EndOfReading(&growing);
+            let read = Pages::growing(growing.clone()).map(|pages| {
+                let result = read(&pages);
+                (pages, result)
+            });
+            drop(over);
+            let decoded = match decoder.map(ScopedJoinHandle::join) {
+                Ok(Ok(decoded)) => decoded,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(_) => decoded,
+            };
+            (decoded, read)
+        });
+        if growing.is_abandoned() {
+            return Ok(None);
+        }
+        let decoded_bytes = decoded.unwrap_or(Ok(0))?;
+        let of_fault = |fault| of_fault(path, fault);
+        let (mut pages, result) = read.map_err(of_fault)?;
+        pages.check_length(decoded_bytes).map_err(of_fault)?;
+        let result = result.map_err(of_fault)?;
+        drop(growing);
+        pages.settle();
+        Ok(Some(Unpacked {
+            pages,
+            result,
+            decoded_bytes,
+        }))
+    }
+
+    /// Unpacks the database. Returns its size in bytes.
+    fn decode(mut self, mut unpacker: Unpacker) -> Result<u64, Error> {
+        let mut decoded_bytes = 0;
+        loop {
+            let length = match self.frames.read(unpacker.room()) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) => return Err(of_decoding(self.path, error, decoded_bytes)),
+            };
+            decoded_bytes += length as u64;
+            self.limits
+                .check_decoded(self.path, self.bytes, decoded_bytes)?;
+            let is_wanted = unpacker
+                .take(length)
+                .map_err(Error::io(UNPACKING, self.dir))?;
+            if !is_wanted {
+                break;
+            }
+        }
+        unpacker.finish().map_err(Error::io(UNPACKING, self.dir))?;
+        Ok(decoded_bytes)
+    }
+}
+
+/// The error of a fault in the database of the snapshot at `path`.
+pub(super) fn of_fault(path: &Path, fault: Fault) -> Error {
+    match fault {
+        Fault::Io(source) => Error::io(READING_UNPACKED, path)(source),
+        Fault::Damage(problem) => Error::damaged(path, Damage::Database(problem)),
+    }
+}
+
+/// Tells the unpacking thread, however the reading ends, that it need not wait for the reader.
+struct EndOfReading<'g>(&'g Growing);
+
+impl Drop for EndOfReading<'_> {
+    fn drop(&mut self) {
+        self.0.end_reading();
+    }
+}
+
+/// An unpacked database.
+pub(super) struct Unpacked<T> {
+    pub pages: Pages,
+    /// What was made of it in the meantime.
+    pub result: T,
+    /// Size of the database, in bytes.
+    pub decoded_bytes: u64,
 }
 
 /// The error of decoding a frame of the file at `path` after `decoded` bytes.
@@ -248,21 +352,12 @@ fn of_decoding(path: &Path, error: io::Error, decoded: u64) -> Error {
     }
 }
 
-/// Fails if a file of this size does not fit into `dir`, before it fills the file system. A database that stays in
-/// memory needs no space.
+/// Fails if a file of this size does not fit into `dir`. A database that stays in memory needs no space.
 pub(super) fn check_space(dir: &Path, needed: u64) -> Result<(), Error> {
     if needed <= IN_MEMORY as u64 {
         return Ok(());
     }
-    // If the file system does not report its free space, the write itself decides.
-    let Ok(found) = rustix::fs::statvfs(dir) else {
-        return Ok(());
-    };
-    if found.f_bavail.saturating_mul(found.f_frsize) < needed {
-        Err(Error::io(UNPACKING, dir)(io::ErrorKind::StorageFull.into()))
-    } else {
-        Ok(())
-    }
+    store::check_space(dir, needed).map_err(Error::io(UNPACKING, dir))
 }
 
 /// Whether a file that begins with these bytes is a snapshot, of any version.

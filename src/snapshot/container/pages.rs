@@ -3,39 +3,20 @@
 //!
 //! The source of all facts is SQLite's description of its file format.
 
-use std::fmt::Display;
-use std::io;
+use std::sync::Arc;
 
+use super::fault::Fault;
+use super::header::{DATABASE_HEADER, declared_count, not_a_database, sizes};
+use super::numbers::be_u32;
 use super::spool::Spool;
+use super::store::{Found, Growing, Kept};
 
-/// Length of the database header, which precedes the header of the first page.
-pub(super) const DATABASE_HEADER: usize = 100;
-/// The start of the database header.
-pub(super) const MAGIC: [u8; 16] = *b"SQLite format 3\0";
 /// Bytes read from the file at a time while pages are read in order.
 const READ_AHEAD: usize = 64 << 10;
 
-/// Why pages cannot be read.
-#[derive(Debug)]
-pub(in crate::snapshot) enum Fault {
-    /// The temporary file cannot be read, which is not the snapshot's fault.
-    Io(io::Error),
-    /// The database is damaged.
-    Damage(String),
-}
-
-impl Fault {
-    /// Damage to one page.
-    pub(crate) fn page(number: u32, problem: impl Display) -> Self {
-        Self::Damage(format!("page {number} {problem}"))
-    }
-}
-
 /// A database, page by page.
 pub(in crate::snapshot) struct Pages {
-    spool: Spool,
-    /// Pages that were left out.
-    left_out: PageSet,
+    source: Source,
     /// Size of a page in bytes: a power of two from 512 to 65,536.
     size: usize,
     /// Usable bytes of a page: its size without the reserved bytes at its end.
@@ -48,66 +29,133 @@ pub(in crate::snapshot) struct Pages {
     has_pointer_maps: bool,
 }
 
+/// Where pages come from.
+enum Source {
+    /// More may arrive.
+    Growing(Arc<Growing>),
+    Kept(Kept),
+}
+
 impl Pages {
-    /// Reads the database header. `length` is the length of the database in bytes.
+    /// Reads the header of a database that is being unpacked.
+    ///
+    /// # Errors
+    /// When this is not a SQLite database, or not one that can be read. The number of pages is not checked:
+    /// see [`check_length`](Self::check_length).
+    pub(super) fn growing(growing: Arc<Growing>) -> Result<Self, Fault> {
+        let header = growing.header().ok_or_else(not_a_database)?;
+        let (size, usable) = sizes(&header)?;
+        let count = match declared_count(&header)? {
+            Some(count) => count.into(),
+            None => growing.length() / size as u64,
+        };
+        Self::of(Source::Growing(growing), &header, size, usable, count)
+    }
+
+    /// Reads the header of a whole database of `length` bytes.
     ///
     /// # Errors
     /// When this is not a SQLite database, or not one that can be read.
-    pub(crate) fn open(unpacked: UnpackedPages, length: u64) -> Result<Self, Fault> {
-        let UnpackedPages { spool, left_out } = unpacked;
-        let damage = |problem: &str| Fault::Damage(problem.to_owned());
+    pub(crate) fn whole(spool: Spool, length: u64) -> Result<Self, Fault> {
         let mut header = [0; DATABASE_HEADER];
-        let header: [u8; DATABASE_HEADER] = if length < DATABASE_HEADER as u64 {
-            return Err(damage("it is not a SQLite database"));
-        } else {
-            spool
-                .read_at(0, &mut header)
-                .map_err(Fault::Io)?
-                .try_into()
-                .map_err(|_| damage("it is not a SQLite database"))?
-        };
-        if header[..16] != MAGIC {
-            return Err(damage("it is not a SQLite database"));
+        if length < DATABASE_HEADER as u64 {
+            return Err(not_a_database());
         }
-        let size = page_size(&header).unwrap_or_default();
-        let usable = size.saturating_sub(usize::from(header[20]));
-        if usable < 480 {
-            return Err(damage("its page size is not one that SQLite uses"));
-        }
-        // Schema format 0 means that the database has no schema.
-        let schema_format = be_u32(&header, 44)?;
-        let is_known = header[18] <= 2 && header[19] <= 2 && schema_format <= 4;
-        if !is_known || header[21..24] != [64, 32, 32] {
-            return Err(damage("it uses an unknown version of SQLite's file format"));
-        }
-        // Text encoding 0 means that the database has no schema.
-        if be_u32(&header, 56)? > 1 {
-            return Err(damage("its text is not UTF-8"));
-        }
-        let present = length / size as u64;
-        // The page count in the header is valid only if it was written by the version of SQLite that last changed the
-        // file.
-        let counted = u64::from(be_u32(&header, 28)?);
-        let count = if counted > 0 && header[24..28] == header[92..96] {
-            counted
-        } else {
-            present
-        };
-        if count > present {
-            return Err(Fault::Damage(format!(
-                "it has only {present} of the {count} pages that its header declares"
-            )));
-        }
+        let header: [u8; DATABASE_HEADER] = spool
+            .read_at(0, &mut header)
+            .map_err(Fault::Io)?
+            .try_into()
+            .map_err(|_| not_a_database())?;
+        let (size, usable) = sizes(&header)?;
+        let kept = Kept::whole(spool, size);
+        let pages = Self::of(
+            Source::Kept(kept),
+            &header,
+            size,
+            usable,
+            length / size as u64,
+        )?;
+        pages.check_length(length)?;
+        Ok(pages)
+    }
+
+    fn of(
+        source: Source,
+        header: &[u8; DATABASE_HEADER],
+        size: usize,
+        usable: usize,
+        count: u64,
+    ) -> Result<Self, Fault> {
         Ok(Self {
-            spool,
-            left_out,
+            source,
             size,
             usable,
             count: u32::try_from(count)
-                .map_err(|_| damage("it has more pages than SQLite allows"))?,
-            first_free: be_u32(&header, 32)?,
-            has_pointer_maps: be_u32(&header, 52)? != 0,
+                .map_err(|_| Fault::Damage("it has more pages than SQLite allows".to_owned()))?,
+            first_free: be_u32(header, 32)?,
+            has_pointer_maps: be_u32(header, 52)? != 0,
         })
+    }
+
+    /// Checks that a database of `length` bytes has all pages.
+    ///
+    /// # Errors
+    /// When it has fewer.
+    pub(super) fn check_length(&self, length: u64) -> Result<(), Fault> {
+        let (count, present) = (u64::from(self.count), length / self.size as u64);
+        if count > present {
+            Err(Fault::Damage(format!(
+                "it has only {present} of the {count} pages that its header declares"
+            )))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes note that all pages have arrived.
+    pub(super) fn settle(&mut self) {
+        if let Source::Growing(growing) = &mut self.source
+            && let Some(growing) = Arc::get_mut(growing)
+        {
+            self.source = Source::Kept(growing.take_kept());
+        }
+    }
+
+    /// Whether more pages may arrive.
+    pub(crate) fn is_growing(&self) -> bool {
+        matches!(self.source, Source::Growing(_))
+    }
+
+    /// The next page that was kept, from `number` on; `None` at the end of the database. Waits for it.
+    pub(super) fn next_kept(&self, number: u32) -> Option<u32> {
+        let next = match &self.source {
+            Source::Growing(growing) => growing.next_kept(number),
+            Source::Kept(_) => Some(number),
+        };
+        next.filter(|number| *number <= self.count)
+    }
+
+    /// Takes note that a page will not be read again, if pages are read only once.
+    pub(crate) fn release(&self, number: u32) {
+        if let Source::Growing(growing) = &self.source {
+            growing.release(number);
+        }
+    }
+
+    /// Takes note that a page will only be read again later, if pages are read only once. Returns whether there is room for it.
+    pub(crate) fn set_aside(&self, number: u32) -> bool {
+        match &self.source {
+            Source::Growing(growing) => growing.set_aside(number),
+            Source::Kept(_) => true,
+        }
+    }
+
+    /// Stops the unpacking, since the pages are not wanted in this form. The fault that it returns ends the reading.
+    pub(crate) fn abandon(&self) -> Fault {
+        if let Source::Growing(growing) = &self.source {
+            growing.abandon();
+        }
+        Fault::Damage("its pages were abandoned".to_owned())
     }
 
     /// The page with the byte that SQLite locks, which is never used. It exists in databases over 1 GiB.
@@ -166,23 +214,6 @@ pub(super) fn split(usable: usize, length: u64, kind: PayloadKind) -> Split {
     }
 }
 
-/// The bytes of an unpacked database, and the pages that were left out.
-pub(in crate::snapshot) struct UnpackedPages {
-    pub spool: Spool,
-    pub left_out: PageSet,
-}
-
-/// The page size in the database header, in bytes; `None` if it is not one that SQLite uses.
-pub(super) fn page_size(header: &[u8]) -> Option<usize> {
-    let size = match *header.get(16..18)? {
-        // 65,536 does not fit into two bytes.
-        [0, 1] => 1 << 16,
-        [high, low] => usize::from(u16::from_be_bytes([high, low])),
-        _ => return None,
-    };
-    (size >= 512 && size.is_power_of_two()).then_some(size)
-}
-
 /// The kind of b-tree that a payload is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) enum PayloadKind {
@@ -200,10 +231,13 @@ pub(in crate::snapshot) struct Split {
 /// Reads pages through its own buffer; every thread has one.
 pub(in crate::snapshot) struct PageReader<'p> {
     pages: &'p Pages,
+    /// Pages from the file.
     buffer: Vec<u8>,
-    /// The pages in the buffer: the first, and how many.
+    /// The places in the file of the pages in the buffer: the first, and how many.
     first: u32,
     held: u32,
+    /// The segment of the page that was read last, if more pages are arriving.
+    segment: Arc<Vec<u8>>,
 }
 
 impl<'p> PageReader<'p> {
@@ -213,6 +247,7 @@ impl<'p> PageReader<'p> {
             buffer: Vec::new(),
             first: 0,
             held: 0,
+            segment: Arc::default(),
         }
     }
 
@@ -228,35 +263,65 @@ impl<'p> PageReader<'p> {
                 pages.count
             )));
         }
-        if pages.left_out.contains(number) {
-            return Err(Fault::page(
-                number,
-                "belongs to an index and to something else",
-            ));
+        match &pages.source {
+            Source::Kept(kept) => match kept.find(number) {
+                Found::Memory(bytes, start) => Ok(&bytes[start..start + pages.usable]),
+                found => {
+                    let start = self.read_file(number, kept, &found)?;
+                    Ok(&self.buffer[start..start + pages.usable])
+                }
+            },
+            Source::Growing(growing) => {
+                let mut segment = None;
+                let found = growing.read(number, |kept, found| match found {
+                    Found::Memory(bytes, start) => {
+                        segment = Some(bytes.clone());
+                        Ok(start)
+                    }
+                    found => self.read_file(number, kept, &found),
+                });
+                // `check_length` reports a page that never arrives.
+                let start = found.unwrap_or_else(|| Err(Fault::page(number, "is missing")))?;
+                let bytes = match segment {
+                    Some(segment) => {
+                        self.segment = segment;
+                        &self.segment
+                    }
+                    None => &self.buffer,
+                };
+                Ok(&bytes[start..start + pages.usable])
+            }
         }
-        let size = pages.size;
-        if let Spool::Memory(bytes) = &pages.spool {
-            let start = (number as usize - 1) * size;
-            return Ok(&bytes[start..start + pages.usable]);
-        }
-        if number < self.first || number - self.first >= self.held {
+    }
+
+    /// Reads a page that is not in memory into the buffer. Returns its start there.
+    fn read_file(&mut self, number: u32, kept: &Kept, found: &Found<'_>) -> Result<usize, Fault> {
+        let size = self.pages.size;
+        let place = match found {
+            Found::File(place) => *place,
+            Found::LeftOut => {
+                return Err(Fault::page(
+                    number,
+                    "belongs to an index and to something else",
+                ));
+            }
+            Found::Memory(..) | Found::Released => {
+                return Err(Fault::page(number, "was read before and is gone"));
+            }
+        };
+        if place < self.first || place - self.first >= self.held {
             // Read ahead while pages are read in order.
-            let wanted = if number == self.first + self.held {
-                (READ_AHEAD / size).clamp(1, (pages.count - number + 1) as usize)
+            let wanted = if place == self.first + self.held {
+                (READ_AHEAD / size).max(1)
             } else {
                 1
             };
             self.buffer.resize(wanted * size, 0);
             self.held = 0;
-            let start = u64::from(number - 1) * size as u64;
-            pages
-                .spool
-                .read_at(start, &mut self.buffer)
-                .map_err(Fault::Io)?;
-            (self.first, self.held) = (number, wanted as u32);
+            self.held = kept.read_file(place, &mut self.buffer).map_err(Fault::Io)?;
+            self.first = place;
         }
-        let start = (number - self.first) as usize * size;
-        Ok(&self.buffer[start..start + pages.usable])
+        Ok((place - self.first) as usize * size)
     }
 
     /// Appends the rest of a payload: `missing` bytes on the overflow pages from `first` on.
@@ -307,42 +372,4 @@ impl PageSet {
             .unwrap_or_default();
         word & 1 << (number % 64) != 0
     }
-}
-
-pub(super) fn be_u16(bytes: &[u8], at: usize) -> Result<u16, Fault> {
-    array(bytes, at).map(u16::from_be_bytes)
-}
-
-pub(super) fn be_u32(bytes: &[u8], at: usize) -> Result<u32, Fault> {
-    array(bytes, at).map(u32::from_be_bytes)
-}
-
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Fault> {
-    bytes
-        .get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .ok_or_else(|| Fault::Damage("a value extends past the end of its page".to_owned()))
-}
-
-/// Reads a varint as SQLite writes it (big-endian, seven bits per byte, all eight of the ninth). Returns it and its
-/// end.
-#[inline]
-pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Fault> {
-    if let Some(byte @ ..0x80) = bytes.get(at) {
-        return Ok((u64::from(*byte), at + 1));
-    }
-    let mut value = 0;
-    for (index, byte) in bytes.iter().skip(at).take(9).enumerate() {
-        if index == 8 {
-            return Ok((value << 8 | u64::from(*byte), at + 9));
-        }
-        value = value << 7 | u64::from(byte & 0x7f);
-        if *byte < 0x80 {
-            return Ok((value, at + index + 1));
-        }
-    }
-    Err(Fault::Damage(
-        "a number extends past the end of its page".to_owned(),
-    ))
 }

@@ -1,6 +1,7 @@
 //! The record format of SQLite, for rows of tables and entries of indexes: a header of types, then the values.
 
-use super::pages::{Fault, varint};
+use super::fault::Fault;
+use super::numbers::varint;
 
 /// SQLite's limit on the columns of a table or index.
 const MAX_COLUMNS: usize = 2000;
@@ -76,6 +77,16 @@ impl Layout {
             _ => Value::Text(bytes),
         })
     }
+}
+
+/// The number of values in the payload that starts with these bytes; `None` if the first is not NULL, as which SQLite stores a
+/// column that is the row id.
+pub(super) fn columns_after_rowid(payload: &[u8]) -> Option<usize> {
+    let (header, start) = varint(payload, 0).ok()?;
+    let types = payload.get(start..usize::try_from(header).ok()?)?;
+    // Every type but the longest ends with its only byte under 128, and no row has types of nine bytes.
+    let count = types.iter().filter(|byte| **byte < 0x80).count();
+    (types.first() == Some(&0)).then_some(count)
 }
 
 /// The length of a value of this type in bytes; `None` for reserved types.

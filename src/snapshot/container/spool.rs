@@ -2,7 +2,7 @@
 //! an unnamed temporary file, which is gone however the process ends.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -11,8 +11,6 @@ use tempfile::{SpooledData, SpooledTempFile};
 /// Writes the bytes of a [`Spool`].
 pub(in crate::snapshot) struct SpoolWriter {
     file: SpooledTempFile,
-    /// Bytes written and skipped.
-    length: u64,
 }
 
 impl SpoolWriter {
@@ -20,18 +18,7 @@ impl SpoolWriter {
     pub(crate) fn new(in_memory: usize, dir: &Path) -> Self {
         Self {
             file: tempfile::spooled_tempfile_in(in_memory, dir),
-            length: 0,
         }
-    }
-
-    /// Skips `bytes` bytes, which will read as zeros. In a file they take no space.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub(crate) fn skip(&mut self, bytes: usize) -> io::Result<()> {
-        self.length += bytes as u64;
-        self.file.seek(SeekFrom::Start(self.length))?;
-        Ok(())
     }
 
     /// Replaces the first bytes.
@@ -47,9 +34,7 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn finish(mut self) -> io::Result<Spool> {
-        // Skipped bytes at the end count too.
-        self.file.set_len(self.length)?;
+    pub(crate) fn finish(self) -> io::Result<Spool> {
         Ok(match self.file.into_inner() {
             SpooledData::InMemory(bytes) => Spool::Memory(bytes.into_inner()),
             SpooledData::OnDisk(file) => Spool::File(file),
@@ -59,9 +44,7 @@ impl SpoolWriter {
 
 impl Write for SpoolWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.length += written as u64;
-        Ok(written)
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,12 +1,12 @@
-//! Writes the decoded database to a spool, with or without the pages of indexes. These are about half of a c1z, and
-//! only `verify` reads them.
+//! Divides the decoded bytes of a database into its pages, and keeps all of them or leaves out those of indexes. These are about
+//! half of a c1z, and only `verify` reads them.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
+use std::sync::Arc;
 
 use super::btree;
-use super::pages::{self, DATABASE_HEADER, PageSet, UnpackedPages};
-use super::spool::SpoolWriter;
+use super::header::{DATABASE_HEADER, page_size};
+use super::store::{Growing, LEFT_OUT, SEGMENT};
 
 /// Which pages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,135 +16,173 @@ pub(in crate::snapshot) enum Keep {
     Tables,
 }
 
-/// Takes a database in pieces of any length.
+/// Takes a database in pieces of any length, which are decoded straight into the segments of the store.
 pub(super) struct Unpacker {
-    out: SpoolWriter,
+    to: Arc<Growing>,
     keep: Keep,
-    /// The first bytes, until the database header is complete.
-    head: Vec<u8>,
-    page_size: Option<u64>,
-    left_out: PageSet,
-    /// Bytes taken after `head`.
+    /// The size of a page; `None` if there are no pages, which `Pages` reports.
+    page_size: Option<usize>,
+    is_header_known: bool,
+    /// Bytes taken so far.
     position: u64,
-    /// Whether the current page is kept.
-    is_kept: bool,
+    /// Pages that are kept, and the start of the current one.
+    segment: Vec<u8>,
+    /// The bytes of `segment` that are filled.
+    filled: usize,
+    /// The places of the pages that are not in the store yet.
+    places: Vec<u32>,
+    /// The number of pages kept so far.
+    kept: u32,
 }
 
 impl Unpacker {
-    /// Moves to a file in `dir` once it holds more than `in_memory` bytes.
-    pub(super) fn new(in_memory: usize, dir: &Path, keep: Keep) -> Self {
+    pub(super) fn new(to: Arc<Growing>, keep: Keep) -> Self {
         Self {
-            out: SpoolWriter::new(in_memory, dir),
+            to,
             keep,
-            head: Vec::new(),
             page_size: None,
-            left_out: PageSet::default(),
+            is_header_known: false,
             position: 0,
-            is_kept: true,
+            segment: vec![0; SEGMENT],
+            filled: 0,
+            places: Vec::new(),
+            kept: 0,
         }
     }
 
-    /// Takes the next piece.
+    /// Room for the next piece; never empty.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        &mut self.segment[self.filled..]
+    }
+
+    /// Takes the piece in the first `length` bytes of [`room`](Self::room). Returns whether more is wanted.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(super) fn take(&mut self, piece: &[u8]) -> io::Result<()> {
-        if self.keep == Keep::Everything {
-            return self.out.write_all(piece);
-        }
-        if self.page_size.is_some() {
-            return self.pages(piece);
-        }
-        self.head.extend_from_slice(piece);
-        if self.head.len() < DATABASE_HEADER {
-            return Ok(());
-        }
-        let head = std::mem::take(&mut self.head);
-        match pages::page_size(&head) {
-            Some(size) => {
-                self.page_size = Some(size as u64);
-                self.pages(&head)
+    /// When the temporary file cannot be written.
+    pub(super) fn take(&mut self, length: usize) -> io::Result<bool> {
+        self.position += length as u64;
+        let end = self.filled + length;
+        if !self.is_header_known {
+            self.filled = end;
+            if end < DATABASE_HEADER {
+                return Ok(true);
             }
-            // Not a database, which `Pages::open` reports.
-            None => {
-                self.keep = Keep::Everything;
-                self.out.write_all(&head)
-            }
+            self.read_header();
+            self.filled = 0;
+        }
+        match self.page_size {
+            Some(size) => self.pages(size, end)?,
+            None => self.filled = 0,
+        }
+        Ok(!self.to.is_abandoned())
+    }
+
+    fn read_header(&mut self) {
+        self.is_header_known = true;
+        if let Some(header) = self.segment.first_chunk::<DATABASE_HEADER>() {
+            self.page_size = page_size(header);
+            self.to.add_header(*header, self.page_size);
         }
     }
 
-    fn pages(&mut self, piece: &[u8]) -> io::Result<()> {
-        let Some(size) = self.page_size else {
-            return Ok(());
-        };
-        // Adjacent pages that are kept are written together.
-        let (mut from, mut at) = (0, 0);
-        while at < piece.len() {
-            let within = self.position % size;
-            if within == 0 {
-                let is_kept = self.position == 0 || !btree::is_of_index(piece[at]);
-                if !is_kept && let Ok(number) = u32::try_from(self.position / size + 1) {
-                    self.left_out.insert(number);
+    /// Moves the pages that are kept together, up to `end`, and adds the segment to the store if it is full.
+    fn pages(&mut self, size: usize, end: usize) -> io::Result<()> {
+        // All of these start at a multiple of the size. The one in which the piece starts has not been looked at.
+        let mut from = self.filled / size * size;
+        let mut to = from;
+        while from + size <= end {
+            let is_first = self.kept == 0 && self.places.is_empty();
+            let is_kept = is_first
+                || self.keep == Keep::Everything
+                || !btree::is_of_index(self.segment[from]);
+            if is_kept {
+                self.places.push(self.kept);
+                self.kept += 1;
+                if from > to {
+                    self.segment.copy_within(from..from + size, to);
                 }
-                if is_kept != self.is_kept {
-                    self.pass(&piece[from..at])?;
-                    (from, self.is_kept) = (at, is_kept);
-                }
+                to += size;
+            } else {
+                self.places.push(LEFT_OUT);
             }
-            let length = (piece.len() - at).min((size - within) as usize);
-            at += length;
-            self.position += length as u64;
+            from += size;
         }
-        self.pass(&piece[from..])
+        if from > to {
+            self.segment.copy_within(from..end, to);
+        }
+        self.filled = to + (end - from);
+        if self.filled == SEGMENT {
+            let segment = std::mem::take(&mut self.segment);
+            self.segment = self.to.add(segment, &mut self.places)?;
+            self.filled = 0;
+        }
+        Ok(())
     }
 
-    fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.is_kept {
-            self.out.write_all(bytes)
-        } else {
-            self.out.skip(bytes.len())
-        }
-    }
-
-    /// Ends the database.
+    /// Ends the database. Bytes that are not a whole page are dropped.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(super) fn finish(mut self) -> io::Result<UnpackedPages> {
-        self.out.write_all(&self.head)?;
-        Ok(UnpackedPages {
-            spool: self.out.finish()?,
-            left_out: self.left_out,
-        })
+    /// When the temporary file cannot be written.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if self.filled > 0 {
+            let mut segment = std::mem::take(&mut self.segment);
+            segment.truncate(self.filled);
+            self.to.add(segment, &mut self.places)?;
+            self.filled = 0;
+        }
+        Ok(())
+    }
+}
+
+/// However it ends, the reader must not wait for more.
+impl Drop for Unpacker {
+    fn drop(&mut self) {
+        if self.filled > 0 {
+            // After an error, pages were not added.
+            self.places.clear();
+        }
+        self.to.end(self.position, &mut self.places);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::container::pages::{PageReader, Pages};
+    use crate::snapshot::container::store::Access;
 
     #[test]
     fn only_index_pages_are_left_out_however_the_database_is_cut_into_pieces() {
         let file = std::fs::read("testdata/snapshots/two-syncs.c1z").unwrap();
         let database = zstd::decode_all(&file[5..]).unwrap();
-        let mut expected = database.clone();
-        let mut left_out = 0;
-        for page in expected.chunks_mut(4096).skip(1) {
-            if page[0] == 2 || page[0] == 10 {
-                page.fill(0);
-                left_out += 1;
-            }
-        }
-        assert!(left_out > 10, "{left_out}");
-        for (in_memory, length) in [(0, 7), (0, 4096), (1 << 20, 5000), (1 << 20, 1 << 20)] {
-            for (keep, expected) in [(Keep::Tables, &expected), (Keep::Everything, &database)] {
-                let mut unpacker = Unpacker::new(in_memory, &std::env::temp_dir(), keep);
-                for piece in database.chunks(length) {
-                    unpacker.take(piece).unwrap();
+        let pages: Vec<_> = database.chunks(4096).collect();
+        let is_index = |page: &[u8]| page[0] == 2 || page[0] == 10;
+        assert!(pages.iter().filter(|page| is_index(page)).count() > 10);
+        for length in [7, 4096, 5000, 1 << 20] {
+            for keep in [Keep::Tables, Keep::Everything] {
+                let growing = Growing::new(Access::Repeated, std::env::temp_dir(), 0);
+                let growing = Arc::new(growing);
+                let mut unpacker = Unpacker::new(growing.clone(), keep);
+                let mut rest = database.as_slice();
+                while !rest.is_empty() {
+                    let room = unpacker.room();
+                    let (piece, later) = rest.split_at(length.min(rest.len()).min(room.len()));
+                    room[..piece.len()].copy_from_slice(piece);
+                    rest = later;
+                    assert!(unpacker.take(piece.len()).unwrap());
                 }
-                let spool = unpacker.finish().unwrap().spool;
-                let mut buffer = vec![0; database.len()];
-                assert_eq!(spool.read_at(0, &mut buffer).unwrap(), expected);
+                unpacker.finish().unwrap();
+                let read = Pages::growing(growing).unwrap();
+                assert_eq!(read.count as usize, pages.len());
+                let mut reader = PageReader::new(&read);
+                for (at, page) in pages.iter().enumerate() {
+                    let found = reader.page(at as u32 + 1);
+                    if keep == Keep::Tables && at > 0 && is_index(page) {
+                        assert!(found.is_err(), "{at}");
+                    } else {
+                        assert_eq!(found.unwrap(), *page, "{at}");
+                    }
+                }
             }
         }
     }

@@ -6,14 +6,13 @@
 
 use prost::encoding::{encode_varint, encoded_len_varint, key_len};
 
-use super::descriptors::{self, Descriptor, Form};
-use super::known::{Any, Item, Known, Map, Message, Shape};
+use super::descriptors::{Descriptor, Form, Kind, by_type_url};
+use super::known::{Any, Item, Known, Map, Message, Shape, two_parts};
+use super::noise::{is_noise_field, is_noise_key};
 use super::unknown;
-use super::wire::{DELIMITED, Malformed, Payload, VARINT, push_key, push_varint};
-use crate::model::keys;
-
-/// `UserTrait.last_login`, which is noise like the profile key of that name.
-const NOISE_USER_FIELD: u32 = 9;
+use super::wire::{
+    DELIMITED, Malformed, Payload, VARINT, bytes, push_key, push_varint, take_field,
+};
 
 /// Appends the canonical form of `message` without the fields in `skip`.
 pub(in crate::snapshot) fn canonical(
@@ -24,6 +23,15 @@ pub(in crate::snapshot) fn canonical(
 ) -> Result<(), Malformed> {
     let message = Message::new(descriptor, message);
     Canonical { out }.message(&message, skip, Keys::All)
+}
+
+/// Appends the canonical form of `message`, which would be its own form if it had no noise.
+pub(in crate::snapshot) fn without_noise(
+    descriptor: &'static Descriptor,
+    message: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    Canonical { out }.without_noise(descriptor, message, Keys::All)
 }
 
 /// Which keys of a Struct are written.
@@ -48,7 +56,6 @@ impl Canonical<'_> {
         if message.descriptor.form == Form::Any {
             return self.any(message);
         }
-        let is_user_trait = std::ptr::eq(message.descriptor, &descriptors::USER_TRAIT);
         let ordered = message.in_order()?;
         for item in ordered.fields() {
             let field = match item? {
@@ -61,7 +68,7 @@ impl Canonical<'_> {
                 }
             };
             let number = field.schema.number;
-            let is_noise = is_user_trait && number == NOISE_USER_FIELD;
+            let is_noise = is_noise_field(message.descriptor, number);
             // A copy of another object is reduced to its id.
             let is_of_other = message.identity.is_some_and(|identity| identity != number);
             if !is_noise && !is_of_other && !skip.contains(&number) {
@@ -101,19 +108,13 @@ impl Canonical<'_> {
                 Ok(())
             })?,
             Some(Shape::Message(inner)) => {
-                let keys = keys_of(owner, &inner);
-                let start = self.out.len();
-                self.nested(number, &inner, keys)?;
-                // A profile of nothing but noise equals an absent one.
-                let is_empty = self.out.len() - start == key_len(number) + 1;
-                if keys == Keys::WithoutNoise && is_empty {
-                    self.out.truncate(start);
-                }
+                let keys = keys_of(owner, inner.descriptor);
+                self.unless_empty(number, keys, |this| this.message(&inner, &[], keys))?;
             }
             Some(Shape::Messages(list)) => {
                 for inner in list.iter() {
                     let inner = inner?;
-                    self.nested(number, &inner, keys_of(owner, &inner))?;
+                    self.nested(number, &inner, keys_of(owner, inner.descriptor))?;
                 }
             }
             Some(Shape::Map(map)) => self.map(number, &map, keys)?,
@@ -133,6 +134,60 @@ impl Canonical<'_> {
         push_key(number, DELIMITED, self.out);
         push_varint(bytes.len() as u64, self.out);
         self.out.extend_from_slice(bytes);
+    }
+
+    /// As [`delimited`](Self::delimited), but a profile of nothing but noise equals an absent one.
+    fn unless_empty(
+        &mut self,
+        number: u32,
+        keys: Keys,
+        write: impl FnOnce(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let start = self.out.len();
+        self.delimited(number, write)?;
+        let is_empty = self.out.len() - start == key_len(number) + 1;
+        if keys == Keys::WithoutNoise && is_empty {
+            self.out.truncate(start);
+        }
+        Ok(())
+    }
+
+    fn without_noise(
+        &mut self,
+        descriptor: &'static Descriptor,
+        message: &[u8],
+        keys: Keys,
+    ) -> Result<(), Malformed> {
+        if descriptor.form == Form::Any {
+            let (type_url, contents) = two_parts(message)?;
+            let inner = by_type_url(type_url).ok_or(Malformed)?;
+            self.bytes(1, type_url);
+            return self.delimited(2, |this| this.without_noise(inner, contents, Keys::All));
+        }
+        let mut rest = message;
+        while !rest.is_empty() {
+            let raw = take_field(&mut rest)?;
+            let field = descriptor.field(raw.number).ok_or(Malformed)?;
+            match field.kind {
+                _ if is_noise_field(descriptor, raw.number) => {}
+                Kind::Map(..) if keys == Keys::WithoutNoise => {
+                    let (key, _) = two_parts(bytes(raw.payload)?)?;
+                    if !is_noise_key(key) {
+                        self.out.extend_from_slice(raw.encoded);
+                    }
+                }
+                Kind::Message(inner)
+                    if matches!(inner.form, Form::Plain | Form::Any | Form::Struct) =>
+                {
+                    let (content, keys) = (bytes(raw.payload)?, keys_of(descriptor, inner));
+                    self.unless_empty(raw.number, keys, |this| {
+                        this.without_noise(inner, content, keys)
+                    })?;
+                }
+                _ => self.out.extend_from_slice(raw.encoded),
+            }
+        }
+        Ok(())
     }
 
     /// Writes a length-delimited field whose content is what `write` appends.
@@ -165,8 +220,7 @@ impl Canonical<'_> {
     fn map(&mut self, number: u32, map: &Map<'_>, keys: Keys) -> Result<(), Malformed> {
         for entry in map.entries()? {
             let (key, value) = entry?;
-            if keys == Keys::WithoutNoise && keys::NOISE.iter().any(|noise| noise.as_bytes() == key)
-            {
+            if keys == Keys::WithoutNoise && is_noise_key(key) {
                 continue;
             }
             self.delimited(number, |this| {
@@ -201,8 +255,8 @@ impl Any<'_> {
 }
 
 /// Noise is left out of a Struct that is a field of a message, such as a profile, but not of one inside a Value.
-fn keys_of(owner: &'static Descriptor, inner: &Message<'_>) -> Keys {
-    if owner.form == Form::Plain && inner.descriptor.form == Form::Struct {
+fn keys_of(owner: &'static Descriptor, inner: &'static Descriptor) -> Keys {
+    if owner.form == Form::Plain && inner.form == Form::Struct {
         Keys::WithoutNoise
     } else {
         Keys::All
@@ -214,6 +268,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::snapshot::message::descriptors;
+    use crate::snapshot::message::flaws::{OwnForm, validate};
     use crate::snapshot::message::wire::walk;
 
     /// The wire type of a field, and its bytes without a length.
@@ -255,6 +311,12 @@ mod tests {
             .prop_map(|(_, content)| content)
     }
 
+    /// The canonical form of a message.
+    fn of(descriptor: &'static Descriptor, message: &[u8]) -> Result<Vec<u8>, Malformed> {
+        let mut out = Vec::new();
+        canonical(descriptor, message, &[], &mut out).map(|()| out)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
@@ -270,12 +332,42 @@ mod tests {
             let mut fields: Vec<_> = walk(&message).collect::<Result<_, _>>().unwrap_or_default();
             fields.sort_by_key(|field| field.number);
             let sorted: Vec<u8> = fields.iter().flat_map(|field| field.encoded).copied().collect();
-            let of = |message: &[u8]| {
-                let mut out = Vec::new();
-                canonical(descriptor, message, &[], &mut out).map(|()| out)
-            };
             if walk(&message).all(|field| field.is_ok()) {
-                prop_assert_eq!(of(&message), of(&sorted));
+                prop_assert_eq!(of(descriptor, &message), of(descriptor, &sorted));
+            }
+        }
+
+        #[test]
+        fn message_that_is_taken_for_its_own_canonical_form_is_that(
+            message in any_message(),
+            noise in any::<bool>(),
+            descriptor in prop::sample::select(vec![
+                &descriptors::RESOURCE, &descriptors::ENTITLEMENT, &descriptors::GRANT, &descriptors::VALUE,
+                &descriptors::USER_TRAIT, &descriptors::STRUCT, &descriptors::GRANT_METADATA,
+            ]),
+        ) {
+            // What is canonical already is taken for that, unless it could also be something else.
+            let made = of(descriptor, &message).unwrap_or_default();
+            let mut messages = vec![message, made];
+            if noise {
+                // A profile with noise, in a message and by itself.
+                let entry = b"\x0a\x10\x0a\x0alast_login\x12\x02\x20\x01";
+                messages.push(entry.to_vec());
+                messages.push([b"\x0a\x12".as_slice(), entry].concat());
+                messages.push([b"\x42\x12".as_slice(), entry].concat());
+            }
+            for message in messages {
+                let own_form = validate(descriptor, &message, &[]).ok().and_then(|valid| valid.own_form);
+                let expected = of(descriptor, &message);
+                match own_form {
+                    Some(OwnForm { has_noise: false, .. }) => prop_assert_eq!(Ok(message), expected),
+                    Some(OwnForm { has_noise: true, .. }) => {
+                        let mut out = Vec::new();
+                        without_noise(descriptor, &message, &mut out).unwrap();
+                        prop_assert_eq!(Ok(out), expected);
+                    }
+                    None => {}
+                }
             }
         }
     }

@@ -1,11 +1,12 @@
 //! Checks that a blob is a valid message of its kind. All readers share this check: a row with an invalid blob is
-//! damage, whichever command reads it.
+//! damage, whichever command reads it. It also finds most messages that are their own canonical form.
 
-use super::descriptors::{Descriptor, Form};
+use super::descriptors::{Descriptor, Form, Kind, Label, by_type_url};
 use super::json::duration;
-use super::known::{Item, Message, Shape};
+use super::known::{Known, Message, Shape, two_parts};
+use super::noise::{is_noise_field, is_noise_key};
 use super::number::Scalar;
-use super::wire::Malformed;
+use super::wire::{MAX_DEPTH, Malformed, bytes, next_number, take_field};
 use crate::model::Timestamp;
 use crate::snapshot::limits::MAX_VALUES;
 
@@ -49,21 +50,62 @@ pub(in crate::snapshot) enum Oddity {
     Time,
 }
 
-/// Checks a whole message, including the contents of every Any of a known type.
+/// A valid message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) struct Valid {
+    /// The first value that JSON cannot represent.
+    pub oddity: Option<Oddity>,
+    /// What is known about its canonical form.
+    pub own_form: Option<OwnForm>,
+}
+
+/// A message that is its own canonical form, apart from the fields to skip and from noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::snapshot) struct OwnForm {
+    /// Where the fields after those to skip start.
+    pub start: usize,
+    /// Whether there is noise in it.
+    pub has_noise: bool,
+}
+
+/// Checks a whole message, including the contents of every Any of a known type. `skip` are the fields that its canonical form
+/// leaves out.
 ///
 /// # Errors
 /// The first flaw.
 pub(in crate::snapshot) fn validate(
     descriptor: &'static Descriptor,
     message: &[u8],
-) -> Result<Option<Oddity>, Flaw> {
+    skip: &[u32],
+) -> Result<Valid, Flaw> {
     let mut check = Check {
         // A shorter message cannot become more JSON than that.
         weighs_text: message.len() > MAX_JSON / 8,
         ..Check::default()
     };
-    check.message(&Message::new(descriptor, message))?;
-    Ok(check.oddity)
+    let is_own_form = check.message(descriptor, message, 1, skip)?.is_some();
+    // In its own form, fields are sorted.
+    let start = start_after(skip, message).filter(|_| is_own_form);
+    Ok(Valid {
+        oddity: check.oddity,
+        own_form: start.map(|start| OwnForm {
+            start,
+            has_noise: check.has_noise,
+        }),
+    })
+}
+
+/// Where the fields of a message start that come after those to skip; `None` if one to skip comes later.
+fn start_after(skip: &[u32], message: &[u8]) -> Option<usize> {
+    let last = skip.last().copied().unwrap_or_default();
+    let mut rest = message;
+    while next_number(rest).is_some_and(|number| number <= last) {
+        let raw = take_field(&mut rest).ok()?;
+        if !skip.contains(&raw.number) {
+            return None;
+        }
+    }
+    Some(message.len() - rest.len())
 }
 
 #[derive(Default)]
@@ -73,62 +115,138 @@ struct Check {
     /// Bytes of text in the message's JSON.
     json: usize,
     oddity: Option<Oddity>,
+    has_noise: bool,
 }
 
 impl Check {
-    /// Checks every occurrence of every field, also those that a later one overrides.
-    fn message(&mut self, message: &Message<'_>) -> Result<(), Flaw> {
-        for item in message.occurrences() {
-            let item = item?;
+    /// Checks every occurrence of every field, also those that a later one overrides. Returns the number of fields if the message
+    /// is certainly its own canonical form, apart from noise. `depth` is that of the message; `skip` as in [`validate`].
+    fn message(
+        &mut self,
+        descriptor: &'static Descriptor,
+        message: &[u8],
+        depth: u32,
+        skip: &[u32],
+    ) -> Result<Option<u32>, Flaw> {
+        if depth > MAX_DEPTH {
+            return Err(Flaw::Malformed);
+        }
+        let mut is_canonical = true;
+        let mut before = 0;
+        let mut fields = 0;
+        let mut last_key: &[u8] = b"";
+        let mut any: (&[u8], &[u8]) = (b"", b"");
+        let mut rest = message;
+        while !rest.is_empty() {
+            let raw = take_field(&mut rest)?;
             self.count(1)?;
-            let Item::Known(field) = item else {
+            fields += 1;
+            let Some(field) = descriptor.field(raw.number) else {
+                is_canonical = false;
                 continue;
             };
-            match field.whole_shape()? {
-                Shape::Text(text) => self.text(text)?,
-                // The contents of an Any are checked below.
-                Shape::Bytes(_) if message.descriptor.form == Form::Any => {}
-                Shape::Bytes(bytes) => self.add_json(bytes.len())?,
-                Shape::Texts(texts) => texts.iter().try_for_each(|text| self.text(text?))?,
-                Shape::Number(number) => self.number(number.scalar()?),
-                Shape::Numbers(numbers) => {
-                    self.count(u32::try_from(numbers.packed_bytes()).unwrap_or(u32::MAX))?;
-                    numbers.iter().try_for_each(|number| number.map(drop))?;
+            let is_repeat = raw.number == before;
+            is_canonical &= before < raw.number || (is_repeat && field.label == Label::Repeated);
+            before = raw.number;
+            let is_default = |bytes: &[u8]| bytes.is_empty() && field.label == Label::Single;
+            let is_own_form = match field.kind {
+                Kind::String => {
+                    let text = bytes(raw.payload)?;
+                    self.text(text)?;
+                    if raw.number == 1 {
+                        any.0 = text;
+                    }
+                    !is_default(text)
                 }
-                Shape::Message(inner) => self.message(&inner)?,
-                Shape::Messages(list) => list.iter().try_for_each(|inner| self.message(&inner?))?,
-                Shape::Map(map) => map.messages().try_for_each(|entry| self.message(&entry?))?,
-            }
+                // The contents of an Any are checked below.
+                Kind::Bytes if descriptor.form == Form::Any => {
+                    any.1 = bytes(raw.payload)?;
+                    true
+                }
+                Kind::Bytes => {
+                    let bytes = bytes(raw.payload)?;
+                    self.add_json(bytes.len())?;
+                    !is_default(bytes)
+                }
+                Kind::Message(inner) => {
+                    match self.message(inner, bytes(raw.payload)?, depth + 1, &[])? {
+                        // An empty profile is left out.
+                        Some(0) => inner.form != Form::Struct,
+                        fields => fields.is_some(),
+                    }
+                }
+                Kind::Embedded(inner, _) => {
+                    self.message(inner, bytes(raw.payload)?, depth + 1, &[])?;
+                    // Of a copy of another object, only the id counts.
+                    false
+                }
+                Kind::Map(inner, _) => {
+                    let entry = bytes(raw.payload)?;
+                    // Key and value are written even if they are missing.
+                    let has_both = self.message(inner, entry, depth + 1, &[])? == Some(2);
+                    let (key, _) = two_parts(entry)?;
+                    let follows = !is_repeat || last_key < key;
+                    last_key = key;
+                    self.has_noise |= is_noise_key(key);
+                    has_both && follows
+                }
+                _ => self.number(&Known::of(field, &raw, depth))?,
+            };
+            self.has_noise |= is_noise_field(descriptor, raw.number);
+            is_canonical &= (is_own_form && raw.is_short()) || skip.contains(&raw.number);
         }
-        match message.descriptor.form {
-            Form::Any => self.any(message),
+        is_canonical &= match descriptor.form {
+            Form::Any => self.any(any, depth)? && fields == 2,
             Form::Timestamp => {
-                let (seconds, nanos) = message.seconds_and_nanos()?;
+                let (seconds, nanos) = Message::new(descriptor, message).seconds_and_nanos()?;
                 if Timestamp::from_unix(seconds, nanos).is_none() {
                     self.oddity.get_or_insert(Oddity::Time);
                 }
-                Ok(())
+                true
             }
             Form::Duration => {
-                let (seconds, nanos) = message.seconds_and_nanos()?;
+                let (seconds, nanos) = Message::new(descriptor, message).seconds_and_nanos()?;
                 if duration(seconds, nanos).is_none() {
                     self.oddity.get_or_insert(Oddity::Number);
                 }
-                Ok(())
+                true
             }
-            _ => Ok(()),
+            _ => !(descriptor.has_oneof && fields > 1),
+        };
+        Ok(is_canonical.then_some(fields))
+    }
+
+    /// Checks type URL and contents of an Any. Returns whether the contents are certainly their own canonical form.
+    fn any(&mut self, (type_url, contents): (&[u8], &[u8]), depth: u32) -> Result<bool, Flaw> {
+        match by_type_url(type_url) {
+            Some(descriptor) => {
+                let own_form = self.message(descriptor, contents, depth + 1, &[])?;
+                Ok(own_form.is_some())
+            }
+            None => {
+                self.add_json(contents.len())?;
+                Ok(false)
+            }
         }
     }
 
-    fn any(&mut self, message: &Message<'_>) -> Result<(), Flaw> {
-        let any = message.any()?;
-        match &any.known {
-            Some(contents) => self.message(contents),
-            None => self.add_json(any.contents.len()),
+    /// Checks a numeric field. Returns whether it is certainly its own canonical form.
+    fn number(&mut self, field: &Known<'_>) -> Result<bool, Flaw> {
+        match field.whole_shape()? {
+            Shape::Number(number) => {
+                self.scalar(number.scalar()?);
+                Ok(!(field.schema.label == Label::Single && number.is_zero()))
+            }
+            Shape::Numbers(numbers) => {
+                self.count(u32::try_from(numbers.packed_bytes()).unwrap_or(u32::MAX))?;
+                numbers.iter().try_for_each(|number| number.map(drop))?;
+                Ok(false)
+            }
+            _ => Err(Flaw::Malformed),
         }
     }
 
-    fn number(&mut self, number: Scalar) {
+    fn scalar(&mut self, number: Scalar) {
         let is_finite = match number {
             Scalar::Double(value) => value.is_finite(),
             Scalar::Float(value) => value.is_finite(),
@@ -140,7 +258,10 @@ impl Check {
     }
 
     fn text(&mut self, text: &[u8]) -> Result<(), Flaw> {
-        std::str::from_utf8(text).map_err(|_| Flaw::Utf8)?;
+        // Nearly all texts are ASCII, which is faster to see.
+        if !text.is_ascii() {
+            std::str::from_utf8(text).map_err(|_| Flaw::Utf8)?;
+        }
         if !self.weighs_text {
             return Ok(());
         }

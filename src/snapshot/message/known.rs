@@ -97,16 +97,6 @@ impl<'a> Message<'a> {
         Ok(all.iter().flat_map(|raw| raw.encoded).copied().collect())
     }
 
-    /// Every occurrence of every field, in its original order.
-    pub(crate) fn occurrences(&self) -> Fields<'_> {
-        Fields {
-            descriptor: self.descriptor,
-            depth: self.depth,
-            rest: &self.bytes,
-            is_grouped: false,
-        }
-    }
-
     /// Type and contents of an Any.
     pub(crate) fn any(&self) -> Result<Any<'_>, Malformed> {
         let (type_url, contents) = two_parts(&self.bytes)?;
@@ -156,7 +146,6 @@ impl InOrder<'_> {
             descriptor: self.descriptor,
             depth: self.depth,
             rest: &self.bytes,
-            is_grouped: true,
         }
     }
 }
@@ -166,8 +155,6 @@ pub(in crate::snapshot) struct Fields<'a> {
     descriptor: &'static Descriptor,
     depth: u32,
     rest: &'a [u8],
-    /// Whether all occurrences of a field are grouped.
-    is_grouped: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -180,7 +167,7 @@ impl<'a> Fields<'a> {
             last: first.payload,
             is_one: true,
         };
-        if self.is_grouped && next_number(self.rest) == Some(first.number) {
+        if next_number(self.rest) == Some(first.number) {
             same.last = self.take_repeats(first.number)?;
             same.all = &before[..before.len() - self.rest.len()];
             same.is_one = false;
@@ -233,7 +220,7 @@ struct Occurrences<'s> {
     is_one: bool,
 }
 
-/// All occurrences of one field number in a message; in a walk over occurrences, a single one.
+/// All occurrences of one field number in a message.
 pub(in crate::snapshot) enum Item<'s> {
     Known(Known<'s>),
     /// A field that is not in the schema: the bytes of its occurrences, keys included.
@@ -249,6 +236,19 @@ pub(in crate::snapshot) struct Known<'s> {
 }
 
 impl<'s> Known<'s> {
+    /// One occurrence of a field in a message at `depth`.
+    pub(super) fn of(schema: &'static Field, raw: &RawField<'s>, depth: u32) -> Self {
+        Self {
+            schema,
+            same: Occurrences {
+                all: raw.encoded,
+                last: raw.payload,
+                is_one: true,
+            },
+            depth,
+        }
+    }
+
     /// The value; `None` if it is the default.
     #[inline(always)]
     pub(crate) fn shape(&self) -> Result<Option<Shape<'s>>, Malformed> {
@@ -368,11 +368,6 @@ pub(in crate::snapshot) struct Map<'s> {
 }
 
 impl<'s> Map<'s> {
-    /// Every entry as a message.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = Result<Message<'s>, Malformed>> {
-        self.entries.iter()
-    }
-
     /// Keys and values, sorted by key. The last entry of a key counts.
     pub(crate) fn entries(
         &self,

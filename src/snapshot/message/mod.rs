@@ -8,8 +8,10 @@
 //! | `records.rs` | the records of format v3, converted to the messages of v1 |
 //! | `known.rs` | the walk over a message: its fields, typed by the schema; `number.rs` has the numeric ones |
 //! | `unknown.rs` | the normalization of maps in messages of unknown type |
+//! | `noise.rs` | what is left out of every canonical form |
 //! | `canonical.rs` | the canonical form, for the digest |
 //! | `json.rs` | JSON, as the `baton` CLI prints it |
+//! | `references.rs` | the references at the start of a grant's message |
 //! | `flaws.rs` | the check that a blob is a valid message of its kind |
 
 mod canonical;
@@ -19,14 +21,17 @@ pub(super) mod encode;
 mod flaws;
 mod json;
 mod known;
+mod noise;
 mod number;
 mod proto;
 pub(super) mod records;
+mod references;
 mod unknown;
 mod wire;
 
-pub(super) use canonical::canonical;
-pub(super) use flaws::{Flaw, Oddity, validate};
+pub(super) use canonical::{canonical, without_noise};
+pub(super) use flaws::{Flaw, Oddity, OwnForm, Valid, validate};
 pub(super) use json::write_json;
 pub(super) use known::{Any, InOrder, Item, Message, Shape, two_parts};
+pub(super) use references::after_references;
 pub(super) use wire::{Malformed, Payload, walk};

@@ -1,6 +1,6 @@
 //! Protobuf's wire format, one level at a time: splits the bytes of a message into fields, and writes fields.
 
-use prost::encoding::{decode_varint, encode_varint};
+use prost::encoding::{decode_varint, encode_varint, encoded_len_varint, key_len};
 
 /// Bytes that are not a protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,20 @@ pub(in crate::snapshot) struct RawField<'a> {
     pub number: u32,
     pub payload: Payload<'a>,
     pub encoded: &'a [u8],
+}
+
+impl RawField<'_> {
+    /// Whether its key and its varints are as short as possible.
+    #[inline]
+    pub(super) fn is_short(&self) -> bool {
+        let content = match self.payload {
+            Payload::Varint(value) => encoded_len_varint(value),
+            Payload::Fixed64(_) => 8,
+            Payload::Fixed32(_) => 4,
+            Payload::Bytes(bytes) => encoded_len_varint(bytes.len() as u64) + bytes.len(),
+        };
+        self.encoded.len() == key_len(self.number) + content
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +103,9 @@ pub(super) fn take_field<'a>(rest: &mut &'a [u8]) -> Result<RawField<'a>, Malfor
 /// The number of the first field of `rest`, if it has one.
 #[inline]
 pub(super) fn next_number(mut rest: &[u8]) -> Option<u32> {
+    if rest.is_empty() {
+        return None;
+    }
     let key = take_varint(&mut rest).ok()?;
     Some(u32::try_from(key).ok()? >> 3)
 }

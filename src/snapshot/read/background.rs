@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::columns::Readable;
+use super::common::CommonRows;
 use super::open::Snapshot;
 use super::parallel::{Batch, by_batch};
 use super::query::{Filter, Rows};
@@ -16,8 +17,8 @@ use crate::snapshot::table::{ContentDigest, Digester, Row};
 const BATCHES_AHEAD: usize = 4;
 
 impl Snapshot {
-    /// Reads all rows of a sync run on another thread, in the order of kinds and ids, and computes their digest unless it is
-    /// known.
+    /// Reads the rows of a sync run on another thread, in the order of kinds and ids, without those in `common`. Computes their
+    /// digest unless it is known.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -26,6 +27,7 @@ impl Snapshot {
         scope: &'scope Scope<'scope, '_>,
         sync: &'scope SyncId,
         known: Option<ContentDigest>,
+        common: Option<&'scope CommonRows>,
     ) -> io::Result<BackgroundRows<'scope>> {
         let (to_resource_types, resource_types) = channel();
         let (to_resources, resources) = channel();
@@ -35,10 +37,10 @@ impl Snapshot {
             let mut digester = Digester::new();
             let mut to = known.is_none().then_some(&mut digester);
             // The sender of a kind is dropped before the next kind is read, which ends its rows.
-            let _ = send_kind::<ResourceType>(self, sync, &mut to, to_resource_types)
-                && send_kind::<Resource>(self, sync, &mut to, to_resources)
-                && send_kind::<Entitlement>(self, sync, &mut to, to_entitlements)
-                && send_kind::<Grant>(self, sync, &mut to, to_grants);
+            let _ = send_kind::<ResourceType>(self, sync, common, &mut to, to_resource_types)
+                && send_kind::<Resource>(self, sync, common, &mut to, to_resources)
+                && send_kind::<Entitlement>(self, sync, common, &mut to, to_entitlements)
+                && send_kind::<Grant>(self, sync, common, &mut to, to_grants);
             known.unwrap_or_else(|| digester.finish())
         })?;
         Ok(BackgroundRows {
@@ -118,10 +120,11 @@ impl<K: Readable> Iterator for RowsOfKind<K> {
 fn send_kind<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,
+    common: Option<&CommonRows>,
     digester: &mut Option<&mut Digester>,
     sender: SyncSender<BatchOf<K>>,
 ) -> bool {
-    match send_rows(snapshot, sync, digester, &sender) {
+    match send_rows(snapshot, sync, common, digester, &sender) {
         Ok(are_wanted) => are_wanted,
         Err(error) => {
             let _ = sender.send(Err(error));
@@ -134,6 +137,7 @@ fn send_kind<K: Readable>(
 fn send_rows<K: Readable>(
     snapshot: &Snapshot,
     sync: &SyncId,
+    common: Option<&CommonRows>,
     digester: &mut Option<&mut Digester>,
     sender: &SyncSender<BatchOf<K>>,
 ) -> Result<bool, Error> {
@@ -156,7 +160,12 @@ fn send_rows<K: Readable>(
     };
     let mut rows = Rows::of_chunks(snapshot, sync, Filter::EVERYTHING)?;
     let mut are_wanted = true;
-    for chunk in snapshot.chunks(K::KIND, sync)? {
+    let others = common.and_then(|common| snapshot.other_chunks(K::KIND, sync, common));
+    let chunks = match &others {
+        Some(chunks) => chunks,
+        None => snapshot.chunks(K::KIND, sync)?,
+    };
+    for chunk in chunks {
         by_batch(&mut rows, *chunk, &mut make, |rows| {
             are_wanted = sender.send(Ok(rows)).is_ok();
             Ok::<_, Error>(are_wanted)

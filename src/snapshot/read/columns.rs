@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::survey::StoredTable;
+use super::order::Position;
+use super::stored::{StoredTable, TOO_LONG};
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, Text,
     Timestamp,
 };
-use crate::snapshot::container::{StoredRow, Value};
+use crate::snapshot::container::{RowReader, StoredRow, Value, of_fault};
 use crate::snapshot::error::{Damage, Error, shortened};
 use crate::snapshot::limits::{MAX_BLOB, MAX_SHORT_TEXT, MAX_TEXT};
 use crate::snapshot::table::{
@@ -21,6 +22,29 @@ pub struct RowColumns<'r> {
     pub(super) table: &'static str,
     pub(super) places: &'r Places,
     pub(super) row: StoredRow<'r>,
+}
+
+/// The columns of the row at `position` of a table of the snapshot at `path`.
+///
+/// # Errors
+/// When the row is damaged, or too long.
+pub(super) fn columns_at<'r>(
+    path: &'r Path,
+    position: Position,
+    table: &StoredTable,
+    places: &'r Places,
+    reader: &'r mut RowReader<'_>,
+) -> Result<RowColumns<'r>, Error> {
+    let row = reader
+        .row(position.page, position.cell.into())
+        .map_err(|fault| of_fault(path, fault))?
+        .ok_or_else(|| row_damage(path, table.name, "", TOO_LONG.to_owned()))?;
+    Ok(RowColumns {
+        path,
+        table: table.name,
+        places,
+        row,
+    })
 }
 
 /// The positions of the columns that readers need.
@@ -186,6 +210,7 @@ impl<'r> RowColumns<'r> {
             columns,
             data,
             rowid: self.row.rowid,
+            own_form: None,
         })
     }
 

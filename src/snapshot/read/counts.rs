@@ -1,92 +1,12 @@
-//! Counts the rows of a sync run by type and computes their content digest, in one pass.
+//! The number of rows of a sync run by type, and its comparison with the file's own counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-use super::columns::Readable;
-use super::open::Snapshot;
-use super::query::Filter;
-use crate::model::{
-    Entitlement, Evidence, Grant, Resource, ResourceId, ResourceType, RowKind, SyncId, SyncType,
-};
-use crate::snapshot::error::{Damage, Error};
+use crate::model::{Evidence, ResourceId, RowKind, SyncType};
+use crate::snapshot::error::Damage;
 use crate::snapshot::limits::MAX_TYPES;
-use crate::snapshot::table::{AnyColumns, ContentDigest, Digester, Kind, Row};
-
-impl Snapshot {
-    /// Computes the content digest of a sync run.
-    ///
-    /// # Errors
-    /// When a row cannot be read.
-    pub fn content_digest(&self, sync: &SyncId) -> Result<ContentDigest, Error> {
-        Ok(self.counts_and_digest(sync)?.1)
-    }
-
-    /// Counts the rows of a sync run by type, in one pass.
-    ///
-    /// # Errors
-    /// When a row cannot be read.
-    pub fn counts(&self, sync: &SyncId) -> Result<Counts, Error> {
-        self.count_rows(sync, None)
-    }
-
-    /// Counts the rows of a sync run by type and computes their content digest, in one pass.
-    ///
-    /// # Errors
-    /// When a row cannot be read.
-    pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
-        let mut digester = Digester::new();
-        let counts = self.count_rows(sync, Some(&mut digester))?;
-        Ok((counts, digester.finish()))
-    }
-
-    /// Counts all rows of a sync run, and digests them if there is a digester.
-    fn count_rows(
-        &self,
-        sync: &SyncId,
-        mut digester: Option<&mut Digester>,
-    ) -> Result<Counts, Error> {
-        let mut counts = Counts::default();
-        self.count_kind::<ResourceType>(sync, &mut digester, &mut counts)?;
-        self.count_kind::<Resource>(sync, &mut digester, &mut counts)?;
-        self.count_kind::<Entitlement>(sync, &mut digester, &mut counts)?;
-        self.count_kind::<Grant>(sync, &mut digester, &mut counts)?;
-        Ok(counts)
-    }
-
-    fn count_kind<K: Readable>(
-        &self,
-        sync: &SyncId,
-        digester: &mut Option<&mut Digester>,
-        counts: &mut Counts,
-    ) -> Result<(), Error> {
-        let is_digested = digester.is_some();
-        self.batches::<K, _, _>(
-            sync,
-            Filter::EVERYTHING,
-            |_| {
-                Ok(Box::new(move |rows| {
-                    let mut counts = Counts::default();
-                    let mut records = Vec::new();
-                    while let Some(row) = rows.next_row(records.len()) {
-                        counts.add(&row);
-                        if is_digested {
-                            row.record(&mut records);
-                        }
-                    }
-                    Ok((counts, records))
-                }))
-            },
-            |(some, records)| {
-                *counts += some;
-                if let Some(digester) = digester {
-                    digester.record(&records);
-                }
-                counts.check().map_err(|damage| self.damaged(damage))
-            },
-        )
-    }
-}
+use crate::snapshot::table::{AnyColumns, Kind, Row};
 
 /// The number of rows of a sync run, by type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

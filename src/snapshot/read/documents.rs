@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::columns::Places;
+use super::columns::{Places, columns_at};
 use super::open::Snapshot;
 use crate::model::{Evidence, FoundDocument, OrganizationDocument, SyncId};
 use crate::snapshot::container::Value;
@@ -89,7 +89,7 @@ impl Snapshot {
                 .next(table, &mut reader)
                 .map_err(|fault| self.fault(fault))?
             {
-                let columns = self.columns_at(position, table, &places, &mut reader)?;
+                let columns = columns_at(&self.path, position, table, &places, &mut reader)?;
                 if columns.value(0) != Value::Text(id.as_bytes()) {
                     continue;
                 }

@@ -4,13 +4,17 @@
 use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
 use crate::snapshot::error::{Error, shortened};
-use crate::snapshot::message::{Flaw, Oddity, validate};
-use crate::snapshot::table::{AnyColumns, GrantColumns, Kind, Row, descriptor, expansion};
+use crate::snapshot::message::{Flaw, OwnForm, Valid, after_references, validate};
+use crate::snapshot::table::{
+    AnyColumns, GrantColumns, Kind, Row, column_fields, descriptor, expansion,
+};
 
 /// The result of checking a row. Readers refuse a row with a problem; `verify` reports everything.
 pub(in crate::snapshot) struct Judgement {
-    /// Whether its blob is a message of its kind, and whether it has a value that JSON cannot represent.
-    pub blob: Result<Option<Oddity>, Flaw>,
+    /// Whether its blob is a message of its kind.
+    pub blob: Result<Valid, Flaw>,
+    /// What is known about the canonical form of its blob.
+    pub own_form: Option<OwnForm>,
     /// Contradictions between blob and columns, or with another row.
     pub contradictions: Vec<String>,
 }
@@ -34,10 +38,22 @@ pub(in crate::snapshot) fn judge<K: Kind>(
     row: &Row<'_, K>,
     resource_of: impl FnOnce(&EntitlementId) -> Result<Option<ResourceId>, Error>,
 ) -> Result<Judgement, Error> {
+    let after_references = match row.any_columns() {
+        AnyColumns::Grant(GrantColumns {
+            resource,
+            entitlement,
+            principal,
+            ..
+        }) => after_references(&row.data, &row.id, (entitlement, resource), principal),
+        _ => None,
+    };
     let Comparison {
         mismatches,
         omits_resource,
-    } = compare(row);
+    } = match after_references {
+        Some(_) => Comparison::default(),
+        None => compare(row),
+    };
     let mut contradictions: Vec<_> = mismatches.iter().map(Mismatch::sentence).collect();
     if let AnyColumns::Grant(GrantColumns {
         resource,
@@ -57,8 +73,16 @@ pub(in crate::snapshot) fn judge<K: Kind>(
     {
         contradictions.push("its expansion is not a valid message".to_owned());
     }
+    let rest = after_references.unwrap_or(&row.data);
+    let blob = validate(descriptor(K::KIND), rest, column_fields(K::KIND));
+    let before = row.data.len() - rest.len();
+    let own_form = blob.ok().and_then(|valid| valid.own_form);
     Ok(Judgement {
-        blob: validate(descriptor(K::KIND), &row.data),
+        blob,
+        own_form: own_form.map(|own_form| OwnForm {
+            start: before + own_form.start,
+            ..own_form
+        }),
         contradictions,
     })
 }

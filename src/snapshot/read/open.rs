@@ -5,16 +5,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::columns::{Places, RowColumns, row_damage};
-use super::order::Position;
-use super::survey::{Chunk, StoredTable, Survey, TOO_LONG};
+use super::blocks::Blocks;
+use super::stored::{Chunk, StoredTable};
+use super::summary::{Summarizer, Summary};
+use super::survey::Survey;
 use super::v3;
 use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
-use crate::snapshot::container::{self, Fault, Keep, Opened, Pages, RowReader, Unpacked};
-use crate::snapshot::error::{Damage, Error, READING_UNPACKED};
+use crate::snapshot::container::{self, Access, Fault, Keep, Opened, Pages, Unpacked};
+use crate::snapshot::error::{Damage, Error};
 use crate::snapshot::limits::Limits;
 
 /// Options for reading: limits, and the folder for the decoded database unless it is small.
@@ -77,26 +79,91 @@ impl Snapshot {
         options: &ReadOptions,
         keep: Keep,
     ) -> Result<Self, Error> {
+        let opened = Self::read(path, options, keep, Access::Repeated, None)?;
+        // Only one that is read once can be abandoned.
+        opened.ok_or_else(|| Error::io("reading", path)(io::ErrorKind::Other.into()))
+    }
+
+    /// Opens a snapshot, and counts, checks and digests the rows of a sync run in the same pass: the one that
+    /// [`sync_run`](Self::sync_run) returns for `sync_id`. Costs less than reading them once more.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_summarized(
+        path: &Path,
+        options: &ReadOptions,
+        sync_id: Option<&str>,
+    ) -> Result<Self, Error> {
+        Self::open_with_summary(path, options, Summarizer::new(path, sync_id, None))
+    }
+
+    /// Opens a snapshot as [`open_summarized`](Self::open_summarized) does, such that the sync run can be compared with one of
+    /// another snapshot without reading what they have in common.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for_comparison(
+        path: &Path,
+        options: &ReadOptions,
+        sync_id: Option<&str>,
+    ) -> Result<Self, Error> {
+        let blocks = Some(Blocks::default());
+        Self::open_with_summary(path, options, Summarizer::new(path, sync_id, blocks))
+    }
+
+    fn open_with_summary(
+        path: &Path,
+        options: &ReadOptions,
+        summarizer: Summarizer<'_>,
+    ) -> Result<Self, Error> {
+        let summarizer = Some(summarizer);
+        let opened = Self::read(path, options, Keep::Tables, Access::Repeated, summarizer)?;
+        match opened {
+            Some(snapshot) => Ok(snapshot),
+            None => Self::open(path, options),
+        }
+    }
+
+    /// Unpacks and surveys a snapshot; `None` if it cannot be read only once.
+    pub(super) fn read(
+        path: &Path,
+        options: &ReadOptions,
+        keep: Keep,
+        access: Access,
+        summarizer: Option<Summarizer<'_>>,
+    ) -> Result<Option<Self>, Error> {
         let system = std::env::temp_dir();
         let dir = options.temp_dir.as_deref().unwrap_or(&system);
         let limits = &options.limits;
-        let (format, database, length, bytes, decoded_bytes) =
-            match container::open(path, dir, limits, keep)? {
-                Opened::V1(Unpacked {
-                    database,
-                    bytes,
-                    decoded_bytes,
-                }) => (Format::V1, database, decoded_bytes, bytes, decoded_bytes),
+        let (format, pages, survey, bytes, decoded_bytes) =
+            match container::open(path, dir, limits)? {
+                Opened::V1(packed) => {
+                    let bytes = packed.bytes;
+                    let survey = |pages: &Pages| Survey::of(pages, dir, access, summarizer);
+                    let Some(unpacked) = packed.unpack(keep, access, survey)? else {
+                        return Ok(None);
+                    };
+                    let Unpacked {
+                        pages,
+                        result,
+                        decoded_bytes,
+                    } = unpacked;
+                    (Format::V1, pages, result, bytes, decoded_bytes)
+                }
                 Opened::V3(files) => {
-                    let (database, length) = v3::convert(&files, dir, limits, keep)?;
-                    let sizes = (files.bytes, files.decoded_bytes());
-                    (Format::V3, database, length, sizes.0, sizes.1)
+                    let pages = v3::convert(&files, dir, limits, keep)?;
+                    let survey = Survey::of(&pages, dir, Access::Repeated, summarizer)
+                        .map_err(|fault| container::of_fault(path, fault))?;
+                    (
+                        Format::V3,
+                        pages,
+                        survey,
+                        files.bytes,
+                        files.decoded_bytes(),
+                    )
                 }
             };
-        let fault = |fault| of_fault(path, fault);
-        let pages = Pages::open(database, length).map_err(fault)?;
-        let survey = Survey::of(&pages, dir).map_err(fault)?;
-        Ok(Self {
+        Ok(Some(Self {
             pages,
             survey,
             entitlement_resources: Mutex::default(),
@@ -104,27 +171,14 @@ impl Snapshot {
             format,
             bytes,
             decoded_bytes,
-        })
+        }))
     }
 
-    /// The columns of the row at `position`.
-    pub(super) fn columns_at<'r>(
-        &'r self,
-        position: Position,
-        table: &StoredTable,
-        places: &'r Places,
-        reader: &'r mut RowReader<'_>,
-    ) -> Result<RowColumns<'r>, Error> {
-        let row = reader
-            .row(position.page, position.cell.into())
-            .map_err(|fault| self.fault(fault))?
-            .ok_or_else(|| row_damage(&self.path, table.name, "", TOO_LONG.to_owned()))?;
-        Ok(RowColumns {
-            path: &self.path,
-            table: table.name,
-            places,
-            row,
-        })
+    /// The summary of a sync run, if it was made when the snapshot was opened.
+    pub(super) fn summary(&self, sync: &SyncId) -> Option<&Summary> {
+        let run = self.survey.run(sync.as_str())?;
+        let summary = self.survey.summary.as_ref()?;
+        (summary.run == run).then_some(summary)
     }
 
     /// A table of the c1z; `None` if the file does not have it.
@@ -154,13 +208,6 @@ impl Snapshot {
     }
 
     pub(in crate::snapshot) fn fault(&self, fault: Fault) -> Error {
-        of_fault(&self.path, fault)
-    }
-}
-
-fn of_fault(path: &Path, fault: Fault) -> Error {
-    match fault {
-        Fault::Io(source) => Error::io(READING_UNPACKED, path)(source),
-        Fault::Damage(problem) => Error::damaged(path, Damage::Database(problem)),
+        container::of_fault(&self.path, fault)
     }
 }

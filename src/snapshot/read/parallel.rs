@@ -9,7 +9,7 @@ use std::thread::{Builder, ScopedJoinHandle};
 use super::columns::Readable;
 use super::open::Snapshot;
 use super::query::{Filter, Rows};
-use super::survey::Chunk;
+use super::stored::Chunk;
 use crate::model::SyncId;
 use crate::snapshot::error::Error;
 use crate::snapshot::table::Row;

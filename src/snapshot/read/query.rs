@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::PoisonError;
 
-use super::columns::{Places, Readable, RowColumns, TextCache, row_damage};
+use super::columns::{Places, Readable, RowColumns, TextCache, columns_at, row_damage};
 use super::judgement::judge;
 use super::open::{EntitlementResources, Snapshot};
 use super::order::Position;
-use super::survey::{Chunk, ChunkPositions, StoredTable};
+use super::stored::{Chunk, ChunkPositions, StoredTable};
 use crate::model::{Entitlement, EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::container::RowReader;
 use crate::snapshot::error::{Damage, Error};
@@ -156,6 +156,8 @@ pub struct Rows<'s, K> {
     pub(super) cursor: Cursor<'s>,
     kind: PhantomData<fn() -> K>,
     sync: SyncId,
+    /// Whether all rows of the sync run are known to be valid.
+    are_checked: bool,
     filter: &'s Filter,
     chunks: std::slice::Iter<'s, Chunk>,
     chunk: Option<ChunkPositions>,
@@ -172,8 +174,8 @@ pub(super) struct Cursor<'s> {
 
 impl Cursor<'_> {
     pub(super) fn columns_at(&mut self, position: Position) -> Result<RowColumns<'_>, Error> {
-        self.snapshot
-            .columns_at(position, self.table, &self.places, &mut self.reader)
+        let path = &self.snapshot.path;
+        columns_at(path, position, self.table, &self.places, &mut self.reader)
     }
 }
 
@@ -194,6 +196,7 @@ impl<'s, K: Readable> Rows<'s, K> {
             },
             kind: PhantomData,
             sync: sync.clone(),
+            are_checked: snapshot.summary(sync).is_some(),
             filter,
             chunks: [].iter(),
             chunk: None,
@@ -266,14 +269,20 @@ impl<'s, K: Readable> Rows<'s, K> {
     }
 
     pub(super) fn row_at(&mut self, position: Position) -> Result<Row<'_, K>, Error> {
+        if self.are_checked {
+            return self.unchecked_row_at(position);
+        }
         let snapshot = self.cursor.snapshot;
         let columns = self.cursor.columns_at(position)?;
-        let row = columns.row::<K>(&mut self.recent)?;
+        let mut row = columns.row::<K>(&mut self.recent)?;
         let judged = judge(&row, |entitlement| {
             snapshot.resource_of(entitlement, &self.sync)
         })?;
         match judged.problem() {
-            None => Ok(row),
+            None => {
+                row.own_form = judged.own_form;
+                Ok(row)
+            }
             Some(problem) => Err(row_damage(
                 &snapshot.path,
                 K::KIND.table(),

@@ -7,8 +7,9 @@ use std::io;
 use std::path::Path;
 
 use crate::model::{SyncType, Timestamp};
+use crate::snapshot::container;
 use crate::snapshot::container::v3::{Database, Fault, Row, Tables};
-use crate::snapshot::container::{Builder, IN_MEMORY, Keep, UnpackedPages, Value, check_space};
+use crate::snapshot::container::{Builder, IN_MEMORY, Keep, Pages, Value, check_space};
 use crate::snapshot::error::{Damage, Error, UNPACKING, V3Part};
 use crate::snapshot::limits::{Limits, MAX_ASSET, MAX_ROW};
 use crate::snapshot::message::Malformed;
@@ -46,7 +47,7 @@ const ID_VERSION: (&[u8], u32) = (b"\x03\xffgrant_entitlement_id_format", 2);
 /// Bytes written between two checks of limits and free space.
 const CHECK_INTERVAL: u64 = 64 << 20;
 
-/// Converts a database.
+/// Converts a database to the pages of another.
 ///
 /// # Errors
 /// When it is damaged, exceeds the limits, or has something that this program does not know.
@@ -55,7 +56,7 @@ pub(super) fn convert(
     dir: &Path,
     limits: &Limits,
     keep: Keep,
-) -> Result<(UnpackedPages, u64), Error> {
+) -> Result<Pages, Error> {
     let of_fault = |fault| database.error(fault);
     let tables = database.tables().map_err(of_fault)?;
     check_engine(&tables).map_err(of_fault)?;
@@ -88,8 +89,8 @@ pub(super) fn convert(
     }
     let bytes = converter.out.bytes();
     limits.check_decoded(database.path(), database.bytes, bytes)?;
-    let pages = converter.out.finish().map_err(Error::io(UNPACKING, dir))?;
-    Ok((pages, bytes))
+    let built = converter.out.finish().map_err(Error::io(UNPACKING, dir))?;
+    Pages::whole(built, bytes).map_err(|fault| container::of_fault(database.path(), fault))
 }
 
 /// Checks the engine's notes, and that there are no rows of unknown kinds.

@@ -70,7 +70,7 @@ fn expansion(annotation: Payload<'_>) -> Result<Option<&[u8]>, Malformed> {
 
 /// Whether an expansion is a message of its type.
 pub(in crate::snapshot) fn is_valid(expansion: &[u8]) -> bool {
-    validate(&GRANT_EXPANDABLE, expansion).is_ok()
+    validate(&GRANT_EXPANDABLE, expansion, &[]).is_ok()
 }
 
 /// Appends the canonical form of an expansion, for the content digest.

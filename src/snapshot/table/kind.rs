@@ -20,7 +20,7 @@ pub(in crate::snapshot) fn descriptor(kind: RowKind) -> &'static Descriptor {
 }
 
 /// Fields of the message that repeat the row's columns.
-pub(super) fn column_fields(kind: RowKind) -> &'static [u32] {
+pub(in crate::snapshot) fn column_fields(kind: RowKind) -> &'static [u32] {
     match kind {
         RowKind::ResourceType => &[1],
         RowKind::Resource | RowKind::Entitlement => &[1, 2],

@@ -19,6 +19,6 @@ mod row;
 pub(super) mod schema;
 
 pub use digest::{ContentDigest, Digester};
-pub(super) use kind::{AnyColumns, descriptor};
+pub(super) use kind::{AnyColumns, column_fields, descriptor};
 pub use kind::{BadBlob, EntitlementColumns, GrantColumns, Kind, ResourceColumns};
 pub use row::Row;

@@ -6,47 +6,45 @@ use super::kind::{
     tag,
 };
 use super::row::Row;
-use crate::model::RowKind;
-use crate::snapshot::message::canonical;
+use crate::model::{ResourceId, RowKind};
+use crate::snapshot::message::{OwnForm, canonical, without_noise};
 
 impl<K: Kind> Row<'_, K> {
     /// Appends the row's record for the content digest. Rows with equal records are the same except for noise.
     pub fn record(&self, out: &mut Vec<u8>) {
-        let id = self.id.as_bytes();
+        out.push(tag(K::KIND));
+        push_part(&[self.id.as_bytes()], out);
         match self.any_columns() {
-            AnyColumns::ResourceType => push_record(K::KIND, &[id], &self.data, out),
-            AnyColumns::Resource(ResourceColumns { parent, .. }) => {
-                let parent = parent.as_ref().map(ToString::to_string).unwrap_or_default();
-                push_record(K::KIND, &[id, parent.as_bytes()], &self.data, out);
-            }
-            AnyColumns::Entitlement(EntitlementColumns { resource }) => {
-                push_record(
-                    K::KIND,
-                    &[id, resource.to_string().as_bytes()],
-                    &self.data,
-                    out,
-                );
-            }
+            AnyColumns::ResourceType => {}
+            AnyColumns::Resource(ResourceColumns { parent, .. }) => match parent {
+                Some(parent) => push_id(parent, out),
+                None => push_part(&[], out),
+            },
+            AnyColumns::Entitlement(EntitlementColumns { resource }) => push_id(resource, out),
             AnyColumns::Grant(GrantColumns {
                 entitlement,
                 principal,
                 expansion,
                 ..
             }) => {
-                let principal = principal.to_string();
+                push_part(&[entitlement.as_str().as_bytes()], out);
+                push_id(principal, out);
                 let mut canonical_expansion = Vec::new();
                 if let Some(expansion) = expansion {
                     expansion::push_canonical(expansion, &mut canonical_expansion);
                 }
-                let parts = [
-                    id,
-                    entitlement.as_str().as_bytes(),
-                    principal.as_bytes(),
-                    &canonical_expansion,
-                ];
-                push_record(K::KIND, &parts, &self.data, out);
+                push_part(&[&canonical_expansion], out);
             }
         }
+        push_message(out, |out| match self.own_form {
+            Some(OwnForm {
+                start,
+                has_noise: false,
+            }) => out.extend_from_slice(&self.data[start..]),
+            Some(OwnForm { start, .. })
+                if push_without_noise(K::KIND, &self.data[start..], out) => {}
+            _ => push_canonical(K::KIND, &self.data, out),
+        });
     }
 }
 
@@ -55,20 +53,48 @@ impl<K: Kind> Row<'_, K> {
 pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
     out.push(tag(kind));
     for part in parts {
-        push_length(out, part.len());
-        out.extend_from_slice(part);
+        push_part(&[part], out);
     }
-    let at = out.len();
-    push_length(out, 0);
-    push_canonical(kind, data, out);
-    let length = out.len() - at - LENGTH_BYTES;
-    out[at..at + LENGTH_BYTES].copy_from_slice(&(length as u64).to_be_bytes());
+    push_message(out, |out| push_canonical(kind, data, out));
 }
 
 const LENGTH_BYTES: usize = 8;
 
+/// Appends a part that consists of these pieces.
+fn push_part(pieces: &[&[u8]], out: &mut Vec<u8>) {
+    push_length(out, pieces.iter().map(|piece| piece.len()).sum());
+    for piece in pieces {
+        out.extend_from_slice(piece);
+    }
+}
+
+/// Appends an id as it is displayed.
+fn push_id(id: &ResourceId, out: &mut Vec<u8>) {
+    let resource_type = id.resource_type.as_str().as_bytes();
+    push_part(&[resource_type, b":", id.resource.as_bytes()], out);
+}
+
+/// Appends what `write` appends, and its length before it.
+fn push_message(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    push_length(out, 0);
+    write(out);
+    let length = out.len() - at - LENGTH_BYTES;
+    out[at..at + LENGTH_BYTES].copy_from_slice(&(length as u64).to_be_bytes());
+}
+
 fn push_length(record: &mut Vec<u8>, length: usize) {
     record.extend_from_slice(&(length as u64).to_be_bytes());
+}
+
+/// Appends the canonical form of fields that would be their own form without noise. Returns whether they are.
+fn push_without_noise(kind: RowKind, fields: &[u8], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let is_written = without_noise(descriptor(kind), fields, out).is_ok();
+    if !is_written {
+        out.truncate(start);
+    }
+    is_written
 }
 
 /// Appends the canonical form of a row's message without the fields that its columns repeat. An invalid blob is

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
 use crate::model::{Entitlement, Grant, Text};
-use crate::snapshot::message::{Malformed, decode, encode, walk, write_json};
+use crate::snapshot::message::{Malformed, OwnForm, decode, encode, walk, write_json};
 
 /// One row of a resource type, resource, entitlement or grant. It borrows from its page until the next row is read, or
 /// owns its data.
@@ -18,6 +18,8 @@ pub struct Row<'r, K: Kind> {
     pub data: Cow<'r, [u8]>,
     /// SQLite's row id, which follows the order in which rows were written.
     pub rowid: i64,
+    /// What is known about the canonical form of the message without what the columns repeat.
+    pub(in crate::snapshot) own_form: Option<OwnForm>,
 }
 
 impl<K: Kind> Row<'_, K> {
@@ -46,6 +48,7 @@ impl<K: Kind> Row<'_, K> {
             columns: K::into_owned(self.columns),
             data: self.data.into_owned().into(),
             rowid: self.rowid,
+            own_form: self.own_form,
         }
     }
 

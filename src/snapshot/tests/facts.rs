@@ -19,12 +19,16 @@ fn id(of: &str) -> ResourceId {
 /// The facts of a row with this message.
 fn facts<K: RowType>(columns: K::Columns<'static>, message: &Value) -> Value {
     let data = encoded(descriptor(K::KIND), message);
-    assert!(validate(descriptor(K::KIND), &data).is_ok(), "{message}");
+    assert!(
+        validate(descriptor(K::KIND), &data, &[]).is_ok(),
+        "{message}"
+    );
     let row = Row::<K> {
         id: "id".into(),
         columns,
         data: data.into(),
         rowid: 1,
+        own_form: None,
     };
     row.facts().into_iter().collect()
 }
@@ -248,6 +252,7 @@ fn a_blob_that_is_not_a_message_says_nothing() {
         columns: (),
         data: vec![0xff].into(),
         rowid: 1,
+        own_form: None,
     };
     assert!(row.facts().is_empty());
 }

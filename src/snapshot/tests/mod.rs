@@ -1,6 +1,7 @@
 //! Tests across modules: properties of the messages of whole files.
 
 mod facts;
+mod shortcuts;
 
 use std::cmp::Reverse;
 use std::path::Path;

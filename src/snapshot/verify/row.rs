@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::origin::{Coverage, Origin};
 use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
 use crate::snapshot::error::{Damage, Error, shortened};
-use crate::snapshot::message::{Flaw, Oddity};
+use crate::snapshot::message::{Flaw, Oddity, OwnForm};
 use crate::snapshot::read::{Batch, Counts, Readable, Snapshot, is_annotated, judge, omissions};
 use crate::snapshot::table::{
     AnyColumns, EntitlementColumns, GrantColumns, Kind, ResourceColumns, Row,
@@ -97,7 +97,7 @@ impl RowCheck<'_> {
         let mut checked = Checked::default();
         let mut output_bytes = 0;
         while let Some(row) = rows.next_unchecked(output_bytes) {
-            let row = match row {
+            let mut row = match row {
                 Ok(row) => row,
                 Err(Error::Damaged {
                     damage: damage @ Damage::Row { .. },
@@ -114,7 +114,7 @@ impl RowCheck<'_> {
             output_bytes += row.bytes();
             let mut report =
                 |code, message: String| checked.findings.push(Finding { code, message });
-            self.row(&row, &mut report)?;
+            row.own_form = self.row(&row, &mut report)?;
             checked.counts.add(&row);
             row.record(&mut checked.records);
             match row.any_columns() {
@@ -125,17 +125,19 @@ impl RowCheck<'_> {
         Ok(checked)
     }
 
+    /// Checks a row. Returns what is known about its canonical form.
     fn row<K: Kind>(
         &self,
         row: &Row<'_, K>,
         report: &mut dyn FnMut(&'static str, String),
-    ) -> Result<(), Error> {
+    ) -> Result<Option<OwnForm>, Error> {
         let name = || {
             let id = shortened(row.id.as_bytes());
             format!("`{}` in `{}`", id.escape_debug(), K::KIND.table())
         };
         let judged = judge(row, |entitlement| self.resource_of(entitlement))?;
-        match judged.blob {
+        let own_form = judged.own_form;
+        match judged.blob.map(|valid| valid.oddity) {
             Ok(None) => {}
             Ok(Some(Oddity::Number)) => report(
                 "number",
@@ -181,7 +183,7 @@ impl RowCheck<'_> {
         if self.origin == Origin::Ours {
             own_id(row, report);
         }
-        Ok(())
+        Ok(own_form)
     }
 
     /// Calls `missing` with the code, kind and id of every reference that should lead to a row and does not.

@@ -269,10 +269,10 @@ impl<'s> Storage<'s> {
         let (expansion, needs_expansion) = (condition("expansion"), condition("needs_expansion"));
         let mut rows = table.reader(&self.snapshot.pages);
         let hasher = &self.hasher;
-        let walked = self.walker.table(table.root, &mut |number, leaf| {
+        let walked = self.walker.table(table.root, &mut |_, leaf| {
             for cell in 0..leaf.rows() {
                 // A row that is too long is reported when its table is read.
-                let Some(row) = rows.row(number, cell)? else {
+                let Some(row) = rows.row_on(leaf, cell)? else {
                     continue;
                 };
                 columns.check(&row);

@@ -1,0 +1,96 @@
+//! What a snapshot says as a whole, for readers that do not need its rows. Of a snapshot that stores its rows in order, each page
+//! is unpacked, used and dropped, so that it takes neither memory nor disk.
+
+use std::path::Path;
+
+use super::counts::Counts;
+use super::open::{Format, ReadOptions, Snapshot};
+use super::summary::Summarizer;
+use crate::model::{Evidence, FoundDocument, SyncId, SyncRun};
+use crate::snapshot::container::{Access, Keep};
+use crate::snapshot::error::Error;
+use crate::snapshot::table::ContentDigest;
+
+/// A snapshot without its rows, and what is in one of its sync runs.
+pub struct Overview {
+    /// Its rows must not be read: they may be gone.
+    snapshot: Snapshot,
+    /// The sync run that was counted.
+    pub run: SyncRun,
+    /// Its rows by type.
+    pub counts: Counts,
+    /// The digest of all its rows.
+    pub digest: ContentDigest,
+}
+
+impl Overview {
+    /// Reads the snapshot at `path`, and counts, checks and digests the rows of the sync run that
+    /// [`Snapshot::sync_run`] returns for `sync_id`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not a c1z that this program knows, exceeds the limits, or is damaged, or when there is no such
+    /// sync run.
+    pub fn read(path: &Path, options: &ReadOptions, sync_id: Option<&str>) -> Result<Self, Error> {
+        let summarizer = Some(Summarizer::new(path, sync_id, None));
+        let snapshot = match Snapshot::read(path, options, Keep::Tables, Access::Once, summarizer)?
+        {
+            Some(snapshot) => snapshot,
+            None => Snapshot::open(path, options)?,
+        };
+        let run = snapshot.sync_run(sync_id)?;
+        let (counts, digest) = snapshot.counts_and_digest(&run.id)?;
+        Ok(Self {
+            snapshot,
+            run,
+            counts,
+            digest,
+        })
+    }
+
+    /// The format of the file.
+    pub fn format(&self) -> Format {
+        self.snapshot.format
+    }
+
+    /// Size of the file, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.snapshot.bytes
+    }
+
+    /// Size of the database inside, or of its files, in bytes.
+    pub fn decoded_bytes(&self) -> u64 {
+        self.snapshot.decoded_bytes
+    }
+
+    /// As [`Snapshot::sync_runs`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sync_runs(&self) -> Result<Vec<SyncRun>, Error> {
+        self.snapshot.sync_runs()
+    }
+
+    /// As [`Snapshot::stats_column`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn stats_column(&self) -> Result<Option<String>, Error> {
+        self.snapshot.stats_column(&self.run.id)
+    }
+
+    /// As [`Snapshot::evidence`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn evidence(&self, sync: &SyncId) -> Result<Option<Evidence>, Error> {
+        self.snapshot.evidence(sync)
+    }
+
+    /// As [`Snapshot::organization`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn organization(&self) -> Result<FoundDocument, Error> {
+        self.snapshot.organization(&self.run.id)
+    }
+}

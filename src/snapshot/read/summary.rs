@@ -1,0 +1,175 @@
+//! Counts, checks and digests the rows of a sync run while their tables are surveyed, so that they need not be read again. This
+//! works if the rows are stored in the order of their ids, as this program writes them.
+
+use std::path::Path;
+
+use super::blocks::Blocks;
+use super::columns::{Places, Readable, RowColumns, TextCache};
+use super::counts::Counts;
+use super::judgement::judge;
+use super::runs;
+use super::stored::{FoundRow, Start, StoredTable};
+use crate::model::{Entitlement, Grant, Resource, ResourceType, RowKind};
+use crate::snapshot::container::{Pages, StoredRow};
+use crate::snapshot::table::{ContentDigest, Digester};
+
+/// Bytes of records that are digested at a time.
+const RECORD_BYTES: usize = 64 << 10;
+
+/// What is known about all rows of a sync run, each of which is valid.
+pub(super) struct Summary {
+    /// The number of the sync run.
+    pub run: u32,
+    pub counts: Counts,
+    pub digest: ContentDigest,
+    /// Its rows in blocks, if that was wanted.
+    pub blocks: Option<Blocks>,
+}
+
+/// Makes the summary of the sync run that is shown.
+pub(super) struct Summarizer<'a> {
+    path: &'a Path,
+    /// The id of the sync run; as in [`runs::shown`].
+    wanted: Option<&'a str>,
+    run: Option<u32>,
+    /// The position in [`KINDS`] of the last row.
+    kind: usize,
+    /// The columns of each kind.
+    places: Vec<Places>,
+    counts: Counts,
+    digester: Digester,
+    /// Records that are not digested yet.
+    records: Vec<u8>,
+    recent: TextCache,
+    blocks: Option<Blocks>,
+}
+
+/// The order of kinds in the digest.
+pub(super) const KINDS: [RowKind; 4] = [
+    RowKind::ResourceType,
+    RowKind::Resource,
+    RowKind::Entitlement,
+    RowKind::Grant,
+];
+
+/// There will be no summary: the rows have to be read one kind after another, where every reader finds the same problem.
+#[derive(Debug)]
+pub(super) struct NoSummary;
+
+impl<'a> Summarizer<'a> {
+    /// Summarizes the sync run that [`runs::shown`] returns for `wanted`, of the snapshot at `path`, with or without its rows
+    /// in blocks.
+    pub(super) fn new(path: &'a Path, wanted: Option<&'a str>, blocks: Option<Blocks>) -> Self {
+        Self {
+            path,
+            wanted,
+            run: None,
+            kind: 0,
+            places: Vec::new(),
+            counts: Counts::default(),
+            digester: Digester::new(),
+            records: Vec::with_capacity(RECORD_BYTES),
+            recent: TextCache::default(),
+            blocks,
+        }
+    }
+
+    /// Selects the sync run, before any row is added. `number` looks up its number, and `table` the table of a kind.
+    pub(super) fn select<'t>(
+        &mut self,
+        pages: &Pages,
+        table_of_runs: &StoredTable,
+        number: impl FnOnce(&str) -> Option<u32>,
+        table: impl Fn(RowKind) -> Option<&'t StoredTable>,
+    ) -> Result<(), NoSummary> {
+        let places = |kind| {
+            let table = table(kind)?;
+            let places = match kind {
+                RowKind::ResourceType => Places::of::<ResourceType>(table),
+                RowKind::Resource => Places::of::<Resource>(table),
+                RowKind::Entitlement => Places::of::<Entitlement>(table),
+                RowKind::Grant => Places::of::<Grant>(table),
+            };
+            places.ok()
+        };
+        let places = KINDS.into_iter().map(places);
+        self.places = places.collect::<Option<_>>().ok_or(NoSummary)?;
+        let all = runs::read(pages, table_of_runs, self.path).map_err(|_| NoSummary)?;
+        let shown = runs::shown(all, self.wanted, self.path).map_err(|_| NoSummary)?;
+        self.run = number(shown.id.as_str());
+        self.run.map(drop).ok_or(NoSummary)
+    }
+
+    /// Adds the next row of the kind at this position in [`KINDS`]. Rows of other sync runs are ignored.
+    pub(super) fn add(&mut self, kind: usize, found: &FoundRow<'_>) -> Result<(), NoSummary> {
+        if self.run != Some(found.run) {
+            return Ok(());
+        }
+        if kind < self.kind {
+            return Err(NoSummary);
+        }
+        self.kind = kind;
+        let row = found.row;
+        match KINDS[kind] {
+            RowKind::ResourceType => self.add_of::<ResourceType>(kind, row, found.start),
+            RowKind::Resource => self.add_of::<Resource>(kind, row, found.start),
+            RowKind::Entitlement => self.add_of::<Entitlement>(kind, row, found.start),
+            RowKind::Grant => self.add_of::<Grant>(kind, row, found.start),
+        }?;
+        if self.records.len() < RECORD_BYTES {
+            Ok(())
+        } else {
+            self.flush()
+        }
+    }
+
+    fn add_of<K: Readable>(
+        &mut self,
+        kind: usize,
+        row: StoredRow<'_>,
+        start: Start,
+    ) -> Result<(), NoSummary> {
+        let columns = RowColumns {
+            path: self.path,
+            table: K::KIND.table(),
+            places: &self.places[kind],
+            row,
+        };
+        let mut row = columns.row::<K>(&mut self.recent).map_err(|_| NoSummary)?;
+        let mut needs_other_rows = false;
+        let judged = judge(&row, |_| {
+            needs_other_rows = true;
+            Ok(None)
+        });
+        let judged = judged.map_err(|_| NoSummary)?;
+        if needs_other_rows || judged.problem().is_some() {
+            return Err(NoSummary);
+        }
+        row.own_form = judged.own_form;
+        self.counts.add(&row);
+        let before = self.records.len();
+        row.record(&mut self.records);
+        if let Some(blocks) = &mut self.blocks {
+            blocks.add(kind, &row.id, &self.records[before..], start);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), NoSummary> {
+        self.digester.record(&self.records);
+        self.records.clear();
+        self.counts.check().map_err(|_| NoSummary)
+    }
+
+    /// The summary of all rows that were added.
+    pub(super) fn finish(mut self) -> Result<Summary, NoSummary> {
+        let run = self.run.ok_or(NoSummary)?;
+        self.flush()?;
+        Ok(Summary {
+            run,
+            counts: self.counts,
+            digest: self.digester.finish(),
+            blocks: self.blocks.map(Blocks::finished),
+        })
+    }
+}

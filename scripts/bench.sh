@@ -1,13 +1,13 @@
 #!/bin/sh
 # Measures the program on synthetic organizations, and beside it what the machine can do at best.
 #
-#     scripts/bench.sh [small] [medium] [large] [year] [--seed N]      without a size: all of them
+#     scripts/bench.sh [everyday] [small] [medium] [large] [year] [--seed N]      without a size: all of them
 #     scripts/bench.sh [SIZE]… --beside 'CMD {file}' [--ours 'stats {file}']
 #
-# The second form runs another program and this one in turn on the same snapshot, and prints each pair and the ratio of ours
-# to the other's. Words are split at blanks.
+# `everyday` measures every command on organizations of 50, 500 and 5,000 people. The second form runs another program and
+# this one in turn on the same snapshot, and prints each pair and the ratio of ours to the other's. Words are split at blanks.
 #
-# Prints one Markdown table. Needs Rust and GNU time. BENCHMARKS.md says what the rows mean. What the program cannot do
+# Prints Markdown tables. Needs Rust and GNU time. BENCHMARKS.md says what the rows mean. What the program cannot do
 # yet (a flag or command that it does not know) is passed over.
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,15 +18,15 @@ ours='stats {file}'
 sizes=
 while [ $# -gt 0 ]; do
     case $1 in
-        small | medium | large | year) sizes="$sizes $1" ;;
+        everyday | small | medium | large | year) sizes="$sizes $1" ;;
         --seed) shift; seed=$1 ;;
         --beside) shift; beside=$1 ;;
         --ours) shift; ours=$1 ;;
-        *) echo "usage: $0 [small] [medium] [large] [year] [--seed N] [--beside CMD [--ours CMD]]" >&2; exit 2 ;;
+        *) echo "usage: $0 [everyday] [small] [medium] [large] [year] [--seed N] [--beside CMD [--ours CMD]]" >&2; exit 2 ;;
     esac
     shift
 done
-sizes=${sizes:-small medium large year}
+sizes=${sizes:-everyday small medium large year}
 
 gnu_time=${GNU_TIME:-/usr/bin/time}
 "$gnu_time" -f '%e %U %S %M' true 2>/dev/null || { echo "GNU time is not at $gnu_time; set GNU_TIME" >&2; exit 2; }
@@ -135,8 +135,69 @@ for flag in --requests-per-minute --requests-per-hour; do
     if sync_has "$flag"; then budget="$budget $flag 1000000000"; fi
 done
 
-[ -n "$beside" ] || echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
-[ -n "$beside" ] || echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+heads() {
+    echo "| size | what | requests | MB received | wall s | CPU s | peak RSS MB | file MB | rows/s | floor: wall / CPU s | × floor: wall / CPU |"
+    echo "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+}
+
+# quick FILE COMMAND…: the median of seven runs in milliseconds, and the peak of one more, into a line of FILE.
+quick() {
+    quick_file=$1
+    shift
+    for _ in 1 2 3 4 5 6 7; do
+        begun=$(date +%s%N)
+        measure "$@"
+        ended=$(date +%s%N)
+        # 1 says that differences or findings were found.
+        [ "$status" -le 1 ] || must "$*"
+        echo $(((ended - begun) / 100000))
+    done | sort -n | sed -n 4p | awk '{ printf "%.1f", $1 / 10 }' >"$work/median"
+    measure "$@"
+    echo "$(cat "$work/median") ms, $peak MB" >>"$quick_file"
+}
+
+# Every command on three sizes of an ordinary organization, one column for each.
+everyday() {
+    columns=
+    for one in '50 10 200' '500 50 3000' '5000 300 40000'; do
+        # shellcheck disable=SC2086 # three numbers
+        set -- $one
+        shape="--people $1 --roles $2 --grants $3"
+        column=$work/column.$1
+        columns="$columns $column"
+        rm -f "$work/old.c1z" "$work/new.c1z"
+        # shellcheck disable=SC2086 # the options are words
+        {
+            serve "$work/everyday.$1" $shape
+            "$target/write_alone" "$work/new.c1z" --seed "$seed" $shape --changed >/dev/null
+            "$target/nights" "$work/nights" --nights 30 --quiet 3 --seed "$seed" $shape
+        }
+        # shellcheck disable=SC2086 # the options are words
+        quick "$column" "$program" sync --base-url "$(cat "$work/everyday.$1")" --api-token phx_benchmark -f "$work/old.c1z" \
+            $budget
+        stop_servers
+        for command in stats users 'grants -o json' 'audit --fail-on none' verify 'export csv' 'diff --force'; do
+            other=
+            [ "$command" != 'diff --force' ] || other=$work/new.c1z
+            # shellcheck disable=SC2086 # the command is words
+            quick "$column" "$program" $command "$work/old.c1z" $other
+        done
+        quick "$column" "$program" report -q --out "$work/access.html" "$work/old.c1z"
+        quick "$column" "$program" report -q --out "$work/access.xlsx" "$work/old.c1z"
+        quick "$column" "$program" history "$work/nights"
+        rm -rf "$work/nights" "$work/access.html" "$work/access.xlsx"
+    done
+    # shellcheck disable=SC2016 # code in Markdown
+    {
+        printf '`%s`\n' 'sync' stats users 'grants -o json' audit verify 'export csv' diff
+        printf '%s\n' '`report`, a page' '`report`, a workbook' '`history` of 30 nights'
+    } >"$work/commands"
+    echo '| | 50 people, 10 roles, 200 grants | 500 people, 50 roles, 3,000 grants | 5,000 people, 300 roles, 40,000 grants |'
+    echo '|---|--:|--:|--:|'
+    # shellcheck disable=SC2086 # the files are words
+    paste -d '|' "$work/commands" $columns | sed 's/^/| /; s/|/ | /2g; s/$/ |/; s/ *| */ | /g; s/^ //; s/ $//'
+    echo
+}
 
 # Nightly snapshots of 2,000 people and 20,000 grants, of which every third is like the one before.
 year() {
@@ -183,8 +244,17 @@ pairs() {
     done
 }
 
+has_heads=
 for name in $sizes; do
-    if [ "$name" = year ] && [ -n "$beside" ]; then continue; fi
+    case $name in everyday | year) [ -z "$beside" ] || continue ;; esac
+    if [ "$name" = everyday ]; then
+        everyday
+        continue
+    fi
+    if [ -z "$beside" ] && [ -z "$has_heads" ]; then
+        heads
+        has_heads=yes
+    fi
     if [ "$name" = year ]; then
         year 30
         year 365

@@ -5,6 +5,7 @@ use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::Hash;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
@@ -21,8 +22,9 @@ use crate::snapshot::{Filter, Lookup, Readable, Row, Snapshot};
 
 /// Size limit of a cache, in bytes.
 const CACHE_BYTES: usize = 96 << 20;
-/// Bytes of JSON that are kept in memory.
+/// Bytes of JSON that are kept in memory, and in a file.
 const JSON_IN_MEMORY: usize = 72 << 20;
+const JSON_IN_FILE: u64 = 1 << 30;
 /// Approximate size of an entry without its texts.
 const ENTRY_BYTES: usize = 128;
 
@@ -70,9 +72,18 @@ pub(super) struct JsonCache {
 struct KeptJson {
     places: HashMap<ResourceId, Place>,
     bytes_in_memory: usize,
-    /// The file, once there is one; `None` in it if it cannot be written. Then more is rendered again each time.
-    file: Option<Option<File>>,
+    file: JsonFile,
     bytes_in_file: u64,
+}
+
+/// The file of a [`JsonCache`].
+#[derive(Default)]
+enum JsonFile {
+    #[default]
+    NotYet,
+    Open(File),
+    /// It cannot be written. What is not in memory is rendered each time.
+    Failed,
 }
 
 /// Where the JSON of a resource is.
@@ -97,7 +108,7 @@ impl JsonCache {
                 out.extend_from_slice(json);
                 true
             }
-            (Some(Place::File { start, length }), Some(Some(file))) => {
+            (Some(Place::File { start, length }), JsonFile::Open(file)) => {
                 let before = out.len();
                 out.resize(before + length, 0);
                 let is_read = file.read_exact_at(&mut out[before..], *start).is_ok();
@@ -110,20 +121,33 @@ impl JsonCache {
         }
     }
 
+    fn create_file(&self) -> io::Result<File> {
+        let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
+        Ok(Temporary::create_in(&dir)?.into_unnamed())
+    }
+
     fn keep(&self, id: &ResourceId, json: &[u8]) {
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         let kept = &mut *kept;
+        if kept.bytes_in_memory >= CACHE_BYTES || kept.bytes_in_file >= JSON_IN_FILE {
+            return;
+        }
+        kept.bytes_in_memory += ENTRY_BYTES + id.resource.len();
         let place = if kept.bytes_in_memory < JSON_IN_MEMORY {
-            kept.bytes_in_memory += ENTRY_BYTES + id.resource.len() + json.len();
+            kept.bytes_in_memory += json.len();
             Place::Memory(json.into())
         } else {
-            let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
-            let create = || Some(Temporary::create_in(&dir).ok()?.into_unnamed());
-            let file = kept.file.get_or_insert_with(create);
             let start = kept.bytes_in_file;
-            let written = file.as_ref().map(|file| file.write_all_at(json, start));
-            if !matches!(written, Some(Ok(()))) {
-                *file = None;
+            let written = match &kept.file {
+                JsonFile::NotYet => self.create_file().and_then(|file| {
+                    kept.file = JsonFile::Open(file.try_clone()?);
+                    file.write_all_at(json, start)
+                }),
+                JsonFile::Open(file) => file.write_all_at(json, start),
+                JsonFile::Failed => return,
+            };
+            if written.is_err() {
+                kept.file = JsonFile::Failed;
                 return;
             }
             kept.bytes_in_file += json.len() as u64;

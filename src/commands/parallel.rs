@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, available_parallelism};
 
-/// The most threads that read snapshots at once. Each holds two of them, of which up to 16 MiB are in memory.
+/// The most threads that read snapshots at once. Each holds two of them open.
 const MAX_THREADS: usize = 4;
 
 /// The number of threads that read snapshots at once.

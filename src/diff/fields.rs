@@ -50,6 +50,11 @@ impl FieldFilter {
         names.filter(|name| !is_known(name)).collect()
     }
 
+    /// Whether some fields are not compared.
+    pub fn ignores_any(&self) -> bool {
+        !self.ignore.is_empty()
+    }
+
     /// Whether noisy fields may be compared, so that rows that differ only in noise must be compared too.
     pub fn wants_noise(&self) -> bool {
         !self.include.is_empty()

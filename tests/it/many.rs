@@ -167,6 +167,15 @@ fn order_of_rows_in_the_file_and_missing_indexes_change_nothing() {
     Edited::of(&many).sql(bare).pack(&shelf.path("bare.c1z"));
     for file in ["scattered.c1z", "bare.c1z"] {
         reads_as_many(&shelf, &digest, file);
+        // A pipe can be read only once, and only in the order of the file.
+        let piped = format!("cat {file} | \"$0\" stats -o json /dev/stdin");
+        let output = Command::new("sh")
+            .args(["-c", &piped, env!("CARGO_BIN_EXE_posthog-c1z")])
+            .current_dir(shelf.path(""))
+            .output()
+            .unwrap();
+        let stats: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(stats["content_digest"], digest, "{file}");
         let diff = shelf.run(&["diff", "many.c1z", file]);
         assert_eq!(diff.code, 0, "{file}: {}", diff.stderr);
     }
@@ -245,6 +254,18 @@ fn schema_of_another_making_changes_nothing() {
                 principal_resource_type_id, principal_resource_id, sync_id, 'x' from v1_grants;
             drop table v1_grants; alter table new rename to v1_grants;
             create unique index idx_grants_external_sync_v1 on v1_grants (external_id, sync_id)"
+                .to_owned(),
+        ),
+        (
+            "more-columns.c1z",
+            "alter table v1_grants add column x text; update v1_grants set x = 'y';
+            alter table v1_resources add column x text; update v1_resources set x = 'y'"
+                .to_owned(),
+        ),
+        (
+            "more-columns-of-types.c1z",
+            "alter table v1_entitlements add column x text; update v1_entitlements set x = 'y';
+            alter table v1_resource_types add column x text; update v1_resource_types set x = 'y'"
                 .to_owned(),
         ),
         (

@@ -202,8 +202,8 @@ fn compare_rows(
     };
     if let Some(common) = &common {
         let compared = walk_rows(old, new, fields, roles, digests.clone(), Some(common))?;
-        // That the digests differ has a reason, unless fields are ignored.
-        if !compared.0.is_empty() {
+        // The digests differ, so some row does. If none was found and no field is ignored, everything is compared.
+        if !compared.0.is_empty() || fields.ignores_any() {
             return Ok(compared);
         }
     }

@@ -1,6 +1,8 @@
 //! The b-trees of a SQLite database: every table and every index is one. A walk visits each page at most once and
 //! checks everything it relies on, so it ends on any input and takes time in proportion to the size of the database.
 
+use std::collections::VecDeque;
+
 use super::fault::Fault;
 use super::numbers::{be_u16, be_u32, varint};
 use super::pages::{PageReader, PageSet, Pages, PayloadKind};
@@ -245,6 +247,9 @@ pub(in crate::snapshot) struct Walker<'p> {
     /// A second buffer for overflow pages, so that they do not displace the page that refers to them.
     overflow_reader: PageReader<'p>,
     seen: PageSet,
+    /// The page that [`next_page`](Self::next_page) returned last, and those after it.
+    last_page: u32,
+    upcoming: VecDeque<u32>,
     /// Problems with the free space of pages, if it is checked.
     space_problems: Option<Vec<String>>,
 }
@@ -256,6 +261,8 @@ impl<'p> Walker<'p> {
             reader: PageReader::new(pages),
             overflow_reader: PageReader::new(pages),
             seen: PageSet::default(),
+            last_page: 0,
+            upcoming: VecDeque::new(),
             space_problems: None,
         }
     }
@@ -344,9 +351,15 @@ impl<'p> Walker<'p> {
         Ok(())
     }
 
-    /// The next page that was kept, from `number` on; `None` at the end of the database.
-    pub(crate) fn next_page(&self, number: u32) -> Option<u32> {
-        self.pages.next_kept(number)
+    /// The next page that was kept, from the first one on; `None` at the end of the database. Waits for it.
+    pub(crate) fn next_page(&mut self) -> Option<u32> {
+        if let Some(number) = self.upcoming.pop_front() {
+            self.last_page = number;
+            return Some(number);
+        }
+        self.upcoming = self.pages.next_kept(self.last_page + 1).into();
+        self.last_page = self.upcoming.pop_front()?;
+        Some(self.last_page)
     }
 
     /// Calls `look` with a page that may be a leaf page of a table; `None` if it is not one.

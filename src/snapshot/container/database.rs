@@ -93,7 +93,7 @@ pub(in crate::snapshot) fn read_schema(
 pub(in crate::snapshot) struct RowReader<'p> {
     pages: &'p Pages,
     page_reader: PageReader<'p>,
-    rest: CellReader<'p>,
+    cells: CellReader<'p>,
 }
 
 /// Reads the rows of a page.
@@ -111,7 +111,7 @@ impl<'p> RowReader<'p> {
         Self {
             pages,
             page_reader: PageReader::new(pages),
-            rest: CellReader {
+            cells: CellReader {
                 overflow_reader: PageReader::new(pages),
                 payload: Vec::new(),
                 layout: Layout::default(),
@@ -128,10 +128,10 @@ impl<'p> RowReader<'p> {
         let Self {
             pages,
             page_reader,
-            rest,
+            cells,
         } = self;
         let bytes = page_reader.page(page)?;
-        rest.row(&Leaf::of(pages, page, bytes)?, cell)
+        cells.row(&Leaf::of(pages, page, bytes)?, cell)
     }
 
     /// Reads a row of a leaf page that the caller holds; `None` if it is too long.
@@ -143,7 +143,7 @@ impl<'p> RowReader<'p> {
         leaf: &Leaf<'r>,
         cell: usize,
     ) -> Result<Option<StoredRow<'r>>, Fault> {
-        self.rest.row(leaf, cell)
+        self.cells.row(leaf, cell)
     }
 
     /// Number of rows on a leaf page.

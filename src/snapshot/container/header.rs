@@ -7,6 +7,7 @@ use super::numbers::be_u32;
 pub(super) const DATABASE_HEADER: usize = 100;
 /// The start of the database header.
 pub(super) const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+
 /// The page size in the database header, in bytes; `None` if it is not one that SQLite uses.
 pub(super) fn page_size(header: &[u8]) -> Option<usize> {
     let size = match *header.get(16..18)? {

@@ -255,7 +255,7 @@ impl<'a> Packed<'a> {
                 Ok(_) => None,
                 // Without another thread, everything is unpacked first.
                 Err(_) => {
-                    growing.end_reading();
+                    growing.unpack_first();
                     work()
                 }
             };

@@ -126,13 +126,14 @@ impl Pages {
         matches!(self.source, Source::Growing(_))
     }
 
-    /// The next page that was kept, from `number` on; `None` at the end of the database. Waits for it.
-    pub(super) fn next_kept(&self, number: u32) -> Option<u32> {
-        let next = match &self.source {
+    /// Some of the next pages that were kept, from `number` on, in order; none at the end of the database. Waits for one.
+    pub(super) fn next_kept(&self, number: u32) -> Vec<u32> {
+        let mut next = match &self.source {
             Source::Growing(growing) => growing.next_kept(number),
-            Source::Kept(_) => Some(number),
+            Source::Kept(_) => vec![number],
         };
-        next.filter(|number| *number <= self.count)
+        next.retain(|number| *number <= self.count);
+        next
     }
 
     /// Takes note that a page will not be read again, if pages are read only once.
@@ -236,7 +237,8 @@ pub(in crate::snapshot) struct PageReader<'p> {
     /// The places in the file of the pages in the buffer: the first, and how many.
     first: u32,
     held: u32,
-    /// The segment of the page that was read last, if more pages are arriving.
+    /// The page that was read last and its segment, if more pages are arriving: its number, and its start in the segment.
+    last: (u32, usize),
     segment: Arc<Vec<u8>>,
 }
 
@@ -247,6 +249,7 @@ impl<'p> PageReader<'p> {
             buffer: Vec::new(),
             first: 0,
             held: 0,
+            last: (0, 0),
             segment: Arc::default(),
         }
     }
@@ -271,6 +274,10 @@ impl<'p> PageReader<'p> {
                     Ok(&self.buffer[start..start + pages.usable])
                 }
             },
+            Source::Growing(_) if number == self.last.0 => {
+                let start = self.last.1;
+                Ok(&self.segment[start..start + pages.usable])
+            }
             Source::Growing(growing) => {
                 let mut segment = None;
                 let found = growing.read(number, |kept, found| match found {
@@ -284,6 +291,7 @@ impl<'p> PageReader<'p> {
                 let start = found.unwrap_or_else(|| Err(Fault::page(number, "is missing")))?;
                 let bytes = match segment {
                     Some(segment) => {
+                        self.last = (number, start);
                         self.segment = segment;
                         &self.segment
                     }

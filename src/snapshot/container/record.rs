@@ -79,12 +79,12 @@ impl Layout {
     }
 }
 
-/// The number of values in the payload that starts with these bytes; `None` if the first is not NULL, as which SQLite stores a
-/// column that is the row id.
+/// The number of values in the payload that starts with these bytes; `None` if the first is not NULL, which is what SQLite stores
+/// for a column that is the row id.
 pub(super) fn columns_after_rowid(payload: &[u8]) -> Option<usize> {
     let (header, start) = varint(payload, 0).ok()?;
     let types = payload.get(start..usize::try_from(header).ok()?)?;
-    // Every type but the longest ends with its only byte under 128, and no row has types of nine bytes.
+    // Every type ends with its only byte under 128. One of nine bytes, which no writer needs, is miscounted.
     let count = types.iter().filter(|byte| **byte < 0x80).count();
     (types.first() == Some(&0)).then_some(count)
 }

@@ -18,7 +18,7 @@ use super::spool::Spool;
 
 /// Bytes of pages that are kept, moved and released together. A multiple of every page size.
 pub(super) const SEGMENT: usize = 256 << 10;
-/// Bytes of unpacked pages that this process keeps in memory, for all snapshots together.
+/// Bytes of unpacked pages that this process keeps in memory, for all snapshots together. Pages that are set aside come on top.
 const MEMORY: usize = 64 << 20;
 /// Bytes that are unpacked ahead of a reader that releases its pages.
 const WINDOW: usize = 8 << 20;
@@ -28,6 +28,8 @@ const ASIDE: usize = 16 << 20;
 const SPACE_INTERVAL: usize = 64 << 20;
 /// Segments that stay in memory for the reader after they were written to the file.
 const RECENT: usize = 16;
+/// Pages whose numbers the reader takes at a time.
+const PAGES_AT_ONCE: usize = 64;
 /// The place of a page that was left out.
 pub(super) const LEFT_OUT: u32 = u32::MAX;
 
@@ -229,6 +231,8 @@ struct State {
     retired: Vec<Arc<Vec<u8>>>,
     is_reader_waiting: bool,
     is_writer_waiting: bool,
+    /// Everything is unpacked before the reader starts.
+    is_unpacked_first: bool,
     /// The reader needs no more pages.
     is_read: bool,
     /// Whatever is still to come is not wanted.
@@ -267,6 +271,7 @@ impl Growing {
                 retired: Vec::new(),
                 is_reader_waiting: false,
                 is_writer_waiting: false,
+                is_unpacked_first: false,
                 is_read: false,
                 is_abandoned: false,
                 length: None,
@@ -302,13 +307,21 @@ impl Growing {
     pub(super) fn add(&self, segment: Vec<u8>, places: &mut Vec<u32>) -> io::Result<Vec<u8>> {
         let mut state = self.lock();
         let is_over = |state: &State| self.access == Access::Once && state.kept.share.0 >= WINDOW;
-        while is_over(&state) && !state.is_reader_waiting && !state.is_read && !state.is_abandoned {
+        let waits = |state: &State| {
+            let goes_on = state.is_reader_waiting || state.is_read || state.is_abandoned;
+            is_over(state) && !goes_on && !state.is_unpacked_first
+        };
+        while waits(&state) {
             state.is_writer_waiting = true;
             state = self
                 .room
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
             state.is_writer_waiting = false;
+        }
+        if self.access == Access::Once && state.is_read {
+            // Nobody reads what is behind the last page.
+            return Ok(segment);
         }
         let at = state.kept.segments.len();
         let has_room = match self.access {
@@ -324,7 +337,7 @@ impl Growing {
                 None => {
                     let file = Arc::new(tempfile::tempfile_in(&self.dir)?);
                     if self.access == Access::Repeated {
-                        check_space(&self.dir, self.declared)?;
+                        check_space(&self.dir, self.declared.max(SPACE_INTERVAL as u64))?;
                         state.kept.move_to_file(&file)?;
                     }
                     state.kept.file = Some(file.clone());
@@ -431,13 +444,16 @@ impl Growing {
         })
     }
 
-    /// The next page that was kept, from `number` on; `None` if there is none.
-    pub(super) fn next_kept(&self, number: u32) -> Option<u32> {
-        self.wait(|state| {
+    /// Some of the next pages that were kept, from `number` on, in order; none at the end. Waits for one.
+    pub(super) fn next_kept(&self, number: u32) -> Vec<u32> {
+        let next = self.wait(|state| {
             let places = state.kept.places.as_ref()?.get(number as usize - 1..)?;
-            let at = places.iter().position(|place| *place != LEFT_OUT)?;
-            Some(number + at as u32)
-        })
+            let numbers = (number..).zip(places);
+            let kept = numbers.filter(|(_, place)| **place != LEFT_OUT);
+            let some: Vec<u32> = kept.map(|(number, _)| number).take(PAGES_AT_ONCE).collect();
+            (!some.is_empty()).then_some(some)
+        });
+        next.unwrap_or_default()
     }
 
     /// Takes note that a page will not be read again. Without effect if pages are read repeatedly.
@@ -481,6 +497,11 @@ impl Growing {
         if wakes {
             self.room.notify_one();
         }
+    }
+
+    /// Takes note that the reader only starts when everything is unpacked.
+    pub(super) fn unpack_first(&self) {
+        self.lock().is_unpacked_first = true;
     }
 
     /// Takes note that the reader needs no more pages, so that the unpacking need not wait for it.

@@ -269,7 +269,7 @@ mod tests {
 
     use super::*;
     use crate::snapshot::message::descriptors;
-    use crate::snapshot::message::flaws::{OwnForm, validate};
+    use crate::snapshot::message::flaws::{OwnForm, Weight, validate};
     use crate::snapshot::message::wire::walk;
 
     /// The wire type of a field, and its bytes without a length.
@@ -357,7 +357,7 @@ mod tests {
                 messages.push([b"\x42\x12".as_slice(), entry].concat());
             }
             for message in messages {
-                let own_form = validate(descriptor, &message, &[]).ok().and_then(|valid| valid.own_form);
+                let own_form = validate(descriptor, &message, &[], Weight::default()).ok().and_then(|valid| valid.own_form);
                 let expected = of(descriptor, &message);
                 match own_form {
                     Some(OwnForm { has_noise: false, .. }) => prop_assert_eq!(Ok(message), expected),

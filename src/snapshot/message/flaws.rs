@@ -68,8 +68,17 @@ pub(in crate::snapshot) struct OwnForm {
     pub has_noise: bool,
 }
 
+/// What a part of a message adds to the limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::snapshot) struct Weight {
+    /// Its values, at any depth.
+    pub values: u32,
+    /// Its length in bytes.
+    pub bytes: usize,
+}
+
 /// Checks a whole message, including the contents of every Any of a known type. `skip` are the fields that its canonical form
-/// leaves out.
+/// leaves out; `already` is the weight of fields before `message` that are known to be valid.
 ///
 /// # Errors
 /// The first flaw.
@@ -77,10 +86,13 @@ pub(in crate::snapshot) fn validate(
     descriptor: &'static Descriptor,
     message: &[u8],
     skip: &[u32],
+    already: Weight,
 ) -> Result<Valid, Flaw> {
     let mut check = Check {
-        // A shorter message cannot become more JSON than that.
-        weighs_text: message.len() > MAX_JSON / 8,
+        // A shorter message cannot exceed the limit: a byte becomes at most six, and a name or two.
+        weighs_text: already.bytes + message.len() > MAX_JSON / 8,
+        values: already.values,
+        json: already.bytes,
         ..Check::default()
     };
     let is_own_form = check.message(descriptor, message, 1, skip)?.is_some();

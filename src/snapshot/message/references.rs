@@ -5,6 +5,9 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use super::wire::walk;
 use crate::model::{EntitlementId, ResourceId};
 
+/// The number of values in these references, at any depth.
+pub(in crate::snapshot) const REFERENCE_VALUES: u32 = 11;
+
 /// The rest of a grant's message that starts with these references, as every writer encodes them, and does not repeat them;
 /// `None` for any other message.
 pub(in crate::snapshot) fn after_references<'r>(

@@ -7,18 +7,20 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use super::columns::Readable;
 use super::common::CommonRows;
 use super::open::Snapshot;
-use super::parallel::{Batch, by_batch};
+use super::parallel::{BATCH_BYTES, Batch, by_batch};
 use super::query::{Filter, Rows};
 use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
 use crate::snapshot::error::Error;
 use crate::snapshot::table::{ContentDigest, Digester, Row};
 
+/// Rows from which on a batch is sent.
+const ROWS_TO_SEND: usize = 256;
 /// Batches of rows of one kind that may be queued in [`BackgroundRows`].
 const BATCHES_AHEAD: usize = 4;
 
 impl Snapshot {
-    /// Reads the rows of a sync run on another thread, in the order of kinds and ids, without those in `common`. Computes their
-    /// digest unless it is known.
+    /// Reads the rows of a sync run on another thread, in the order of kinds and ids. Computes their digest unless it is known; if
+    /// it is, leaves out the rows in `common`.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -29,6 +31,8 @@ impl Snapshot {
         known: Option<ContentDigest>,
         common: Option<&'scope CommonRows>,
     ) -> io::Result<BackgroundRows<'scope>> {
+        // A digest is of all rows.
+        let common = common.filter(|_| known.is_some());
         let (to_resource_types, resource_types) = channel();
         let (to_resources, resources) = channel();
         let (to_entitlements, entitlements) = channel();
@@ -55,13 +59,13 @@ impl Snapshot {
 
 /// Rows that another thread reads. They must be taken in the order of the fields, in which they are read.
 pub struct BackgroundRows<'scope> {
-    /// All resource types.
+    /// Its resource types.
     pub resource_types: RowsOfKind<ResourceType>,
-    /// All resources.
+    /// Its resources.
     pub resources: RowsOfKind<Resource>,
-    /// All entitlements.
+    /// Its entitlements.
     pub entitlements: RowsOfKind<Entitlement>,
-    /// All grants.
+    /// Its grants.
     pub grants: RowsOfKind<Grant>,
     reader: ScopedJoinHandle<'scope, ContentDigest>,
 }
@@ -159,20 +163,33 @@ fn send_rows<K: Readable>(
         Ok(rows)
     };
     let mut rows = Rows::of_chunks(snapshot, sync, Filter::EVERYTHING)?;
-    let mut are_wanted = true;
     let others = common.and_then(|common| snapshot.other_chunks(K::KIND, sync, common));
     let chunks = match &others {
         Some(chunks) => chunks,
         None => snapshot.chunks(K::KIND, sync)?,
     };
+    // Chunks of few rows are sent together.
+    let mut unsent: Vec<Row<'static, K>> = Vec::new();
+    let mut bytes = 0;
+    let mut are_wanted = true;
     for chunk in chunks {
-        by_batch(&mut rows, *chunk, &mut make, |rows| {
-            are_wanted = sender.send(Ok(rows)).is_ok();
+        let read = by_batch(&mut rows, *chunk, &mut make, |rows| {
+            bytes += rows.iter().map(Row::bytes).sum::<usize>();
+            unsent.extend(rows);
+            if unsent.len() >= ROWS_TO_SEND || bytes >= BATCH_BYTES {
+                bytes = 0;
+                are_wanted = sender.send(Ok(std::mem::take(&mut unsent))).is_ok();
+            }
             Ok::<_, Error>(are_wanted)
-        })?;
+        });
+        if read.is_err() && !unsent.is_empty() {
+            // The rows before the damaged one count.
+            let _ = sender.send(Ok(std::mem::take(&mut unsent)));
+        }
+        read?;
         if !are_wanted {
-            break;
+            return Ok(false);
         }
     }
-    Ok(are_wanted)
+    Ok(unsent.is_empty() || sender.send(Ok(unsent)).is_ok())
 }

@@ -10,13 +10,13 @@ use twox_hash::{XxHash3_128, XxHash64};
 
 use super::stored::{Chunk, Start};
 
-/// One id in so many starts a block.
+/// On average, one id in this many starts a block.
 const ROWS_PER_BLOCK: u64 = 16;
 /// Size limits of a block, whatever the ids are.
 const MAX_ROWS: u32 = 256;
 const MAX_BYTES: usize = 1 << 20;
 
-/// A secret of this process, so that nobody can make different blocks that have the same hash.
+/// Differs in every process, so that no file can be prepared such that a changed block has the hash of another.
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
 
 /// The blocks of a sync run, in the order of the file.

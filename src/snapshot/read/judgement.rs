@@ -4,7 +4,9 @@
 use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
 use crate::snapshot::error::{Error, shortened};
-use crate::snapshot::message::{Flaw, OwnForm, Valid, after_references, validate};
+use crate::snapshot::message::{
+    Flaw, OwnForm, REFERENCE_VALUES, Valid, Weight, after_references, validate,
+};
 use crate::snapshot::table::{
     AnyColumns, GrantColumns, Kind, Row, column_fields, descriptor, expansion,
 };
@@ -74,8 +76,15 @@ pub(in crate::snapshot) fn judge<K: Kind>(
         contradictions.push("its expansion is not a valid message".to_owned());
     }
     let rest = after_references.unwrap_or(&row.data);
-    let blob = validate(descriptor(K::KIND), rest, column_fields(K::KIND));
     let before = row.data.len() - rest.len();
+    let already = match after_references {
+        Some(_) => Weight {
+            values: REFERENCE_VALUES,
+            bytes: before,
+        },
+        None => Weight::default(),
+    };
+    let blob = validate(descriptor(K::KIND), rest, column_fields(K::KIND), already);
     let own_form = blob.ok().and_then(|valid| valid.own_form);
     Ok(Judgement {
         blob,

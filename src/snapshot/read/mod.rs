@@ -9,7 +9,7 @@
 //! | `columns.rs` | the columns of a row, checked for their type |
 //! | `references.rs` | the references that a blob repeats from its row's columns, and a grant's annotations |
 //! | `judgement.rs` | the validity check of a row |
-//! | `runs.rs` | the table of sync runs, and the one to show |
+//! | `runs.rs` | the table of sync runs |
 //! | `counts.rs` | the number of rows by type |
 //! | `blocks.rs` | the rows of a sync run in blocks, to find those that another one has too |
 //! | `summary.rs` | counts and digest of the rows, made while they are surveyed |
@@ -17,7 +17,7 @@
 //! | `survey.rs` | one pass over every table |
 //! | `v3.rs` | a v3 file as the tables of a v1 database |
 //! | `open.rs` | the open snapshot |
-//! | `sync_runs.rs` | its sync runs |
+//! | `sync_runs.rs` | its sync runs, and the one to show |
 //! | `documents.rs` | the documents among the assets: evidence, organization |
 //! | `query.rs` | rows of one kind, filtered, in the order of their ids |
 //! | `lookup.rs` | rows by their id |
@@ -53,7 +53,6 @@ mod sync_runs;
 mod v3;
 
 pub use background::{BackgroundRows, RowsOfKind};
-
 pub use columns::Readable;
 pub use common::CommonRows;
 pub use counts::Counts;

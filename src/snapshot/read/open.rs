@@ -79,9 +79,7 @@ impl Snapshot {
         options: &ReadOptions,
         keep: Keep,
     ) -> Result<Self, Error> {
-        let opened = Self::read(path, options, keep, Access::Repeated, None)?;
-        // Only one that is read once can be abandoned.
-        opened.ok_or_else(|| Error::io("reading", path)(io::ErrorKind::Other.into()))
+        Self::read_repeatedly(path, options, keep, None)
     }
 
     /// Opens a snapshot, and counts, checks and digests the rows of a sync run in the same pass: the one that
@@ -116,16 +114,32 @@ impl Snapshot {
         options: &ReadOptions,
         summarizer: Summarizer<'_>,
     ) -> Result<Self, Error> {
-        let summarizer = Some(summarizer);
-        let opened = Self::read(path, options, Keep::Tables, Access::Repeated, summarizer)?;
-        match opened {
-            Some(snapshot) => Ok(snapshot),
-            None => Self::open(path, options),
-        }
+        Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
+    }
+
+    /// Opens a snapshot whose rows are summarized and dropped; `None` if that is not possible.
+    pub(super) fn read_once(
+        path: &Path,
+        options: &ReadOptions,
+        sync_id: Option<&str>,
+    ) -> Result<Option<Self>, Error> {
+        let summarizer = Some(Summarizer::new(path, sync_id, None));
+        Self::read(path, options, Keep::Tables, Access::Once, summarizer)
+    }
+
+    fn read_repeatedly(
+        path: &Path,
+        options: &ReadOptions,
+        keep: Keep,
+        summarizer: Option<Summarizer<'_>>,
+    ) -> Result<Self, Error> {
+        let opened = Self::read(path, options, keep, Access::Repeated, summarizer)?;
+        // Only pages that are read once are ever abandoned.
+        opened.ok_or_else(|| Error::io("reading", path)(io::ErrorKind::Other.into()))
     }
 
     /// Unpacks and surveys a snapshot; `None` if it cannot be read only once.
-    pub(super) fn read(
+    fn read(
         path: &Path,
         options: &ReadOptions,
         keep: Keep,

@@ -1,13 +1,11 @@
-//! What a snapshot says as a whole, for readers that do not need its rows. Of a snapshot that stores its rows in order, each page
-//! is unpacked, used and dropped, so that it takes neither memory nor disk.
+//! What a snapshot says as a whole, for readers that do not need its rows. If a v1 snapshot stores its rows in the usual order,
+//! each page is dropped after use, so it takes neither memory nor disk.
 
 use std::path::Path;
 
 use super::counts::Counts;
 use super::open::{Format, ReadOptions, Snapshot};
-use super::summary::Summarizer;
 use crate::model::{Evidence, FoundDocument, SyncId, SyncRun};
-use crate::snapshot::container::{Access, Keep};
 use crate::snapshot::error::Error;
 use crate::snapshot::table::ContentDigest;
 
@@ -31,11 +29,15 @@ impl Overview {
     /// When it cannot be read, is not a c1z that this program knows, exceeds the limits, or is damaged, or when there is no such
     /// sync run.
     pub fn read(path: &Path, options: &ReadOptions, sync_id: Option<&str>) -> Result<Self, Error> {
-        let summarizer = Some(Summarizer::new(path, sync_id, None));
-        let snapshot = match Snapshot::read(path, options, Keep::Tables, Access::Once, summarizer)?
-        {
+        // From a pipe, a second attempt would read nothing.
+        let read_once = if path.is_file() {
+            Snapshot::read_once(path, options, sync_id)?
+        } else {
+            None
+        };
+        let snapshot = match read_once {
             Some(snapshot) => snapshot,
-            None => Snapshot::open(path, options)?,
+            None => Snapshot::open_summarized(path, options, sync_id)?,
         };
         let run = snapshot.sync_run(sync_id)?;
         let (counts, digest) = snapshot.counts_and_digest(&run.id)?;

@@ -15,7 +15,7 @@ use crate::snapshot::error::Error;
 use crate::snapshot::table::Row;
 
 /// A batch ends once its output has this many bytes.
-const BATCH_BYTES: usize = 1 << 20;
+pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// Turns each batch of rows that one thread reads into a value.
 pub type Mapper<'m, K, T, E> = Box<dyn FnMut(&mut Batch<'_, '_, K>) -> Result<T, E> + 'm>;
 

@@ -24,7 +24,7 @@ pub(super) struct Scanned<'p> {
 /// Reads all pages of a database that is being unpacked.
 ///
 /// # Errors
-/// When the file is not as assumed, or is damaged.
+/// When the file is not stored in the usual order, or is damaged.
 pub(super) fn scan<'p>(
     pages: &'p Pages,
     access: Access,
@@ -64,7 +64,7 @@ pub(super) fn scan<'p>(
     })
 }
 
-/// The fault of a file that is not as assumed. It is never shown.
+/// The fault of a file that is not stored in the usual order. It is never shown.
 fn unexpected() -> Fault {
     Fault::Damage("it is not stored in the usual order".to_owned())
 }
@@ -120,9 +120,12 @@ fn assumed(name: &'static str) -> StoredTable {
 
 impl Scan<'_, '_> {
     fn read(&mut self) -> Result<(), Fault> {
-        let mut next = 1;
-        while let Some(number) = self.walker.next_page(next) {
-            next = number + 1;
+        while let Some(number) = self.walker.next_page() {
+            if self.walker.has_seen(number) {
+                // It continues a row that was read before.
+                self.pages.release(number);
+                continue;
+            }
             let name = self.walker.look(number, |leaf| Ok(table_of(leaf)))?;
             let name = name.flatten();
             let kind = KINDS.iter().position(|kind| Some(kind.table()) == name);

@@ -132,6 +132,11 @@ impl StoredTable {
         self.is_in_order && self.fault.is_none()
     }
 
+    /// Whether no row of it belongs to a sync run.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.iter().all(|run| run.rows == 0)
+    }
+
     /// The index of a column in the rows.
     pub(crate) fn place(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|own| own.name == column)

@@ -148,6 +148,7 @@ impl Survey {
             sync_ids,
             summary,
         } = scanned;
+        let scanned_names: Vec<_> = tables.iter().map(|(table, _)| table.name).collect();
         let mut survey = Self {
             runs: sync_ids.numbers,
             run_positions: sync_ids.positions,
@@ -176,11 +177,15 @@ impl Survey {
             }
             survey.tables.push(table);
         }
-        let is_usable = |kind: &RowKind| {
+        // Rows that were only found by a walk are not in the summary.
+        let is_summed = |kind: &RowKind| {
             let mut tables = survey.tables.iter();
-            tables.any(|table| table.name == kind.table() && table.is_usable())
+            tables.any(|table| {
+                let is_complete = scanned_names.contains(&table.name) || table.is_empty();
+                table.name == kind.table() && table.is_usable() && is_complete
+            })
         };
-        if KINDS.iter().all(is_usable) {
+        if KINDS.iter().all(is_summed) {
             survey.summary = summary;
         }
         Ok(tables.is_empty().then_some(survey))

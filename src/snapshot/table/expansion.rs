@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::snapshot::message::descriptors::{self, GRANT_EXPANDABLE};
-use crate::snapshot::message::{Malformed, Message, Payload, canonical, two_parts, validate, walk};
+use crate::snapshot::message::{
+    Malformed, Message, Payload, Weight, canonical, two_parts, validate, walk,
+};
 
 /// `Grant.annotations`.
 const ANNOTATIONS: u32 = 4;
@@ -70,7 +72,7 @@ fn expansion(annotation: Payload<'_>) -> Result<Option<&[u8]>, Malformed> {
 
 /// Whether an expansion is a message of its type.
 pub(in crate::snapshot) fn is_valid(expansion: &[u8]) -> bool {
-    validate(&GRANT_EXPANDABLE, expansion, &[]).is_ok()
+    validate(&GRANT_EXPANDABLE, expansion, &[], Weight::default()).is_ok()
 }
 
 /// Appends the canonical form of an expansion, for the content digest.

@@ -7,7 +7,7 @@ use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId,
 };
 use crate::snapshot::message::descriptors::{self, Descriptor, Form, Kind};
-use crate::snapshot::message::validate;
+use crate::snapshot::message::{Weight, validate};
 use crate::snapshot::table::{
     EntitlementColumns, GrantColumns, Kind as RowType, ResourceColumns, Row, descriptor,
 };
@@ -20,7 +20,7 @@ fn id(of: &str) -> ResourceId {
 fn facts<K: RowType>(columns: K::Columns<'static>, message: &Value) -> Value {
     let data = encoded(descriptor(K::KIND), message);
     assert!(
-        validate(descriptor(K::KIND), &data, &[]).is_ok(),
+        validate(descriptor(K::KIND), &data, &[], Weight::default()).is_ok(),
         "{message}"
     );
     let row = Row::<K> {

@@ -78,7 +78,7 @@ fn a_summary_is_what_reading_the_rows_comes_to() {
         if let Some(common) = summarized.rows_in_common(&run.id, &summarized, &run.id) {
             std::thread::scope(|scope| {
                 let rows = summarized
-                    .read_in_background(scope, &run.id, None, Some(&common))
+                    .read_in_background(scope, &run.id, Some(overview.digest), Some(&common))
                     .unwrap();
                 assert_eq!(rows.resources.count() + rows.grants.count(), 0);
             });

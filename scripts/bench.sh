@@ -151,9 +151,9 @@ quick() {
         # 1 says that differences or findings were found.
         [ "$status" -le 1 ] || must "$*"
         echo $(((ended - begun) / 100000))
-    done | sort -n | sed -n 4p | awk '{ printf "%.1f", $1 / 10 }' >"$work/median"
+    done | sort -n | sed -n 4p | awk '{ printf($1 < 100 ? "%.1f" : "%.0f"), $1 / 10 }' >"$work/median"
     measure "$@"
-    echo "$(cat "$work/median") ms, $peak MB" >>"$quick_file"
+    echo "$(cat "$work/median") ms, ${peak%.*} MB" >>"$quick_file"
 }
 
 # Every command on three sizes of an ordinary organization, one column for each.
@@ -165,16 +165,18 @@ everyday() {
         shape="--people $1 --roles $2 --grants $3"
         column=$work/column.$1
         columns="$columns $column"
-        rm -f "$work/old.c1z" "$work/new.c1z"
         # shellcheck disable=SC2086 # the options are words
         {
             serve "$work/everyday.$1" $shape
-            "$target/write_alone" "$work/new.c1z" --seed "$seed" $shape --changed >/dev/null
+            serve "$work/everyday.$1.new" $shape --changed
             "$target/nights" "$work/nights" --nights 30 --quiet 3 --seed "$seed" $shape
         }
         # shellcheck disable=SC2086 # the options are words
         quick "$column" "$program" sync --base-url "$(cat "$work/everyday.$1")" --api-token phx_benchmark -f "$work/old.c1z" \
             $budget
+        # shellcheck disable=SC2086 # the options are words
+        measure "$program" sync --base-url "$(cat "$work/everyday.$1.new")" --api-token phx_benchmark -f "$work/new.c1z" $budget
+        must sync
         stop_servers
         for command in stats users 'grants -o json' 'audit --fail-on none' verify 'export csv' 'diff --force'; do
             other=
@@ -185,7 +187,7 @@ everyday() {
         quick "$column" "$program" report -q --out "$work/access.html" "$work/old.c1z"
         quick "$column" "$program" report -q --out "$work/access.xlsx" "$work/old.c1z"
         quick "$column" "$program" history "$work/nights"
-        rm -rf "$work/nights" "$work/access.html" "$work/access.xlsx"
+        rm -rf "$work/nights" "$work/access.html" "$work/access.xlsx" "$work/old.c1z" "$work/new.c1z"
     done
     # shellcheck disable=SC2016 # code in Markdown
     {

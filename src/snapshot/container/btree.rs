@@ -312,12 +312,7 @@ impl<'p> Walker<'p> {
         visit: &mut dyn FnMut(u32, &Leaf<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.mark(root)?;
-        let mut next = vec![Subtree {
-            page: root,
-            depth: 1,
-            over: None,
-            up_to: None,
-        }];
+        let mut next = vec![Subtree::whole(root)];
         let mut last_rowid = None;
         while let Some(subtree) = next.pop() {
             let number = subtree.page;
@@ -336,12 +331,8 @@ impl<'p> Walker<'p> {
             }
             let leaf = Leaf::of(self.pages, number, page)?;
             let checked = leaf.check()?;
-            if let Some((first, last)) = checked.rowids {
-                let follows = last_rowid.is_none_or(|before| before < first);
-                if !follows || !subtree.holds(first) || !subtree.holds(last) {
-                    return Err(Fault::page(number, "holds rows out of order"));
-                }
-                last_rowid = Some(last);
+            if !subtree.take(checked.rowids, &mut last_rowid) {
+                return Err(Fault::page(number, "holds rows out of order"));
             }
             visit(number, &leaf)?;
             for chain in checked.chains {
@@ -408,22 +399,13 @@ impl<'p> Walker<'p> {
     /// When one of these is damaged.
     pub(crate) fn confirm(&mut self, root: u32, leaves: &[TakenLeaf]) -> Result<bool, Fault> {
         let mut expected = leaves.iter().peekable();
-        let mut next = vec![Subtree {
-            page: root,
-            depth: 1,
-            over: None,
-            up_to: None,
-        }];
+        let mut next = vec![Subtree::whole(root)];
         let mut last_rowid = None;
         while let Some(subtree) = next.pop() {
             let number = subtree.page;
             if let Some(leaf) = expected.next_if(|leaf| leaf.number == number) {
-                if let Some((first, last)) = leaf.rowids {
-                    let follows = last_rowid.is_none_or(|before| before < first);
-                    if !follows || !subtree.holds(first) || !subtree.holds(last) {
-                        return Ok(false);
-                    }
-                    last_rowid = Some(last);
+                if !subtree.take(leaf.rowids, &mut last_rowid) {
+                    return Ok(false);
                 }
                 continue;
             }
@@ -684,6 +666,26 @@ struct Subtree {
 }
 
 impl Subtree {
+    /// The whole tree of a table.
+    fn whole(root: u32) -> Self {
+        Self {
+            page: root,
+            depth: 1,
+            over: None,
+            up_to: None,
+        }
+    }
+
+    /// Takes the first and last row id of a leaf page. Returns whether they are in the right place, after `last`.
+    fn take(&self, rowids: Option<(i64, i64)>, last: &mut Option<i64>) -> bool {
+        let Some((first, new_last)) = rowids else {
+            return true;
+        };
+        let follows = last.is_none_or(|last| last < first);
+        *last = Some(new_last);
+        follows && self.holds(first) && self.holds(new_last)
+    }
+
     fn holds(&self, rowid: i64) -> bool {
         self.over.is_none_or(|over| over < rowid) && self.up_to.is_none_or(|up_to| rowid <= up_to)
     }

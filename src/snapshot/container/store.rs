@@ -321,6 +321,7 @@ impl Growing {
         }
         if self.access == Access::Once && state.is_read {
             // Nobody reads what is behind the last page.
+            places.clear();
             return Ok(segment);
         }
         let at = state.kept.segments.len();

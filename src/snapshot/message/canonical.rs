@@ -38,7 +38,7 @@ pub(in crate::snapshot) fn without_noise(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keys {
     All,
-    /// All but [`keys::NOISE`], for the keys of a profile itself.
+    /// All without noise, for the keys of a profile itself.
     WithoutNoise,
 }
 

@@ -137,16 +137,14 @@ impl JsonCache {
             kept.bytes_in_memory += json.len();
             Place::Memory(json.into())
         } else {
-            let start = kept.bytes_in_file;
-            let written = match &kept.file {
-                JsonFile::NotYet => self.create_file().and_then(|file| {
-                    kept.file = JsonFile::Open(file.try_clone()?);
-                    file.write_all_at(json, start)
-                }),
-                JsonFile::Open(file) => file.write_all_at(json, start),
-                JsonFile::Failed => return,
+            if let JsonFile::NotYet = kept.file {
+                kept.file = self.create_file().map_or(JsonFile::Failed, JsonFile::Open);
+            }
+            let JsonFile::Open(file) = &kept.file else {
+                return;
             };
-            if written.is_err() {
+            let start = kept.bytes_in_file;
+            if file.write_all_at(json, start).is_err() {
                 kept.file = JsonFile::Failed;
                 return;
             }

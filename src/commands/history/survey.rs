@@ -161,7 +161,11 @@ impl Survey {
         wanted: Wanted<'_>,
         previous: &mut Option<(Source<'i>, FoundRun)>,
     ) -> Result<()> {
-        let snapshot = Rc::new(input.open_for_comparison()?);
+        let snapshot = Rc::new(if wanted.changes {
+            input.open_for_comparison()?
+        } else {
+            input.open_summarized()?.0
+        });
         // Fails if no sync run is finished.
         snapshot.sync_run(None)?;
         let runs = snapshot.finished_full_runs()?;

@@ -123,7 +123,7 @@ impl<'p> RowReader<'p> {
     /// Reads the row in a cell of a leaf page; `None` if it is too long.
     ///
     /// # Errors
-    /// When there is no such row or it is damaged.
+    /// When the page does not have the row, or it is damaged.
     pub(crate) fn row(&mut self, page: u32, cell: usize) -> Result<Option<StoredRow<'_>>, Fault> {
         let Self {
             pages,
@@ -137,7 +137,7 @@ impl<'p> RowReader<'p> {
     /// Reads a row of a leaf page that the caller holds; `None` if it is too long.
     ///
     /// # Errors
-    /// When there is no such row or it is damaged.
+    /// When the page does not have the row, or it is damaged.
     pub(crate) fn row_on<'r>(
         &'r mut self,
         leaf: &Leaf<'r>,

@@ -321,7 +321,7 @@ pub(super) fn of_fault(path: &Path, fault: Fault) -> Error {
     }
 }
 
-/// Tells the unpacking thread, however the reading ends, that it need not wait for the reader.
+/// Releases the unpacking thread when the reading ends, for whatever reason.
 struct EndOfReading<'g>(&'g Growing);
 
 impl Drop for EndOfReading<'_> {

@@ -68,15 +68,8 @@ impl Pages {
             .map_err(|_| not_a_database())?;
         let (size, usable) = sizes(&header)?;
         let kept = Kept::whole(spool, size);
-        let pages = Self::of(
-            Source::Kept(kept),
-            &header,
-            size,
-            usable,
-            length / size as u64,
-        )?;
-        pages.check_length(length)?;
-        Ok(pages)
+        let count = length / size as u64;
+        Self::of(Source::Kept(kept), &header, size, usable, count)
     }
 
     fn of(

@@ -264,7 +264,7 @@ impl Growing {
         Self {
             state: Mutex::new(State {
                 header: None,
-                // The size is known with the header, and there are no pages before.
+                // Replaced when the header arrives, which states the size of a page.
                 kept: Kept::new(SEGMENT),
                 released: Vec::new(),
                 recent: VecDeque::new(),
@@ -288,7 +288,7 @@ impl Growing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the database header. `page_size` is `None` if there are no pages in what follows.
+    /// Adds the database header. `page_size` is `None` if what follows cannot be divided into pages.
     pub(super) fn add_header(&self, header: [u8; DATABASE_HEADER], page_size: Option<usize>) {
         let mut state = self.lock();
         state.header = Some(header);
@@ -320,7 +320,7 @@ impl Growing {
             state.is_writer_waiting = false;
         }
         if self.access == Access::Once && state.is_read {
-            // Nobody reads what is behind the last page.
+            // What follows the last page is never read.
             places.clear();
             return Ok(segment);
         }

@@ -20,7 +20,7 @@ pub(in crate::snapshot) enum Keep {
 pub(super) struct Unpacker {
     to: Arc<Growing>,
     keep: Keep,
-    /// The size of a page; `None` if there are no pages, which `Pages` reports.
+    /// The size of a page; `None` if the header does not state one, which `Pages` reports.
     page_size: Option<usize>,
     is_header_known: bool,
     /// Bytes taken so far.

@@ -92,7 +92,8 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        Self::open_with_summary(path, options, Summarizer::new(path, sync_id, None))
+        let summarizer = Summarizer::new(path, sync_id, None);
+        Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
     }
 
     /// Opens a snapshot as [`open_summarized`](Self::open_summarized) does, such that the sync run can be compared with one of
@@ -105,15 +106,7 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let blocks = Some(Blocks::default());
-        Self::open_with_summary(path, options, Summarizer::new(path, sync_id, blocks))
-    }
-
-    fn open_with_summary(
-        path: &Path,
-        options: &ReadOptions,
-        summarizer: Summarizer<'_>,
-    ) -> Result<Self, Error> {
+        let summarizer = Summarizer::new(path, sync_id, Some(Blocks::default()));
         Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
     }
 

@@ -26,8 +26,8 @@ impl Overview {
     /// [`Snapshot::sync_run`] returns for `sync_id`.
     ///
     /// # Errors
-    /// When it cannot be read, is not a c1z that this program knows, exceeds the limits, or is damaged, or when there is no such
-    /// sync run.
+    /// When it cannot be read, is not a c1z that this program knows, exceeds the limits, is damaged, or does not have that sync
+    /// run.
     pub fn read(path: &Path, options: &ReadOptions, sync_id: Option<&str>) -> Result<Self, Error> {
         // From a pipe, a second attempt would read nothing.
         let read_once = if path.is_file() {

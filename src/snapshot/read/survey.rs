@@ -62,8 +62,8 @@ fn find_tables(pages: &Pages, walker: &mut Walker<'_>) -> Result<Vec<Found>, Fau
 }
 
 impl Survey {
-    /// Surveys a database, and makes a summary if that is possible. Temporary files go to `dir`. With [`Access::Once`], the
-    /// pages are abandoned if there is no summary.
+    /// Surveys a database, and makes a summary if that is possible. Temporary files go to `dir`. With [`Access::Once`],
+    /// unpacking stops if no summary can be made.
     ///
     /// # Errors
     /// When pages of the schema or of one of the tables are damaged.

@@ -63,7 +63,7 @@ pub fn accept(
         .map(|(_, acceptable)| UnmatchedAcceptance {
             code: acceptable.code,
             subject: acceptable.subject.clone(),
-            acceptance: acceptable.acceptance.clone(),
+            acceptance: acceptable.acceptance.as_ref().clone(),
             problem: problem(acceptable),
         })
         .collect()

@@ -1,8 +1,8 @@
 //! What the rules look at: the people and roles of one snapshot, and what the crawl recorded beside them.
 
 use crate::model::{
-    AccountType, Evidence, FoundDocument, OrganizationPart, Person, Resource, Seat, Timestamp,
-    keys, status_word,
+    AccountType, Evidence, FoundDocument, OrganizationPart, Person, Resource, Seat, Text,
+    Timestamp, keys, status_word,
 };
 
 /// The facts of one snapshot. Memory grows with its people and roles, not with its grants.
@@ -27,13 +27,13 @@ pub struct Facts {
 #[derive(Clone, Debug)]
 pub struct PersonFacts {
     /// The id without its type.
-    pub id: String,
+    pub id: Text,
     /// The display name.
-    pub name: String,
+    pub name: Text,
     /// The primary e-mail address.
-    pub email: Option<String>,
+    pub email: Option<Text>,
     /// Other addresses and login names.
-    pub other_addresses: Vec<String>,
+    pub other_addresses: Box<[Text]>,
     /// Whether the person is in the member list.
     pub is_listed: bool,
     /// The seat.
@@ -62,18 +62,18 @@ impl PersonFacts {
         let person = Person::of(resource)?;
         let email = person.email();
         let account_type = resource.user.as_ref().map(|user| user.account_type);
-        let mut other_addresses: Vec<String> = person
+        let mut other_addresses: Vec<Text> = person
             .addresses()
             .filter(|address| Some(*address) != email)
-            .map(ToOwned::to_owned)
+            .map(Text::from)
             .collect();
         other_addresses.sort_unstable();
         other_addresses.dedup();
         Some(Self {
-            id: resource.id.resource.to_string(),
-            name: person.name().to_owned(),
-            email: email.map(ToOwned::to_owned),
-            other_addresses,
+            id: resource.id.resource.clone(),
+            name: resource.display_name.clone(),
+            email: email.map(Text::from),
+            other_addresses: other_addresses.into(),
             is_listed: person.is_listed(),
             seat: person.seat(),
             two_factor: person.mfa_enabled(),
@@ -95,7 +95,7 @@ impl PersonFacts {
     /// Every address and login name.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let others = self.other_addresses.iter();
-        self.email.iter().chain(others).map(String::as_str)
+        self.email.iter().chain(others).map(Text::as_str)
     }
 }
 
@@ -103,9 +103,9 @@ impl PersonFacts {
 #[derive(Clone, Debug)]
 pub struct RoleFacts {
     /// The id without its type.
-    pub id: String,
+    pub id: Text,
     /// The display name.
-    pub name: String,
+    pub name: Text,
     /// Whether anybody holds it.
     pub is_held: bool,
 }

@@ -81,6 +81,8 @@ pub fn judge(
             expired: None,
             is_new: None,
         });
+        // Not more than needed: there may be as many findings as people, and more.
+        judgement.findings.reserve_exact(findings.len());
         judgement.findings.extend(findings);
     }
     sort(&mut judgement.findings);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use super::rules::RULES;
 use crate::model::{
-    Acceptance, BadPlace, Finding, RuleCode, Severity, Timestamp, ascii_domain, is_harmful,
+    Acceptance, BadPlace, Finding, RuleCode, Severity, Text, Timestamp, ascii_domain, is_harmful,
 };
 
 /// How rules judge.
@@ -36,7 +37,7 @@ pub struct Acceptable {
     /// The id or e-mail address of their subject; `None` for all.
     pub subject: Option<String>,
     /// Why, and until when.
-    pub acceptance: Acceptance,
+    pub acceptance: Arc<Acceptance>,
 }
 
 impl Default for Settings {
@@ -175,10 +176,10 @@ impl AcceptEntry {
         Acceptable {
             code: self.code.0,
             subject: self.subject,
-            acceptance: Acceptance {
+            acceptance: Arc::new(Acceptance {
                 reason: self.reason,
                 until: self.until,
-            },
+            }),
         }
     }
 }
@@ -229,7 +230,7 @@ impl Acceptable {
     /// Writes an entry that accepts a finding, whose reason is to be written by hand.
     pub fn write_entry(finding: &Finding, out: &mut String) {
         let subject = &finding.subject;
-        let mut who: Vec<&str> = subject.name.iter().map(String::as_str).collect();
+        let mut who: Vec<&str> = subject.name.iter().map(Text::as_str).collect();
         who.extend(subject.email.as_deref());
         let comment = match who.as_slice() {
             [] => finding.message.clone(),

@@ -44,7 +44,7 @@ pub(super) struct Gathered {
 pub(super) fn gather(snapshot: &Snapshot, run: &SyncRun) -> Result<Gathered> {
     let evidence = snapshot.evidence(&run.id)?;
     let role_types = Catalog::new(snapshot, run)?.role_types();
-    let mut resources = read_resources(snapshot, run, &role_types, |_| ())?;
+    let mut resources = read_resources(snapshot, run, &role_types, |_, _| ())?;
     let held = match why_roles_unknown(evidence.as_ref(), run) {
         None if !role_types.is_empty() => {
             let wanted = unlisted(&resources).collect();
@@ -101,8 +101,8 @@ pub(super) fn assemble<P>(
             }
             let ids: HashSet<&ResourceId> = held.resources.iter().map(|(id, _)| id).collect();
             let facts = resources.roles.iter().map(|role| RoleFacts {
-                id: role.id.resource.to_string(),
-                name: role.display_name.to_string(),
+                id: role.id.resource.clone(),
+                name: role.display_name.clone(),
                 is_held: ids.contains(&role.id),
             });
             Ok(facts.collect())
@@ -121,12 +121,12 @@ pub(super) fn assemble<P>(
     Ok(Gathered { facts, captured_at })
 }
 
-/// Reads people, each with what `row` takes from it, and roles.
+/// Reads people, each with what `row` makes of it and its facts, and roles.
 pub(super) fn read_resources<P: Send>(
     snapshot: &Snapshot,
     run: &SyncRun,
     role_types: &HashSet<String>,
-    row: impl Fn(Person<'_>) -> P + Sync,
+    row: impl Fn(Person<'_>, &PersonFacts) -> P + Sync,
 ) -> Result<Resources<P>> {
     let mut all = Resources {
         ids: Vec::new(),
@@ -148,7 +148,8 @@ pub(super) fn read_resources<P: Send>(
                     if let (Some(facts), Some(person)) =
                         (PersonFacts::of(&resource), Person::of(&resource))
                     {
-                        people.push((resource.id.clone(), facts, make_row(person)));
+                        let row = make_row(person, &facts);
+                        people.push((resource.id.clone(), facts, row));
                     }
                     if role_types.contains(resource.id.resource_type.as_str()) {
                         roles.push(resource);
@@ -167,6 +168,9 @@ pub(super) fn read_resources<P: Send>(
             Ok(())
         },
     )?;
+    all.ids.shrink_to_fit();
+    all.facts.shrink_to_fit();
+    all.rows.shrink_to_fit();
     Ok(all)
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::ser::{Serialize, Serializer};
-use serde_json::Value;
 
-use super::RecordedTime;
+use super::{RecordedTime, Text, Timestamp};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,11 +159,11 @@ pub struct Subject {
     /// What it is.
     pub kind: SubjectKind,
     /// Its id, without a type; of a snapshot, the id of the sync run.
-    pub id: String,
+    pub id: Text,
     /// Its name.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// Of a user or an invitation: the e-mail address.
-    pub email: Option<String>,
+    pub email: Option<Text>,
 }
 
 /// One finding.
@@ -180,25 +180,89 @@ pub struct Finding {
     /// What it was concluded from.
     pub facts: FindingFacts,
     /// The acceptance that fits, if there is one.
-    pub accepted: Option<Acceptance>,
+    pub accepted: Option<Arc<Acceptance>>,
     /// An acceptance that fitted until it expired.
-    pub expired: Option<Acceptance>,
+    pub expired: Option<Arc<Acceptance>>,
     /// Whether an older snapshot did not have it; `None` if there is no older one.
     pub is_new: Option<bool>,
 }
 
-/// What a finding was concluded from: values by name, in the order of the names. A map would take about 1 kB per finding,
-/// and a large organization has hundreds of thousands of them.
+/// What a finding was concluded from: values by name, in the order of the names. A map of JSON values would take about 1 kB
+/// per finding, and a large organization has hundreds of thousands of them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FindingFacts(Vec<(&'static str, Value)>);
+pub struct FindingFacts(Vec<(&'static str, Fact)>);
 
 impl FindingFacts {
     /// Adds a value, unless it is not known or the name has one already.
-    pub fn add(&mut self, name: &'static str, value: Option<Value>) {
+    pub fn add(&mut self, name: &'static str, value: Option<Fact>) {
         if let Some(value) = value
             && let Err(at) = self.0.binary_search_by_key(&name, |(name, _)| name)
         {
+            self.0.reserve_exact(1);
             self.0.insert(at, (name, value));
+        }
+    }
+}
+
+/// One value that a finding was concluded from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// Known to be absent.
+    Null,
+    /// Yes or no.
+    Flag(bool),
+    /// A count, or a level.
+    Number(i64),
+    /// A word of this program.
+    Word(&'static str),
+    /// A text.
+    Text(Text),
+    /// Several texts.
+    Texts(Arc<[String]>),
+    /// A moment.
+    Time(Timestamp),
+}
+
+impl Fact {
+    /// A number that is not negative.
+    pub fn count(number: u64) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// A text that may be known to be absent.
+    pub fn nullable(text: Option<&str>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.into()))
+    }
+}
+
+impl From<bool> for Fact {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<i64> for Fact {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Timestamp> for Fact {
+    fn from(time: Timestamp) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl Serialize for Fact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Number(number) => serializer.serialize_i64(*number),
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Texts(texts) => serializer.collect_seq(texts.iter()),
+            Self::Time(time) => serializer.collect_str(time),
         }
     }
 }
@@ -317,7 +381,7 @@ pub struct Audit {
     /// When the sync run ended.
     pub captured_at: RecordedTime,
     /// The moment as of which it was judged.
-    pub judged_at: super::Timestamp,
+    pub judged_at: Timestamp,
     /// The older snapshot that findings were compared with.
     pub since: Option<OlderSnapshot>,
     /// The rules that were judged, in the order of [`RuleCode::ALL`].

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeKind, OrganizationEvidence, RecordedTime, Timestamp};
+use super::{ChangeKind, OrganizationEvidence, RecordedTime, Text, Timestamp};
 
 /// When something began or ended: later than one capture, and not later than another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,11 +201,11 @@ pub struct AsOf {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonAsOf {
     /// The id, without its type.
-    pub id: String,
+    pub id: Text,
     /// The name.
-    pub name: String,
+    pub name: Text,
     /// The e-mail address.
-    pub email: Option<String>,
+    pub email: Option<Text>,
     /// Whether the person is in the member list.
     pub is_listed: bool,
     /// The seat.

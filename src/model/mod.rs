@@ -40,8 +40,8 @@ pub use evidence::{
     OrganizationEvidence, ToolEvidence,
 };
 pub use finding::{
-    Acceptance, AcceptanceProblem, Audit, FailOn, Finding, FindingFacts, JudgedRule, NotJudged,
-    OlderSnapshot, RuleCode, Severity, Subject, SubjectKind, UnmatchedAcceptance,
+    Acceptance, AcceptanceProblem, Audit, Fact, FailOn, Finding, FindingFacts, JudgedRule,
+    NotJudged, OlderSnapshot, RuleCode, Severity, Subject, SubjectKind, UnmatchedAcceptance,
 };
 pub use folded::{ascii_domain, domain_of, folded, folded_address, looks_like};
 pub use grant::{Grant, MembershipId};

@@ -1,9 +1,11 @@
 //! E-mail addresses and the organization's domains.
 
-use serde_json::Value;
+use std::sync::Arc;
 
 use super::{Case, Found, Outcome, about_person, facts};
-use crate::model::{Domain, OrganizationPart, Subject, SubjectKind, ascii_domain, domain_of};
+use crate::model::{
+    Domain, Fact, OrganizationPart, Subject, SubjectKind, Text, ascii_domain, domain_of,
+};
 
 pub(super) fn unverified(case: &Case<'_>) -> Outcome {
     let mut outcome = Outcome::default();
@@ -42,7 +44,7 @@ pub(super) fn why_no_domains(case: &Case<'_>) -> Option<String> {
 }
 
 pub(super) fn outside_domain(case: &Case<'_>) -> Outcome {
-    let domains = own_domains(case);
+    let domains: Arc<[String]> = own_domains(case).into();
     let mut outcome = Outcome::default();
     for person in case.facts.listed() {
         let Some(email) = &person.email else {
@@ -57,8 +59,8 @@ pub(super) fn outside_domain(case: &Case<'_>) -> Outcome {
         {
             let message = format!("address is outside {}", domains.join(", "));
             let facts = facts([
-                ("domain", domain.map(Value::from)),
-                ("domains", Some(domains.clone().into())),
+                ("domain", domain.map(|domain| Fact::Text(domain.into()))),
+                ("domains", Some(Fact::Texts(domains.clone()))),
             ]);
             outcome.found.push(about_person(person, message, facts));
         }
@@ -87,23 +89,19 @@ pub(super) fn sso_not_enforced(case: &Case<'_>) -> Outcome {
             Some(false) => outcome.found.push(Found {
                 subject: Subject {
                     kind: SubjectKind::Domain,
-                    id: domain.id.clone(),
-                    name: domain.name().map(ToOwned::to_owned),
+                    id: domain.id.as_str().into(),
+                    name: domain.name().map(Text::from),
                     email: None,
                 },
                 message: "SSO is not enforced for this verified domain".to_owned(),
                 facts: facts([
                     (
                         "sso_enforcement",
-                        Some(
-                            domain
-                                .sso_enforcement
-                                .clone()
-                                .flatten()
-                                .map_or(Value::Null, Value::from),
-                        ),
+                        Some(Fact::nullable(
+                            domain.sso_enforcement.as_ref().and_then(Option::as_deref),
+                        )),
                     ),
-                    ("has_saml", domain.has_saml.flatten().map(Value::from)),
+                    ("has_saml", domain.has_saml.flatten().map(Fact::Flag)),
                 ]),
             }),
             None => outcome.unknown += 1,

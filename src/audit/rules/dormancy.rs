@@ -3,7 +3,7 @@
 use super::{Case, Outcome, about_person, facts, others, privileged, seat_of};
 use crate::audit::Settings;
 use crate::audit::facts::{Facts, PersonFacts};
-use crate::model::Timestamp;
+use crate::model::{Fact, Timestamp};
 
 pub(super) fn admin(case: &Case<'_>) -> Outcome {
     dormant(case, privileged(case))
@@ -52,17 +52,10 @@ fn dormant<'a>(case: &Case<'_>, people: impl Iterator<Item = &'a PersonFacts>) -
         let facts = facts([
             (
                 "last_login",
-                Some(
-                    person
-                        .last_login
-                        .map_or(serde_json::Value::Null, |at| at.to_string().into()),
-                ),
+                Some(person.last_login.map_or(Fact::Null, Fact::Time)),
             ),
-            (
-                "joined_at",
-                person.joined_at.map(|at| at.to_string().into()),
-            ),
-            ("days", Some(days.into())),
+            ("joined_at", person.joined_at.map(Fact::Time)),
+            ("days", Some(Fact::count(days))),
         ]);
         outcome.found.push(about_person(person, message, facts));
     }

@@ -1,9 +1,7 @@
 //! Invitations: access that is about to begin.
 
-use serde_json::Value;
-
 use super::{Case, Found, Outcome, facts};
-use crate::model::{FindingFacts, Invitation, Seat, Subject, SubjectKind, Timestamp};
+use crate::model::{Fact, FindingFacts, Invitation, Seat, Subject, SubjectKind, Text, Timestamp};
 
 fn invitations<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Invitation> {
     let invitations = case.document().and_then(|found| found.invitations.as_ref());
@@ -16,20 +14,20 @@ fn sent_at(invitation: &Invitation) -> Option<Timestamp> {
 }
 
 fn found(invitation: &Invitation, message: String, facts: FindingFacts) -> Found {
-    let text = |sent: &Option<Option<String>>| sent.clone().flatten();
+    let text = |sent: &Option<Option<String>>| sent.as_ref()?.as_deref().map(Text::from);
     let inviter = invitation.created_by.as_ref().and_then(Option::as_ref);
     let mut all = facts;
     let of_invitation = [
-        ("seat", text(&invitation.seat).map(Value::from)),
-        ("level", invitation.level.flatten().map(Value::from)),
+        ("seat", text(&invitation.seat).map(Fact::Text)),
+        ("level", invitation.level.flatten().map(Fact::Number)),
         (
             "is_expired",
-            invitation.is_expired.flatten().map(Value::from),
+            invitation.is_expired.flatten().map(Fact::Flag),
         ),
-        ("created_at", text(&invitation.created_at).map(Value::from)),
+        ("created_at", text(&invitation.created_at).map(Fact::Text)),
         (
             "created_by",
-            inviter.map(|user| user.display_name.clone().into()),
+            inviter.map(|user| Fact::Text(user.display_name.as_str().into())),
         ),
     ];
     for (name, value) in of_invitation {
@@ -38,7 +36,7 @@ fn found(invitation: &Invitation, message: String, facts: FindingFacts) -> Found
     Found {
         subject: Subject {
             kind: SubjectKind::Invitation,
-            id: invitation.id.clone(),
+            id: invitation.id.as_str().into(),
             name: text(&invitation.first_name).filter(|name| !name.is_empty()),
             email: text(&invitation.target_email),
         },
@@ -99,7 +97,7 @@ pub(super) fn stale(case: &Case<'_>) -> Outcome {
                 _ => "",
             };
             let message = format!("{} ({days} days before{state})", invited(invitation));
-            let more = facts([("days", Some(days.into()))]);
+            let more = facts([("days", Some(Fact::count(days)))]);
             outcome.found.push(found(invitation, message, more));
         }
     }

@@ -7,7 +7,7 @@ pub(super) fn holder_not_listed(case: &Case<'_>) -> Outcome {
     let holders = holders.filter(|person| !person.is_listed && person.roles > 0);
     let found = holders.map(|person| {
         let roles = count(person.roles as usize, "role");
-        let facts = facts([("roles", Some(person.roles.into()))]);
+        let facts = facts([("roles", Some(i64::from(person.roles).into()))]);
         about_person(
             person,
             format!("holds {roles}, not in the member list"),

@@ -15,14 +15,12 @@ mod two_factor;
 
 pub use dormancy::dormant_members;
 
-use serde_json::Value;
-
 use super::facts::{Facts, PersonFacts};
 use super::roster::Roster;
 use super::settings::Settings;
 use crate::model::{
-    FindingFacts, OrganizationDocument, OrganizationPart, OrganizationSettings, RuleCode, Seat,
-    Severity, Subject, SubjectKind, Timestamp,
+    Fact, FindingFacts, OrganizationDocument, OrganizationPart, OrganizationSettings, RuleCode,
+    Seat, Severity, Subject, SubjectKind, Text, Timestamp,
 };
 
 /// What is judged, and by which settings.
@@ -338,8 +336,8 @@ impl<'a> Case<'a> {
         Found {
             subject: Subject {
                 kind: SubjectKind::Organization,
-                id: organization.map_or_else(String::new, |of| of.id.clone()),
-                name: organization.and_then(|of| of.name.clone()),
+                id: organization.map_or_else(Text::new, |of| of.id.as_str().into()),
+                name: organization.and_then(|of| of.name.as_deref().map(Text::from)),
                 email: None,
             },
             message: message.into(),
@@ -379,14 +377,14 @@ fn seat_of(person: &PersonFacts) -> String {
 fn about_person(person: &PersonFacts, message: impl Into<String>, facts: FindingFacts) -> Found {
     let mut message = message.into();
     let mut all = facts;
-    all.add("seat", person.seat.map(|seat| seat.to_string().into()));
+    all.add("seat", person.seat.map(|seat| Fact::Text(seat.word())));
     all.add("level", person.seat.map(|seat| seat.level().into()));
     all.add(
         "listed_as_member",
         (!person.is_listed).then_some(false.into()),
     );
-    all.add("status", person.status.map(Value::from));
-    all.add("account_type", person.account_type.map(Value::from));
+    all.add("status", person.status.map(Fact::Word));
+    all.add("account_type", person.account_type.map(Fact::Word));
     let remarks: Vec<&str> = [
         (!person.is_listed && !message.contains("member list")).then_some("not in the member list"),
         person.status,
@@ -414,7 +412,7 @@ fn about_person(person: &PersonFacts, message: impl Into<String>, facts: Finding
 }
 
 /// Facts by name, without those that are not known.
-fn facts<const N: usize>(all: [(&'static str, Option<Value>); N]) -> FindingFacts {
+fn facts<const N: usize>(all: [(&'static str, Option<Fact>); N]) -> FindingFacts {
     let mut facts = FindingFacts::default();
     for (name, value) in all {
         facts.add(name, value);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, Found, Outcome, facts};
 use crate::audit::facts::RoleFacts;
-use crate::model::{FindingFacts, Subject, SubjectKind, looks_like};
+use crate::model::{Fact, FindingFacts, Subject, SubjectKind, looks_like};
 
 fn roles<'a>(case: &Case<'a>) -> &'a [RoleFacts] {
     match &case.facts.roles {
@@ -29,7 +29,7 @@ fn found(role: &RoleFacts, message: String, facts: FindingFacts) -> Found {
 pub(super) fn without_holders(case: &Case<'_>) -> Outcome {
     let empty = roles(case).iter().filter(|role| !role.is_held);
     let found = empty.map(|role| {
-        let facts = facts([("holders", Some(0.into()))]);
+        let facts = facts([("holders", Some(Fact::Number(0)))]);
         found(role, "nobody holds this role".to_owned(), facts)
     });
     Outcome {
@@ -58,9 +58,9 @@ pub(super) fn names_alike(case: &Case<'_>) -> Outcome {
             if more > 0 {
                 names.push(format!("{more} more"));
             }
-            let ids: Vec<&str> = others.take(NAMED).map(|other| other.id.as_str()).collect();
+            let ids = others.take(NAMED).map(|other| other.id.to_string());
             let message = format!("name looks like {}", names.join(", "));
-            let facts = facts([("like", Some(ids.into()))]);
+            let facts = facts([("like", Some(Fact::Texts(ids.collect())))]);
             outcome.found.push(found(role, message, facts));
         }
     }

@@ -1,10 +1,9 @@
 //! Who should be there, according to a roster.
 
-use serde_json::Value;
-
 use super::{Case, Outcome, about_person, facts};
 use crate::audit::facts::PersonFacts;
 use crate::audit::roster::Presence;
+use crate::model::Fact;
 
 /// Listed members, and people who hold a role.
 fn present<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a PersonFacts> {
@@ -46,8 +45,11 @@ pub(super) fn left_but_present(case: &Case<'_>) -> Outcome {
             (None, None) => "left according to the roster".to_owned(),
         };
         let facts = facts([
-            ("left_at", left_at.map(|at| at.to_string().into())),
-            ("roster_status", status.map(Value::from)),
+            ("left_at", left_at.map(Fact::Time)),
+            (
+                "roster_status",
+                status.map(|status| Fact::Text(status.into())),
+            ),
         ]);
         outcome.found.push(about_person(person, message, facts));
     }

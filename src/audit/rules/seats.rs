@@ -1,7 +1,7 @@
 //! Seats: how many owners there are, and levels without a name.
 
 use super::{Case, Outcome, about_person, count, facts};
-use crate::model::Seat;
+use crate::model::{Fact, Seat};
 
 /// The number of owners in the member list.
 fn owners(case: &Case<'_>) -> usize {
@@ -27,8 +27,8 @@ pub(super) fn too_many_owners(case: &Case<'_>) -> Outcome {
     };
     if owners > most as usize {
         let facts = facts([
-            ("owners", Some(owners.into())),
-            ("max_owners", Some(most.into())),
+            ("owners", Some(Fact::count(owners as u64))),
+            ("max_owners", Some(Fact::count(most.into()))),
         ]);
         let message = format!("{}; at most {most} expected", count(owners, "owner"));
         outcome.found.push(case.organization(message, facts));
@@ -42,7 +42,7 @@ pub(super) fn single_owner(case: &Case<'_>) -> Outcome {
         ..Outcome::default()
     };
     if owners(case) == 1 {
-        let facts = facts([("owners", Some(1.into()))]);
+        let facts = facts([("owners", Some(Fact::Number(1)))]);
         let message = match outcome.unknown {
             0 => "there is a single owner",
             _ => "a single owner is known",

@@ -1,16 +1,14 @@
 //! The snapshot itself: whether it is complete, and what the key that made it may do.
 
-use serde_json::Value;
-
 use super::{Case, Found, Outcome, facts};
-use crate::model::{FindingFacts, Subject, SubjectKind};
+use crate::model::{Fact, FindingFacts, Subject, SubjectKind};
 
 fn found(case: &Case<'_>, message: String, facts: FindingFacts) -> Outcome {
     Outcome {
         found: vec![Found {
             subject: Subject {
                 kind: SubjectKind::Snapshot,
-                id: case.facts.sync_id.clone(),
+                id: case.facts.sync_id.as_str().into(),
                 name: None,
                 email: None,
             },
@@ -32,7 +30,11 @@ pub(super) fn incomplete(case: &Case<'_>) -> Outcome {
                 n => format!(" (and {n} more)"),
             };
             let message = format!("not proved: {first}{more}");
-            found(case, message, facts([("unproved", Some(unproved.into()))]))
+            found(
+                case,
+                message,
+                facts([("unproved", Some(Fact::Texts(unproved.into())))]),
+            )
         }
     }
 }
@@ -55,8 +57,11 @@ pub(super) fn key_can_write(case: &Case<'_>) -> Outcome {
         ),
     };
     let facts = facts([
-        ("label", key.label.clone().map(Value::from)),
-        ("scopes", Some(key.scopes.clone().into())),
+        (
+            "label",
+            key.label.as_deref().map(|label| Fact::Text(label.into())),
+        ),
+        ("scopes", Some(Fact::Texts(key.scopes.clone().into()))),
     ]);
     found(case, message, facts)
 }

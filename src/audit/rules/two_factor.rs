@@ -2,7 +2,7 @@
 
 use super::{Case, Found, Outcome, about_person, facts, others, privileged, seat_of};
 use crate::audit::facts::PersonFacts;
-use serde_json::Value;
+use crate::model::Fact;
 
 pub(super) fn admin(case: &Case<'_>) -> Outcome {
     without(privileged(case))
@@ -28,7 +28,7 @@ fn without<'a>(people: impl Iterator<Item = &'a PersonFacts>) -> Outcome {
 fn found(person: &PersonFacts) -> Found {
     let facts = facts([
         ("two_factor", Some(false.into())),
-        ("linked_login", person.linked_login.map(Value::from)),
+        ("linked_login", person.linked_login.map(Fact::from)),
     ]);
     about_person(person, format!("{} without 2FA", seat_of(person)), facts)
 }
@@ -43,10 +43,7 @@ pub(super) fn not_enforced(case: &Case<'_>) -> Outcome {
         None => "2FA is not enforced (the setting was never set)",
         Some(_) => "2FA is not enforced",
     };
-    let facts = facts([(
-        "enforce_2fa",
-        Some(enforced.map_or(Value::Null, Value::from)),
-    )]);
+    let facts = facts([("enforce_2fa", Some(enforced.map_or(Fact::Null, Fact::from)))]);
     Outcome {
         found: vec![case.organization(message, facts)],
         unknown: 0,

@@ -61,7 +61,7 @@ pub(super) fn as_of(asked: Timestamp, only: Only<'_>, runs: &[FoundRun]) -> Resu
     let snapshot = found.input.open()?;
     let run = &found.run;
     let role_types = Catalog::new(&snapshot, run)?.role_types();
-    let resources = read_resources(&snapshot, run, &role_types, |person| {
+    let resources = read_resources(&snapshot, run, &role_types, |person, _| {
         person.seat_word().map(|word| word.into_owned())
     })?;
     let wanted: HashMap<ResourceId, usize> = resources

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use super::ReportForm;
+use crate::audit::PersonFacts;
 use crate::commands::catalog::Catalog;
 use crate::commands::population::{Gathered, Held, assemble, read_held, read_resources, unlisted};
 use crate::model::{
@@ -69,15 +70,18 @@ pub(super) fn read(
         roles: places(roles.iter().map(|role| &role.id)),
     };
     let of_held: Vec<u32> = held.iter().map(|(id, _)| places.roles[id]).collect();
-    for (at, holdings) in by_person {
-        let roles = &mut resources.rows[at].roles;
-        roles.extend(holdings.iter().map(|held| of_held[*held as usize]));
+    for (at, mut roles) in by_person {
+        for role in &mut roles {
+            *role = of_held[*role as usize];
+        }
         roles.sort_unstable();
         // A person may have several entitlements on one resource.
         roles.dedup();
+        resources.rows[at].roles = roles.into();
     }
     let mut rows: Vec<_> = resources.rows.into_iter().map(Some).collect();
-    let people: Vec<_> = order.iter().filter_map(|at| rows[*at].take()).collect();
+    let mut people = Vec::with_capacity(rows.len());
+    people.extend(order.iter().filter_map(|at| rows[*at].take()));
     places.people = self::places(people.iter().map(|person| &person.id));
     if form == ReportForm::Page && has_grants {
         places.add_holders(snapshot, run, &mut catalog, &mut roles)?;
@@ -243,15 +247,15 @@ fn places<'a>(ids: impl Iterator<Item = &'a ResourceId>) -> HashMap<ResourceId, 
     numbered.map(|(at, id)| (id.clone(), at)).collect()
 }
 
-fn person_row(person: Person<'_>) -> PersonRow {
+fn person_row(person: Person<'_>, facts: &PersonFacts) -> PersonRow {
     let resource = person.resource;
     PersonRow {
         id: resource.id.clone(),
-        name: match (&*resource.display_name, person.email()) {
-            ("", Some(email)) => email.into(),
+        name: match (&*resource.display_name, &facts.email) {
+            ("", Some(email)) => email.clone(),
             _ => named(&resource.display_name, &resource.id),
         },
-        email: person.email().unwrap_or_default().into(),
+        email: facts.email.clone().unwrap_or_default(),
         given_name: person.given_name().into(),
         family_name: person.family_name().into(),
         job: person.job().unwrap_or_default().into(),
@@ -265,7 +269,7 @@ fn person_row(person: Person<'_>) -> PersonRow {
         is_listed: person.is_listed(),
         status: status_word(resource.status),
         account_type: account_type_word(resource),
-        roles: Vec::new(),
+        roles: Box::default(),
     }
 }
 

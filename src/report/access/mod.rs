@@ -110,7 +110,7 @@ pub struct PersonRow {
     /// Who uses the account; empty if that is not known.
     pub account_type: &'static str,
     /// The roles that the person holds, as indexes into [`AccessReport::roles`], in order.
-    pub roles: Vec<u32>,
+    pub roles: Box<[u32]>,
 }
 
 /// A role, or another resource that is held.

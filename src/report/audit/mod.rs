@@ -134,11 +134,11 @@ pub(super) fn note_on_2fa(audit: &Audit) -> Option<&'static str> {
 fn who(subject: &Subject) -> String {
     match (&subject.name, &subject.email, subject.kind) {
         (Some(name), Some(email), _) if name != email => format!("{name} <{email}>"),
-        (_, Some(email), _) => email.clone(),
-        (Some(name), None, _) => name.clone(),
+        (_, Some(email), _) => email.to_string(),
+        (Some(name), None, _) => name.to_string(),
         (None, None, SubjectKind::Snapshot) => "this snapshot".to_owned(),
         (None, None, SubjectKind::Organization) => "the organization".to_owned(),
-        (None, None, _) => subject.id.clone(),
+        (None, None, _) => subject.id.to_string(),
     }
 }
 

@@ -264,8 +264,8 @@ fn write_as_of(as_of: &AsOf, page: Page, out: &mut dyn Write) -> io::Result<()> 
         };
         let seat = person.seat.clone().unwrap_or_default();
         table.push(vec![
-            person.name.clone(),
-            person.email.clone().unwrap_or_default(),
+            person.name.to_string(),
+            person.email.as_deref().unwrap_or_default().to_owned(),
             if person.is_listed {
                 seat
             } else {

@@ -8,7 +8,7 @@
 //!   memory does not grow with their number, and what a row refers to may be missing. It is what gets read.
 //!
 //! ```text
-//! crawl/  HTTP page ─► wire type ─► model rows ─► Inventory ─► snapshot/write.rs
+//! crawl/  HTTP page ─► wire type ─► model rows ─► Inventory ─► snapshot/write/
 //!                                         snapshot/read/ ─► Row ─► lists, exports, verify, diff, audit, stats
 //! ```
 //!

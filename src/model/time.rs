@@ -113,11 +113,7 @@ impl Timestamp {
     pub fn to_protobuf_json(self) -> String {
         match self.subsec_nanos() {
             nanos if nanos != 0 && nanos % 1_000_000 == 0 => {
-                format!(
-                    "{}.{:03}Z",
-                    self.moment().strftime("%Y-%m-%dT%H:%M:%S"),
-                    nanos / 1_000_000
-                )
+                format!("{:.0}.{:03}Z", self.moment(), nanos / 1_000_000)
             }
             _ => self.to_string(),
         }
@@ -204,7 +200,7 @@ impl fmt::Debug for Timestamp {
 impl fmt::Display for Timestamp {
     /// Formats RFC 3339 in UTC with `Z`, as PostHog and protobuf's JSON do, with 0, 6 or 9 fractional digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.moment().strftime("%Y-%m-%dT%H:%M:%S"))?;
+        write!(f, "{:.0}", self.moment())?;
         match self.subsec_nanos() {
             0 => {}
             nanos if nanos % 1_000 == 0 => write!(f, ".{:06}", nanos / 1_000)?,

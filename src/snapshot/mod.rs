@@ -5,7 +5,7 @@
 //! | module | contains | may import |
 //! |---|---|---|
 //! | `verify/` | finds every defect of a file | `read`, and all below it |
-//! | `write.rs` | writes an inventory to a file | `table`, and all below it |
+//! | `write/` | writes an inventory to a file | `table`, and all below it |
 //! | `read/` | reads a file as rows: open, find, filter, count | `table`, and all below it |
 //! | `table/` | the tables: their declarations, a row, its kind, its part in the digest | `message` |
 //! | `message/` | the bytes of one message: fields, the schema, the model, the canonical form, JSON, validity | |
@@ -20,7 +20,7 @@
 //!   read, write ───► container ─────────┘
 //! ```
 //!
-//! The path of a row. Writing: `Inventory` ─► `message/encode.rs` ─► `write.rs` ─► `container/`. Reading:
+//! The path of a row. Writing: `Inventory` ─► `message/encode.rs` ─► `write/` ─► `container/`. Reading:
 //! `container/` ─► `read/columns.rs` ─► `read/judgement.rs` ─► [`Row`], whose blob is decoded when needed: as model
 //! (`message/decode.rs`), as JSON (`message/json.rs`) or as its part in the digest (`table/record.rs`). A row of format v3
 //! has a longer way to the same pages: `container/v3/` ─► `message/records.rs` ─► `read/v3.rs` ─► `container/build.rs`.

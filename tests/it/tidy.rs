@@ -67,7 +67,7 @@ const DOORS: [(&str, &[&str]); 47] = [
     ("prost", &["snapshot/message/", "snapshot/tests/"]),
     (
         "rusqlite",
-        &["snapshot/write.rs", "snapshot/error.rs", "report/flat.rs"],
+        &["snapshot/write/", "snapshot/error.rs", "report/flat.rs"],
     ),
     ("rust_xlsxwriter", &["report/access/workbook.rs"]),
     ("rustix", &["files/", "snapshot/container/"]),
@@ -87,7 +87,7 @@ const DOORS: [(&str, &[&str]); 47] = [
     ("smallvec", &["snapshot/message/"]),
     ("snap", &["snapshot/container/v3/"]),
     ("strsim", &["commands/search.rs"]),
-    ("svix-ksuid", &["snapshot/verify/", "snapshot/write.rs"]),
+    ("svix-ksuid", &["snapshot/verify/", "snapshot/write/"]),
     (
         "tempfile",
         &["files/", "snapshot/container/", "snapshot/read/"],

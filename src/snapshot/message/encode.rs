@@ -9,25 +9,25 @@ use crate::model::{
     ResourceType, Status, Timestamp, Trait, UserTrait, Value, keys,
 };
 
-/// A resource type's blob.
-pub(in crate::snapshot) fn resource_type(from: &ResourceType) -> Vec<u8> {
+/// Appends a resource type's blob.
+pub(in crate::snapshot) fn resource_type(from: &ResourceType, out: &mut Vec<u8>) {
     let annotations = if from.skips_entitlements_and_grants {
         vec![proto::SkipEntitlementsAndGrants {}.to_any()]
     } else {
         Vec::new()
     };
-    proto::ResourceType {
+    let message = proto::ResourceType {
         id: from.id.to_string(),
         display_name: from.display_name.to_string(),
         traits: from.traits.iter().copied().map(trait_number).collect(),
         annotations,
-    }
-    .encode_to_vec()
+    };
+    push(&message, out);
 }
 
-/// A resource's blob. Profile, status and creation time are in the trait and in the resource: older readers know only
+/// Appends a resource's blob. Profile, status and creation time are in the trait and in the resource: older readers know only
 /// the trait, newer ones prefer the resource.
-pub(in crate::snapshot) fn resource(from: &Resource, of_type: &ResourceType) -> Vec<u8> {
+pub(in crate::snapshot) fn resource(from: &Resource, of_type: &ResourceType, out: &mut Vec<u8>) {
     let profile = (!from.profile.is_empty()).then(|| profile(&from.profile));
     let status = from.status.map(|status| proto::Status {
         status: status_number(status),
@@ -45,7 +45,7 @@ pub(in crate::snapshot) fn resource(from: &Resource, of_type: &ResourceType) -> 
         }
         None => Vec::new(),
     };
-    proto::Resource {
+    let message = proto::Resource {
         id: Some(resource_id(&from.id)),
         parent_resource_id: from.parent.as_ref().map(resource_id),
         display_name: from.display_name.to_string(),
@@ -54,8 +54,8 @@ pub(in crate::snapshot) fn resource(from: &Resource, of_type: &ResourceType) -> 
         profile,
         status,
         created_at,
-    }
-    .encode_to_vec()
+    };
+    push(&message, out);
 }
 
 fn user_trait(
@@ -101,9 +101,9 @@ fn user_trait(
     }
 }
 
-/// An entitlement's blob. It refers to the types that may hold it by their ids, and to its resource by id and display
+/// Appends an entitlement's blob. It refers to the types that may hold it by their ids, and to its resource by id and display
 /// name: the `baton` CLI's CSV and XLSX exports take the name of the resource from here, for its grants too.
-pub(in crate::snapshot) fn entitlement(from: &Entitlement, of: &Resource) -> Vec<u8> {
+pub(in crate::snapshot) fn entitlement(from: &Entitlement, of: &Resource, out: &mut Vec<u8>) {
     let grantable_to = from
         .grantable_to
         .iter()
@@ -112,7 +112,7 @@ pub(in crate::snapshot) fn entitlement(from: &Entitlement, of: &Resource) -> Vec
             ..Default::default()
         })
         .collect();
-    proto::Entitlement {
+    let message = proto::Entitlement {
         resource: Some(proto::Resource {
             display_name: of.display_name.to_string(),
             ..resource_reference(&of.id)
@@ -129,40 +129,37 @@ pub(in crate::snapshot) fn entitlement(from: &Entitlement, of: &Resource) -> Vec
             Purpose::Ownership => 3,
         },
         slug: from.slug.to_string(),
-    }
-    .encode_to_vec()
+    };
+    push(&message, out);
 }
 
-/// A grant's blob under its `id`, which refers to entitlement and principal by their ids.
+/// Appends a grant's blob under its `id`, which refers to entitlement and principal by their ids.
 pub(in crate::snapshot) fn grant(
     from: &Grant,
     id: &str,
     entitlement_resource: &ResourceId,
-) -> Vec<u8> {
-    let metadata: Profile = [
-        from.joined_at
-            .map(|at| (keys::JOINED_AT.into(), Value::Text(at.to_string().into()))),
-        from.membership_id.as_ref().map(|id| {
-            (
-                keys::MEMBERSHIP_ID.into(),
-                Value::Text(id.to_string().into()),
-            )
-        }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let annotations = if metadata.is_empty() {
+    out: &mut Vec<u8>,
+) {
+    let mut metadata = proto::Struct::default();
+    let mut add = |key: &str, text: String| {
+        let kind = Some(proto::ValueKind::Text(text));
+        metadata
+            .fields
+            .insert(key.to_owned(), proto::Value { kind });
+    };
+    if let Some(at) = from.joined_at {
+        add(keys::JOINED_AT, at.to_string());
+    }
+    if let Some(id) = &from.membership_id {
+        add(keys::MEMBERSHIP_ID, id.to_string());
+    }
+    let annotations = if metadata.fields.is_empty() {
         Vec::new()
     } else {
-        vec![
-            proto::GrantMetadata {
-                metadata: Some(profile(&metadata)),
-            }
-            .to_any(),
-        ]
+        let metadata = Some(metadata);
+        vec![proto::GrantMetadata { metadata }.to_any()]
     };
-    proto::Grant {
+    let message = proto::Grant {
         entitlement: Some(entitlement_reference(
             &from.entitlement,
             entitlement_resource,
@@ -170,8 +167,14 @@ pub(in crate::snapshot) fn grant(
         principal: Some(resource_reference(&from.principal)),
         id: id.to_owned(),
         annotations,
-    }
-    .encode_to_vec()
+    };
+    push(&message, out);
+}
+
+fn push(message: &impl Message, out: &mut Vec<u8>) {
+    message
+        .encode(out)
+        .expect("a Vec takes a message of any length");
 }
 
 /// The start of a grant's message: the given references.

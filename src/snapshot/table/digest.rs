@@ -5,8 +5,6 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::record::push_record;
-use crate::model::RowKind;
 use crate::snapshot::hex::hex;
 
 /// SHA-256 over the canonical form of all rows of a sync run, written `v1:` and 64 hexadecimal digits.
@@ -25,7 +23,6 @@ impl fmt::Display for ContentDigest {
 /// Computes the digest of rows, which must be added in the order of the file.
 pub struct Digester {
     hash: Sha256,
-    scratch: Vec<u8>,
 }
 
 impl Default for Digester {
@@ -39,22 +36,12 @@ impl Digester {
     pub fn new() -> Self {
         let mut hash = Sha256::new();
         hash.update(b"posthog-c1z content v1\n");
-        Self {
-            hash,
-            scratch: Vec::with_capacity(1024),
-        }
+        Self { hash }
     }
 
     /// Adds records of rows, as written by [`Row::record`](super::Row::record).
     pub fn record(&mut self, records: &[u8]) {
         self.hash.update(records);
-    }
-
-    /// Adds a row that is being written: its kind, the parts that identify it, and its message.
-    pub(in crate::snapshot) fn row(&mut self, kind: RowKind, parts: &[&[u8]], data: &[u8]) {
-        self.scratch.clear();
-        push_record(kind, parts, data, &mut self.scratch);
-        self.hash.update(&self.scratch);
     }
 
     /// Returns the digest of all rows added.

@@ -21,4 +21,5 @@ pub(super) mod schema;
 pub use digest::{ContentDigest, Digester};
 pub(super) use kind::{AnyColumns, column_fields, descriptor};
 pub use kind::{BadBlob, EntitlementColumns, GrantColumns, Kind, ResourceColumns};
+pub(super) use record::push_record;
 pub use row::Row;

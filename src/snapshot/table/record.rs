@@ -48,10 +48,17 @@ impl<K: Kind> Row<'_, K> {
     }
 }
 
-/// Appends the record of a row: its kind, the parts that identify it, and the canonical form of the rest of its
-/// message. Rows with equal records are the same except for noise.
-pub(super) fn push_record(kind: RowKind, parts: &[&[u8]], data: &[u8], out: &mut Vec<u8>) {
+/// Appends the record of a row that is being written: its kind, its id, the other parts that identify it, and the canonical
+/// form of the rest of its message. Equal to what [`Row::record`] appends for it.
+pub(in crate::snapshot) fn push_record(
+    kind: RowKind,
+    id: &str,
+    parts: &[&[u8]],
+    data: &[u8],
+    out: &mut Vec<u8>,
+) {
     out.push(tag(kind));
+    push_part(&[id.as_bytes()], out);
     for part in parts {
         push_part(&[part], out);
     }

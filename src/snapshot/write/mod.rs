@@ -1,14 +1,17 @@
 //! Writes an inventory to a file: first its rows to a SQLite database, in one transaction and in the order of the ids,
-//! then the database to a c1z, which replaces the target in one step.
+//! then the database to a c1z, which replaces the target in one step. `batches.rs` encodes the rows on other threads.
+
+mod batches;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 
 use rusqlite::{Connection, OpenFlags, Statement, params};
 use serde::Serialize;
 use svix_ksuid::Ksuid;
+
+use batches::{Batch, encode_all};
 
 use super::container::{self, Written};
 use super::error::{BUILDING, Error};
@@ -107,10 +110,6 @@ const COMPLETED_SYNC_TOKEN: &str = r#"{"completed_actions_count":4,"version":1}"
 /// Memory that SQLite may use for pages and for sorting index entries, in KiB.
 const CACHE_KIB: i64 = 16 * 1024;
 
-/// Rows in a batch from the encoding thread to the writing thread, and the number of batches that may be queued.
-const BATCH: usize = 512;
-const BATCHES_AHEAD: usize = 4;
-
 /// Opens the empty file at `path` for writing; SQLite sorts in `temp_dir`. The name is not needed after this returns:
 /// there is no journal, since an incomplete database is thrown away.
 fn open(path: &Path, temp_dir: &Path) -> rusqlite::Result<Connection> {
@@ -196,13 +195,13 @@ impl Writer<'_> {
         self.rows(
             "insert into v1_resource_types (external_id, data, sync_id, discovered_at) values (?3, ?4, ?1, ?2)",
             inventory.resource_types(),
-            |row, digester| {
-                let data = encode::resource_type(row);
-                digester.row(RowKind::ResourceType, &[row.id.as_str().as_bytes()], &data);
-                (String::new(), data)
+            |row, batch| {
+                batch.add(RowKind::ResourceType, row.id.as_str(), &[], |out| {
+                    encode::resource_type(row, out);
+                });
             },
-            |insert, row, _, data| {
-                insert.raw_bind_parameter(3, row.id.as_str())?;
+            |insert, _, id, data| {
+                insert.raw_bind_parameter(3, id)?;
                 insert.raw_bind_parameter(4, data)
             },
         )
@@ -218,12 +217,11 @@ impl Writer<'_> {
             "insert into v1_resources (resource_type_id, external_id, parent_resource_type_id, parent_resource_id, \
              data, sync_id, discovered_at) values (?3, ?4, ?5, ?6, ?7, ?1, ?2)",
             inventory.resources(),
-            |row, digester| {
-                let data = encode::resource(row, types[&row.id.resource_type]);
-                let id = row.id.to_string();
+            |row, batch| {
                 let parent = row.parent.as_ref().map(ToString::to_string).unwrap_or_default();
-                digester.row(RowKind::Resource, &[id.as_bytes(), parent.as_bytes()], &data);
-                (id, data)
+                batch.add(RowKind::Resource, &row.id.to_string(), &[parent.as_bytes()], |out| {
+                    encode::resource(row, types[&row.id.resource_type], out);
+                });
             },
             |insert, row, id, data| {
                 insert.raw_bind_parameter(3, row.id.resource_type.as_str())?;
@@ -240,19 +238,18 @@ impl Writer<'_> {
             "insert into v1_entitlements (resource_type_id, resource_id, external_id, data, sync_id, discovered_at) \
              values (?3, ?4, ?5, ?6, ?1, ?2)",
             inventory.entitlements(),
-            |row, digester| {
+            |row, batch| {
                 let resource = inventory.resource(&row.resource);
                 let resource = resource.expect("an inventory has the resource of every entitlement");
-                let data = encode::entitlement(row, resource);
-                let resource = row.resource.to_string();
-                let parts = [row.id.as_str().as_bytes(), resource.as_bytes()];
-                digester.row(RowKind::Entitlement, &parts, &data);
-                (String::new(), data)
+                let resource_id = row.resource.to_string();
+                batch.add(RowKind::Entitlement, row.id.as_str(), &[resource_id.as_bytes()], |out| {
+                    encode::entitlement(row, resource, out);
+                });
             },
-            |insert, row, _, data| {
+            |insert, row, id, data| {
                 insert.raw_bind_parameter(3, row.resource.resource_type.as_str())?;
                 insert.raw_bind_parameter(4, &*row.resource.resource)?;
-                insert.raw_bind_parameter(5, row.id.as_str())?;
+                insert.raw_bind_parameter(5, id)?;
                 insert.raw_bind_parameter(6, data)
             },
         )
@@ -270,13 +267,12 @@ impl Writer<'_> {
              principal_resource_id, external_id, data, sync_id, discovered_at) \
              values (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1, ?2)",
             inventory.grants(),
-            |row, digester| {
-                let id = row.id().into_owned();
-                let data = encode::grant(row, &id, resources[&row.entitlement]);
-                let principal = row.principal.to_string();
-                let parts = [id.as_bytes(), row.entitlement.as_str().as_bytes(), principal.as_bytes(), b""];
-                digester.row(RowKind::Grant, &parts, &data);
-                (id, data)
+            |row, batch| {
+                let (id, principal) = (row.id(), row.principal.to_string());
+                let parts = [row.entitlement.as_str().as_bytes(), principal.as_bytes(), b""];
+                batch.add(RowKind::Grant, &id, &parts, |out| {
+                    encode::grant(row, &id, resources[&row.entitlement], out);
+                });
             },
             |insert, row, id, data| {
                 let resource = resources[&row.entitlement];
@@ -291,59 +287,30 @@ impl Writer<'_> {
         )
     }
 
-    /// Inserts all `rows`. Another thread encodes ids and blobs and digests them, batch by batch, while this one
-    /// inserts them. `?1` is the sync run's id, `?2` the time.
+    /// Inserts all `rows`, which `encode` adds to batches on other threads. `?1` is the sync run's id, `?2` the time; `bind`
+    /// binds the rest, from a row, its id and its blob.
     fn rows<T: Sync>(
         &mut self,
         sql: &str,
         rows: &[T],
-        encode: impl Fn(&T, &mut Digester) -> (String, Vec<u8>) + Sync,
+        encode: impl Fn(&T, &mut Batch) + Sync,
         bind: impl Fn(&mut Statement<'_>, &T, &str, &[u8]) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
-        let Self {
-            connection,
-            sync_id,
-            discovered_at,
-            digester,
-            reporter,
-        } = self;
-        let mut insert = connection.prepare(sql)?;
-        insert.raw_bind_parameter(1, *sync_id)?;
-        insert.raw_bind_parameter(2, discovered_at.as_str())?;
-        let mut write = |batch: &[T], encoded: &[(String, Vec<u8>)]| {
-            for (row, (id, data)) in batch.iter().zip(encoded) {
+        let mut insert = self.connection.prepare(sql)?;
+        insert.raw_bind_parameter(1, self.sync_id)?;
+        insert.raw_bind_parameter(2, self.discovered_at.as_str())?;
+        encode_all(rows, encode, |rows, batch| {
+            self.digester.record(&batch.records);
+            for (row, (id, data)) in rows.iter().zip(batch.rows()) {
                 bind(&mut insert, row, id, data)?;
                 insert.raw_execute()?;
             }
-            reporter.report(Event::Advanced {
+            self.reporter.report(Event::Advanced {
                 phase: Phase::Rows,
-                steps: batch.len() as u64,
+                steps: rows.len() as u64,
                 of: None,
             });
-            rusqlite::Result::Ok(())
-        };
-        let mut encode_batch =
-            |batch: &[T]| -> Vec<_> { batch.iter().map(|row| encode(row, digester)).collect() };
-        let written = std::thread::scope(|scope| {
-            let (sender, batches) = sync_channel(BATCHES_AHEAD);
-            let encode_batch = &mut encode_batch;
-            std::thread::Builder::new()
-                .spawn_scoped(scope, move || {
-                    for batch in rows.chunks(BATCH) {
-                        // The receiver is gone once an insertion has failed.
-                        if sender.send((batch, encode_batch(batch))).is_err() {
-                            return;
-                        }
-                    }
-                })
-                .ok()?;
-            let mut batches = batches.into_iter();
-            Some(batches.try_for_each(|(batch, encoded)| write(batch, &encoded)))
-        });
-        // If no thread can be started, this one does both.
-        written.unwrap_or_else(|| {
-            let mut batches = rows.chunks(BATCH);
-            batches.try_for_each(|batch| write(batch, &encode_batch(batch)))
+            Ok(())
         })
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{AccessReport, PersonRow, RoleRow};
-use crate::model::{FoundDocument, Severity, SubjectKind, Timestamp};
+use crate::model::{FoundDocument, RuleCode, Severity, SubjectKind, Timestamp};
 use crate::report::surroundings::{external_group, sent_text};
 
 /// A cell of a table.
@@ -101,22 +101,21 @@ impl<R> Column<R> {
 /// What cells look up.
 pub(super) struct Context<'a> {
     pub(super) report: &'a AccessReport,
-    /// The codes of the findings about each person that are not accepted, by the person's id.
-    findings: HashMap<&'a str, String>,
+    /// The ids of people and the codes of the findings about them that are not accepted, sorted by the id.
+    findings: Vec<(&'a str, RuleCode)>,
     /// The groups of other systems that roles belong to, by the role's id.
     references: HashMap<&'a str, String>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(report: &'a AccessReport) -> Self {
-        let mut findings = HashMap::<&str, String>::new();
         let open = report.audit.findings.iter().filter(|finding| {
             finding.accepted.is_none() && finding.subject.kind == SubjectKind::User
         });
-        for finding in open {
-            let codes = findings.entry(&finding.subject.id).or_default();
-            push_joined(codes, ", ", finding.code.as_str());
-        }
+        let mut findings: Vec<_> = open
+            .map(|finding| (&*finding.subject.id, finding.code))
+            .collect();
+        findings.sort_by_key(|(id, _)| *id);
         let mut references = HashMap::<&str, String>::new();
         if let FoundDocument::Found(document) = &report.document {
             for reference in document.role_external_references.iter().flatten() {
@@ -149,9 +148,17 @@ impl<'a> Context<'a> {
     }
 
     /// The codes of the findings about a person that are not accepted.
-    pub(super) fn findings_about(&self, person: &PersonRow) -> &str {
-        let codes = self.findings.get(&*person.id.resource);
-        codes.map_or("", String::as_str)
+    pub(super) fn findings_about(&self, person: &PersonRow) -> String {
+        let id = &*person.id.resource;
+        let start = self.findings.partition_point(|(other, _)| *other < id);
+        let mut codes = String::new();
+        for (_, code) in self.findings[start..]
+            .iter()
+            .take_while(|(other, _)| *other == id)
+        {
+            push_joined(&mut codes, ", ", code.as_str());
+        }
+        codes
     }
 }
 

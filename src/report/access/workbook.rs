@@ -247,7 +247,7 @@ impl<'r> Workbook<'r> {
         };
         let context = Context::new(report);
         for person in &report.people {
-            workbook.review_person(person, context.findings_about(person))?;
+            workbook.review_person(person, &context.findings_about(person))?;
         }
         Ok(workbook)
     }

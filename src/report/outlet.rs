@@ -38,6 +38,8 @@ pub struct Outlet<W: Write> {
 const BLOCK: usize = 16 << 10;
 /// Bytes of JSON checked at a time: few enough that most chunks are plain ASCII even if some names are not.
 const JSON_CHUNK: usize = 64;
+/// Longest character in UTF-8, in bytes.
+const MAX_CHAR: usize = 4;
 /// Longest colour sequence, in bytes: `ESC [ 38;2;255;255;255 m` with some reserve.
 const MAX_COLOUR: usize = 24;
 
@@ -95,24 +97,29 @@ impl<W: Write> Write for Outlet<W> {
     }
 }
 
-/// Whether JSON contains nothing harmful. Its writer has escaped control characters in strings.
-fn is_plain_json(json: &str) -> bool {
+/// Whether JSON is UTF-8 and contains nothing harmful. Its writer has escaped control characters in strings.
+fn is_plain_json(json: &[u8]) -> bool {
     let mut rest = json;
     while !rest.is_empty() {
-        let chunk = &rest.as_bytes()[..rest.len().min(JSON_CHUNK)];
-        let length = if chunk.is_ascii() && !chunk.contains(&0x7f) {
-            chunk.len()
-        } else {
-            let mut chars = rest.chars();
-            while rest.len() - chars.as_str().len() < JSON_CHUNK
-                && let Some(c) = chars.next()
-            {
-                if c >= '\u{7f}' && is_harmful(c) {
-                    return false;
-                }
+        let (chunk, later) = rest.split_at(rest.len().min(JSON_CHUNK));
+        // Without an early end, the processor looks at many bytes at once.
+        if chunk.iter().fold(0, |highest, byte| highest.max(*byte)) < 0x7f {
+            rest = later;
+            continue;
+        }
+        // With the rest of a character that begins in the chunk.
+        let piece = &rest[..rest.len().min(JSON_CHUNK + MAX_CHAR)];
+        let text = piece.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let mut length = 0;
+        for (at, c) in text.char_indices().take_while(|(at, _)| *at < JSON_CHUNK) {
+            if c >= '\u{7f}' && is_harmful(c) {
+                return false;
             }
-            rest.len() - chars.as_str().len()
-        };
+            length = at + c.len_utf8();
+        }
+        if length < chunk.len() {
+            return false;
+        }
         rest = &rest[length..];
     }
     true
@@ -123,7 +130,7 @@ impl Medium {
     fn is_plain(self, bytes: &[u8]) -> bool {
         match self {
             // A faster form of the check per character.
-            Self::Json => std::str::from_utf8(bytes).is_ok_and(is_plain_json),
+            Self::Json => is_plain_json(bytes),
             _ => bytes.iter().all(|byte| self.is_plain_byte(*byte)),
         }
     }
@@ -252,6 +259,10 @@ mod tests {
         const PLAIN: Medium = Medium::Text { styled: false };
         let long = format!("{}é\u{9b}", "x".repeat(BLOCK - 1));
         let long_shown = format!("{}é\\u{{9b}}", "x".repeat(BLOCK - 1));
+        // Characters of two and three bytes across the end of a chunk.
+        let across = ["é", "王", "\u{202e}"].map(|c| format!("{}{c}", "x".repeat(JSON_CHUNK - 1)));
+        let across = across.concat();
+        let across_shown = across.replace('\u{202e}', "\\u202e");
         for (medium, text, shown) in [
             (PLAIN, "Zoë 王\nnext\n", "Zoë 王\nnext\n"),
             (PLAIN, "a\x1b[1mb\r\n\tc", "a\\u{1b}[1mb\\r\n\\tc"),
@@ -281,6 +292,7 @@ mod tests {
             ),
             (Medium::Raw, "\x1b[2J\u{202e}", "\x1b[2J\u{202e}"),
             (PLAIN, &long, &long_shown),
+            (Medium::Json, &across, &across_shown),
         ] {
             for size in [1, 2, 3, 7, usize::MAX] {
                 assert_eq!(arrived(medium, text, size), shown, "{medium:?} by {size}");
@@ -290,11 +302,13 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_do_not_pass_as_controls() {
-        let mut out = Vec::new();
-        let mut outlet = Outlet::new(&mut out, Medium::Text { styled: false });
-        outlet.write_all(b"a\x9b31m\xe7").unwrap();
-        outlet.flush().unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "a\u{fffd}31m\u{fffd}");
+        for medium in [Medium::Text { styled: false }, Medium::Json, Medium::Csv] {
+            let mut out = Vec::new();
+            let mut outlet = Outlet::new(&mut out, medium);
+            outlet.write_all(b"a\x9b31m\xe7").unwrap();
+            outlet.flush().unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), "a\u{fffd}31m\u{fffd}");
+        }
     }
 
     #[test]

@@ -23,13 +23,16 @@ impl List<'_> {
             self.filter,
             |snapshot| {
                 let mut items = JsonItems::new(snapshot, self.run, cache.clone())?;
+                // Batches are about as long as the one before, so the next one need not be moved while it grows.
+                let mut longest = 0;
                 Ok(Box::new(move |rows| {
-                    let mut json = Vec::new();
+                    let mut json = Vec::with_capacity(longest);
                     while let Some(row) = rows.next_row(json.len()) {
                         if self.shows(&row) {
                             items.push(&row, &mut json)?;
                         }
                     }
+                    longest = longest.max(json.len());
                     Ok(json)
                 }))
             },

@@ -11,7 +11,7 @@ use twox_hash::{XxHash3_128, XxHash64};
 use super::stored::{Chunk, Start};
 
 /// On average, one id in this many starts a block.
-const ROWS_PER_BLOCK: u64 = 16;
+const ROWS_PER_BLOCK: u64 = 4;
 /// Size limits of a block, whatever the ids are.
 const MAX_ROWS: u32 = 256;
 const MAX_BYTES: usize = 1 << 20;

@@ -22,6 +22,14 @@ struct Names {
 }
 
 impl RowKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::ResourceType,
+        Self::Resource,
+        Self::Entitlement,
+        Self::Grant,
+    ];
+
     const fn names(self) -> &'static Names {
         match self {
             Self::ResourceType => &Names {

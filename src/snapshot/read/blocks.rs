@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use twox_hash::{XxHash3_128, XxHash64};
 
 use super::stored::{Chunk, Start};
+use crate::model::RowKind;
 
 /// On average, one id in this many starts a block.
 const ROWS_PER_BLOCK: u64 = 4;
@@ -24,14 +25,13 @@ static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
 pub(super) struct Blocks {
     finished: Vec<Block>,
     /// The block that is being filled, and the records of its rows.
-    open: Option<(usize, Chunk)>,
+    open: Option<(RowKind, Chunk)>,
     records: Vec<u8>,
 }
 
 /// Consecutive rows.
 pub(super) struct Block {
-    /// The position of the kind in `summary::KINDS`.
-    pub kind: usize,
+    pub kind: RowKind,
     /// Of the records of its rows.
     pub hash: u128,
     pub rows: Chunk,
@@ -39,7 +39,7 @@ pub(super) struct Block {
 
 impl Blocks {
     /// Adds the next row.
-    pub(super) fn add(&mut self, kind: usize, id: &str, record: &[u8], start: Start) {
+    pub(super) fn add(&mut self, kind: RowKind, id: &str, record: &[u8], start: Start) {
         match &mut self.open {
             Some((own, rows))
                 if *own == kind

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use super::open::Snapshot;
 use super::stored::Chunk;
-use super::summary::KINDS;
 use crate::model::{RowKind, SyncId};
 
 /// Blocks that are in two sync runs.
@@ -36,8 +35,7 @@ impl Snapshot {
         common: &CommonRows,
     ) -> Option<Vec<Chunk>> {
         let blocks = self.summary(sync)?.blocks.as_ref()?.all().iter();
-        let others =
-            blocks.filter(|block| KINDS[block.kind] == kind && !common.0.contains(&block.hash));
+        let others = blocks.filter(|block| block.kind == kind && !common.0.contains(&block.hash));
         Some(others.map(|block| block.rows).collect())
     }
 }

@@ -6,7 +6,8 @@
 //! any other file.
 
 use super::stored::{FoundRow, RowFinder, SYNC_RUNS, StoredTable, SyncIds};
-use super::summary::{KINDS, NoSummary, Summarizer, Summary};
+use super::summary::{NoSummary, Summarizer, Summary};
+use crate::model::RowKind;
 use crate::snapshot::container::declaration::{Column, TableDeclaration};
 use crate::snapshot::container::{Access, Fault, Leaf, Pages, TakenLeaf, Walker};
 use crate::snapshot::table::schema;
@@ -33,7 +34,7 @@ pub(super) fn scan<'p>(
     if !pages.is_growing() {
         return Err(unexpected());
     }
-    let tables = KINDS.map(|kind| Kind::new(kind.table(), pages));
+    let tables = RowKind::ALL.map(|kind| Kind::new(kind.table(), pages));
     let mut scan = Scan {
         pages,
         access,
@@ -73,7 +74,7 @@ struct Scan<'a, 'p> {
     pages: &'p Pages,
     access: Access,
     walker: Walker<'p>,
-    /// In the order of [`KINDS`].
+    /// In the order of the kinds.
     kinds: [Kind<'p>; 4],
     sync_runs: Option<(StoredTable, Vec<TakenLeaf>)>,
     sync_ids: SyncIds,
@@ -128,14 +129,14 @@ impl Scan<'_, '_> {
             }
             let name = self.walker.look(number, |leaf| Ok(table_of(leaf)))?;
             let name = name.flatten();
-            let kind = KINDS.iter().position(|kind| Some(kind.table()) == name);
-            match kind {
+            let mut kinds = RowKind::ALL.into_iter();
+            match kinds.find(|kind| Some(kind.table()) == name) {
                 Some(kind) => self.page_of(kind, number)?,
                 None if name == Some(SYNC_RUNS) => self.page_of_sync_runs(number)?,
                 None => self.set_aside(number)?,
             }
         }
-        self.take_first(KINDS.len() - 1)
+        self.take_first(RowKind::Grant)
     }
 
     fn set_aside(&self, number: u32) -> Result<(), Fault> {
@@ -159,14 +160,11 @@ impl Scan<'_, '_> {
             ids.read(&mut table, &mut reader, number, leaf)
         })?;
         let number = |id: &str| self.sync_ids.numbers.get(id).copied();
-        let kind = |of| {
-            let at = KINDS.iter().position(|kind| *kind == of)?;
-            Some(&self.kinds[at].table)
-        };
+        let table_of = |kind| &self.kinds[kind as usize].table;
         let selected = self
             .summarizer
             .as_mut()
-            .map(|summarizer| summarizer.select(self.pages, &table, number, kind));
+            .map(|summarizer| summarizer.select(self.pages, &table, number, table_of));
         if let Some(Err(NoSummary)) = selected {
             give_up(&mut self.summarizer, self.access)?;
         }
@@ -174,8 +172,8 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn page_of(&mut self, kind: usize, number: u32) -> Result<(), Fault> {
-        let Kind { leaves, first, .. } = &mut self.kinds[kind];
+    fn page_of(&mut self, kind: RowKind, number: u32) -> Result<(), Fault> {
+        let Kind { leaves, first, .. } = &mut self.kinds[kind as usize];
         if leaves.is_empty() && first.is_none() {
             *first = Some(number);
             return self.set_aside(number);
@@ -185,9 +183,9 @@ impl Scan<'_, '_> {
     }
 
     /// Takes the first pages of all kinds up to this one.
-    fn take_first(&mut self, up_to: usize) -> Result<(), Fault> {
-        for kind in 0..=up_to {
-            if let Some(number) = self.kinds[kind].first.take() {
+    fn take_first(&mut self, up_to: RowKind) -> Result<(), Fault> {
+        for kind in RowKind::ALL.into_iter().filter(|kind| *kind <= up_to) {
+            if let Some(number) = self.kinds[kind as usize].first.take() {
                 self.take(kind, number)?;
             }
         }
@@ -195,7 +193,7 @@ impl Scan<'_, '_> {
     }
 
     /// Reads the rows of a leaf page.
-    fn take(&mut self, kind: usize, number: u32) -> Result<(), Fault> {
+    fn take(&mut self, kind: RowKind, number: u32) -> Result<(), Fault> {
         if self.sync_runs.is_none() {
             return Err(unexpected());
         }
@@ -204,7 +202,7 @@ impl Scan<'_, '_> {
             rows,
             leaves,
             ..
-        } = &mut self.kinds[kind];
+        } = &mut self.kinds[kind as usize];
         let (runs, summarizer, access) =
             (&self.sync_ids.numbers, &mut self.summarizer, self.access);
         let mut add = |found: FoundRow<'_>| {

@@ -32,9 +32,9 @@ pub(super) struct Summarizer<'a> {
     /// The id of the sync run; as in [`runs::shown`].
     wanted: Option<&'a str>,
     run: Option<u32>,
-    /// The position in [`KINDS`] of the last row.
-    kind: usize,
-    /// The columns of each kind.
+    /// The kind of the last row.
+    kind: RowKind,
+    /// The columns of each kind, in their order.
     places: Vec<Places>,
     counts: Counts,
     digester: Digester,
@@ -43,14 +43,6 @@ pub(super) struct Summarizer<'a> {
     recent: TextCache,
     blocks: Option<Blocks>,
 }
-
-/// The order of kinds in the digest.
-pub(super) const KINDS: [RowKind; 4] = [
-    RowKind::ResourceType,
-    RowKind::Resource,
-    RowKind::Entitlement,
-    RowKind::Grant,
-];
 
 /// There will be no summary: the rows have to be read one kind after another, where every reader finds the same problem.
 #[derive(Debug)]
@@ -64,7 +56,7 @@ impl<'a> Summarizer<'a> {
             path,
             wanted,
             run: None,
-            kind: 0,
+            kind: RowKind::ResourceType,
             places: Vec::new(),
             counts: Counts::default(),
             digester: Digester::new(),
@@ -80,10 +72,10 @@ impl<'a> Summarizer<'a> {
         pages: &Pages,
         table_of_runs: &StoredTable,
         number: impl FnOnce(&str) -> Option<u32>,
-        table: impl Fn(RowKind) -> Option<&'t StoredTable>,
+        table: impl Fn(RowKind) -> &'t StoredTable,
     ) -> Result<(), NoSummary> {
         let places = |kind| {
-            let table = table(kind)?;
+            let table = table(kind);
             let places = match kind {
                 RowKind::ResourceType => Places::of::<ResourceType>(table),
                 RowKind::Resource => Places::of::<Resource>(table),
@@ -92,7 +84,7 @@ impl<'a> Summarizer<'a> {
             };
             places.ok()
         };
-        let places = KINDS.into_iter().map(places);
+        let places = RowKind::ALL.into_iter().map(places);
         self.places = places.collect::<Option<_>>().ok_or(NoSummary)?;
         let all = runs::read(pages, table_of_runs, self.path).map_err(|_| NoSummary)?;
         let shown = runs::shown(all, self.wanted, self.path).map_err(|_| NoSummary)?;
@@ -100,8 +92,8 @@ impl<'a> Summarizer<'a> {
         self.run.map(drop).ok_or(NoSummary)
     }
 
-    /// Adds the next row of the kind at this position in [`KINDS`]. Rows of other sync runs are ignored.
-    pub(super) fn add(&mut self, kind: usize, found: &FoundRow<'_>) -> Result<(), NoSummary> {
+    /// Adds the next row of this kind. Rows of other sync runs are ignored.
+    pub(super) fn add(&mut self, kind: RowKind, found: &FoundRow<'_>) -> Result<(), NoSummary> {
         if self.run != Some(found.run) {
             return Ok(());
         }
@@ -110,11 +102,11 @@ impl<'a> Summarizer<'a> {
         }
         self.kind = kind;
         let row = found.row;
-        match KINDS[kind] {
-            RowKind::ResourceType => self.add_of::<ResourceType>(kind, row, found.start),
-            RowKind::Resource => self.add_of::<Resource>(kind, row, found.start),
-            RowKind::Entitlement => self.add_of::<Entitlement>(kind, row, found.start),
-            RowKind::Grant => self.add_of::<Grant>(kind, row, found.start),
+        match kind {
+            RowKind::ResourceType => self.add_of::<ResourceType>(row, found.start),
+            RowKind::Resource => self.add_of::<Resource>(row, found.start),
+            RowKind::Entitlement => self.add_of::<Entitlement>(row, found.start),
+            RowKind::Grant => self.add_of::<Grant>(row, found.start),
         }?;
         if self.records.len() < RECORD_BYTES {
             Ok(())
@@ -123,16 +115,11 @@ impl<'a> Summarizer<'a> {
         }
     }
 
-    fn add_of<K: Readable>(
-        &mut self,
-        kind: usize,
-        row: StoredRow<'_>,
-        start: Start,
-    ) -> Result<(), NoSummary> {
+    fn add_of<K: Readable>(&mut self, row: StoredRow<'_>, start: Start) -> Result<(), NoSummary> {
         let columns = RowColumns {
             path: self.path,
             table: K::KIND.table(),
-            places: &self.places[kind],
+            places: &self.places[K::KIND as usize],
             row,
         };
         let mut row = columns.row::<K>(&mut self.recent).map_err(|_| NoSummary)?;
@@ -150,7 +137,7 @@ impl<'a> Summarizer<'a> {
         let before = self.records.len();
         row.record(&mut self.records);
         if let Some(blocks) = &mut self.blocks {
-            blocks.add(kind, &row.id, &self.records[before..], start);
+            blocks.add(K::KIND, &row.id, &self.records[before..], start);
         }
         Ok(())
     }

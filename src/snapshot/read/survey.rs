@@ -9,7 +9,7 @@ use std::path::Path;
 use super::order::Position;
 use super::scan::{Scanned, scan};
 use super::stored::{RowFinder, SYNC_RUNS, StoredTable, SyncIds};
-use super::summary::{KINDS, Summarizer, Summary};
+use super::summary::{Summarizer, Summary};
 use crate::model::RowKind;
 use crate::snapshot::container::declaration::{TableDeclaration, Unusual};
 use crate::snapshot::container::{Access, Fault, Pages, Walker, read_schema};
@@ -178,14 +178,14 @@ impl Survey {
             survey.tables.push(table);
         }
         // Rows that were only found by a walk are not in the summary.
-        let is_summed = |kind: &RowKind| {
+        let is_summed = |kind: RowKind| {
             let mut tables = survey.tables.iter();
             tables.any(|table| {
                 let is_complete = scanned_names.contains(&table.name) || table.is_empty();
                 table.name == kind.table() && table.is_usable() && is_complete
             })
         };
-        if KINDS.iter().all(is_summed) {
+        if RowKind::ALL.into_iter().all(is_summed) {
             survey.summary = summary;
         }
         Ok(tables.is_empty().then_some(survey))

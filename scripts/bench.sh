@@ -324,6 +324,8 @@ for name in $sizes; do
             [ "$mode" = default ] || what="$what, $mode"
             [ "$count" = default ] || what="$what, workers $count"
             row "$what" "$(value requests "$served")" "$received" "$(megabytes "$old")" "$(value wall "$bare")" "$(value cpu "$bare")" "$rows"
+            # The last one is also compared with all that it consists of.
+            whole_what=$what whole_wall=$wall whole_cpu=$cpu whole_peak=$peak whole_bare=$bare
             # The crawl without the writing.
             if [ "$mode" != default ]; then
                 alone=$("$target/crawl_alone" "$url" "$mode" "$connections")
@@ -367,6 +369,9 @@ for name in $sizes; do
     row "writing alone (RSS: above the $(calculate "$(value before_kib "$alone") * 1.024 / 1000") MB of the inventory)" \
         '' '' "$(megabytes "$work/alone.c1z")" "$write_floor" "$write_floor_cpu" "$rows"
     rm -f "$work/alone.c1z"
+    wall=$whole_wall cpu=$whole_cpu peak=$whole_peak
+    row "$whole_what, as above, beside bare read, SQLite and zstd" '' '' "$(megabytes "$old")" \
+        "$(total wall "$whole_bare" "$inserted" "$several")" "$(total cpu "$whole_bare" "$inserted" "$several")" "$rows"
     floor "bare SQLite: rows $(value rows_s "$inserted") s, indexes $(value indexes_s "$inserted") s (RSS: above the rows)" \
         "$inserted" "$(calculate "$(value bytes "$inserted") / 1000000")" ''
     floor 'bare zstd -3, one thread' "$single" "$compressed" ''

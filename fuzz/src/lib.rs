@@ -1,14 +1,14 @@
 //! What all targets do: put bytes where a snapshot should be, and read all there is to read. Errors are fine; a
 //! panic, a crash or memory without end is not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use posthog_c1z::model::{
-    Entitlement, FoundDocument, Grant, Resource, ResourceType, SyncId,
+use posthog_c1z::model::{Entitlement, FoundDocument, Grant, Resource, ResourceType, SyncId};
+use posthog_c1z::snapshot::{
+    Error, Filter, Limits, Overview, ReadOptions, Readable, Snapshot, verify,
 };
-use posthog_c1z::snapshot::{Error, Filter, Limits, ReadOptions, Readable, Snapshot, verify};
 use tempfile::TempDir;
 
 /// Writes files of format v3, as for the tests.
@@ -49,6 +49,7 @@ pub fn read_file(bytes: &[u8]) {
         Ok(snapshot) => drop(read_all(&snapshot)),
         Err(error) => drop(told(&error)),
     }
+    compare_ways(&path, &options);
     let after = std::fs::read(&path).expect("the file is still there");
     assert!(after == bytes, "the file was written to");
 }
@@ -87,7 +88,11 @@ pub fn read_v3(bytes: &[u8]) {
     let users: Vec<_> = (0..40)
         .map(|at| v3::resource("user", &format!("u{at:02}"), "Someone", 20))
         .collect();
-    let deletions = vec![(v3::key(2, &["user", "u10"]), v3::key(2, &["user", "u20"]), 30)];
+    let deletions = vec![(
+        v3::key(2, &["user", "u10"]),
+        v3::key(2, &["user", "u20"]),
+        30,
+    )];
     let tables: Vec<_> = [(rows, vec![], false, 0), (users, deletions, true, 1)]
         .into_iter()
         .enumerate()
@@ -109,7 +114,12 @@ pub fn read_v3(bytes: &[u8]) {
     let mut container = v3::Container::with(&tables);
     change(HEAD, &mut container.head);
     let mut edits: Vec<_> = std::iter::once(v3::comparer())
-        .chain(tables.iter().zip([10, 11]).map(|(table, number)| table.entry(0, number)))
+        .chain(
+            tables
+                .iter()
+                .zip([10, 11])
+                .map(|(table, number)| table.entry(0, number)),
+        )
         .collect::<Vec<_>>()
         .concat();
     change(MANIFEST, &mut edits);
@@ -144,6 +154,26 @@ pub fn read_message(bytes: &[u8]) {
     }
     drop(connection);
     read_database(&std::fs::read(&path).expect("the file is still there"));
+}
+
+/// Reads what the file says as a whole, in every way there is: row by row, while it is unpacked, and without keeping its
+/// pages. All of them must come to the same.
+fn compare_ways(path: &Path, options: &ReadOptions) {
+    let of_snapshot = |snapshot: Result<Snapshot, Error>| {
+        let snapshot = snapshot?;
+        let run = snapshot.sync_run(None)?;
+        let (counts, digest) = snapshot.counts_and_digest(&run.id)?;
+        Ok((run, counts, digest))
+    };
+    let of_overview = |overview: Result<Overview, Error>| {
+        overview.map(|overview| (overview.run, overview.counts, overview.digest))
+    };
+    let text = |error: Error| error.to_string();
+    let by_row = of_snapshot(Snapshot::open(path, options)).map_err(text);
+    let summarized = of_snapshot(Snapshot::open_for_comparison(path, options, None));
+    assert_eq!(by_row, summarized.map_err(text));
+    let once = of_overview(Overview::read(path, options, None));
+    assert_eq!(by_row, once.map_err(text));
 }
 
 /// Every word that may be said of an error.

@@ -81,7 +81,7 @@ pub fn judge(
             expired: None,
             is_new: None,
         });
-        // Not more than needed: there may be as many findings as people, and more.
+        // Exactly: there can be more findings than people.
         judgement.findings.reserve_exact(findings.len());
         judgement.findings.extend(findings);
     }

@@ -213,7 +213,7 @@ pub enum Fact {
     Flag(bool),
     /// A count, or a level.
     Number(i64),
-    /// A word of this program.
+    /// A fixed word, such as a status.
     Word(&'static str),
     /// A text.
     Text(Text),
@@ -224,32 +224,9 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// A number that is not negative.
+    /// A number that is not negative; the highest one there is for a higher one.
     pub fn count(number: u64) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
-    }
-
-    /// A text that may be known to be absent.
-    pub fn nullable(text: Option<&str>) -> Self {
-        text.map_or(Self::Null, |text| Self::Text(text.into()))
-    }
-}
-
-impl From<bool> for Fact {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
-impl From<i64> for Fact {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<Timestamp> for Fact {
-    fn from(time: Timestamp) -> Self {
-        Self::Time(time)
     }
 }
 

@@ -243,8 +243,8 @@ impl Inventory {
                 .binary_search_by(|t| t.id.cmp(id))
                 .is_ok()
         };
-        // Looked up for every grant in no particular order, where hashing is several times as fast as searching. The ids
-        // share their texts with those of the grants, so most comparisons need not look at the resource.
+        // Looked up for every grant in no particular order, where hashing is several times as fast as searching. Clones
+        // instead of references: a `Text` equals its clone by its pointer, without a look at the resource.
         let resources: HashSet<ResourceId> = self.resources.iter().map(|r| r.id.clone()).collect();
         let has_resource = |id: &ResourceId| resources.contains(id);
         let has_entitlement =

@@ -22,7 +22,7 @@ struct Names {
 }
 
 impl RowKind {
-    /// All of them.
+    /// Every kind, in order: each is at the place `kind as usize`.
     pub const ALL: [Self; 4] = [
         Self::ResourceType,
         Self::Resource,
@@ -77,5 +77,17 @@ impl RowKind {
     /// Returns its plural in the `baton` CLI's lists.
     pub const fn many_in_list(self) -> &'static str {
         self.names().many_in_list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_at_its_own_place() {
+        for (at, kind) in RowKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at);
+        }
     }
 }

@@ -102,12 +102,12 @@ fn is_plain_json(json: &[u8]) -> bool {
     let mut rest = json;
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at(rest.len().min(JSON_CHUNK));
-        // Without an early end, the processor looks at many bytes at once.
+        // No early exit, so that the compiler vectorizes the loop.
         if chunk.iter().fold(0, |highest, byte| highest.max(*byte)) < 0x7f {
             rest = later;
             continue;
         }
-        // With the rest of a character that begins in the chunk.
+        // Includes the rest of a character that starts in the chunk.
         let piece = &rest[..rest.len().min(JSON_CHUNK + MAX_CHAR)];
         let text = piece.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let mut length = 0;
@@ -259,10 +259,21 @@ mod tests {
         const PLAIN: Medium = Medium::Text { styled: false };
         let long = format!("{}é\u{9b}", "x".repeat(BLOCK - 1));
         let long_shown = format!("{}é\\u{{9b}}", "x".repeat(BLOCK - 1));
-        // Characters of two and three bytes across the end of a chunk.
-        let across = ["é", "王", "\u{202e}"].map(|c| format!("{}{c}", "x".repeat(JSON_CHUNK - 1)));
+        // Characters across the ends of chunks, each cut at every place.
+        let across: Vec<_> = ["é", "王", "\u{202e}", "🦔", "\u{e0041}"]
+            .into_iter()
+            .flat_map(|c| (1..=c.len()).map(move |cut| (c, cut)))
+            .map(|(c, cut)| format!("{:x<width$}", "", width = JSON_CHUNK - cut) + c)
+            .map(|text| text.clone() + &"y".repeat(2 * JSON_CHUNK - text.len()))
+            .collect();
         let across = across.concat();
-        let across_shown = across.replace('\u{202e}', "\\u202e");
+        let escaped = |text: &str| {
+            let text = text.replace('\u{202e}', "\\u202e");
+            text.replace('\u{e0041}', "\\udb40\\udc41")
+        };
+        let across_shown = escaped(&across);
+        let beyond = format!("{}🦔\u{202e}", "x".repeat(BLOCK - 2));
+        let beyond_shown = escaped(&beyond);
         for (medium, text, shown) in [
             (PLAIN, "Zoë 王\nnext\n", "Zoë 王\nnext\n"),
             (PLAIN, "a\x1b[1mb\r\n\tc", "a\\u{1b}[1mb\\r\n\\tc"),
@@ -293,6 +304,7 @@ mod tests {
             (Medium::Raw, "\x1b[2J\u{202e}", "\x1b[2J\u{202e}"),
             (PLAIN, &long, &long_shown),
             (Medium::Json, &across, &across_shown),
+            (Medium::Json, &beyond, &beyond_shown),
         ] {
             for size in [1, 2, 3, 7, usize::MAX] {
                 assert_eq!(arrived(medium, text, size), shown, "{medium:?} by {size}");

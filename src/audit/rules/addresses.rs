@@ -13,7 +13,7 @@ pub(super) fn unverified(case: &Case<'_>) -> Outcome {
         match person.email_verified {
             Some(true) => {}
             Some(false) => {
-                let facts = facts([("email_verified", Some(false.into()))]);
+                let facts = facts([("email_verified", Some(Fact::Flag(false)))]);
                 let message = "e-mail address is not verified";
                 outcome.found.push(about_person(person, message, facts));
             }
@@ -97,9 +97,10 @@ pub(super) fn sso_not_enforced(case: &Case<'_>) -> Outcome {
                 facts: facts([
                     (
                         "sso_enforcement",
-                        Some(Fact::nullable(
-                            domain.sso_enforcement.as_ref().and_then(Option::as_deref),
-                        )),
+                        Some(match &domain.sso_enforcement {
+                            Some(Some(sent)) => Fact::Text(sent.as_str().into()),
+                            _ => Fact::Null,
+                        }),
                     ),
                     ("has_saml", domain.has_saml.flatten().map(Fact::Flag)),
                 ]),

@@ -112,7 +112,7 @@ pub(super) fn members_can_invite(case: &Case<'_>) -> Outcome {
         .flatten()
         == Some(true)
     {
-        let facts = facts([("members_can_invite", Some(true.into()))]);
+        let facts = facts([("members_can_invite", Some(Fact::Flag(true)))]);
         let message = "members below administrator may invite people";
         outcome.found.push(case.organization(message, facts));
     }

@@ -378,10 +378,10 @@ fn about_person(person: &PersonFacts, message: impl Into<String>, facts: Finding
     let mut message = message.into();
     let mut all = facts;
     all.add("seat", person.seat.map(|seat| Fact::Text(seat.word())));
-    all.add("level", person.seat.map(|seat| seat.level().into()));
+    all.add("level", person.seat.map(|seat| Fact::Number(seat.level())));
     all.add(
         "listed_as_member",
-        (!person.is_listed).then_some(false.into()),
+        (!person.is_listed).then_some(Fact::Flag(false)),
     );
     all.add("status", person.status.map(Fact::Word));
     all.add("account_type", person.account_type.map(Fact::Word));

@@ -27,8 +27,8 @@ fn without<'a>(people: impl Iterator<Item = &'a PersonFacts>) -> Outcome {
 
 fn found(person: &PersonFacts) -> Found {
     let facts = facts([
-        ("two_factor", Some(false.into())),
-        ("linked_login", person.linked_login.map(Fact::from)),
+        ("two_factor", Some(Fact::Flag(false))),
+        ("linked_login", person.linked_login.map(Fact::Flag)),
     ]);
     about_person(person, format!("{} without 2FA", seat_of(person)), facts)
 }
@@ -43,7 +43,7 @@ pub(super) fn not_enforced(case: &Case<'_>) -> Outcome {
         None => "2FA is not enforced (the setting was never set)",
         Some(_) => "2FA is not enforced",
     };
-    let facts = facts([("enforce_2fa", Some(enforced.map_or(Fact::Null, Fact::from)))]);
+    let facts = facts([("enforce_2fa", Some(enforced.map_or(Fact::Null, Fact::Flag)))]);
     Outcome {
         found: vec![case.organization(message, facts)],
         unknown: 0,

@@ -70,14 +70,15 @@ pub(super) fn read(
         roles: places(roles.iter().map(|role| &role.id)),
     };
     let of_held: Vec<u32> = held.iter().map(|(id, _)| places.roles[id]).collect();
-    for (at, mut roles) in by_person {
-        for role in &mut roles {
-            *role = of_held[*role as usize];
+    for (at, mut holdings) in by_person {
+        // In place: there are as many holdings as grants.
+        for place in &mut holdings {
+            *place = of_held[*place as usize];
         }
-        roles.sort_unstable();
+        holdings.sort_unstable();
         // A person may have several entitlements on one resource.
-        roles.dedup();
-        resources.rows[at].roles = roles.into();
+        holdings.dedup();
+        resources.rows[at].roles = holdings.into();
     }
     let mut rows: Vec<_> = resources.rows.into_iter().map(Some).collect();
     let mut people = Vec::with_capacity(rows.len());

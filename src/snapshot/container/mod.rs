@@ -24,6 +24,7 @@ pub(super) mod v3;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ScopedJoinHandle};
@@ -91,7 +92,7 @@ pub(super) fn compress(
     encoder.include_checksum(true)?;
     encoder.include_contentsize(true)?;
     encoder.set_pledged_src_size(Some(size))?;
-    encoder.multithread(std::thread::available_parallelism().map_or(1, |n| n.get() as u32))?;
+    encoder.multithread(compression_threads())?;
     let mut chunk = vec![0; CHUNK];
     loop {
         let length = database.read(&mut chunk)?;
@@ -114,6 +115,25 @@ pub(super) fn compress(
         bytes: counted.bytes,
         sha256: hex(&counted.hash.finalize()),
         decoded_bytes: size,
+    })
+}
+
+/// The number of threads for the compression: as many as there are cores and can be started, which zstd would report as a lack
+/// of memory if they cannot. With none, it compresses on the calling thread.
+fn compression_threads() -> u32 {
+    let wanted = thread::available_parallelism().map_or(1, NonZero::get);
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        // They wait for each other, so that all run at the same time.
+        let closed = gate.lock();
+        let pass = || drop(gate.lock());
+        let started = (0..wanted).map_while(|_| {
+            let thread = thread::Builder::new().spawn_scoped(scope, pass);
+            thread.ok()
+        });
+        let started = started.count() as u32;
+        drop(closed);
+        started
     })
 }
 

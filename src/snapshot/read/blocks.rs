@@ -16,6 +16,8 @@ const ROWS_PER_BLOCK: u64 = 4;
 /// Size limits of a block, whatever the ids are.
 const MAX_ROWS: u32 = 256;
 const MAX_BYTES: usize = 1 << 20;
+/// Most blocks that are kept; those of about four million rows.
+const MAX_BLOCKS: usize = 1 << 20;
 
 /// Differs in every process, so that no file can be prepared such that a changed block has the hash of another.
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
@@ -59,17 +61,20 @@ impl Blocks {
 
     fn end_block(&mut self) {
         if let Some((kind, rows)) = self.open.take() {
-            let hash = XxHash3_128::oneshot_with_seed(*SEED, &self.records);
-            self.finished.push(Block { kind, hash, rows });
+            if self.finished.len() <= MAX_BLOCKS {
+                let hash = XxHash3_128::oneshot_with_seed(*SEED, &self.records);
+                self.finished.push(Block { kind, hash, rows });
+            }
             self.records.clear();
         }
     }
 
-    /// Ends the last block.
-    pub(super) fn finished(mut self) -> Self {
+    /// Ends the last block; `None` if there are too many.
+    pub(super) fn finished(mut self) -> Option<Self> {
         self.end_block();
         self.records = Vec::new();
-        self
+        self.finished.shrink_to_fit();
+        (self.finished.len() <= MAX_BLOCKS).then_some(self)
     }
 
     /// Every block.

@@ -1,13 +1,11 @@
 //! The rows that two sync runs have in common, which a comparison need not read.
 
-use std::collections::HashSet;
-
 use super::open::Snapshot;
 use super::stored::Chunk;
 use crate::model::{RowKind, SyncId};
 
-/// Blocks that are in two sync runs.
-pub struct CommonRows(HashSet<u128>);
+/// The hashes of the blocks that are in two sync runs, sorted.
+pub struct CommonRows(Vec<u128>);
 
 impl Snapshot {
     /// The rows that a sync run has in common with one of another snapshot, apart from noise. `None` if they are not known:
@@ -18,13 +16,16 @@ impl Snapshot {
         other: &Self,
         other_sync: &SyncId,
     ) -> Option<CommonRows> {
-        let own = self.summary(sync)?.blocks.as_ref()?.all().iter();
-        let others = other.summary(other_sync)?.blocks.as_ref()?.all().iter();
-        let others: HashSet<u128> = others.map(|block| block.hash).collect();
-        let common = own.map(|block| block.hash);
-        Some(CommonRows(
-            common.filter(|hash| others.contains(hash)).collect(),
-        ))
+        let blocks = self.summary(sync)?.blocks.as_ref()?.all();
+        let others = other.summary(other_sync)?.blocks.as_ref()?.all();
+        let mut others: Vec<u128> = others.iter().map(|block| block.hash).collect();
+        others.sort_unstable();
+        let own = blocks.iter().map(|block| block.hash);
+        let mut common: Vec<u128> = own
+            .filter(|hash| others.binary_search(hash).is_ok())
+            .collect();
+        common.sort_unstable();
+        Some(CommonRows(common))
     }
 
     /// Where the rows of one kind are that are not in common; `None` if the sync run is not in blocks.

@@ -74,7 +74,7 @@ struct Scan<'a, 'p> {
     pages: &'p Pages,
     access: Access,
     walker: Walker<'p>,
-    /// In the order of the kinds.
+    /// One for each [`RowKind`], at its place.
     kinds: [Kind<'p>; 4],
     sync_runs: Option<(StoredTable, Vec<TakenLeaf>)>,
     sync_ids: SyncIds,

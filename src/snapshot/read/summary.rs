@@ -22,7 +22,7 @@ pub(super) struct Summary {
     pub run: u32,
     pub counts: Counts,
     pub digest: ContentDigest,
-    /// Its rows in blocks, if that was wanted.
+    /// Its rows in blocks, if that was wanted and there are not too many.
     pub blocks: Option<Blocks>,
 }
 
@@ -156,7 +156,7 @@ impl<'a> Summarizer<'a> {
             run,
             counts: self.counts,
             digest: self.digester.finish(),
-            blocks: self.blocks.map(Blocks::finished),
+            blocks: self.blocks.and_then(Blocks::finished),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Rows that are encoded in batches: several threads encode, and the batches come back in the order of the rows. Encoding takes
-//! longer than inserting.
+//! Rows that are encoded in batches: several threads encode, and the batches come back in the order of the rows. One thread
+//! alone would take longer to encode them than SQLite takes to insert them.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, Builder, Scope};
@@ -8,18 +8,19 @@ use crate::model::RowKind;
 use crate::snapshot::table::push_record;
 
 /// Rows in a batch.
-const ROWS: usize = 256;
+const ROWS: usize = 128;
 /// Batches that a thread encodes ahead.
-const AHEAD: usize = 4;
-/// More threads would wait for the one that inserts.
+const AHEAD: usize = 2;
+/// As many threads encode faster than one inserts.
 const MAX_THREADS: usize = 4;
 
-/// Consecutive rows, encoded. They share buffers, since one thread fills them and another one is done with them.
+/// Consecutive rows, encoded. Their bytes share buffers, which go back to the worker: memory that another thread frees is
+/// slow to free.
 #[derive(Default)]
 pub(super) struct Batch {
     ids: String,
     blobs: Vec<u8>,
-    /// Of the content digest.
+    /// Records for the content digest.
     pub(super) records: Vec<u8>,
     /// Where the id and the blob of each row end.
     ends: Vec<(usize, usize)>,
@@ -62,14 +63,14 @@ impl Batch {
 /// Encodes all `rows` with `encode`, and passes each batch with its rows to `take`, in order.
 ///
 /// # Errors
-/// The first error of `take`, which ends it.
+/// Stops at the first error of `take` and returns it.
 pub(super) fn encode_all<T: Sync, E>(
     rows: &[T],
     encode: impl Fn(&T, &mut Batch) + Sync,
     mut take: impl FnMut(&[T], &Batch) -> Result<(), E>,
 ) -> Result<(), E> {
     let threads = match rows.len().div_ceil(ROWS) {
-        // Encoded before a thread would start.
+        // Not worth starting a thread.
         0 | 1 => 0,
         _ => thread::available_parallelism().map_or(2, |n| n.get().min(MAX_THREADS)),
     };
@@ -95,14 +96,14 @@ pub(super) fn encode_all<T: Sync, E>(
             let batch = match worker {
                 Some(worker) => match worker.batches.recv() {
                     Ok(batch) => batch,
-                    // It has panicked, which goes on when it is joined.
-                    Err(_) => return Ok(()),
+                    // Rows must never be missing silently.
+                    Err(_) => panic!("the thread that encodes these rows has ended early"),
                 },
                 None => encode_rows(chunk, Batch::default()),
             };
             take(chunk, &batch)?;
             if let Some(worker) = worker {
-                // If it has ended, it needs no more.
+                // A worker that has finished takes no more buffers.
                 let _ = worker.used.send(batch);
             }
         }
@@ -118,7 +119,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Starts one; `None` if that is not possible.
+    /// Starts a worker; `None` if no thread can be started.
     fn start<'scope, 'e: 'scope, T: Sync + 'e>(
         scope: &'scope Scope<'scope, '_>,
         chunks: impl Iterator<Item = &'e [T]> + Send + 'scope,
@@ -144,5 +145,59 @@ fn encode_chunks<'e, T: 'e>(
         if batches.send(batch).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(row: &usize, batch: &mut Batch) {
+        batch.add(RowKind::Grant, &row.to_string(), &[], |out| {
+            out.push(*row as u8);
+        });
+    }
+
+    #[test]
+    fn rows_come_back_in_order_however_many_there_are() {
+        for count in [0, 1, ROWS - 1, ROWS, ROWS + 1, 20 * ROWS + 3] {
+            let rows: Vec<usize> = (0..count).collect();
+            let mut taken = Vec::new();
+            let all: Result<(), ()> = encode_all(&rows, encode, |rows, batch| {
+                assert_eq!(batch.rows().count(), rows.len());
+                for (row, (id, blob)) in rows.iter().zip(batch.rows()) {
+                    assert_eq!((id, blob), (&*row.to_string(), &[*row as u8][..]));
+                }
+                taken.extend_from_slice(rows);
+                Ok(())
+            });
+            assert_eq!((all, taken), (Ok(()), rows));
+        }
+    }
+
+    #[test]
+    fn first_error_ends_it() {
+        let rows: Vec<usize> = (0..20 * ROWS).collect();
+        let mut calls = 0;
+        let ended = encode_all(&rows, encode, |rows, _| {
+            calls += 1;
+            if rows.contains(&(5 * ROWS)) {
+                Err(rows[0])
+            } else {
+                Ok(())
+            }
+        });
+        assert_eq!((ended, calls), (Err(5 * ROWS), 6));
+    }
+
+    #[test]
+    #[should_panic(expected = "ended early")]
+    fn thread_that_panics_does_not_leave_rows_out() {
+        let rows: Vec<usize> = (0..20 * ROWS).collect();
+        let fails = |row: &usize, batch: &mut Batch| {
+            assert_ne!(*row, 7 * ROWS);
+            encode(row, batch);
+        };
+        let _ = encode_all(&rows, fails, |_, _| Ok::<_, ()>(()));
     }
 }

@@ -36,7 +36,8 @@ impl Snapshot {
         common: &CommonRows,
     ) -> Option<Vec<Chunk>> {
         let blocks = self.summary(sync)?.blocks.as_ref()?.all().iter();
-        let others = blocks.filter(|block| block.kind == kind && !common.0.contains(&block.hash));
+        let others = blocks
+            .filter(|block| block.kind == kind && common.0.binary_search(&block.hash).is_err());
         Some(others.map(|block| block.rows).collect())
     }
 }

@@ -264,7 +264,7 @@ mod tests {
             .into_iter()
             .flat_map(|c| (1..=c.len()).map(move |cut| (c, cut)))
             .map(|(c, cut)| format!("{:x<width$}", "", width = JSON_CHUNK - cut) + c)
-            .map(|text| text.clone() + &"y".repeat(2 * JSON_CHUNK - text.len()))
+            .map(|text| format!("{text}{}", "y".repeat(2 * JSON_CHUNK - text.len())))
             .collect();
         let across = across.concat();
         let escaped = |text: &str| {

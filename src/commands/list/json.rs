@@ -23,7 +23,7 @@ impl List<'_> {
             self.filter,
             |snapshot| {
                 let mut items = JsonItems::new(snapshot, self.run, cache.clone())?;
-                // Batches are about as long as each other, so this capacity avoids reallocations.
+                // Batches have about the same length, so this capacity avoids reallocations.
                 let mut longest = 0;
                 Ok(Box::new(move |rows| {
                     let mut json = Vec::with_capacity(longest);

@@ -118,8 +118,8 @@ pub(super) fn compress(
     })
 }
 
-/// The number of threads for the compression: as many as there are cores and can be started, which zstd would report as a lack
-/// of memory if they cannot. With none, it compresses on the calling thread.
+/// The number of threads for the compression: one for each core, or as many as can be started. If zstd could not start one, it
+/// would report a lack of memory; with none, it compresses on the calling thread.
 fn compression_threads() -> u32 {
     let wanted = thread::available_parallelism().map_or(1, NonZero::get);
     let gate = Mutex::new(());

@@ -11,7 +11,7 @@ use crate::snapshot::table::push_record;
 const ROWS: usize = 128;
 /// Batches that a thread encodes ahead.
 const AHEAD: usize = 2;
-/// As many threads encode faster than one inserts.
+/// With this many threads, encoding is faster than inserting.
 const MAX_THREADS: usize = 4;
 
 /// Consecutive rows, encoded. Their bytes share buffers, which go back to the worker: memory that another thread frees is

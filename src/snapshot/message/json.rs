@@ -8,15 +8,16 @@
 use std::io::{self, Write};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::Serialize;
+use serde::ser::{Error, SerializeMap, SerializeSeq, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::{Serializer as JsonSerializer, Value};
 
-use super::descriptors::{Descriptor, Form, Kind, enum_name};
+use super::descriptors::{Descriptor, Form, GRANT, Kind, enum_name};
 use super::known::{Any, Item, Message, Shape};
 use super::number::Scalar;
 use super::wire::Malformed;
-use crate::model::Timestamp;
+use crate::model::{EntitlementId, ResourceId, Timestamp};
 
 /// The member of a Value that is JSON's null.
 const NULL_VALUE: &str = "nullValue";
@@ -29,9 +30,84 @@ pub(in crate::snapshot) fn write_json(
     message: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
-    let message = Message::new(descriptor, message);
+    write(&Message::new(descriptor, message), out)
+}
+
+/// Appends a grant as one JSON value, from its references and the rest of its message: see
+/// [`after_references`](super::references::after_references).
+pub(in crate::snapshot) fn write_grant_json(
+    id: &str,
+    (entitlement, resource): (&EntitlementId, &ResourceId),
+    principal: &ResourceId,
+    rest: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    let grant = GrantInParts {
+        entitlement: EntitlementReference {
+            resource: ResourceReference::to(resource),
+            id: entitlement.as_str(),
+        },
+        principal: ResourceReference::to(principal),
+        id,
+        rest: Message::new(&GRANT, rest),
+    };
+    write(&grant, out)
+}
+
+fn write(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Malformed> {
     let mut serializer = JsonSerializer::with_formatter(out, ProtobufNumbers);
-    message.serialize(&mut serializer).map_err(|_| Malformed)
+    value.serialize(&mut serializer).map_err(|_| Malformed)
+}
+
+/// A grant whose references need not be walked, since the columns repeat them: they are most of its message. Names and order
+/// must be those of the schema, which a test in `tests/shortcuts.rs` compares.
+struct GrantInParts<'a> {
+    entitlement: EntitlementReference<'a>,
+    principal: ResourceReference<'a>,
+    id: &'a str,
+    rest: Message<'a>,
+}
+
+impl Serialize for GrantInParts<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        map.serialize_entry("entitlement", &self.entitlement)?;
+        map.serialize_entry("principal", &self.principal)?;
+        map.serialize_entry("id", self.id)?;
+        members(&self.rest, &mut map)?;
+        map.end()
+    }
+}
+
+/// An Entitlement that consists of its ids.
+#[derive(Serialize)]
+struct EntitlementReference<'a> {
+    resource: ResourceReference<'a>,
+    id: &'a str,
+}
+
+/// A Resource that consists of its id.
+#[derive(Serialize)]
+struct ResourceReference<'a> {
+    id: IdParts<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IdParts<'a> {
+    resource_type: &'a str,
+    resource: &'a str,
+}
+
+impl<'a> ResourceReference<'a> {
+    fn to(id: &'a ResourceId) -> Self {
+        Self {
+            id: IdParts {
+                resource_type: id.resource_type.as_str(),
+                resource: &id.resource,
+            },
+        }
+    }
 }
 
 /// Compact JSON with numbers as protobuf's Go library writes them: no exponent between 10^-6 and 10^21, and no `.0`.
@@ -240,7 +316,10 @@ struct Text<'t>(&'t [u8]);
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&String::from_utf8_lossy(self.0))
+        match str::from_utf8(self.0) {
+            Ok(text) => out.serialize_str(text),
+            Err(_) => out.serialize_str(&String::from_utf8_lossy(self.0)),
+        }
     }
 }
 

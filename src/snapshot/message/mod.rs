@@ -31,7 +31,7 @@ mod wire;
 
 pub(super) use canonical::{canonical, without_noise};
 pub(super) use flaws::{Flaw, Oddity, OwnForm, Valid, Weight, validate};
-pub(super) use json::write_json;
+pub(super) use json::{write_grant_json, write_json};
 pub(super) use known::{Any, InOrder, Item, Message, Shape, two_parts};
 pub(super) use references::{REFERENCE_VALUES, after_references};
 pub(super) use wire::{Malformed, Payload, walk};

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::kind::{AnyColumns, BadBlob, GrantColumns, Kind, descriptor};
 use crate::model::{Entitlement, Grant, Text};
-use crate::snapshot::message::{Malformed, OwnForm, decode, encode, walk, write_json};
+use crate::snapshot::message::{
+    Malformed, OwnForm, after_references, decode, encode, walk, write_grant_json, write_json,
+};
 
 /// One row of a resource type, resource, entitlement or grant. It borrows from its page until the next row is read, or
 /// owns its data.
@@ -84,10 +86,34 @@ impl<K: Kind> Row<'_, K> {
 
     fn push_message(&self, message: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
-        if write_json(descriptor(K::KIND), message, out).is_err() {
+        let written = self.push_in_parts(message, out);
+        let written = written.unwrap_or_else(|| write_json(descriptor(K::KIND), message, out));
+        if written.is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");
         }
+    }
+
+    /// Appends a grant's message as JSON without walking the references at its start; `None` if it does not start with them.
+    fn push_in_parts(&self, message: &[u8], out: &mut Vec<u8>) -> Option<Result<(), Malformed>> {
+        let AnyColumns::Grant(GrantColumns {
+            resource,
+            entitlement,
+            principal,
+            ..
+        }) = self.any_columns()
+        else {
+            return None;
+        };
+        let of_entitlement = (entitlement, resource);
+        let rest = after_references(message, &self.id, of_entitlement, principal)?;
+        Some(write_grant_json(
+            &self.id,
+            of_entitlement,
+            principal,
+            rest,
+            out,
+        ))
     }
 
     /// The message, with id, entitlement and principal of a "slim" grant restored.

@@ -37,9 +37,17 @@ impl Input {
     /// Opens the file and selects the sync run, whose content digest is computed on the way.
     pub(super) fn open_summarized(&self) -> Result<(Snapshot, SyncRun)> {
         let sync_id = self.sync_id.as_deref();
-        let snapshot = Snapshot::open_summarized(&self.path, &self.options, sync_id)?;
-        let run = snapshot.sync_run(sync_id)?;
-        Ok((snapshot, run))
+        self.with_run(Snapshot::open_summarized(
+            &self.path,
+            &self.options,
+            sync_id,
+        )?)
+    }
+
+    /// Opens the file and selects the sync run, whose rows are checked on the way: for commands that read all of them.
+    pub(super) fn open_checked(&self) -> Result<(Snapshot, SyncRun)> {
+        let sync_id = self.sync_id.as_deref();
+        self.with_run(Snapshot::open_checked(&self.path, &self.options, sync_id)?)
     }
 
     /// Opens the file such that the sync run can be compared with one of another file.
@@ -54,7 +62,10 @@ impl Input {
 
     /// Opens the file and selects the sync run.
     pub(super) fn open_sync(&self) -> Result<(Snapshot, SyncRun)> {
-        let snapshot = self.open()?;
+        self.with_run(self.open()?)
+    }
+
+    fn with_run(&self, snapshot: Snapshot) -> Result<(Snapshot, SyncRun)> {
         let run = snapshot.sync_run(self.sync_id.as_deref())?;
         Ok((snapshot, run))
     }

@@ -67,7 +67,12 @@ const DOORS: [(&str, &[&str]); 47] = [
     ("prost", &["snapshot/message/", "snapshot/tests/"]),
     (
         "rusqlite",
-        &["snapshot/write/", "snapshot/error.rs", "report/flat.rs"],
+        &[
+            "snapshot/write/",
+            "snapshot/tests/",
+            "snapshot/error.rs",
+            "report/flat.rs",
+        ],
     ),
     ("rust_xlsxwriter", &["report/access/workbook.rs"]),
     ("rustix", &["files/", "snapshot/container/"]),
@@ -90,7 +95,12 @@ const DOORS: [(&str, &[&str]); 47] = [
     ("svix-ksuid", &["snapshot/verify/", "snapshot/write/"]),
     (
         "tempfile",
-        &["files/", "snapshot/container/", "snapshot/read/"],
+        &[
+            "files/",
+            "snapshot/container/",
+            "snapshot/read/",
+            "snapshot/tests/",
+        ],
     ),
     ("terminal_size", &["terminal.rs", "terminal/"]),
     ("textwrap", &["report/"]),
@@ -105,7 +115,14 @@ const DOORS: [(&str, &[&str]); 47] = [
     ("unicode-width", &["report/"]),
     ("ureq", &["crawl/"]),
     ("uuid", &["model/"]),
-    ("zstd", &["snapshot/container/", "snapshot/error.rs"]),
+    (
+        "zstd",
+        &[
+            "snapshot/container/",
+            "snapshot/tests/",
+            "snapshot/error.rs",
+        ],
+    ),
 ];
 
 /// A source file.

@@ -75,7 +75,7 @@ pub(super) struct OtherOrganization {
 }
 
 pub(super) fn run(args: &AuditArgs, world: &mut World<'_>) -> Result<Outcome> {
-    let (snapshot, run) = args.input.open_sync()?;
+    let (snapshot, run) = args.input.open_checked()?;
     let gathered = gather(&snapshot, &run)?;
     let criteria = Criteria::read(&args.basis, world.reporter)?;
     let judged = Judged::of(

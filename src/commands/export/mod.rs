@@ -66,6 +66,17 @@ impl ExportForm {
         }
     }
 
+    fn reads_all_grants(self) -> bool {
+        match self {
+            Self::Table(ExportTable::Users | ExportTable::Roles, ..) => false,
+            Self::Csv(_)
+            | Self::Table(ExportTable::Grants, ..)
+            | Self::Json
+            | Self::Ndjson
+            | Self::Sqlite => true,
+        }
+    }
+
     /// Whether a spreadsheet will open it. Without a byte order mark, Excel misreads UTF-8.
     fn wants_byte_order_mark(self, is_terminal: bool) -> bool {
         match self {
@@ -100,6 +111,8 @@ pub enum ExportTable {
 pub(super) fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Outcome> {
     let (snapshot, run) = if args.form.shows_digest() {
         args.input.open_summarized()?
+    } else if args.form.reads_all_grants() {
+        args.input.open_checked()?
     } else {
         args.input.open_sync()?
     };

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::header::{DATABASE_HEADER, declared_count, not_a_database, sizes};
 use super::numbers::be_u32;
 use super::spool::Spool;
-use super::store::{Found, Growing, Kept};
+use super::store::{Found, Growing, Kept, is_large};
 
 /// Bytes read from the file at a time while pages are read in order.
 const READ_AHEAD: usize = 64 << 10;
@@ -117,6 +117,11 @@ impl Pages {
     /// Whether more pages may arrive.
     pub(crate) fn is_growing(&self) -> bool {
         matches!(self.source, Source::Growing(_))
+    }
+
+    /// Whether there are so many that the unpacking thread writes them to a file.
+    pub(crate) fn need_a_file(&self) -> bool {
+        is_large(u64::from(self.count) * self.size as u64)
     }
 
     /// Some of the next pages that were kept, from `number` on, in order; none at the end of the database. Waits for one.

@@ -327,7 +327,7 @@ impl Growing {
         let at = state.kept.segments.len();
         let has_room = match self.access {
             Access::Once => !is_over(&state),
-            Access::Repeated => state.kept.file.is_none() && !self.is_large(),
+            Access::Repeated => state.kept.file.is_none() && !is_large(self.declared),
         };
         let bytes = Arc::new(segment);
         let added = if has_room && state.kept.share.grow(SEGMENT) {
@@ -379,11 +379,6 @@ impl Growing {
             self.arrived.notify_one();
         }
         Ok(free.unwrap_or_else(|| vec![0; SEGMENT]))
-    }
-
-    /// Whether the database will not fit into memory even if two thirds of it are indexes.
-    fn is_large(&self) -> bool {
-        self.declared > 3 * MEMORY as u64
     }
 
     /// Ends the database, which has `length` bytes. Pages that follow the last segment have these places.
@@ -528,6 +523,11 @@ impl Growing {
         }
         kept
     }
+}
+
+/// Whether a database of this size will not fit into memory even if two thirds of it are indexes.
+pub(super) fn is_large(bytes: u64) -> bool {
+    bytes > 3 * MEMORY as u64
 }
 
 /// Fails if a file of this size does not fit into `dir`, before it fills the file system.

@@ -16,8 +16,8 @@ impl Snapshot {
         other: &Self,
         other_sync: &SyncId,
     ) -> Option<CommonRows> {
-        let blocks = self.summary(sync)?.blocks.as_ref()?.all();
-        let others = other.summary(other_sync)?.blocks.as_ref()?.all();
+        let blocks = self.totals(sync)?.blocks.as_ref()?.all();
+        let others = other.totals(other_sync)?.blocks.as_ref()?.all();
         let mut others: Vec<u128> = others.iter().map(|block| block.hash).collect();
         others.sort_unstable();
         let own = blocks.iter().map(|block| block.hash);
@@ -35,7 +35,7 @@ impl Snapshot {
         sync: &SyncId,
         common: &CommonRows,
     ) -> Option<Vec<Chunk>> {
-        let blocks = self.summary(sync)?.blocks.as_ref()?.all().iter();
+        let blocks = self.totals(sync)?.blocks.as_ref()?.all().iter();
         let others = blocks
             .filter(|block| block.kind == kind && common.0.binary_search(&block.hash).is_err());
         Some(others.map(|block| block.rows).collect())

@@ -20,7 +20,7 @@ impl Snapshot {
 
     /// The content digest of a sync run, if it was computed when the snapshot was opened.
     pub fn known_digest(&self, sync: &SyncId) -> Option<ContentDigest> {
-        Some(self.summary(sync)?.digest.clone())
+        Some(self.totals(sync)?.digest.clone())
     }
 
     /// Counts the rows of a sync run by type and computes their content digest, in one pass.
@@ -28,8 +28,8 @@ impl Snapshot {
     /// # Errors
     /// When a row cannot be read.
     pub fn counts_and_digest(&self, sync: &SyncId) -> Result<(Counts, ContentDigest), Error> {
-        if let Some(summary) = self.summary(sync) {
-            return Ok((summary.counts.clone(), summary.digest.clone()));
+        if let Some(totals) = self.totals(sync) {
+            return Ok((totals.counts.clone(), totals.digest.clone()));
         }
         let mut digester = Digester::new();
         let mut counts = Counts::default();

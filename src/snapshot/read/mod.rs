@@ -12,7 +12,7 @@
 //! | `runs.rs` | the table of sync runs |
 //! | `counts.rs` | the number of rows by type |
 //! | `blocks.rs` | the rows of a sync run in blocks, to find those that another one has too |
-//! | `summary.rs` | counts and digest of the rows, made while they are surveyed |
+//! | `summary.rs` | the check of the rows, their counts and digest, made while they are surveyed |
 //! | `scan.rs` | the rows of a database that is still being unpacked |
 //! | `survey.rs` | one pass over every table |
 //! | `v3.rs` | a v3 file as the tables of a v1 database |

@@ -9,9 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::blocks::Blocks;
 use super::stored::{Chunk, StoredTable};
-use super::summary::{Summarizer, Summary};
+use super::summary::{Summarizer, Summary, Totals, Wanted};
 use super::survey::Survey;
 use super::v3;
 use crate::model::{EntitlementId, ResourceId, RowKind, SyncId};
@@ -82,6 +81,21 @@ impl Snapshot {
         Self::read_repeatedly(path, options, keep, None)
     }
 
+    /// Opens a snapshot, and checks the rows of a sync run in the same pass: the one that [`sync_run`](Self::sync_run) returns for
+    /// `sync_id`. Meant for callers that read all rows. If checking now is not faster, each row is checked when it is read. If
+    /// the digest is needed too, use [`open_summarized`](Self::open_summarized): checked rows take longer to digest.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_checked(
+        path: &Path,
+        options: &ReadOptions,
+        sync_id: Option<&str>,
+    ) -> Result<Self, Error> {
+        let summarizer = Summarizer::new(path, sync_id, Wanted::Nothing);
+        Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
+    }
+
     /// Opens a snapshot, and counts, checks and digests the rows of a sync run in the same pass: the one that
     /// [`sync_run`](Self::sync_run) returns for `sync_id`. Costs less than reading them once more.
     ///
@@ -92,7 +106,7 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let summarizer = Summarizer::new(path, sync_id, None);
+        let summarizer = Summarizer::new(path, sync_id, Wanted::Totals);
         Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
     }
 
@@ -106,7 +120,7 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let summarizer = Summarizer::new(path, sync_id, Some(Blocks::default()));
+        let summarizer = Summarizer::new(path, sync_id, Wanted::TotalsAndBlocks);
         Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
     }
 
@@ -116,7 +130,7 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Option<Self>, Error> {
-        let summarizer = Some(Summarizer::new(path, sync_id, None));
+        let summarizer = Some(Summarizer::new(path, sync_id, Wanted::Totals));
         Self::read(path, options, Keep::Tables, Access::Once, summarizer)
     }
 
@@ -186,6 +200,11 @@ impl Snapshot {
         let run = self.survey.run(sync.as_str())?;
         let summary = self.survey.summary.as_ref()?;
         (summary.run == run).then_some(summary)
+    }
+
+    /// The totals of a sync run, if they were computed when the snapshot was opened.
+    pub(super) fn totals(&self, sync: &SyncId) -> Option<&Totals> {
+        self.summary(sync)?.totals.as_ref()
     }
 
     /// A table of the c1z; `None` if the file does not have it.

@@ -42,7 +42,7 @@ pub(super) fn scan<'p>(
         kinds: tables,
         sync_runs: None,
         sync_ids: SyncIds::default(),
-        summarizer,
+        summarizer: summarizer.filter(|summarizer| summarizer.is_worthwhile(pages)),
     };
     scan.read()?;
     let Scan {

@@ -1,5 +1,6 @@
-//! Counts, checks and digests the rows of a sync run while their tables are surveyed, so that they need not be read again. This
-//! works if the rows are stored in the order of their ids, as this program writes them.
+//! Checks the rows of a sync run while their tables are surveyed, and counts and digests them if that is wanted, so that
+//! reading them later need not repeat it. This works if the rows are stored in the order of their ids, as this program writes
+//! them.
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use super::runs;
 use super::stored::{FoundRow, Start, StoredTable};
 use crate::model::{Entitlement, Grant, Resource, ResourceType, RowKind};
 use crate::snapshot::container::{Pages, StoredRow};
-use crate::snapshot::table::{ContentDigest, Digester};
+use crate::snapshot::table::{ContentDigest, Digester, Row};
 
 /// Bytes of records that are digested at a time.
 const RECORD_BYTES: usize = 64 << 10;
@@ -20,6 +21,20 @@ const RECORD_BYTES: usize = 64 << 10;
 pub(super) struct Summary {
     /// The number of the sync run.
     pub run: u32,
+    /// `None` if the rows were only checked.
+    pub totals: Option<Totals>,
+}
+
+/// What a summary holds beyond the fact that all rows are valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Nothing,
+    Totals,
+    TotalsAndBlocks,
+}
+
+/// What is computed from all rows of a sync run.
+pub(super) struct Totals {
     pub counts: Counts,
     pub digest: ContentDigest,
     /// Its rows in blocks, if that was wanted and there are not too many.
@@ -30,17 +45,21 @@ pub(super) struct Summary {
 pub(super) struct Summarizer<'a> {
     path: &'a Path,
     /// The id of the sync run; as in [`runs::shown`].
-    wanted: Option<&'a str>,
+    sync_id: Option<&'a str>,
     run: Option<u32>,
     /// The kind of the last row.
     kind: RowKind,
     /// The columns of each kind, in their order.
     places: Vec<Places>,
+    recent: TextCache,
+    totals: Option<UnfinishedTotals>,
+}
+
+struct UnfinishedTotals {
     counts: Counts,
     digester: Digester,
     /// Records that are not digested yet.
     records: Vec<u8>,
-    recent: TextCache,
     blocks: Option<Blocks>,
 }
 
@@ -49,21 +68,29 @@ pub(super) struct Summarizer<'a> {
 pub(super) struct NoSummary;
 
 impl<'a> Summarizer<'a> {
-    /// Summarizes the sync run that [`runs::shown`] returns for `wanted`, of the snapshot at `path`, with or without its rows
-    /// in blocks.
-    pub(super) fn new(path: &'a Path, wanted: Option<&'a str>, blocks: Option<Blocks>) -> Self {
-        Self {
-            path,
-            wanted,
-            run: None,
-            kind: RowKind::ResourceType,
-            places: Vec::new(),
+    /// Summarizes the sync run that [`runs::shown`] returns for `sync_id`, of the snapshot at `path`.
+    pub(super) fn new(path: &'a Path, sync_id: Option<&'a str>, wanted: Wanted) -> Self {
+        let totals = || UnfinishedTotals {
             counts: Counts::default(),
             digester: Digester::new(),
             records: Vec::with_capacity(RECORD_BYTES),
+            blocks: (wanted == Wanted::TotalsAndBlocks).then(Blocks::default),
+        };
+        Self {
+            path,
+            sync_id,
+            run: None,
+            kind: RowKind::ResourceType,
+            places: Vec::new(),
             recent: TextCache::default(),
-            blocks,
+            totals: (wanted != Wanted::Nothing).then(totals),
         }
+    }
+
+    /// Whether this is faster than checking the rows when several threads read them. For a check alone, that is so if the
+    /// unpacking also writes a file: otherwise this thread would be the slower of the two.
+    pub(super) fn is_worthwhile(&self, pages: &Pages) -> bool {
+        self.totals.is_some() || pages.need_a_file()
     }
 
     /// Selects the sync run, before any row is added. `number` looks up its number, and `table` the table of a kind.
@@ -87,7 +114,7 @@ impl<'a> Summarizer<'a> {
         let places = RowKind::ALL.into_iter().map(places);
         self.places = places.collect::<Option<_>>().ok_or(NoSummary)?;
         let all = runs::read(pages, table_of_runs, self.path).map_err(|_| NoSummary)?;
-        let shown = runs::shown(all, self.wanted, self.path).map_err(|_| NoSummary)?;
+        let shown = runs::shown(all, self.sync_id, self.path).map_err(|_| NoSummary)?;
         self.run = number(shown.id.as_str());
         self.run.map(drop).ok_or(NoSummary)
     }
@@ -107,11 +134,6 @@ impl<'a> Summarizer<'a> {
             RowKind::Resource => self.add_of::<Resource>(row, found.start),
             RowKind::Entitlement => self.add_of::<Entitlement>(row, found.start),
             RowKind::Grant => self.add_of::<Grant>(row, found.start),
-        }?;
-        if self.records.len() < RECORD_BYTES {
-            Ok(())
-        } else {
-            self.flush()
         }
     }
 
@@ -133,13 +155,34 @@ impl<'a> Summarizer<'a> {
             return Err(NoSummary);
         }
         row.own_form = judged.own_form;
-        self.counts.add(&row);
+        match &mut self.totals {
+            Some(totals) => totals.add(&row, start),
+            None => Ok(()),
+        }
+    }
+
+    /// The summary of all rows that were added.
+    pub(super) fn finish(self) -> Result<Summary, NoSummary> {
+        Ok(Summary {
+            run: self.run.ok_or(NoSummary)?,
+            totals: self.totals.map(UnfinishedTotals::finish).transpose()?,
+        })
+    }
+}
+
+impl UnfinishedTotals {
+    fn add<K: Readable>(&mut self, row: &Row<'_, K>, start: Start) -> Result<(), NoSummary> {
+        self.counts.add(row);
         let before = self.records.len();
         row.record(&mut self.records);
         if let Some(blocks) = &mut self.blocks {
             blocks.add(K::KIND, &row.id, &self.records[before..], start);
         }
-        Ok(())
+        if self.records.len() < RECORD_BYTES {
+            Ok(())
+        } else {
+            self.flush()
+        }
     }
 
     fn flush(&mut self) -> Result<(), NoSummary> {
@@ -148,12 +191,9 @@ impl<'a> Summarizer<'a> {
         self.counts.check().map_err(|_| NoSummary)
     }
 
-    /// The summary of all rows that were added.
-    pub(super) fn finish(mut self) -> Result<Summary, NoSummary> {
-        let run = self.run.ok_or(NoSummary)?;
+    fn finish(mut self) -> Result<Totals, NoSummary> {
         self.flush()?;
-        Ok(Summary {
-            run,
+        Ok(Totals {
             counts: self.counts,
             digest: self.digester.finish(),
             blocks: self.blocks.and_then(Blocks::finished),

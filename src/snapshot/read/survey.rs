@@ -219,6 +219,12 @@ impl Survey {
         &self.tables
     }
 
+    /// Whether the rows of a sync run were checked meanwhile.
+    #[cfg(test)]
+    pub(crate) fn is_checked(&self) -> bool {
+        self.summary.is_some()
+    }
+
     /// How many sync runs there are.
     #[cfg(test)]
     pub(crate) fn run_count(&self) -> u32 {

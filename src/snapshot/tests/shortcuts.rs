@@ -1,11 +1,20 @@
-//! What is faster must come to the same: a scan of the pages in the order of the file as a walk over the trees, a summary made on
-//! the way as rows read one after the other, a message that is its own canonical form as one that is made canonical.
+//! What is faster must come to the same: a scan of the pages in the order of the file as a walk over the trees, a summary or a
+//! check made on the way as rows read one after the other, a message that is its own canonical form as one that is made canonical,
+//! a grant in parts as its whole message.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::model::{Entitlement, Grant, Resource, ResourceType, SyncId};
+use rusqlite::Connection;
+
+use crate::model::{
+    Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, ResourceTypeId, RowKind,
+    SyncId,
+};
+use crate::snapshot::message::encode::grant_references;
+use crate::snapshot::message::{after_references, write_json};
 use crate::snapshot::read::{Filter, Overview, ReadOptions, Readable, Snapshot, Survey};
+use crate::snapshot::table::{GrantColumns, Row, descriptor};
 
 /// The snapshots in the test data that can be read and have a finished sync run.
 fn snapshots() -> Vec<(PathBuf, Snapshot)> {
@@ -56,10 +65,12 @@ fn a_summary_is_what_reading_the_rows_comes_to() {
         let options = ReadOptions::default();
         let summarized = Snapshot::open_for_comparison(&path, &options, None).unwrap();
         let of_summary = summarized.counts_and_digest(&run.id);
+        let checked = Snapshot::open_checked(&path, &options, None).unwrap();
+        let of_checked = checked.counts_and_digest(&run.id);
         let overview = Overview::read(&path, &options, None);
         let Ok((counts, digest)) = read else {
             assert!(
-                of_summary.is_err() && overview.is_err(),
+                of_summary.is_err() && of_checked.is_err() && overview.is_err(),
                 "{}",
                 path.display()
             );
@@ -72,7 +83,9 @@ fn a_summary_is_what_reading_the_rows_comes_to() {
             "{}",
             path.display()
         );
-        assert_eq!(of_summary.unwrap(), (counts, digest), "{}", path.display());
+        let of_read = (counts, digest);
+        assert_eq!(of_summary.unwrap(), of_read, "{}", path.display());
+        assert_eq!(of_checked.unwrap(), of_read, "{}", path.display());
         summaries += u32::from(summarized.known_digest(&run.id).is_some());
         // Of a snapshot and itself, nothing is left to compare.
         if let Some(common) = summarized.rows_in_common(&run.id, &summarized, &run.id) {
@@ -85,6 +98,35 @@ fn a_summary_is_what_reading_the_rows_comes_to() {
         }
     }
     assert!(summaries > 5, "{summaries}");
+}
+
+#[test]
+fn the_rows_of_a_large_snapshot_are_checked_while_it_is_unpacked() {
+    let small = Path::new("testdata/people/owner.c1z");
+    let database = zstd::decode_all(&fs::read(small).unwrap()[5..]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    fs::write(&path, database).unwrap();
+    // Zeros make it large. What is random makes the file long enough for them.
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE other (a);
+             INSERT INTO other VALUES (zeroblob(67108864)), (zeroblob(67108864)), (zeroblob(67108864)), (randomblob(400000))",
+        )
+        .unwrap();
+    let packed = zstd::encode_all(fs::File::open(&path).unwrap(), 1).unwrap();
+    fs::write(&path, [b"C1ZF\0".as_slice(), &packed].concat()).unwrap();
+
+    let options = ReadOptions::default();
+    let large = Snapshot::open_checked(&path, &options, None).unwrap();
+    let run = large.sync_run(None).unwrap().id;
+    assert!(large.survey.is_checked());
+    assert!(large.known_digest(&run).is_none());
+    let small = Snapshot::open_checked(small, &options, None).unwrap();
+    assert!(!small.survey.is_checked());
+    let of = |snapshot: &Snapshot| snapshot.counts_and_digest(&run).unwrap();
+    assert_eq!(of(&large), of(&small));
 }
 
 #[test]
@@ -113,4 +155,54 @@ fn own_forms<K: Readable>(snapshot: &Snapshot, sync: &SyncId) -> u32 {
         assert_eq!(record, expected, "{}", row.id);
     }
     own
+}
+
+#[test]
+fn a_grant_in_parts_has_the_json_of_its_whole_message() {
+    let mut in_parts = 0;
+    for (_, snapshot) in snapshots() {
+        let run = snapshot.sync_run(None).unwrap().id;
+        for row in snapshot.rows::<Grant>(&run, Filter::EVERYTHING).unwrap() {
+            let Ok(row) = row else { continue };
+            in_parts += u32::from(is_in_parts(&row));
+        }
+    }
+    assert!(in_parts > 500, "{in_parts}");
+
+    let hostile = "\"\\\u{0}\u{202e}王🦔";
+    let role = ResourceId::new(&ResourceTypeId::new("role"), hostile);
+    let user = ResourceId::new(&ResourceTypeId::new("us\"er"), "1");
+    let entitlement = EntitlementId::new(hostile);
+    let data = grant_references(Some((&entitlement, &role)), Some(&user), Some(hostile));
+    let row = Row::<Grant> {
+        id: hostile.into(),
+        columns: GrantColumns {
+            resource: role,
+            entitlement,
+            principal: user,
+            expansion: None,
+        },
+        data: data.into(),
+        rowid: 1,
+        own_form: None,
+    };
+    assert!(is_in_parts(&row));
+}
+
+/// Whether a grant's message starts with its references. If so, its JSON must be the same.
+fn is_in_parts(row: &Row<'_, Grant>) -> bool {
+    let GrantColumns {
+        resource,
+        entitlement,
+        principal,
+        ..
+    } = &row.columns;
+    let rest = after_references(&row.data, &row.id, (entitlement, resource), principal);
+    if rest.is_some() {
+        let (mut json, mut expected) = (Vec::new(), Vec::new());
+        row.push_json(&mut json);
+        write_json(descriptor(RowKind::Grant), &row.data, &mut expected).unwrap();
+        assert_eq!(json, expected, "{}", row.id);
+    }
+    rest.is_some()
 }

@@ -66,6 +66,7 @@ impl ExportForm {
         }
     }
 
+    /// Whether every grant is read.
     fn reads_all_grants(self) -> bool {
         match self {
             Self::Table(ExportTable::Users | ExportTable::Roles, ..) => false,

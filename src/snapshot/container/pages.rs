@@ -119,7 +119,7 @@ impl Pages {
         matches!(self.source, Source::Growing(_))
     }
 
-    /// Whether there are so many that the unpacking thread writes them to a file.
+    /// Whether the pages take so much space that the unpacking thread writes them to a file.
     pub(crate) fn need_a_file(&self) -> bool {
         is_large(u64::from(self.count) * self.size as u64)
     }

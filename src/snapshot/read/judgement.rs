@@ -4,9 +4,7 @@
 use super::references::{Comparison, Mismatch, compare};
 use crate::model::{EntitlementId, ResourceId};
 use crate::snapshot::error::{Error, shortened};
-use crate::snapshot::message::{
-    Flaw, OwnForm, REFERENCE_VALUES, Valid, Weight, after_references, validate,
-};
+use crate::snapshot::message::{Flaw, OwnForm, REFERENCE_VALUES, Valid, Weight, validate};
 use crate::snapshot::table::{
     AnyColumns, GrantColumns, Kind, Row, column_fields, descriptor, expansion,
 };
@@ -40,15 +38,7 @@ pub(in crate::snapshot) fn judge<K: Kind>(
     row: &Row<'_, K>,
     resource_of: impl FnOnce(&EntitlementId) -> Result<Option<ResourceId>, Error>,
 ) -> Result<Judgement, Error> {
-    let after_references = match row.any_columns() {
-        AnyColumns::Grant(GrantColumns {
-            resource,
-            entitlement,
-            principal,
-            ..
-        }) => after_references(&row.data, &row.id, (entitlement, resource), principal),
-        _ => None,
-    };
+    let after_references = row.after_references(&row.data);
     let Comparison {
         mismatches,
         omits_resource,

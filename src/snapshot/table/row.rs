@@ -86,34 +86,28 @@ impl<K: Kind> Row<'_, K> {
 
     fn push_message(&self, message: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
-        let written = self.push_in_parts(message, out);
-        let written = written.unwrap_or_else(|| write_json(descriptor(K::KIND), message, out));
+        let written = match (self.any_columns(), self.after_references(message)) {
+            (AnyColumns::Grant(columns), Some(rest)) => {
+                let entitlement = (&columns.entitlement, &columns.resource);
+                write_grant_json(&self.id, entitlement, &columns.principal, rest, out)
+            }
+            _ => write_json(descriptor(K::KIND), message, out),
+        };
         if written.is_err() {
             out.truncate(start);
             out.extend_from_slice(b"null");
         }
     }
 
-    /// Appends a grant's message as JSON without walking the references at its start; `None` if it does not start with them.
-    fn push_in_parts(&self, message: &[u8], out: &mut Vec<u8>) -> Option<Result<(), Malformed>> {
-        let AnyColumns::Grant(GrantColumns {
-            resource,
-            entitlement,
-            principal,
-            ..
-        }) = self.any_columns()
-        else {
-            return None;
-        };
-        let of_entitlement = (entitlement, resource);
-        let rest = after_references(message, &self.id, of_entitlement, principal)?;
-        Some(write_grant_json(
-            &self.id,
-            of_entitlement,
-            principal,
-            rest,
-            out,
-        ))
+    /// The rest of a message that starts with the references in the columns of this grant; `None` for any other.
+    pub(in crate::snapshot) fn after_references<'m>(&self, message: &'m [u8]) -> Option<&'m [u8]> {
+        match self.any_columns() {
+            AnyColumns::Grant(columns) => {
+                let entitlement = (&columns.entitlement, &columns.resource);
+                after_references(message, &self.id, entitlement, &columns.principal)
+            }
+            _ => None,
+        }
     }
 
     /// The message, with id, entitlement and principal of a "slim" grant restored.

@@ -55,22 +55,24 @@ impl Page {
     pub fn of_hostile_organization() -> Self {
         let shelf = Shelf::new();
         let mut organization = Organization::new();
-        let sync = |organization: &Organization, file: &str| {
-            let posthog = organization.clone().serve();
-            let sync = shelf.sandbox.crawl(&posthog, &["-f", file]);
-            sync.run().succeeds();
-        };
         for (n, text) in (1..).zip(HOSTILE) {
             organization = with_hostile_rows(organization, n, text);
         }
-        let old = organization.clone().itself(json!({"name": HOSTILE[0]}));
-        let mut new = organization.itself(json!({"name": HOSTILE.join(" ")}));
-        sync(&old, "old.c1z");
+        let mut new = organization
+            .clone()
+            .itself(json!({"name": HOSTILE.join(" ")}));
+        let posthog = organization.itself(json!({"name": HOSTILE[0]})).serve();
+        let sync = |file| {
+            let sync = shelf.sandbox.crawl(&posthog, &["-f", file]);
+            sync.run().succeeds();
+        };
+        sync("old.c1z");
         new.members_mut().pop();
         new.delete_role(2);
         new.roles_mut()[4]["name"] = HOSTILE[9].into();
         let file = "<img src=x onerror=alert(8)>\"'&amp;.c1z";
-        sync(&new, file);
+        posthog.knows(new);
+        sync(file);
         let rules = format!(
             "[[accept]]\ncode = \"outside-domain\"\nreason = {}\n",
             json!(HOSTILE[1])

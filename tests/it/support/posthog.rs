@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mockito::{Matcher, Mock, Server, ServerGuard};
+use mockito::{Matcher, Mock, Server, ServerOpts};
 use serde_json::{Value, json};
 
 use super::KEY;
@@ -289,28 +289,35 @@ impl Organization {
         self
     }
 
+    /// Serves on a port of its own: a pooled server would have, now and then, the address of one that a test used before.
     pub fn serve(self) -> PostHog {
-        let mut server = Server::new();
+        let mut server = Server::new_with_opts(ServerOpts::default());
         let asked = Arc::<Mutex<Vec<Request>>>::default();
         let origin = self.link_origin.clone().unwrap_or_else(|| server.url());
-        let organization = Arc::new(self);
-        let (for_status, for_body) = (organization.clone(), organization);
+        let organization = Arc::new(Mutex::new(self));
+        let (for_status, for_body) = (organization.clone(), organization.clone());
         let (origin_again, log) = (origin.clone(), asked.clone());
         server
             .mock("GET", Matcher::Any)
             .with_status_code_from_request(move |request| {
                 log.lock().unwrap().push(Request::of(request));
-                for_status.answer(&Request::of(request), &origin).0
+                let organization = for_status.lock().unwrap();
+                organization.answer(&Request::of(request), &origin).0
             })
             .with_header("content-type", "application/json")
             .with_body_from_request(move |request| {
-                let (_, body) = for_body.answer(&Request::of(request), &origin_again);
+                let organization = for_body.lock().unwrap();
+                let (_, body) = organization.answer(&Request::of(request), &origin_again);
                 body.to_string().into()
             })
             // With no expectation at all, mockito prefers a mock that was never asked over a later one.
             .expect_at_least(0)
             .create();
-        PostHog { server, asked }
+        PostHog {
+            server,
+            organization,
+            asked,
+        }
     }
 
     /// Status and body of the answer to `request`, with links to `origin`.
@@ -448,11 +455,17 @@ pub(super) fn is_surrounding(path: &str) -> bool {
 
 /// A PostHog that listens on loopback and remembers what it was asked.
 pub struct PostHog {
-    server: ServerGuard,
+    server: Server,
+    organization: Arc<Mutex<Organization>>,
     asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl PostHog {
+    /// From now on serves this organization, at the same address. Links go where they went before.
+    pub fn knows(&self, organization: Organization) {
+        *self.organization.lock().unwrap() = organization;
+    }
+
     /// Scheme, host and port.
     pub fn origin(&self) -> String {
         self.server.url()

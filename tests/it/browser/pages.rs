@@ -71,7 +71,7 @@ impl Page {
         new.delete_role(2);
         new.roles_mut()[4]["name"] = HOSTILE[9].into();
         let file = "<img src=x onerror=alert(8)>\"'&amp;.c1z";
-        posthog.knows(new);
+        posthog.now_serves(new);
         sync(file);
         let rules = format!(
             "[[accept]]\ncode = \"outside-domain\"\nreason = {}\n",

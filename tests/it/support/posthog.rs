@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mockito::{Matcher, Mock, Server, ServerOpts};
+use mockito::{Matcher, Mock, Server, ServerGuard};
 use serde_json::{Value, json};
 
 use super::KEY;
@@ -289,9 +289,10 @@ impl Organization {
         self
     }
 
-    /// Serves on a port of its own: a pooled server would have, now and then, the address of one that a test used before.
+    /// Serves on an address that other servers had before or get later. To change what is served at one address, use
+    /// [`PostHog::now_serves`].
     pub fn serve(self) -> PostHog {
-        let mut server = Server::new_with_opts(ServerOpts::default());
+        let mut server = Server::new();
         let asked = Arc::<Mutex<Vec<Request>>>::default();
         let origin = self.link_origin.clone().unwrap_or_else(|| server.url());
         let organization = Arc::new(Mutex::new(self));
@@ -455,14 +456,14 @@ pub(super) fn is_surrounding(path: &str) -> bool {
 
 /// A PostHog that listens on loopback and remembers what it was asked.
 pub struct PostHog {
-    server: Server,
+    server: ServerGuard,
     organization: Arc<Mutex<Organization>>,
     asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl PostHog {
     /// From now on serves this organization, at the same address. Links go where they went before.
-    pub fn knows(&self, organization: Organization) {
+    pub fn now_serves(&self, organization: Organization) {
         *self.organization.lock().unwrap() = organization;
     }
 

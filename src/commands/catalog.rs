@@ -1,162 +1,18 @@
 //! Looks up what rows refer to: the names, e-mail addresses and JSON of resource types, resources and entitlements.
 //! Lists, exports and `diff` share it, so that they all use the same names.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::hash::Hash;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
 
 use anyhow::Result;
 
+use super::cache::{Cache, JsonCache};
 use super::missing::Missing;
-use crate::files::Temporary;
 use crate::model::{
     Entitlement, EntitlementId, Party, Person, Resource, ResourceId, ResourceType, SyncId, SyncRun,
     Text, Trait,
 };
 use crate::snapshot::{Filter, Lookup, Readable, Row, Snapshot};
-
-/// Size limit of a cache, in bytes.
-const CACHE_BYTES: usize = 96 << 20;
-/// Bytes of JSON that are kept in memory, and in a file.
-const JSON_IN_MEMORY: usize = 72 << 20;
-const JSON_IN_FILE: u64 = 1 << 30;
-/// Approximate size of an entry without its texts.
-const ENTRY_BYTES: usize = 128;
-
-/// A cache of what rows refer to. Once full it stays as it is: if it were cleared, every role would fill it again with
-/// the same people.
-pub(super) struct Cache<K, V> {
-    entries: HashMap<K, V>,
-    bytes: usize,
-}
-
-impl<K, V> Default for Cache<K, V> {
-    fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<K: Eq + Hash, V> Cache<K, V> {
-    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        self.entries.get(key)
-    }
-
-    /// Adds a value unless the cache is full. `bytes` is the length of the texts in key and value.
-    pub(super) fn keep(&mut self, key: K, value: V, bytes: usize) {
-        if self.bytes < CACHE_BYTES && self.entries.insert(key, value).is_none() {
-            self.bytes += ENTRY_BYTES + bytes;
-        }
-    }
-}
-
-/// A cache of the JSON of resources, shared by all threads that read a snapshot: in memory up to a limit, then in an unnamed
-/// temporary file.
-pub(super) struct JsonCache {
-    /// The folder for the file; the system's folder for temporary files if `None`.
-    dir: Option<PathBuf>,
-    kept: RwLock<KeptJson>,
-}
-
-#[derive(Default)]
-struct KeptJson {
-    places: HashMap<ResourceId, Place>,
-    bytes_in_memory: usize,
-    file: JsonFile,
-    bytes_in_file: u64,
-}
-
-/// The file of a [`JsonCache`].
-#[derive(Default)]
-enum JsonFile {
-    #[default]
-    NotYet,
-    Open(File),
-    /// It cannot be written. What is not in memory is rendered each time.
-    Failed,
-}
-
-/// Where the JSON of a resource is.
-enum Place {
-    Memory(Box<[u8]>),
-    File { start: u64, length: usize },
-}
-
-impl JsonCache {
-    pub(super) fn new(dir: Option<PathBuf>) -> Self {
-        Self {
-            dir,
-            kept: RwLock::default(),
-        }
-    }
-
-    /// Appends the resource's JSON if it is cached.
-    fn push(&self, id: &ResourceId, out: &mut Vec<u8>) -> bool {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        match (kept.places.get(id), &kept.file) {
-            (Some(Place::Memory(json)), _) => {
-                out.extend_from_slice(json);
-                true
-            }
-            (Some(Place::File { start, length }), JsonFile::Open(file)) => {
-                let before = out.len();
-                out.resize(before + length, 0);
-                let is_read = file.read_exact_at(&mut out[before..], *start).is_ok();
-                if !is_read {
-                    out.truncate(before);
-                }
-                is_read
-            }
-            _ => false,
-        }
-    }
-
-    fn create_file(&self) -> io::Result<File> {
-        let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
-        Ok(Temporary::create_in(&dir)?.into_unnamed())
-    }
-
-    fn keep(&self, id: &ResourceId, json: &[u8]) {
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = &mut *kept;
-        if kept.bytes_in_memory >= CACHE_BYTES || kept.bytes_in_file >= JSON_IN_FILE {
-            return;
-        }
-        kept.bytes_in_memory += ENTRY_BYTES + id.resource.len();
-        let place = if kept.bytes_in_memory < JSON_IN_MEMORY {
-            kept.bytes_in_memory += json.len();
-            Place::Memory(json.into())
-        } else {
-            if let JsonFile::NotYet = kept.file {
-                kept.file = self.create_file().map_or(JsonFile::Failed, JsonFile::Open);
-            }
-            let JsonFile::Open(file) = &kept.file else {
-                return;
-            };
-            let start = kept.bytes_in_file;
-            if file.write_all_at(json, start).is_err() {
-                kept.file = JsonFile::Failed;
-                return;
-            }
-            kept.bytes_in_file += json.len() as u64;
-            Place::File {
-                start,
-                length: json.len(),
-            }
-        };
-        kept.places.insert(id.clone(), place);
-    }
-}
 
 /// Looks up resource types, resources and entitlements by id.
 pub(super) struct Catalog<'s> {

@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod archived;
 mod audit;
+mod cache;
 mod catalog;
 mod check;
 mod csv_tables;

@@ -34,7 +34,7 @@ pub struct Outlet<W: Write> {
     held: Vec<u8>,
 }
 
-/// Bytes checked at a time. A block of plain ASCII is written unchanged.
+/// Bytes checked at a time. A plain block is written unchanged.
 const BLOCK: usize = 16 << 10;
 /// Bytes of JSON checked at a time: few enough that most chunks are plain ASCII even if some names are not.
 const JSON_CHUNK: usize = 64;
@@ -53,10 +53,7 @@ impl<W: Write> Outlet<W> {
         }
     }
 
-    fn pass(&mut self, bytes: &[u8], is_last: bool) -> io::Result<()> {
-        if self.held.is_empty() && self.medium.is_plain(bytes) {
-            return self.out.write_all(bytes);
-        }
+    fn escape(&mut self, bytes: &[u8], is_last: bool) -> io::Result<()> {
         self.held.extend_from_slice(bytes);
         let bytes = std::mem::take(&mut self.held);
         let mut shown = String::with_capacity(bytes.len());
@@ -83,15 +80,25 @@ impl<W: Write> Write for Outlet<W> {
         if self.medium == Medium::Raw {
             return self.out.write(bytes);
         }
+        // The plain blocks that are not written yet. Consecutive ones are written in one call.
+        let mut plain = 0..0;
         for block in bytes.chunks(BLOCK) {
-            self.pass(block, false)?;
+            let end = plain.end + block.len();
+            if self.held.is_empty() && self.medium.is_plain(block) {
+                plain.end = end;
+                continue;
+            }
+            self.out.write_all(&bytes[plain])?;
+            plain = end..end;
+            self.escape(block, false)?;
         }
+        self.out.write_all(&bytes[plain])?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.held.is_empty() {
-            self.pass(&[], true)?;
+            self.escape(&[], true)?;
         }
         self.out.flush()
     }
@@ -274,6 +281,10 @@ mod tests {
         let across_shown = escaped(&across);
         let beyond = format!("{}🦔\u{202e}", "x".repeat(BLOCK - 2));
         let beyond_shown = escaped(&beyond);
+        // Blocks that are written as they are, before and after one that is not.
+        let blocks = "x".repeat(2 * BLOCK);
+        let between = format!("{blocks}\u{202e}{blocks}");
+        let between_shown = escaped(&between);
         for (medium, text, shown) in [
             (PLAIN, "Zoë 王\nnext\n", "Zoë 王\nnext\n"),
             (PLAIN, "a\x1b[1mb\r\n\tc", "a\\u{1b}[1mb\\r\n\\tc"),
@@ -305,10 +316,39 @@ mod tests {
             (PLAIN, &long, &long_shown),
             (Medium::Json, &across, &across_shown),
             (Medium::Json, &beyond, &beyond_shown),
+            (Medium::Json, &between, &between_shown),
         ] {
             for size in [1, 2, 3, 7, usize::MAX] {
                 assert_eq!(arrived(medium, text, size), shown, "{medium:?} by {size}");
             }
+        }
+    }
+
+    /// Counts the writes of more than nothing.
+    #[derive(Default)]
+    struct Counting(usize);
+
+    impl Write for Counting {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += usize::from(!bytes.is_empty());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn plain_blocks_are_written_together() {
+        for (text, writes) in [
+            ("x".repeat(4 * BLOCK), 1),
+            (format!("{0}\u{202e}{0}", "x".repeat(4 * BLOCK)), 3),
+        ] {
+            let mut out = Counting::default();
+            let mut outlet = Outlet::new(&mut out, Medium::Json);
+            outlet.write_all(text.as_bytes()).unwrap();
+            assert_eq!(out.0, writes);
         }
     }
 

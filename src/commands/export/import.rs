@@ -8,7 +8,8 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Export;
-use crate::commands::catalog::{Cache, Catalog};
+use crate::commands::cache::Cache;
+use crate::commands::catalog::Catalog;
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, Status, Text, UserTrait, keys,
 };

@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use super::List;
 use crate::commands::World;
-use crate::commands::catalog::{Catalog, JsonCache};
+use crate::commands::cache::JsonCache;
+use crate::commands::catalog::Catalog;
 use crate::commands::missing::Missing;
 use crate::model::{
     Entitlement, EntitlementId, Grant, Resource, ResourceId, ResourceType, SyncRun,

@@ -289,7 +289,7 @@ impl Organization {
         self
     }
 
-    /// Serves on an address that other servers had before or get later. To change what is served at one address, use
+    /// Serves on an address that a later server may get again. To change what is served at one address, use
     /// [`PostHog::now_serves`].
     pub fn serve(self) -> PostHog {
         let mut server = Server::new();

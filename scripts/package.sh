@@ -13,7 +13,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 target=${1-}
-out=${CARGO_TARGET_DIR:-target}
 # cargo-deb and cargo-generate-rpm read this from Cargo.toml, so its place is fixed.
 tree=target/package
 packages=target/packages
@@ -21,11 +20,12 @@ packages=target/packages
 program=${BUILT_PROGRAM-}
 if [ -z "$program" ]; then
     cargo build --release --locked ${target:+--target "$target"}
-    program=$out/${target:+$target/}release/posthog-c1z
+    program=${CARGO_TARGET_DIR:-target}/${target:+$target/}release/posthog-c1z
 fi
 rm -rf "$tree"
 mkdir -p "$tree/units" "$tree/completions" "$packages"
 cp "$program" "$tree/posthog-c1z"
+program=$tree/posthog-c1z
 "$program" man | gzip -9 -n >"$tree/posthog-c1z.1.gz"
 for shell in bash zsh fish; do
     "$program" completions "$shell" >"$tree/completions/$shell"
@@ -54,7 +54,7 @@ else
     echo "skipped: the .deb: cargo-deb is not installed" >&2
 fi
 if command -v cargo-generate-rpm >/dev/null; then
-    cargo generate-rpm --target-dir "$out" ${target:+--target "$target"} --auto-req builtin --output "$packages/"
+    cargo generate-rpm ${target:+--target "$target"} --auto-req builtin --output "$packages/"
 else
     echo "skipped: the .rpm: cargo-generate-rpm is not installed" >&2
 fi

@@ -202,7 +202,7 @@ impl JsonCache {
 
 /// Bytes that occur twice in a text, of which one copy is kept. In a resource this is its profile, which its trait repeats: a
 /// third of a person's JSON.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 struct Repeat {
     start: usize,
     /// 0 if nothing is repeated.

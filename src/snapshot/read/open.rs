@@ -92,8 +92,7 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let summarizer = Summarizer::new(path, sync_id, Wanted::Nothing);
-        Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
+        Self::open_with_summary(path, options, sync_id, Wanted::Nothing)
     }
 
     /// Opens a snapshot, and counts, checks and digests the rows of a sync run in the same pass: the one that
@@ -106,8 +105,7 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let summarizer = Summarizer::new(path, sync_id, Wanted::Totals);
-        Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
+        Self::open_with_summary(path, options, sync_id, Wanted::Totals)
     }
 
     /// Opens a snapshot as [`open_summarized`](Self::open_summarized) does, such that the sync run can be compared with one of
@@ -120,7 +118,16 @@ impl Snapshot {
         options: &ReadOptions,
         sync_id: Option<&str>,
     ) -> Result<Self, Error> {
-        let summarizer = Summarizer::new(path, sync_id, Wanted::TotalsAndBlocks);
+        Self::open_with_summary(path, options, sync_id, Wanted::TotalsAndBlocks)
+    }
+
+    fn open_with_summary(
+        path: &Path,
+        options: &ReadOptions,
+        sync_id: Option<&str>,
+        wanted: Wanted,
+    ) -> Result<Self, Error> {
+        let summarizer = Summarizer::new(path, sync_id, wanted);
         Self::read_repeatedly(path, options, Keep::Tables, Some(summarizer))
     }
 
